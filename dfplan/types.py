@@ -1,0 +1,89 @@
+"""The few frozen dataclasses that travel between the packages. Arrays are NumPy; batch comes first."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+
+def _shapes(record: object) -> str:
+    """Name every array of a record by its shape, so that a printed record fits on one line."""
+    parts = []
+    for each in fields(record):  # type: ignore[arg-type]
+        value = getattr(record, each.name)
+        parts.append(f"{each.name}={list(value.shape)}" if isinstance(value, np.ndarray) else f"{each.name}={value!r}")
+    return f"{type(record).__name__}({', '.join(parts)})"
+
+
+@dataclass(frozen=True, repr=False)
+class Trajectories:
+    """Recorded trajectories laid end to end.
+
+    Row ``t`` holds the true state before action ``t``; the last row of a trajectory has no action (zeros). A window of
+    ``n`` steps from row ``t`` reads observations ``t … t+n`` and actions ``t … t+n-1``, all inside one trajectory.
+
+    Attributes:
+        observations: ``(rows, observation_dim)`` float32.
+        actions: ``(rows, action_dim)`` float32, in the units of the environment.
+        starts: ``(num_trajectories + 1,)`` int64; trajectory ``i`` is rows ``starts[i]:starts[i + 1]``.
+        segment_ends: ``(rows,)`` bool, True where the collector reached its own goal and drew a new one (D4RL
+            ``timeouts``). The state does not jump there: the trajectory goes on.
+        source: where the data came from, for the record of a run.
+        checksum: SHA-256 of the file, or "" where there is no single file.
+    """
+
+    observations: np.ndarray
+    actions: np.ndarray
+    starts: np.ndarray
+    segment_ends: np.ndarray
+    source: str
+    checksum: str = ""
+
+    __repr__ = _shapes
+
+    def __len__(self) -> int:
+        return len(self.observations)
+
+
+@dataclass(frozen=True, repr=False)
+class Plan:
+    """Plans for a batch of situations, in the units of the environment.
+
+    Attributes:
+        observations: ``(batch, points, observation_dim)`` planned states, one every ``steps_per_point`` steps; the
+            first lies ``steps_per_point`` steps after the observation that was planned from.
+        actions: ``(batch, steps, action_dim)`` planned actions, clipped to the action space.
+        rewards: ``(batch, tokens)`` predicted share of each token's steps that is spent at the goal.
+        arrival: ``(batch,)`` int64, the step at which the plan first reaches the goal; ``steps`` where it never does.
+        value: ``(batch,)`` float, what the plan was chosen by; larger is better.
+        steps_per_point: steps between two planned states.
+        history: per row of the scheduling matrix, the partly denoised states ``(rows, batch, points, observation_dim)``,
+            where it was asked for.
+    """
+
+    observations: np.ndarray
+    actions: np.ndarray
+    rewards: np.ndarray
+    arrival: np.ndarray
+    value: np.ndarray
+    steps_per_point: int
+    history: np.ndarray | None = None
+
+    __repr__ = _shapes
+
+
+@dataclass(frozen=True, repr=False)
+class PlanEvent:
+    """One (re)planning of an agent, as its ``on_plan`` callback sees it.
+
+    Attributes:
+        indices: ``(planned,)`` int64, which environments of the batch got a new plan.
+        step: environment step within the episode at which it was planned.
+        plan: the chosen plans, batch = planned.
+        seconds: wall time of the whole batch.
+    """
+
+    indices: np.ndarray
+    step: int
+    plan: Plan
+    seconds: float
+

@@ -1,0 +1,1 @@
+"""D4RL maze environments on current mujoco and Gymnasium."""
