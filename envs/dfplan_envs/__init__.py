@@ -1,1 +1,22 @@
-"""D4RL maze environments on current mujoco and Gymnasium."""
+"""D4RL's maze2d environments on today's MuJoCo and Gymnasium; importing the package registers them."""
+
+import gymnasium
+
+from dfplan_envs.mazes import MAZE_NAMES, Maze, build_maze
+
+__all__ = ["MAZE_NAMES", "Maze", "build_maze"]
+
+
+def _register_all() -> None:
+    for name in MAZE_NAMES:
+        version = "v0" if name == "open" else "v1"  # D4RL never made a v1 of the open maze
+        for dense in (False, True):
+            gymnasium.register(
+                id=f"maze2d-{name}{'-dense' if dense else ''}-{version}",
+                entry_point="dfplan_envs.maze_env:MazeEnv",
+                max_episode_steps=build_maze(name).max_episode_steps,
+                kwargs={"maze_name": name, "dense": dense},
+            )
+
+
+_register_all()
