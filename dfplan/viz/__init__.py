@@ -1,0 +1,1 @@
+"""Pictures of mazes, roll-outs and plans. No algorithm imports this package."""
