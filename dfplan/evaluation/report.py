@@ -1,0 +1,176 @@
+"""The report of an evaluation: a results file with all that is needed to repeat it, and a table for the terminal."""
+
+import json
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from dfplan.evaluation.metrics import Estimate, mean_interval, summarize
+from dfplan.evaluation.rollout import START_NOISE, Rollouts
+from dfplan.files import written_whole
+
+PACKAGES = ("dfplan", "torch", "numpy", "mujoco", "gymnasium")
+START_PROTOCOL = (
+    "start cells follow one seeded permutation of the maze's start cells, over and over; "
+    f"position noise ±{START_NOISE} per axis, velocity 0.1 * normal (D4RL)"
+)
+
+
+def build_record(
+    rollouts: Rollouts,
+    *,
+    planner: str,
+    controller: str,
+    device: str,
+    config: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Put an evaluation into one JSON-ready record.
+
+    Args:
+        rollouts: what was measured.
+        planner: name of the planner, such as "causal_transformer".
+        controller: what turned plans into actions, such as "tracker".
+        device: what the planner ran on, such as "cpu".
+        config: the resolved configuration of the run, if there is one.
+
+    Returns:
+        A dict of plain JSON types. Scores are x 100, ``success_rate`` is 0 to 1, a value that does not exist is None.
+        ``first_touch_step`` averages only the episodes that touched the goal; ``failures`` counts the others.
+    """
+    scores = rollouts.scores
+    planned = rollouts.planned_points > 0
+    wall_share = rollouts.planned_points_in_walls[planned] / rollouts.planned_points[planned]
+    estimates = summarize(scores) | {"planned_wall_share": mean_interval(wall_share)}
+    return {
+        "env": re.sub(r"-v\d+$", "", rollouts.env_id),
+        "env_id": rollouts.env_id,
+        "goal": rollouts.goal,
+        "planner": planner,
+        "controller": controller,
+        "n_episodes": len(rollouts),
+        "n_envs": rollouts.num_envs,
+        "steps_per_episode": rollouts.rewards.shape[1],
+        "seed": rollouts.seed,
+        "device": device,
+        "commit": find_commit(),
+        "metrics": {name: asdict(estimate) for name, estimate in estimates.items()}
+        | {"plan_seconds": _plan_seconds(rollouts)},
+        "failures": int((~scores.success).sum()),
+        "plan_seconds": _plan_seconds(rollouts),
+        "interval": "95 %: percentile bootstrap over episodes; Wilson for success_rate",
+        "start_protocol": START_PROTOCOL,
+        "wall_seconds": round(rollouts.seconds, 3),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
+        "config": dict(config or {}),
+        "episodes": _episode_list(rollouts),
+    }
+
+
+def _plan_seconds(rollouts: Rollouts) -> dict[str, float | int | None]:
+    """Wall seconds of one plan for one environment, when ``batch`` of them were planned together."""
+    seconds = rollouts.plan_seconds
+    p50, p95 = np.quantile(seconds, [0.5, 0.95]).tolist() if len(seconds) else (None, None)
+    return {"p50": p50, "p95": p95, "batch": rollouts.plan_batch, "plans": len(seconds)}
+
+
+def _episode_list(rollouts: Rollouts) -> list[dict[str, Any]]:
+    scores = rollouts.scores
+    return [
+        {
+            "start": np.round(rollouts.starts[episode].astype(float), 6).tolist(),
+            "goal": np.round(rollouts.goals[episode], 6).tolist(),
+            "raw_return": float(scores.raw_return[episode]),
+            "normalized_return": float(scores.normalized_return[episode]),
+            "latched_normalized_return": float(scores.latched_normalized_return[episode]),
+            "first_touch_step": int(scores.first_touch_step[episode]) if scores.success[episode] else None,
+            "success": bool(scores.success[episode]),
+        }
+        for episode in range(len(rollouts))
+    ]
+
+
+def find_commit() -> str:
+    """Return the git commit of this code, "-dirty" added if tracked files differ; without git, "v" and the version."""
+    folder = Path(__file__).parent
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", Path(__file__).name)  # else an install inside somebody's own repository
+        return git("rev-parse", "HEAD") + ("-dirty" if git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.SubprocessError):
+        return f"v{_version('dfplan')}"
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def write_record(record: Mapping[str, Any], *, path: Path) -> Path:
+    """Write a record as JSON, whole or not at all; an existing file is replaced only once the new one is complete.
+
+    Raises:
+        UserError: if the file cannot be written (no permission, disk full).
+    """
+    text = json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    with written_whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return path
+
+
+def render_table(record: Mapping[str, Any]) -> Table:
+    """Lay the metrics of a record out as a rich table."""
+    table = Table(
+        title=f"{record['env']}, {record['goal']} goal, {record['n_episodes']} episodes, seed {record['seed']}"
+    )
+    table.add_column("metric")
+    table.add_column("mean", justify="right")
+    table.add_column("95 % interval", justify="right")
+    table.add_column("", style="dim")
+    rows = {
+        "raw_return": ("return", "steps at the goal", 1, 1),
+        "normalized_return": ("normalised return", "D4RL score x 100: arrive and stay", 1, 1),
+        "latched_normalized_return": ("latched return", "every step after the first touch pays", 1, 1),
+        "success_rate": ("success", "goal touched, % of episodes", 100, 1),
+        "first_touch_step": ("first touch", f"step; {record['failures']} episodes never touched", 1, 1),
+        "planned_wall_share": ("plan in walls", "% of planned points", 100, 2),
+    }
+    for name, (label, note, factor, digits) in rows.items():
+        estimate = Estimate(**record["metrics"][name])
+        table.add_row(label, *_format_estimate(estimate, factor=factor, digits=digits), note)
+    seconds = record["plan_seconds"]
+    if seconds["p50"] is not None:
+        table.add_row(
+            "planning",
+            f"{1000 * seconds['p50']:.1f} ms",
+            f"p95 {1000 * seconds['p95']:.1f} ms",
+            f"per environment, up to {seconds['batch']} at once",
+        )
+    return table
+
+
+def _format_estimate(estimate: Estimate, *, factor: float, digits: int) -> tuple[str, str]:
+    if estimate.mean is None:
+        return "–", "–"
+    mean = f"{factor * estimate.mean:.{digits}f}"
+    if estimate.low is None or estimate.high is None:
+        return mean, "–"
+    return mean, f"{factor * estimate.low:.{digits}f} … {factor * estimate.high:.{digits}f}"

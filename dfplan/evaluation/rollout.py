@@ -1,0 +1,277 @@
+"""Roll an agent out on maze episodes that depend only on (seed, episode), never on how many run side by side.
+
+Knows agents only by their contract (`Agent`) and environments only through Gymnasium.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import gymnasium
+import numpy as np
+
+from dfplan.errors import UserError
+from dfplan.evaluation.metrics import EpisodeScores, score_episodes
+from dfplan.types import PlanEvent
+
+START_NOISE = 0.1  # D4RL starts uniformly within this distance per axis of a cell's integer coordinates
+
+
+class Agent(Protocol):
+    """Anything that acts for a batch of environments; how it decides is its own affair."""
+
+    on_plan: Callable[[PlanEvent], None] | None
+
+    def reset(self, *, seeds: Sequence[int], goals: np.ndarray) -> None:
+        """Begin new episodes, one a seed, with goals ``(batch, 2)``; row k's behaviour may depend on seed k alone."""
+        ...
+
+    def act(self, observations: np.ndarray) -> np.ndarray:
+        """Map observations ``(batch, 4)`` to actions ``(batch, 2)`` in [-1, 1]."""
+        ...
+
+
+@dataclass(frozen=True, repr=False)
+class Rollouts:
+    """Everything measured in one evaluation.
+
+    Attributes:
+        env_id: Gymnasium id.
+        goal: "fixed" (the maze's own) or "random" (drawn anew for each episode: Multi2D).
+        seed: what the episodes were derived from.
+        positions: ``(episodes, steps + 1, 2)`` float32, the start included.
+        goals: ``(episodes, 2)``.
+        rewards: ``(episodes, steps)`` float32, paid for the state after each step.
+        at_goal: ``(episodes, steps)`` bool, within the goal radius after each step.
+        scores: per-episode scores of the above.
+        planned_points: ``(episodes,)`` how many points were planned in the episode, over all its plans.
+        planned_points_in_walls: ``(episodes,)`` how many of them lie inside a wall.
+        plan_seconds: ``(plans,)`` wall seconds of each plan: those of its batch divided by the plans in the batch.
+        plan_batch: the largest number of environments that were planned for at once; 0 if the agent does not plan.
+        num_envs: how many environments ran side by side.
+        seconds: wall time of the whole evaluation.
+    """
+
+    env_id: str
+    goal: str
+    seed: int
+    positions: np.ndarray
+    goals: np.ndarray
+    rewards: np.ndarray
+    at_goal: np.ndarray
+    scores: EpisodeScores
+    planned_points: np.ndarray
+    planned_points_in_walls: np.ndarray
+    plan_seconds: np.ndarray
+    plan_batch: int
+    num_envs: int
+    seconds: float
+
+    @property
+    def starts(self) -> np.ndarray:
+        """``(episodes, 2)`` float32, where each episode began."""
+        return self.positions[:, 0]
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __repr__(self) -> str:
+        return f"Rollouts({self.env_id}, goal={self.goal}, episodes={len(self)}, steps={self.rewards.shape[1]})"
+
+
+@dataclass(frozen=True)
+class _Episodes:
+    """How a run of consecutive episodes begins; every field has one entry an episode."""
+
+    env_seeds: list[int]
+    agent_seeds: list[int]
+    starts: np.ndarray
+
+
+def evaluate_agent(
+    agent: Agent,
+    *,
+    env_id: str,
+    goal: str,
+    num_episodes: int,
+    num_envs: int,
+    seed: int,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Rollouts:
+    """Roll `agent` out on `num_episodes` episodes, `num_envs` of them side by side in lockstep.
+
+    Start cells follow one seeded permutation of the maze's start cells over and over, so that they are spread evenly;
+    around the cell comes D4RL's noise (±0.1 per axis, velocity 0.1 * normal). The same seed gives every agent the same
+    starts and goals.
+
+    Args:
+        agent: see `Agent`. Its ``on_plan`` callback still fires, after ours; it is put back at the end.
+        env_id: a maze2d environment, such as ``maze2d-large-v1``.
+        goal: "fixed" or "random".
+        num_episodes: at least 1.
+        num_envs: at least 1; memory and speed depend on it, results do not.
+        seed: a non-negative integer.
+        on_progress: called as ``on_progress(steps_done, steps_in_all)`` after each step of the batch, in episode steps.
+
+    Raises:
+        UserError: on unusable arguments, or when the agent answers with actions of the wrong shape or not finite.
+    """
+    _check_arguments(goal=goal, num_episodes=num_episodes, num_envs=num_envs, seed=seed)
+    began = time.perf_counter()
+    maze = _load_maze(env_id)
+    recorder = _PlanRecorder(num_episodes, maze=maze)
+    previous_callback = agent.on_plan
+    agent.on_plan = recorder.chain(previous_callback)
+    parts = []
+    try:
+        for first in range(0, num_episodes, num_envs):
+            episodes = range(first, min(first + num_envs, num_episodes))
+            recorder.first_episode = first
+            progress = _offset_progress(on_progress, episodes=episodes, num_episodes=num_episodes, maze=maze)
+            parts.append(
+                _roll_out(agent, maze=maze, env_id=env_id, goal=goal, seed=seed, episodes=episodes, tick=progress)
+            )
+    finally:
+        agent.on_plan = previous_callback
+    positions, goals, rewards, at_goal = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return Rollouts(
+        env_id=env_id,
+        goal=goal,
+        seed=seed,
+        positions=positions,
+        goals=goals,
+        rewards=rewards,
+        at_goal=at_goal,
+        scores=score_episodes(
+            rewards, at_goal=at_goal, reference_min=maze.reference_min, reference_max=maze.reference_max
+        ),
+        planned_points=recorder.points,
+        planned_points_in_walls=recorder.points_in_walls,
+        plan_seconds=np.array(recorder.seconds),
+        plan_batch=recorder.largest_batch,
+        num_envs=num_envs,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _check_arguments(*, goal: str, num_episodes: int, num_envs: int, seed: int) -> None:
+    if goal not in ("fixed", "random"):
+        raise UserError(f"goal must be 'fixed' (the maze's own) or 'random' (Multi2D); got {goal!r}")
+    for name, value, least in (("n_episodes", num_episodes, 1), ("n_envs", num_envs, 1), ("seed", seed, 0)):
+        if value < least:
+            raise UserError(f"{name} must be at least {least}; got {value}")
+
+
+def _load_maze(env_id: str) -> Any:
+    """Return the ``Maze`` of an environment: layout, start cells, step limit and reference scores."""
+    try:
+        env = gymnasium.make(env_id)
+    except gymnasium.error.Error as error:
+        raise UserError(f"no environment {env_id!r}: {error}. Names look like maze2d-large-v1") from error
+    try:
+        return env.get_wrapper_attr("maze")
+    except AttributeError as error:
+        raise UserError(f"{env_id} is not a maze; the evaluation needs one, such as maze2d-large-v1") from error
+    finally:
+        env.close()
+
+
+def _draw_episodes(episodes: range, *, start_cells: np.ndarray, seed: int) -> _Episodes:
+    """Derive each episode's beginnings from (seed, episode) alone."""
+    order = np.random.default_rng([seed]).permutation(len(start_cells))
+    env_seeds, agent_seeds, starts = [], [], []
+    for episode in episodes:
+        sequence = np.random.SeedSequence([seed, episode])
+        env_seed, agent_seed = (int(word) for word in sequence.generate_state(2))
+        noise = np.random.default_rng(sequence.spawn(1)[0]).uniform(-START_NOISE, START_NOISE, size=2)
+        env_seeds.append(env_seed)
+        agent_seeds.append(agent_seed)
+        starts.append(start_cells[order[episode % len(order)]] + noise)
+    return _Episodes(env_seeds, agent_seeds, np.array(starts))
+
+
+def _roll_out(
+    agent: Agent, *, maze: Any, env_id: str, goal: str, seed: int, episodes: range, tick: Callable[[int], None]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Roll out consecutive episodes in lockstep; return positions, goals, rewards and at_goal, episodes first."""
+    drawn = _draw_episodes(episodes, start_cells=maze.free_cells, seed=seed)
+    num_steps = maze.max_episode_steps
+    positions = np.empty((len(episodes), num_steps + 1, 2), np.float32)
+    rewards = np.empty((len(episodes), num_steps), np.float32)
+    at_goal = np.empty((len(episodes), num_steps), bool)
+    env = gymnasium.make_vec(env_id, num_envs=len(episodes), vectorization_mode="vector_entry_point", goal=goal)
+    step = 0
+    try:
+        observations, info = env.reset(seed=drawn.env_seeds, options={"start": drawn.starts})
+        goals = np.array(info["goal"])
+        positions[:, 0] = observations[:, :2]
+        agent.reset(seeds=drawn.agent_seeds, goals=goals.copy())
+        for step in range(num_steps):
+            actions = _checked_actions(agent.act(observations), shape=env.action_space.shape)
+            observations, reward, _, _, info = env.step(actions)
+            positions[:, step + 1] = observations[:, :2]
+            rewards[:, step] = reward
+            at_goal[:, step] = info["success"]
+            tick(step + 1)
+    except Exception as error:
+        error.add_note(f"while evaluating episodes {episodes[0]} to {episodes[-1]} of {env_id}, at step {step}")
+        raise
+    finally:
+        env.close()
+    return positions, goals, rewards, at_goal
+
+
+def _checked_actions(actions: Any, *, shape: tuple[int, ...] | None) -> np.ndarray:
+    """Refuse actions that the environment could only misread."""
+    array = np.asarray(actions)
+    if array.shape != shape:
+        raise UserError(
+            f"the agent must answer with actions of shape {shape}, one row an environment; got {array.shape}"
+        )
+    if not np.issubdtype(array.dtype, np.number) or not np.isfinite(array).all():
+        row = int(np.argmin(np.isfinite(array).all(axis=1))) if np.issubdtype(array.dtype, np.number) else 0
+        raise UserError(f"the agent's actions must be finite numbers; environment {row} of the batch got {array[row]}")
+    return array.astype(np.float32)
+
+
+class _PlanRecorder:
+    """Listens to an agent's plans: how long they took and how many of their points lie inside walls."""
+
+    def __init__(self, num_episodes: int, *, maze: Any) -> None:
+        self.first_episode = 0
+        self.points = np.zeros(num_episodes, np.int64)
+        self.points_in_walls = np.zeros(num_episodes, np.int64)
+        self.seconds: list[float] = []
+        self.largest_batch = 0
+        self._maze = maze
+
+    def record(self, event: PlanEvent) -> None:
+        episodes = self.first_episode + event.indices
+        in_wall = self._maze.contains_wall(event.plan.observations[..., :2])
+        np.add.at(self.points, episodes, in_wall.shape[1])
+        np.add.at(self.points_in_walls, episodes, in_wall.sum(axis=1))
+        self.seconds += [event.seconds / len(episodes)] * len(episodes)
+        self.largest_batch = max(self.largest_batch, len(episodes))
+
+    def chain(self, following: Callable[[PlanEvent], None] | None) -> Callable[[PlanEvent], None]:
+        def callback(event: PlanEvent) -> None:
+            self.record(event)
+            if following is not None:
+                following(event)
+
+        return callback
+
+
+def _offset_progress(
+    on_progress: Callable[[int, int], None] | None, *, episodes: range, num_episodes: int, maze: Any
+) -> Callable[[int], None]:
+    """Turn steps of the running batch into steps of the whole evaluation."""
+    done_before = episodes[0] * maze.max_episode_steps
+    total = num_episodes * maze.max_episode_steps
+
+    def tick(step: int) -> None:
+        if on_progress is not None:
+            on_progress(done_before + step * len(episodes), total)
+
+    return tick
