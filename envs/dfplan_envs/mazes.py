@@ -91,7 +91,7 @@ _LAYOUTS = {
     "eval-large": (
         "############",
         "#OO#OOO#OGO#",
-        "##O###O#OO##",
+        "##O###O#O#O#",
         "#OO#O#OOOOO#",
         "#O##O#OO##O#",
         "#OOOOOO#OOO#",
