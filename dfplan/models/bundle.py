@@ -1,0 +1,226 @@
+"""Bundles: tensors as safetensors beside a JSON that describes them and holds their SHA-256. Nothing in one can run."""
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from dfplan.errors import UserError
+
+TENSORS_FILE = "model.safetensors"
+DESCRIPTION_FILE = "model.json"
+FORMAT_VERSION = 1
+
+# Caps, checked before a file is handed to a parser, so that a hostile file costs neither time nor memory.
+MAX_HEADER_BYTES = 4 * 2**20
+MAX_DESCRIPTION_BYTES = 16 * 2**20
+MAX_TENSORS = 10_000
+MAX_TENSOR_BYTES = 8 * 2**30
+
+_NAME = re.compile(r"[A-Za-z0-9_\-]+(\.[A-Za-z0-9_\-]+)*")
+
+
+def save_bundle(folder: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+    """Write ``model.safetensors`` and ``model.json`` into ``folder`` so that at every moment one whole pair is there.
+
+    The new description is put in place first and carries the previous one inside it; whichever of the two the tensors
+    file matches by SHA-256 is the one that counts. So a kill between the two renames loses nothing.
+
+    Args:
+        folder: made if absent.
+        tensors: by dotted name of letters, digits, ``_`` and ``-``; saved contiguous, from any device.
+        metadata: what JSON can hold, without NaN.
+
+    Raises:
+        UserError: the folder cannot be written (no space, read-only, ...); what was there before is untouched.
+    """
+    folder = Path(folder)
+    for name in tensors:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"a tensor name is dotted words of letters, digits, _ and -; got {name!r}")
+    content = safetensors.torch.save({name: each.detach().cpu().contiguous().clone() for name, each in tensors.items()})
+    description: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "num_bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "metadata": dict(metadata),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        previous = _previous_description(folder)
+        if previous is not None:
+            description["previous"] = previous
+        text = json.dumps(description, indent=1, allow_nan=False).encode()
+        staged = _write_temporary(folder / TENSORS_FILE, content)
+        try:
+            write_atomically(folder / DESCRIPTION_FILE, text)
+            os.replace(staged, folder / TENSORS_FILE)
+        finally:
+            staged.unlink(missing_ok=True)
+        sync_folder(folder)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+
+
+def load_bundle(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the tensors (on the CPU) and the metadata that ``save_bundle`` wrote.
+
+    Raises:
+        UserError: a file is missing, damaged, oversized or of another version; names the file and the fix.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; expected one with {TENSORS_FILE} and {DESCRIPTION_FILE} in it")
+    tensors_path, description_path = folder / TENSORS_FILE, folder / DESCRIPTION_FILE
+    try:
+        description = _read_description(description_path)
+        return _read_tensors(tensors_path, description)
+    except OSError as error:
+        raise UserError(
+            f"{error.filename or folder}: cannot be read ({error.strerror}); check its permissions"
+        ) from error
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that ``path`` holds either all of the new content or what it held before, even after a crash.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        staged = _write_temporary(path, content)
+        try:
+            os.replace(staged, path)
+        finally:
+            staged.unlink(missing_ok=True)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_temporary(path: Path, content: bytes) -> Path:
+    """Write and fsync a hidden file next to ``path``; remove it again if that fails half-way."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=".tmp")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)  # mkstemp makes files that only their owner may read
+    except BaseException:
+        os.unlink(name)
+        raise
+    return Path(name)
+
+
+def cannot_write(path: Path, error: OSError) -> UserError:
+    """Return the one line for a disk that is full, read-only or broken."""
+    return UserError(
+        f"{path}: cannot be written ({error.strerror or error}); what was there before is untouched; "
+        "free some space or choose a folder that can be written, and run again"
+    )
+
+
+def _damaged(path: Path, what: str) -> UserError:
+    return UserError(f"{path}: damaged or not written by dfplan: {what}; get the file again or use another checkpoint")
+
+
+def _size_of_file(path: Path, *, at_most: int) -> int:
+    if not path.is_file():
+        raise UserError(f"{path}: missing or not a file; a bundle is {TENSORS_FILE} and {DESCRIPTION_FILE} together")
+    size = path.stat().st_size
+    if size > at_most:
+        raise _damaged(path, f"{size} bytes, at most {at_most} are allowed")
+    return size
+
+
+def _read_description(path: Path) -> dict[str, Any]:
+    _size_of_file(path, at_most=MAX_DESCRIPTION_BYTES)
+    try:
+        description = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, f"not readable as JSON ({error})") from error
+    if not isinstance(description, dict) or "format_version" not in description:
+        raise _damaged(path, "no format_version in it")
+    if description["format_version"] != FORMAT_VERSION:
+        raise UserError(
+            f"{path}: format version {description['format_version']!r}, this dfplan reads {FORMAT_VERSION}; "
+            "load it with the version of dfplan that wrote it"
+        )
+    for key, kind in {"num_bytes": int, "sha256": str, "metadata": dict}.items():
+        if not isinstance(description.get(key), kind):
+            raise _damaged(path, f"{key} is missing or not of type {kind.__name__}")
+    return description
+
+
+def _previous_description(folder: Path) -> dict[str, Any] | None:
+    """Return the description that the tensors file in place belongs to, without its own history; None if none does."""
+    try:
+        description = _read_description(folder / DESCRIPTION_FILE)
+        matching = _matching_description(folder / TENSORS_FILE, description)
+    except UserError:
+        return None  # nothing valid is there, so there is nothing to keep
+    return {key: value for key, value in matching.items() if key != "previous"}
+
+
+def _matching_description(path: Path, description: dict[str, Any]) -> dict[str, Any]:
+    """Return the description, or the previous one inside it, that has the size and SHA-256 of the tensors file."""
+    size = _size_of_file(path, at_most=MAX_TENSOR_BYTES)
+    candidates = [description]
+    if isinstance(description.get("previous"), dict):
+        candidates.append(description["previous"])
+    candidates = [each for each in candidates if each.get("num_bytes") == size]
+    if not candidates:
+        raise _damaged(path, f"{size} bytes, but {description['num_bytes']} were written")
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    for each in candidates:
+        if each.get("sha256") == digest and isinstance(each.get("metadata"), dict):
+            return each
+    raise _damaged(path, f"its SHA-256 is not the one in {DESCRIPTION_FILE}")
+
+
+def _read_tensors(path: Path, description: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    _check_header(path)
+    matching = _matching_description(path, description)
+    try:
+        tensors = safetensors.torch.load_file(path)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise _damaged(path, str(error)) from error
+    return tensors, matching["metadata"]
+
+
+def _check_header(path: Path) -> None:
+    """Check length, tensor count and names of a safetensors header without trusting any number in it."""
+    size = _size_of_file(path, at_most=MAX_TENSOR_BYTES)
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > min(MAX_HEADER_BYTES, size - 8):
+            raise _damaged(path, f"it claims a header of {length} bytes in a file of {size}")
+        try:
+            header = json.loads(file.read(length))
+        except (ValueError, RecursionError) as error:
+            raise _damaged(path, f"its header is not readable as JSON ({error})") from error
+    if not isinstance(header, dict) or len(header) > MAX_TENSORS:
+        raise _damaged(path, f"its header is not a list of at most {MAX_TENSORS} tensors")
+    for name in header:
+        if not _NAME.fullmatch(name):
+            raise _damaged(path, f"tensor name {name[:60]!r}")
