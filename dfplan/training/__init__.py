@@ -1,0 +1,7 @@
+"""Training: one loop for every task."""
+
+from dfplan.training.log import Logger, wandb_logger
+from dfplan.training.loop import TrainingResult, train
+from dfplan.training.task import Dataset, Task
+
+__all__ = ["Dataset", "Logger", "Task", "TrainingResult", "train", "wandb_logger"]

@@ -1,0 +1,321 @@
+"""One training loop for every task: data order, accumulation, precision, devices, checkpoints, resume and logging."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+
+from dfplan.errors import UserError
+from dfplan.models.bundle import write_atomically
+from dfplan.training.batch import part_of_batch
+from dfplan.training.checkpoint import checkpoint_steps, load_newest_checkpoint, save_checkpoint
+from dfplan.training.log import GuardedLogger, Logger, MetricsFile
+from dfplan.training.progress import ProgressBar
+from dfplan.training.schedule import Decay, learning_rate_multiplier
+from dfplan.training.settings import (
+    Device,
+    Precision,
+    Settings,
+    check_parts,
+    check_same_config,
+    resolved_config,
+)
+from dfplan.training.signals import StopSignal
+from dfplan.training.state import TrainingState
+from dfplan.training.task import Dataset, Task
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """How a training ended.
+
+    Attributes:
+        run_folder: where everything is.
+        step: optimizer steps done.
+        finished: False where a signal stopped it before ``num_steps``.
+        metrics: the last logged training and validation metrics.
+        seconds: wall time of this part of the run.
+    """
+
+    run_folder: Path
+    step: int
+    finished: bool
+    metrics: dict[str, float]
+    seconds: float
+
+
+def train(
+    task: Task,
+    dataset: Dataset,
+    *,
+    run_folder: Path,
+    num_steps: int,
+    batch_size: int,
+    seed: int,
+    warmup_steps: int = 0,
+    decay: Decay = "cosine",
+    decay_start: float = 0.0,
+    gradient_clip: float | None = 1.0,
+    accumulation: int = 1,
+    precision: Precision = "no",
+    ema_decay: float = 0.999,
+    checkpoint_every: int = 1000,
+    validate_every: int = 0,
+    log_every: int = 50,
+    keep_checkpoints: int = 2,
+    device: Device = "auto",
+    resume: bool = False,
+    config: Mapping[str, Any] | None = None,
+    logger: Logger | None = None,
+    progress: bool = True,
+) -> TrainingResult:
+    """Train a task in a run folder, or go on with one; on the CPU a resumed run equals an uninterrupted one bitwise.
+
+    ``run_folder`` receives ``config.json``, ``metrics.jsonl``, ``checkpoints/step-...`` and, with every checkpoint,
+    ``model`` (what the task exports, with averaged weights). SIGINT or SIGTERM ends the run after the current step
+    with a checkpoint.
+
+    Everything random is a function of ``(seed, step)``: batch ``s`` is
+    ``dataset.sample(batch_size, np.random.default_rng([seed, s]))``, and the noise of its ``m``-th part on process
+    ``p`` comes from a CPU generator seeded with ``(seed, s, m, p)``.
+
+    Args:
+        task: what is trained.
+        dataset: where batches come from.
+        run_folder: a new folder, or with ``resume`` the folder of the run to go on with.
+        num_steps: optimizer steps in all.
+        batch_size: windows per optimizer step, over all parts and processes.
+        seed: of data order and noise.
+        warmup_steps: steps of linear learning-rate warm-up.
+        decay: how the learning rate goes to zero.
+        decay_start: fraction of ``num_steps`` at which the decay begins.
+        gradient_clip: largest gradient norm, or None.
+        accumulation: in how many parts a process works through a batch; saves memory.
+        precision: autocast of the training step; ``fp16`` needs a GPU.
+        ema_decay: of the averaged weights, which are what is validated and exported.
+        checkpoint_every: steps between checkpoints; the last step always has one.
+        validate_every: steps between validations; 0 for never.
+        log_every: steps between log lines.
+        keep_checkpoints: how many of the newest are kept.
+        device: ``auto`` (what accelerate finds) or ``cpu``.
+        resume: go on from the newest whole checkpoint of ``run_folder``.
+        config: what made task and dataset, for the record; a resumed run must have the same.
+        logger: called with ``(step, metrics)`` besides the file; if it raises it is dropped, the training goes on.
+        progress: whether to show a progress bar.
+
+    Raises:
+        UserError: a setting out of range, a run folder in use or without checkpoint, another configuration at resume,
+            a loss that is not finite, or a disk that cannot be written.
+    """
+    settings = Settings(
+        num_steps=num_steps,
+        batch_size=batch_size,
+        seed=seed,
+        warmup_steps=warmup_steps,
+        decay=decay,
+        decay_start=decay_start,
+        gradient_clip=gradient_clip,
+        accumulation=accumulation,
+        precision=precision,
+        ema_decay=ema_decay,
+        checkpoint_every=checkpoint_every,
+        validate_every=validate_every,
+        log_every=log_every,
+        keep_checkpoints=keep_checkpoints,
+        device=device,
+    )
+    run = _Run(task, dataset, folder=Path(run_folder), settings=settings, config=config or {})
+    if resume:
+        run.resume()
+    else:
+        run.begin()
+    return run.until_done(logger, progress=progress)
+
+
+class _Run:
+    """A run folder and the training in it."""
+
+    def __init__(
+        self, task: Task, dataset: Dataset, *, folder: Path, settings: Settings, config: Mapping[str, Any]
+    ) -> None:
+        self.task, self.dataset, self.folder, self.settings = task, dataset, folder, settings
+        self.checkpoints = folder / "checkpoints"
+        self.state = TrainingState(
+            task, precision=settings.precision, device=settings.device, ema_decay=settings.ema_decay
+        )
+        self.accelerator = self.state.accelerator
+        check_parts(settings, num_processes=self.accelerator.num_processes)
+        self.config = resolved_config(settings, optimizers=self.state.optimizer_settings(), config=config)
+        self.console = Console(stderr=True)
+        self.noise = torch.Generator()
+        self.metrics: dict[str, float] = {}
+        self.saved_step: int | None = None
+
+    def say(self, sentence: str) -> None:
+        """Tell the person at the terminal, from one process only."""
+        if self.accelerator.is_main_process:
+            self.console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+    def begin(self) -> None:
+        """Start at step 0, with a checkpoint, so that a folder that cannot be written is found before the work."""
+        if checkpoint_steps(self.checkpoints):
+            raise UserError(
+                f"{self.folder}: holds a run with checkpoints already; resume it, or choose another run folder "
+                "(nothing was overwritten)"
+            )
+        self.accelerator.wait_for_everyone()
+        self.save()
+        self.write_config()
+
+    def resume(self) -> None:
+        """Restore the newest whole checkpoint and check that the run is the same."""
+        with self.accelerator.main_process_first():
+            step, tensors, metadata = load_newest_checkpoint(self.checkpoints, say=self.say)
+        check_same_config(metadata["config"], self.config)
+        num_steps, old_num_steps = self.settings.num_steps, metadata["config"]["training"]["num_steps"]
+        if step > num_steps:
+            raise UserError(f"num_steps={num_steps}, but {self.folder} is at step {step} already; give {step} or more")
+        self.state.load(step, tensors, metadata["state"])
+        self.saved_step = step
+        self.write_config()
+        if step == num_steps:
+            self.say(f"{self.folder} is finished: all {step} steps are done; give a larger num_steps to train on")
+            return
+        self.say(f"resuming {self.folder} at step {step} of {num_steps}")
+        if num_steps != old_num_steps:
+            self.say(
+                f"num_steps was {old_num_steps} and is now {num_steps}: from here on the learning rates follow the "
+                f"schedule of {num_steps} steps; their factor goes from {self.rate_factor(old_num_steps):.3g} to "
+                f"{self.rate_factor(num_steps):.3g}"
+            )
+
+    def write_config(self) -> None:
+        """Write the resolved configuration for people and for later commands."""
+        if self.accelerator.is_main_process:
+            write_atomically(self.folder / "config.json", json.dumps(self.config, indent=1).encode())
+
+    def save(self) -> None:
+        """Write a checkpoint and the exported model, once per step; refuses to keep weights that are not finite."""
+        if self.saved_step == self.state.step:
+            return
+        self.state.check_finite()
+        if self.accelerator.is_main_process:
+            tensors, state = self.state.tensors(), self.state.description()
+            save_checkpoint(
+                self.checkpoints,
+                step=self.state.step,
+                tensors=tensors,
+                metadata={"config": self.config, "state": state},
+                keep=self.settings.keep_checkpoints,
+            )
+            with self.state.average.swapped_in(), torch.no_grad():
+                self.task.export(self.folder / "model")
+        self.accelerator.wait_for_everyone()
+        self.saved_step = self.state.step
+
+    def until_done(self, logger: Logger | None, *, progress: bool) -> TrainingResult:
+        """Run the remaining steps; returns early, with a checkpoint, where a signal asks for it."""
+        settings, state = self.settings, self.state
+        started, step_of_last_log, time_of_last_log = time.perf_counter(), state.step, time.perf_counter()
+        log = self.open_log(logger)
+        bar = ProgressBar(self.console, num_steps=settings.num_steps, first_step=state.step, enabled=progress)
+        with StopSignal() as stop, bar:
+            while state.step < settings.num_steps:
+                self.one_step()
+                bar.advance(state.step)
+                is_last, stopped = state.step == settings.num_steps, self.is_stopped(stop)
+                if is_last or state.step % settings.log_every == 0:
+                    now = time.perf_counter()
+                    speed = (state.step - step_of_last_log) / (now - time_of_last_log)
+                    step_of_last_log, time_of_last_log = state.step, now
+                    self.log_means(log, steps_per_second=speed)
+                    bar.show(state.step, loss=self.metrics["loss"], steps_per_second=speed)
+                if settings.validate_every and (is_last or state.step % settings.validate_every == 0):
+                    self.validate(log)
+                if is_last or stopped or state.step % settings.checkpoint_every == 0:
+                    self.save()
+                if stopped and not is_last:
+                    break
+        finished = state.step == settings.num_steps
+        if not finished:
+            self.say(
+                f"stopped by {stop.name or 'a signal'} after step {state.step} of {settings.num_steps}, all saved; "
+                f"go on with resume={self.folder}"
+            )
+        return TrainingResult(self.folder, state.step, finished, dict(self.metrics), time.perf_counter() - started)
+
+    def open_log(self, logger: Logger | None) -> GuardedLogger:
+        """Return what the main process logs to; other processes log nowhere."""
+        loggers: list[Logger] = []
+        if self.accelerator.is_main_process:
+            loggers.append(MetricsFile(self.folder / "metrics.jsonl", first_step=self.state.step))
+            if logger is not None:
+                loggers.append(logger)
+        return GuardedLogger(loggers, say=self.say)
+
+    def one_step(self) -> None:
+        """Do one optimizer step."""
+        settings, state, accelerator = self.settings, self.state, self.accelerator
+        batch = self.dataset.sample(settings.batch_size, np.random.default_rng([settings.seed, state.step]))
+        for index in range(settings.accumulation):
+            part = part_of_batch(
+                batch,
+                index=accelerator.process_index * settings.accumulation + index,
+                num_parts=accelerator.num_processes * settings.accumulation,
+                device=accelerator.device,
+            )
+            self.seed_noise(index)
+            with accelerator.autocast():
+                loss, metrics = self.task.training_step(part, generator=self.noise)
+            accelerator.backward(loss / settings.accumulation)
+            state.means.add({"loss": loss, **metrics})
+        state.update(rate_factor=self.rate_factor(settings.num_steps), gradient_clip=settings.gradient_clip)
+
+    def seed_noise(self, part: int) -> None:
+        """Seed the task's generator, and torch's own for dropout, by step, part and process."""
+        place = [self.settings.seed, self.state.step, part, self.accelerator.process_index]
+        seed = int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0])
+        self.noise.manual_seed(seed)
+        torch.manual_seed(seed)
+
+    def rate_factor(self, num_steps: int) -> float:
+        """Return what the learning rates are multiplied by at this step of a run of ``num_steps``."""
+        settings = self.settings
+        return learning_rate_multiplier(
+            min(self.state.step, num_steps),
+            num_steps=num_steps,
+            warmup_steps=settings.warmup_steps,
+            decay=settings.decay,
+            decay_start=settings.decay_start,
+        )
+
+    def log_means(self, log: GuardedLogger, *, steps_per_second: float) -> None:
+        """Log the means since the last line."""
+        self.state.check_finite()
+        means = self.state.means.means()
+        self.state.means.clear()
+        self.metrics |= means | {"learning_rate": self.state.learning_rate, "steps_per_second": steps_per_second}
+        log(self.state.step, {name: self.metrics[name] for name in (*means, "learning_rate", "steps_per_second")})
+
+    def validate(self, log: GuardedLogger) -> None:
+        """Log what the task measures of its averaged weights."""
+        if self.accelerator.is_main_process:
+            with self.state.average.swapped_in(), torch.no_grad():
+                found = self.task.validate(seed=self.settings.seed)
+            named = {f"validation/{name}": float(value) for name, value in found.items()}
+            self.metrics |= named
+            log(self.state.step, named)
+        self.accelerator.wait_for_everyone()
+
+    def is_stopped(self, stop: StopSignal) -> bool:
+        """Return whether any process has been asked to stop."""
+        if self.accelerator.num_processes == 1:
+            return stop.name is not None
+        asked = torch.tensor(float(stop.name is not None), device=self.accelerator.device)
+        return bool(self.accelerator.reduce(asked, reduction="sum") > 0)  # type: ignore[operator]

@@ -1,0 +1,51 @@
+"""What the loop asks of a task and of a dataset; nothing here trains anything."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+class Task(Protocol):
+    """What is trained: modules, optimizers, loss, validation and the artefact that remains.
+
+    The loop moves the modules to the device before it asks for the optimizers, calls ``training_step`` under autocast,
+    and swaps the averaged (EMA) weights in around ``validate`` and ``export``. It never wraps a module, so that a task
+    calls its own modules in whatever way it likes.
+
+    Attributes:
+        modules: everything with weights or buffers, by a name without dots.
+    """
+
+    modules: Mapping[str, nn.Module]
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """Return the optimizers; the learning rate of each group is the peak that the schedule scales."""
+        ...
+
+    def training_step(self, batch: Any, *, generator: torch.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
+        """Return the loss of a batch, averaged over the batch, and what else to log; all noise from ``generator``."""
+        ...
+
+    def validate(self, *, seed: int) -> Mapping[str, float]:
+        """Return validation metrics, a function of the weights and the seed alone; called without gradients."""
+        ...
+
+    def export(self, folder: Path) -> None:
+        """Write what a planner needs into ``folder``."""
+        ...
+
+
+class Dataset(Protocol):
+    """Where batches come from."""
+
+    def sample(self, batch_size: int, generator: np.random.Generator) -> Any:
+        """Return a dict or dataclass of arrays or tensors whose first axis is the batch; a function of the arguments.
+
+        The loop cuts it into equal parts for accumulation and for processes. Scalars and anything that is not an array
+        are passed on whole.
+        """
+        ...
