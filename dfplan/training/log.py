@@ -73,8 +73,8 @@ class RunningMeans:
 
     def add(self, metrics: Mapping[str, float | Tensor]) -> None:
         """Take in more values."""
-        for name, value in metrics.items():
-            value = value.detach() if isinstance(value, Tensor) else value
+        for name, given in metrics.items():
+            value = given.detach() if isinstance(given, Tensor) else given
             self.totals[name] = self.totals[name] + value if name in self.totals else value
             self.counts[name] = self.counts.get(name, 0) + 1
 

@@ -307,7 +307,7 @@ class _Run:
         """Log what the task measures of its averaged weights."""
         if self.accelerator.is_main_process:
             with self.state.average.swapped_in(), torch.no_grad():
-                found = self.task.validate(seed=self.settings.seed)
+                found = self.task.validate(self.task.modules, seed=self.settings.seed)
             named = {f"validation/{name}": float(value) for name, value in found.items()}
             self.metrics |= named
             log(self.state.step, named)

@@ -30,8 +30,11 @@ class Task(Protocol):
         """Return the loss of a batch, averaged over the batch, and what else to log; all noise from ``generator``."""
         ...
 
-    def validate(self, *, seed: int) -> Mapping[str, float]:
-        """Return validation metrics, a function of the weights and the seed alone; called without gradients."""
+    def validate(self, modules: Mapping[str, nn.Module], *, seed: int) -> Mapping[str, float]:
+        """Return validation metrics of ``modules`` (the task's own, averaged weights swapped in), without gradients.
+
+        A function of the weights and the seed alone, so that validations compare.
+        """
         ...
 
     def export(self, folder: Path) -> None:

@@ -3,16 +3,12 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
 from tiny_task import Points, TinyTask
 
-from dfplan.errors import UserError
 from dfplan.models.bundle import load_bundle
 from dfplan.training import TrainingResult, train
 

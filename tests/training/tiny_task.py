@@ -12,7 +12,7 @@ from dfplan.models.bundle import save_bundle
 class TinyTask:
     """Denoises points in the plane."""
 
-    def __init__(self, *, dropout: float = 0.1, noise: float = 0.3, width: int = 16, learning_rate: float = 1e-2) -> None:
+    def __init__(self, *, dropout=0.1, noise=0.3, width=16, learning_rate=1e-2):
         torch.manual_seed(0)
         self.noise, self.learning_rate = noise, learning_rate
         self.network = nn.Sequential(
@@ -35,9 +35,9 @@ class TinyTask:
         self.losses.append(float(loss.detach()))
         return loss, {"twice": 2 * loss.detach(), "count": float(len(noisy))}
 
-    def validate(self, *, seed):
+    def validate(self, modules, *, seed):
         points = torch.from_numpy(np.random.default_rng(seed).standard_normal((32, 2), dtype=np.float32))
-        return {"loss": float((self.network(points) - points).square().mean())}
+        return {"loss": float((modules["network"](points) - points).square().mean())}
 
     def export(self, folder: Path) -> None:
         save_bundle(folder, self.network.state_dict(), {"kind": "tiny"})
