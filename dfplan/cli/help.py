@@ -1,0 +1,67 @@
+"""``dfplan COMMAND --help``: what the command does, its groups and options with the values in force, and examples."""
+
+from collections.abc import Sequence
+from dataclasses import is_dataclass
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+
+from dfplan.cli.compose import readable_errors
+from dfplan.cli.folders import config_folder, group_choices
+from dfplan.cli.schema import SCHEMAS, flatten
+
+ABOUT = {
+    "eval": "Roll an agent out on maze episodes and score it: a table, a results JSON and a picture of the paths.\n"
+    "The last line printed is the path of the results JSON.",
+    "plan": "Make one plan and draw it, with how it was denoised row by row.",
+    "train": "Train a model: data, training, validation, checkpoints, and at the end weights for `eval` and `plan`.\n"
+    "Ctrl-C saves and stops; resume=<run folder> continues exactly where it stopped.",
+    "generate": "Make a maze2d dataset by D4RL's published procedure, as a D4RL HDF5 file.",
+}
+EXAMPLES = {
+    "eval": (
+        "dfplan eval env=maze2d-medium goal=random n_episodes=200 seed=7",
+        "dfplan eval -m controller=actions,pursuit seed=0,1,2",
+    ),
+    "plan": ("dfplan plan env=maze2d-large start=1,1 goal=7,9", "dfplan plan env=maze2d-umaze planner.slope=0"),
+    "train": ("dfplan train env=maze2d-umaze model=rnn training.num_steps=2000", "dfplan train resume=runs/train/..."),
+    "generate": ("dfplan generate env=maze2d-large", "dfplan generate env=maze2d-umaze num_steps=10000 output=u.hdf5"),
+}
+WIDTH = 34
+
+
+def print_help(command: str, *, overrides: Sequence[str]) -> None:
+    """Print the help of a command; values shown are those that the overrides given beside ``--help`` lead to."""
+    with readable_errors(command), initialize_config_dir(str(config_folder()), version_base="1.3"):
+        composed = compose(command, overrides=list(overrides), return_hydra_config=True)
+    print("\n".join(_lines(command, composed)))  # noqa: T201
+
+
+def _lines(command: str, composed: DictConfig) -> list[str]:
+    choices = composed.hydra.runtime.choices
+    lines = [ABOUT[command], "", f"usage: dfplan {command} [key=value ...]", ""]
+    groups, options, nested = [], [], []
+    for name, each in flatten(SCHEMAS[command]):
+        if is_dataclass(each.type):
+            if name in choices:
+                groups.append(_line(name, choices[name], " | ".join(group_choices(name))))
+        else:
+            value = OmegaConf.select(composed, name)
+            (nested if "." in name else options).append(_line(name, value, _meaning(each)))
+    if command == "eval":
+        groups.append(_line("experiment", None, " | ".join(group_choices("experiment"))))
+    lines += ["groups (each choice is a file of settings):", *groups, "", "options:", *options]
+    lines += ["", "settings within the groups:", *nested, "", "examples:"]
+    lines += [f"  {example}" for example in EXAMPLES[command]]
+    return [*lines, "", "-m runs every combination of a=1,2 b=3,4; --cfg job prints the configuration and stops."]
+
+
+def _meaning(each: Any) -> str:
+    return each.metadata["meaning"]
+
+
+def _line(name: str, value: Any, meaning: str) -> str:
+    shown = str(value).lower() if isinstance(value, bool) else "null" if value is None else value
+    left = f"  {name}={shown}"
+    return f"{left:<{WIDTH}} {meaning}" if len(left) < WIDTH else f"{left}\n{'':<{WIDTH}} {meaning}"

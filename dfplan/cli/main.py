@@ -1,0 +1,84 @@
+"""Entry point ``dfplan``: picks the sub-command and turns every user mistake into one line and exit status 2.
+
+Nothing heavy is imported here: ``dfplan --help`` answers at once, without torch and without Hydra.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from dfplan import __version__
+from dfplan.errors import UserError
+
+HELP = """\
+dfplan: diffusion planning on offline data
+
+usage: dfplan COMMAND [key=value ...]
+
+  eval       roll an agent out and score it: table, results JSON, picture
+  plan       make one plan and draw how it was denoised, row by row
+  train      train a model on a dataset; resume=<run folder> continues
+  generate   make a dataset by D4RL's published procedure
+  info       versions, device and folders: what to paste into a bug report
+  completion what to put into your shell for tab completion
+
+examples:
+  dfplan eval env=maze2d-large
+  dfplan eval env=maze2d-medium goal=random n_episodes=200 seed=7
+  dfplan plan env=maze2d-large start=1,1 goal=7,9
+  dfplan train env=maze2d-umaze model=rnn
+
+`dfplan COMMAND --help` lists the options of a command. `-m` sweeps: dfplan eval -m seed=0,1,2"""
+
+COMMANDS = ("eval", "plan", "train", "generate", "info", "completion")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``dfplan`` with the given arguments and return the exit status.
+
+    0 is success, 2 a mistake of the user (one line on stderr), 130 an interruption.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _dispatch(arguments)
+    except UserError as error:
+        print(f"dfplan: error: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
+        return 2
+    except KeyboardInterrupt:
+        print("dfplan: interrupted", file=sys.stderr)  # noqa: T201
+        return 130
+    except BrokenPipeError:
+        # The reader (`| head`) has gone. Give stdout a harmless end, or Python complains once more when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(HELP)  # noqa: T201
+        return 0
+    if arguments[0] in ("-V", "--version"):
+        print(f"dfplan {__version__}")  # noqa: T201
+        return 0
+    command, options = arguments[0], arguments[1:]
+    match command:
+        case "info":
+            from dfplan.cli.commands import info
+
+            return info.run(options)
+        case "completion":
+            from dfplan.cli import completion
+
+            return completion.run(options)
+        case "eval" | "plan" | "train" | "generate":
+            from dfplan.cli import compose
+
+            return compose.run(command, options)
+        case _:
+            from dfplan.cli.arguments import closest
+
+            raise UserError(f"unknown command {command!r}{closest(command, COMMANDS)}; choose {', '.join(COMMANDS)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

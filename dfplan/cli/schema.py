@@ -1,0 +1,244 @@
+"""What every option is: its type, its range and one line of meaning. The defaults stand in ``configs/``.
+
+The help text of a command is made from this file, so an option and its explanation cannot drift apart.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
+
+from omegaconf import MISSING
+
+from dfplan.cli.arguments import closest
+from dfplan.errors import UserError
+
+
+def option(
+    meaning: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    above: float | None = None,
+    choices: Sequence[str] | None = None,
+    length: int | None = None,
+) -> Any:
+    """Declare an option: numbers lie in ``[low, high]`` or above ``above``, words among ``choices``."""
+    limits = {"low": low, "high": high, "above": above, "choices": choices, "length": length}
+    return field(default=MISSING, metadata={"meaning": meaning, **limits})
+
+
+def group(schema: type, meaning: str) -> Any:
+    """Declare a group of options that is chosen by the name of a file in ``configs/<group>/``."""
+    return field(default_factory=schema, metadata={"meaning": meaning})
+
+
+@dataclass
+class EnvConfig:
+    """A maze."""
+
+    name: str = option("name of the environment in result files and weights")
+    id: str = option("Gymnasium id")
+    dataset_steps: int = option("transitions of its dataset", low=1)
+    num_tokens: int = option("tokens of a training window", low=1)
+
+
+@dataclass
+class PlannerConfig:
+    """How a plan is made."""
+
+    name: str = option("name in the results file")
+    num_samples: int = option("plans drawn per environment; the best is kept", low=1)
+    num_levels: int = option("noise levels from pure noise to clean", low=1)
+    slope: float = option("levels by which each token lags the one before it; 0 = all together", low=0)
+    num_tokens: int | None = option("tokens of a plan; null = as in training", low=1)
+
+
+@dataclass
+class ControllerConfig:
+    """How a plan becomes actions."""
+
+    name: str = option("what turns plans into actions", choices=("actions", "pursuit"))
+    replan_every: int = option("steps between two plans", low=1)
+
+
+@dataclass
+class ModelConfig:
+    """A denoiser."""
+
+    name: str = option("the network", choices=("transformer", "rnn"))
+    width: int = option("hidden size", low=8)
+    num_layers: int = option("layers", low=1)
+    num_heads: int | None = option("attention heads (transformer)", low=1)
+
+
+@dataclass
+class WindowsConfig:
+    """What the model is shown of the data."""
+
+    steps_per_token: int = option("environment steps that one token stands for", low=1)
+    points_per_token: int = option("observations kept of a token's steps", low=1)
+    goal_jitter: float = option("largest displacement of a hindsight goal per axis", low=0)
+    restart_share: float = option("share of windows that start where the collector drew a new goal", low=0, high=1)
+    segment_goal_share: float = option("share of windows whose goal is where the collector was heading", low=0, high=1)
+    validation_share: float = option("share of the data held out for validation", low=0, high=0.5)
+
+
+@dataclass
+class DiffusionConfig:
+    """How noise is drawn and what the network predicts."""
+
+    schedule: str = option("noise schedule", choices=("linear", "cosine", "ddpm"))
+    prediction: str = option("what the network predicts", choices=("velocity", "clean", "noise"))
+    levels: str = option("noise levels of a window's tokens", choices=("independent", "shared"))
+    goal_dropped: float = option("share of windows without a goal", low=0, high=1)
+    context_noised: float = option("share of windows whose context is noisy", low=0, high=1)
+    actions_known: float = option("share of windows with clean actions (world model)", low=0, high=1)
+    actions_apart: float = option("share of windows whose actions have levels of their own", low=0, high=1)
+    loss_weight: str = option("weight of a token's loss by its level", choices=("uniform", "min_snr", "fused_snr"))
+    action_weight: float = option("weight of action slots against the others", low=0)
+    after_goal_weight: float = option("weight of tokens after the goal was reached", low=0)
+
+
+@dataclass
+class TrainingConfig:
+    """The training loop."""
+
+    num_steps: int = option("optimiser steps", low=1)
+    batch_size: int = option("windows in a batch", low=1)
+    learning_rate: float = option("of AdamW", above=0)
+    matrix_learning_rate: float = option("of Muon, which trains the matrices of the blocks", above=0)
+    weight_decay: float = option("of both optimisers", low=0)
+    warmup_steps: int = option("steps until the full learning rate", low=0)
+    decay: str = option("how the learning rate falls", choices=("cosine", "linear", "constant"))
+    decay_start: float = option("share of the steps after which it falls", low=0, high=1)
+    gradient_clip: float = option("largest gradient norm", above=0)
+    accumulation: int = option("micro-batches in an optimiser step", low=1)
+    precision: str = option("arithmetic of the network", choices=("no", "bf16", "fp16"))
+    ema_decay: float = option("decay of the averaged weights", low=0, high=1)
+    checkpoint_every: int = option("steps between two checkpoints", low=1)
+    validate_every: int = option("steps between two validations", low=1)
+    log_every: int = option("steps between two log lines", low=1)
+    keep_checkpoints: int = option("checkpoints kept", low=1)
+
+
+@dataclass
+class LoggerConfig:
+    """Where training metrics go besides metrics.jsonl."""
+
+    name: str = option("jsonl, or wandb as well", choices=("jsonl", "wandb"))
+    project: str | None = option("project name at Weights & Biases")
+
+
+@dataclass
+class RunConfig:
+    """What every command that computes has."""
+
+    env: EnvConfig = group(EnvConfig, "the maze")
+    seed: int = option("what every random number derives from", low=0, high=2**32 - 1)
+    device: str = option("auto, cpu, cuda, cuda:1 or mps")
+    threads: int | None = option("CPU threads; null = as torch decides", low=1)
+    output: str | None = option("folder to write to; null = runs/<command>/<env>/<time>")
+
+
+@dataclass
+class EvalConfig(RunConfig):
+    """``dfplan eval``."""
+
+    planner: PlannerConfig = group(PlannerConfig, "how plans are made")
+    controller: ControllerConfig = group(ControllerConfig, "how plans become actions")
+    goal: str = option("fixed = the maze's own; random = one drawn per episode (Multi2D)", choices=("fixed", "random"))
+    n_episodes: int = option("episodes", low=1)
+    n_envs: int = option("environments side by side; changes speed and memory, not results", low=1)
+    weights: str = option("bundled, or a folder: of a model, or of a training run")
+
+
+@dataclass
+class PlanConfig(RunConfig):
+    """``dfplan plan``."""
+
+    planner: PlannerConfig = group(PlannerConfig, "how the plan is made")
+    start: list[float] | None = option("x,y to plan from; null = the maze's first start cell", length=2)
+    goal: list[float] | None = option("x,y to plan to; null = the maze's own goal", length=2)
+    weights: str = option("bundled, or a folder: of a model, or of a training run")
+
+
+@dataclass
+class TrainConfig(RunConfig):
+    """``dfplan train``."""
+
+    model: ModelConfig = group(ModelConfig, "the network")
+    windows: WindowsConfig = group(WindowsConfig, "what the model is shown of the data")
+    diffusion: DiffusionConfig = group(DiffusionConfig, "how noise is drawn and what is predicted")
+    training: TrainingConfig = group(TrainingConfig, "the training loop")
+    logger: LoggerConfig = group(LoggerConfig, "where metrics go")
+    data: str = option("generated, d4rl (download), minari:<id>, or the path of a D4RL .hdf5 file")
+    resume: str | None = option("run folder to continue; its own configuration is used")
+
+
+@dataclass
+class GenerateConfig:
+    """``dfplan generate``."""
+
+    env: EnvConfig = group(EnvConfig, "the maze")
+    seed: int = option("what every random number derives from", low=0, high=2**32 - 1)
+    num_steps: int | None = option("transitions; null = as many as the published dataset", low=1)
+    noise: float = option("standard deviation of the action noise; 0.5 = the published data", low=0)
+    output: str | None = option("file to write; null = the dataset cache, where training looks")
+    overwrite: bool = option("replace an existing file")
+
+
+SCHEMAS: dict[str, type] = {
+    "eval": EvalConfig,
+    "plan": PlanConfig,
+    "train": TrainConfig,
+    "generate": GenerateConfig,
+}
+
+
+def flatten(schema: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every option of a schema by its dotted name, groups included, with its dataclass field."""
+    for each in fields(schema):
+        yield prefix + each.name, each
+        if is_dataclass(each.type):
+            yield from flatten(each.type, f"{prefix}{each.name}.")  # type: ignore[arg-type]
+
+
+def check_ranges(config: Any, prefix: str = "") -> None:
+    """Refuse numbers that are not finite or out of range, unknown words and lists of the wrong length.
+
+    Raises:
+        UserError: names the option, what was found and what is allowed.
+    """
+    for each in fields(config):
+        value, name = getattr(config, each.name), prefix + each.name
+        if is_dataclass(value):
+            check_ranges(value, f"{name}.")
+        elif isinstance(value, list):
+            _check_list(name, value, length=each.metadata["length"])
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            _check_number(name, value, each.metadata)
+        elif isinstance(value, str) and each.metadata.get("choices"):
+            _check_word(name, value, choices=each.metadata["choices"])
+
+
+def _check_list(name: str, values: list[float], *, length: int) -> None:
+    if len(values) != length or not all(math.isfinite(value) for value in values):
+        raise UserError(f"{name} must be {length} finite numbers, for instance {name}=1,1; got {values}")
+
+
+def _check_number(name: str, value: float, limits: Any) -> None:
+    low, high, above = limits["low"], limits["high"], limits["above"]
+    if not math.isfinite(value):
+        raise UserError(f"{name} must be a finite number; got {value}")
+    if low is not None and value < low:
+        raise UserError(f"{name} must be at least {low}; got {value}")
+    if above is not None and value <= above:
+        raise UserError(f"{name} must be above {above}; got {value}")
+    if high is not None and value > high:
+        raise UserError(f"{name} must be at most {high}; got {value}")
+
+
+def _check_word(name: str, value: str, *, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise UserError(f"{name} must be one of {', '.join(choices)}; got {value!r}{closest(value, choices)}")
