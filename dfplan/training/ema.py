@@ -1,35 +1,35 @@
 """Exponential moving average of the weights, with a warm-up so that early averages are not the initial weights."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
-
-
-def warmed_up_average(ema_decay: float) -> Callable[..., None]:
-    """Return the update ``ema += (1 - decay) (weights - ema)`` with ``decay = min(ema_decay, (1 + n) / (10 + n))``."""
-
-    @torch.no_grad()
-    def update(averaged: list[Tensor], current: list[Tensor], num_averaged: Tensor | int) -> None:
-        count = int(num_averaged)
-        decay = min(ema_decay, (1 + count) / (10 + count))
-        torch._foreach_lerp_(averaged, current, 1.0 - decay)
-
-    return update
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class WeightAverage:
-    """The averaged twin of a set of modules. Parameters are averaged; buffers (statistics) stay the modules' own."""
+    """The averaged weights of a set of modules. Buffers (statistics) are not averaged: they are the modules' own.
+
+    After ``n`` updates the next one is ``average += (1 - decay) (weights - average)`` with
+    ``decay = min(ema_decay, (1 + n) / (10 + n))``. (torch's ``AveragedModel`` walks through all modules at every
+    update, which costs milliseconds; here the lists are made once.)
+    """
 
     def __init__(self, modules: Mapping[str, nn.Module], *, ema_decay: float) -> None:
         self.live = nn.ModuleDict(dict(modules))
-        self.averaged = AveragedModel(self.live, multi_avg_fn=warmed_up_average(ema_decay))
+        self.ema_decay = ema_decay
+        self.num_updates = 0
+        self._parameters = dict(self.live.named_parameters())
+        self._averaged = {name: each.detach().clone() for name, each in self._parameters.items()}
 
+    @torch.no_grad()
     def update(self) -> None:
         """Take in the weights after an optimizer step."""
-        self.averaged.update_parameters(self.live)
+        decay = min(self.ema_decay, (1 + self.num_updates) / (10 + self.num_updates))
+        live: list[Tensor] = [*self._parameters.values()]
+        get_ema_multi_avg_fn(decay)([*self._averaged.values()], live, self.num_updates)
+        self.num_updates += 1
 
     @contextmanager
     def swapped_in(self) -> Iterator[None]:
@@ -44,16 +44,15 @@ class WeightAverage:
 
     def _exchange(self) -> None:
         # Pointers change hands, nothing is copied, and the optimizers keep seeing the same parameter objects.
-        for live, averaged in zip(self.live.parameters(), self.averaged.module.parameters(), strict=True):
-            live.data, averaged.data = averaged.data, live.data
+        for name, parameter in self._parameters.items():
+            parameter.data, self._averaged[name] = self._averaged[name], parameter.data
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the averaged parameters and the number of updates so far, by name."""
-        named = {f"weights.{name}": parameter.detach() for name, parameter in self.averaged.module.named_parameters()}
-        return named | {"num_averaged": self.averaged.n_averaged}
+        """Return the averaged parameters by name."""
+        return dict(self._averaged)
 
-    def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        """Restore what ``tensors`` returned, bit for bit."""
-        with torch.no_grad():
-            for name, target in self.tensors().items():
-                target.copy_(tensors[name])
+    def load(self, tensors: Mapping[str, Tensor], *, num_updates: int) -> None:
+        """Restore averaged parameters, bit for bit."""
+        for name, averaged in self._averaged.items():
+            averaged.copy_(tensors[name])
+        self.num_updates = num_updates

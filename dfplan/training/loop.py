@@ -282,7 +282,10 @@ class _Run:
         place = [self.settings.seed, self.state.step, part, self.accelerator.process_index]
         seed = int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0])
         self.noise.manual_seed(seed)
-        torch.manual_seed(seed)
+        # Not torch.manual_seed: without a GPU it remembers a stack trace at every call, for ever.
+        torch.default_generator.manual_seed(seed)
+        if self.accelerator.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
 
     def rate_factor(self, num_steps: int) -> float:
         """Return what the learning rates are multiplied by at this step of a run of ``num_steps``."""

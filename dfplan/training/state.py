@@ -150,7 +150,7 @@ class TrainingState:
         """
         try:
             self.average.live.load_state_dict(under_prefix("modules", tensors))
-            self.average.load_tensors(under_prefix("average", tensors))
+            self.average.load(under_prefix("average", tensors), num_updates=step)
             for index, optimizer in enumerate(self.optimizers):
                 load_optimizer_tensors(optimizer, under_prefix(f"optimizer.{index}", tensors))
         except (RuntimeError, KeyError, ValueError) as error:
