@@ -62,7 +62,7 @@ def generate_maze2d(
         if on_progress is not None:
             on_progress(stop)
     arrays = {key: np.ascontiguousarray(table[:, columns]) for key, columns in _COLUMNS.items()}
-    arrays["rewards"] = env.reward(arrays["observations"][:, :2], np.array(env.maze.goal_cell)).astype(np.float32)
+    arrays["rewards"] = env.reward(arrays["observations"][:, :2], goal=np.array(env.maze.goal_cell)).astype(np.float32)
     arrays["terminals"] = np.zeros(num_steps, dtype=np.bool_)
     arrays["timeouts"] = timeouts
     return arrays

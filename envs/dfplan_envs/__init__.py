@@ -14,6 +14,7 @@ def _register_all() -> None:
             gymnasium.register(
                 id=f"maze2d-{name}{'-dense' if dense else ''}-{version}",
                 entry_point="dfplan_envs.maze_env:MazeEnv",
+                vector_entry_point="dfplan_envs.vector_env:MazeVectorEnv",
                 max_episode_steps=build_maze(name).max_episode_steps,
                 kwargs={"maze_name": name, "dense": dense},
             )

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 GOAL_RADIUS = 0.5
+BALL_RADIUS = 0.1
 # The ball's origin is (1.2, 1.2) but wall box (i, j) is centred on (i + 1, j + 1): in the coordinates of the
 # observation cell (i, j) is the square [i - 0.7, i + 0.3] x [j - 0.7, j + 0.3], centred on (i - 0.2, j - 0.2).
 CELL_CENTRE_OFFSET = -0.2
@@ -66,6 +67,13 @@ class Maze:
         inside = ((cells >= 0) & (cells <= limits)).all(axis=-1)
         cells = np.clip(cells, 0, limits).astype(np.int64)  # clip first: a far point must not overflow the integer
         return ~inside | self.walls[cells[..., 0], cells[..., 1]]
+
+    def nearest_free_point(self, xy: np.ndarray) -> np.ndarray:
+        """Return the point ``(2,)`` nearest to ``xy`` at which the ball stands inside one free cell, off its walls."""
+        reach = 0.5 - BALL_RADIUS
+        centres = self.free_cells + CELL_CENTRE_OFFSET
+        candidates = np.clip(xy, centres - reach, centres + reach)
+        return candidates[np.linalg.norm(candidates - xy, axis=1).argmin()]
 
     def normalize(self, returns: np.ndarray | float) -> np.ndarray | float:
         """Turn undiscounted returns into D4RL scores: 0 at ``reference_min``, 100 at ``reference_max``."""

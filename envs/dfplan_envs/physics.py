@@ -5,7 +5,6 @@ import mujoco
 from dfplan_envs.mazes import Maze
 
 MAX_VELOCITY = 5.0  # each axis is clipped to this before a step, so it can exceed it a little afterwards
-TIMESTEP = 0.01
 
 # The values are those of d4rl/pointmaze/maze_model.py; without textures, lights and sites, which have no physics.
 _MODEL = """
