@@ -1,0 +1,153 @@
+"""Real D4RL files made here: what was written is read, trajectories are cut where they end, every damage is named."""
+
+import h5py
+import numpy as np
+import pytest
+
+from dfplan.data.d4rl_file import hash_file, read_d4rl, read_metadata, write_d4rl
+from dfplan.data.generate import generate_maze2d
+from dfplan.errors import UserError
+
+NUM_STEPS = 1500
+
+
+@pytest.fixture(scope="module")
+def arrays():
+    return generate_maze2d("maze2d-umaze-v1", num_steps=NUM_STEPS, seed=0)
+
+
+@pytest.fixture
+def path(tmp_path, arrays):
+    return write_d4rl(tmp_path / "maze.hdf5", arrays, metadata={"seed": 0})
+
+
+def _without(arrays, *prefixes):
+    return {key: value for key, value in arrays.items() if not key.startswith(prefixes)}
+
+
+def _save(path, arrays):
+    with h5py.File(path, "w") as file:
+        for key, value in arrays.items():
+            file[key] = value
+    return path
+
+
+def _rows_are_linked(trajectories):
+    """True where row t+1 is the physical successor of row t: the ball never moves further than speed allows."""
+    return np.abs(np.diff(trajectories.observations[:, :2], axis=0)).max(axis=1) < 0.0525
+
+
+def test_written_arrays_are_read_back_bit_for_bit(path, arrays):
+    with h5py.File(path) as file:
+        for key, value in arrays.items():
+            assert file[key].dtype == value.dtype
+            np.testing.assert_array_equal(file[key], value)
+    assert read_metadata(path) == {"seed": 0}
+
+
+def test_true_states_make_one_trajectory_that_runs_on_across_timeouts(path, arrays):
+    data = read_d4rl(path)
+    assert data.starts.tolist() == [0, NUM_STEPS]
+    np.testing.assert_array_equal(data.observations, np.hstack([arrays["infos/qpos"], arrays["infos/qvel"]]))
+    np.testing.assert_array_equal(data.segment_ends, arrays["timeouts"])
+    np.testing.assert_array_equal(data.actions[:-1], arrays["actions"][:-1])
+    assert not data.actions[-1].any()
+    assert _rows_are_linked(data).all()
+    assert data.checksum == hash_file(path)
+    assert data.observations.dtype == data.actions.dtype == np.float32
+
+
+def test_without_infos_a_timeout_ends_a_trajectory_and_stale_rows_are_left_out(tmp_path, arrays):
+    data = read_d4rl(write_d4rl(tmp_path / "maze.hdf5", _without(arrays, "infos"), metadata={}))
+    timeouts = np.flatnonzero(arrays["timeouts"][:-1])
+    assert len(timeouts) > 5
+    assert len(data) == NUM_STEPS - len(timeouts)
+    last_rows = data.starts[1:] - 1
+    assert not data.actions[last_rows].any()
+    linked = _rows_are_linked(data)
+    inside = np.delete(np.arange(len(data) - 1), last_rows[:-1])
+    assert linked[inside].all()
+    truth = np.hstack([arrays["infos/qpos"], arrays["infos/qvel"]])
+    kept = np.delete(np.arange(NUM_STEPS), timeouts + 1)
+    np.testing.assert_array_equal(data.observations, truth[kept])  # every row that is left is a true state
+
+
+def test_a_terminal_ends_a_trajectory(tmp_path, arrays):
+    terminals = np.zeros(NUM_STEPS, bool)
+    terminals[[99, 499]] = True
+    data = read_d4rl(write_d4rl(tmp_path / "maze.hdf5", arrays | {"terminals": terminals}, metadata={}))
+    assert data.starts.tolist() == [0, 100, 500, NUM_STEPS]
+
+
+def test_timeouts_at_which_the_state_jumps_end_trajectories_even_with_infos(tmp_path, arrays):
+    moved = arrays["infos/qpos"].copy()
+    first_end = int(np.flatnonzero(arrays["timeouts"])[0])
+    moved[first_end + 1 :] += 1.0
+    data = read_d4rl(write_d4rl(tmp_path / "maze.hdf5", arrays | {"infos/qpos": moved}, metadata={}))
+    assert data.starts[1] == first_end + 1
+    assert len(data.starts) - 2 == np.count_nonzero(arrays["timeouts"][:-1])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda a: _without(a, "actions"), "no dataset 'actions'"),
+        (lambda a: _without(a, "infos", "timeouts"), "neither timeouts nor"),
+        (lambda a: a | {"observations": a["observations"][:, 0]}, "observations must be floating-point with 2 dim"),
+        (lambda a: a | {"actions": a["actions"].astype(np.int64)}, "actions must be floating-point"),
+        (lambda a: a | {"timeouts": a["rewards"]}, "timeouts must be boolean"),
+        (lambda a: a | {"actions": a["actions"][:-1]}, "same number of rows"),
+        (lambda a: {key: value[:0] for key, value in a.items()}, "at least one"),
+    ],
+)
+def test_a_wrong_layout_is_named(tmp_path, arrays, change, message):
+    path = _save(tmp_path / "maze.hdf5", change(arrays))
+    with pytest.raises(UserError, match=message) as caught:
+        read_d4rl(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["actions", "infos/qvel"])
+def test_rows_that_are_not_finite_are_counted_and_named(tmp_path, arrays, key):
+    broken = arrays[key].copy()
+    broken[[7, 9], 1] = np.nan, np.inf
+    with pytest.raises(UserError, match=f"{key} has 2 rows with NaN or infinity, the first is row 7"):
+        read_d4rl(_save(tmp_path / "maze.hdf5", arrays | {key: broken}))
+
+
+def test_a_missing_file_names_the_way_to_make_one(tmp_path):
+    with pytest.raises(UserError, match="data=generated"):
+        read_d4rl(tmp_path / "none.hdf5")
+
+
+def test_any_flipped_bit_is_found_by_the_noted_checksum(path):
+    content = bytearray(path.read_bytes())
+    for position in np.random.default_rng(0).integers(len(content), size=20):
+        flipped = content.copy()
+        flipped[position] ^= 1
+        path.write_bytes(flipped)
+        with pytest.raises(UserError, match="damaged or was changed"):
+            read_d4rl(path)
+
+
+def test_a_truncated_file_is_an_error_even_without_a_note(path):
+    content = path.read_bytes()
+    path.with_name("maze.hdf5.sha256").unlink()
+    assert read_d4rl(path).checksum  # unchecked, but still read
+    for share in (0, 0.01, 0.3, 0.9, 0.999):
+        path.write_bytes(content[: int(share * len(content))])
+        with pytest.raises(UserError, match="damaged"):
+            read_d4rl(path)
+
+
+def test_the_note_is_readable_by_sha256sum(path):
+    checksum, name = path.with_name("maze.hdf5.sha256").read_text().split()
+    assert (checksum, name) == (hash_file(path), path.name)
+
+
+def test_a_failed_write_keeps_the_old_file_and_its_note(path, arrays):
+    before = {each.name: each.read_bytes() for each in path.parent.iterdir()}
+    with pytest.raises(TypeError):
+        write_d4rl(path, arrays, metadata={"seed": object()})
+    assert {each.name: each.read_bytes() for each in path.parent.iterdir()} == before
