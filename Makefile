@@ -1,0 +1,55 @@
+# Everything runs in a virtual environment of its own; nothing else on the machine is touched.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: help demo test test-all check fix bench tables clean
+
+help:  ## show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
+
+demo: $(VENV)/installed  ## install, then score the bundled weights on maze2d-large
+	$(BIN)/dfplan eval env=maze2d-large
+
+test: $(VENV)/installed-dev  ## install, then the fast tests
+	$(BIN)/python -m pytest
+
+test-all: $(VENV)/installed-dev  ## all tests, the slow ones too
+	$(BIN)/python -m pytest -m "slow or not slow"
+
+check: $(VENV)/installed-dev  ## style, types and import layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+fix: $(VENV)/installed-dev  ## mend what can be mended by machine
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/installed-dev  ## measure again every score in the README (about an hour on two cores)
+	$(BIN)/python benchmarks/maze_scores/run.py
+	$(MAKE) tables
+
+tables: $(VENV)/installed-dev  ## write the README's tables from the result files
+	$(BIN)/python benchmarks/readme_tables.py
+
+clean:  ## remove the virtual environment and caches
+	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache
+
+$(VENV)/python-ready:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "dfplan needs Python 3.11 or newer; name one with: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/installed: $(VENV)/python-ready pyproject.toml constraints.txt
+	@echo "installing dfplan into $(VENV) (about a minute)"
+	$(PIP) .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/python-ready pyproject.toml constraints.txt
+	@echo "installing dfplan and its development tools into $(VENV) (one to two minutes)"
+	$(PIP) -e ".[dev]"
+	@touch $@ $(VENV)/installed
