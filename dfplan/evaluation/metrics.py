@@ -57,7 +57,7 @@ def score_episodes(
         return 100 * (returns - reference_min) / (reference_max - reference_min)
 
     touched = np.logical_or.accumulate(at_goal, axis=1)
-    success = at_goal.any(axis=1)
+    success = np.asarray(at_goal.any(axis=1))
     raw_return = rewards.sum(axis=1, dtype=np.float64)
     latched_return = np.where(touched, 1.0, rewards).sum(axis=1, dtype=np.float64)
     return EpisodeScores(

@@ -145,12 +145,14 @@ def render_table(record: Mapping[str, Any]) -> Table:
     table.add_column("mean", justify="right")
     table.add_column("95 % interval", justify="right")
     table.add_column("", style="dim")
+    failures = record["failures"]
+    untouched = f"; {failures} episode{'s' if failures > 1 else ''} never touched" if failures else ""
     rows = {
-        "raw_return": ("return", "steps at the goal", 1, 1),
+        "raw_return": ("return", "sum of rewards (sparse: steps at the goal)", 1, 1),
         "normalized_return": ("normalised return", "D4RL score x 100: arrive and stay", 1, 1),
         "latched_normalized_return": ("latched return", "every step after the first touch pays", 1, 1),
         "success_rate": ("success", "goal touched, % of episodes", 100, 1),
-        "first_touch_step": ("first touch", f"step; {record['failures']} episodes never touched", 1, 1),
+        "first_touch_step": ("first touch", f"step{untouched}", 1, 1),
         "planned_wall_share": ("plan in walls", "% of planned points", 100, 2),
     }
     for name, (label, note, factor, digits) in rows.items():

@@ -166,7 +166,7 @@ def _check_arguments(*, goal: str, num_episodes: int, num_envs: int, seed: int) 
 def _load_maze(env_id: str) -> Any:
     """Return the ``Maze`` of an environment: layout, start cells, step limit and reference scores."""
     try:
-        env = gymnasium.make(env_id)
+        env = gymnasium.make(_qualified(env_id))
     except gymnasium.error.Error as error:
         raise UserError(f"no environment {env_id!r}: {error}. Names look like maze2d-large-v1") from error
     try:
@@ -175,6 +175,11 @@ def _load_maze(env_id: str) -> Any:
         raise UserError(f"{env_id} is not a maze; the evaluation needs one, such as maze2d-large-v1") from error
     finally:
         env.close()
+
+
+def _qualified(env_id: str) -> str:
+    """Have Gymnasium import the package that registers our environments; ids of others are found all the same."""
+    return env_id if ":" in env_id else f"dfplan_envs:{env_id}"
 
 
 def _draw_episodes(episodes: range, *, start_cells: np.ndarray, seed: int) -> _Episodes:
@@ -200,7 +205,9 @@ def _roll_out(
     positions = np.empty((len(episodes), num_steps + 1, 2), np.float32)
     rewards = np.empty((len(episodes), num_steps), np.float32)
     at_goal = np.empty((len(episodes), num_steps), bool)
-    env = gymnasium.make_vec(env_id, num_envs=len(episodes), vectorization_mode="vector_entry_point", goal=goal)
+    env: Any = gymnasium.make_vec(
+        _qualified(env_id), num_envs=len(episodes), vectorization_mode="vector_entry_point", goal=goal
+    )
     step = 0
     try:
         observations, info = env.reset(seed=drawn.env_seeds, options={"start": drawn.starts})

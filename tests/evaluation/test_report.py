@@ -1,0 +1,98 @@
+"""The results file has what is promised, in strict JSON, and the same evaluation gives the same record."""
+
+import json
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from dfplan.errors import UserError
+from dfplan.evaluation.metrics import score_episodes
+from dfplan.evaluation.report import build_record, find_commit, render_table, write_record
+from dfplan.evaluation.rollout import Rollouts
+
+
+def _rollouts(*, at_goal=((0, 1, 1, 0), (0, 0, 0, 0), (0, 0, 1, 1)), plans=True):
+    at_goal = np.array(at_goal, bool)
+    episodes, steps = at_goal.shape
+    return Rollouts(
+        env_id="maze2d-large-v1",
+        goal="fixed",
+        seed=7,
+        positions=np.random.default_rng(0).uniform(1, 7, size=(episodes, steps + 1, 2)).astype(np.float32),
+        goals=np.tile([7.0, 9.0], (episodes, 1)),
+        rewards=at_goal.astype(np.float32),
+        at_goal=at_goal,
+        scores=score_episodes(at_goal.astype(np.float32), at_goal=at_goal, reference_min=6.7, reference_max=273.99),
+        planned_points=np.full(episodes, 50 if plans else 0),
+        planned_points_in_walls=np.array([0, 5, 10][:episodes]) * plans,
+        plan_seconds=np.linspace(0.1, 0.2, 101) if plans else np.array([]),
+        plan_batch=3 if plans else 0,
+        num_envs=3,
+        seconds=1.25,
+    )
+
+
+def _record(**changes):
+    return build_record(_rollouts(**changes), planner="transformer", controller="tracker", device="cpu")
+
+
+def test_a_record_has_every_promised_field():
+    record = _record()
+    assert (record["env"], record["goal"], record["seed"], record["device"]) == ("maze2d-large", "fixed", 7, "cpu")
+    assert (record["planner"], record["controller"], record["n_episodes"]) == ("transformer", "tracker", 3)
+    assert record["commit"]
+    metrics = record["metrics"]
+    for name in ("raw_return", "normalized_return", "latched_normalized_return", "success_rate", "first_touch_step"):
+        assert metrics[name]["low"] <= metrics[name]["mean"] <= metrics[name]["high"]
+    assert metrics["raw_return"]["mean"] == pytest.approx(4 / 3)
+    assert metrics["first_touch_step"]["mean"] == 2.5
+    assert record["failures"] == 1
+    assert metrics["planned_wall_share"]["mean"] == pytest.approx(0.1)
+    assert metrics["plan_seconds"]["p50"] == pytest.approx(0.15)
+    assert metrics["plan_seconds"]["p95"] == pytest.approx(0.195)
+    assert metrics["plan_seconds"]["batch"] == 3
+    assert {"python", "torch", "mujoco", "numpy"} <= record["versions"].keys()
+
+
+def test_the_mean_of_the_episode_list_is_the_reported_mean():
+    record = _record()
+    for name in ("raw_return", "normalized_return", "latched_normalized_return"):
+        mean = np.mean([episode[name] for episode in record["episodes"]])
+        assert mean == pytest.approx(record["metrics"][name]["mean"])
+    assert [episode["first_touch_step"] for episode in record["episodes"]] == [2, None, 3]
+    assert record["episodes"][0]["goal"] == [7.0, 9.0]
+    assert len(record["episodes"][0]["start"]) == 2
+
+
+def test_a_record_survives_strict_json_even_if_nothing_was_reached_or_planned(tmp_path):
+    record = _record(at_goal=((0, 0),), plans=False)
+    path = write_record(record, path=tmp_path / "runs" / "results.json")
+    read = json.loads(path.read_text(), parse_constant=pytest.fail)
+    assert read == record
+    assert read["metrics"]["first_touch_step"] == {"mean": None, "low": None, "high": None}
+    assert read["metrics"]["plan_seconds"]["p50"] is None
+    assert render_table(read).row_count == 6
+
+
+def test_the_table_shows_the_scores_and_the_failures():
+    console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(render_table(_record()))
+    text = console.export_text()
+    for expected in ("maze2d-large", "66.7", "1 episode never touched", "150.0 ms", "per environment, up to 3 at once"):
+        assert expected in text
+
+
+def test_an_existing_result_survives_a_record_that_cannot_be_written(tmp_path):
+    path = write_record(_record(), path=tmp_path / "results.json")
+    before = path.read_text()
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_record({"mean": float("nan")}, path=path)
+    assert path.read_text() == before
+    with pytest.raises(UserError, match="choose another folder"):
+        write_record(_record(), path=path / "below a file.json")
+
+
+def test_the_commit_is_a_hash_in_a_clone_and_a_version_elsewhere():
+    commit = find_commit()
+    assert commit.startswith("v") or len(commit.removesuffix("-dirty")) == 40
