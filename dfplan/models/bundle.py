@@ -20,10 +20,10 @@ DESCRIPTION_FILE = "model.json"
 FORMAT_VERSION = 1
 
 # Caps, checked before a file is handed to a parser, so that a hostile file costs neither time nor memory.
-MAX_HEADER_BYTES = 4 * 2**20
-MAX_DESCRIPTION_BYTES = 16 * 2**20
+MAX_HEADER_BYTES = 2 * 2**20
+MAX_DESCRIPTION_BYTES = 2 * 2**20
 MAX_TENSORS = 10_000
-MAX_TENSOR_BYTES = 8 * 2**30
+MAX_TENSOR_BYTES = 2**30
 
 _NAME = re.compile(r"[A-Za-z0-9_\-]+(\.[A-Za-z0-9_\-]+)*")
 
@@ -58,7 +58,7 @@ def save_bundle(folder: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
         previous = _previous_description(folder)
         if previous is not None:
             description["previous"] = previous
-        text = json.dumps(description, indent=1, allow_nan=False).encode()
+        text = _serialised(description)
         staged = _write_temporary(folder / TENSORS_FILE, content)
         try:
             write_atomically(folder / DESCRIPTION_FILE, text)
@@ -152,10 +152,17 @@ def _size_of_file(path: Path, *, at_most: int) -> int:
     return size
 
 
+def _serialised(description: Mapping[str, Any]) -> bytes:
+    """Return the description as JSON with a last entry that holds the SHA-256 of the others."""
+    checksum = hashlib.sha256(json.dumps(description, allow_nan=False).encode()).hexdigest()
+    return json.dumps({**description, "description_sha256": checksum}, indent=1, allow_nan=False).encode() + b"\n"
+
+
 def _read_description(path: Path) -> dict[str, Any]:
     _size_of_file(path, at_most=MAX_DESCRIPTION_BYTES)
+    content = path.read_bytes()
     try:
-        description = json.loads(path.read_bytes())
+        description = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise _damaged(path, f"not readable as JSON ({error})") from error
     if not isinstance(description, dict) or "format_version" not in description:
@@ -165,6 +172,9 @@ def _read_description(path: Path) -> dict[str, Any]:
             f"{path}: format version {description['format_version']!r}, this dfplan reads {FORMAT_VERSION}; "
             "load it with the version of dfplan that wrote it"
         )
+    description.pop("description_sha256", None)
+    if _serialised(description) != content:
+        raise _damaged(path, "its content is not what its own SHA-256 says")
     for key, kind in {"num_bytes": int, "sha256": str, "metadata": dict}.items():
         if not isinstance(description.get(key), kind):
             raise _damaged(path, f"{key} is missing or not of type {kind.__name__}")

@@ -56,7 +56,8 @@ def load_newest_checkpoint(
 ) -> tuple[int, dict[str, Tensor], dict[str, Any]]:
     """Return step, tensors and metadata of the newest checkpoint that is whole.
 
-    A damaged one is reported through ``say`` and set aside as ``damaged-step-...``, so that rotation does not count it.
+    Newer damaged ones are reported through ``say`` and set aside as ``damaged-step-...``, so that rotation does not
+    count them.
 
     Raises:
         UserError: there is none, or none is whole.
@@ -65,18 +66,34 @@ def load_newest_checkpoint(
     steps = checkpoint_steps(folder)
     if not steps:
         raise UserError(f"{folder}: no checkpoint to resume from; check the run folder, or start without resume")
+    damaged: dict[Path, UserError] = {}
     for step in reversed(steps):
         path = folder / f"step-{step:08d}"
         try:
             tensors, metadata = load_bundle(path)
         except UserError as error:
-            aside = path.with_name(f"damaged-{path.name}")
-            shutil.rmtree(aside, ignore_errors=True)
-            os.rename(path, aside)
-            say(f"warning: checkpoint of step {step} is not usable and is set aside as {aside.name}: {error}")
+            damaged[path] = error
             continue
+        for each, reason in damaged.items():
+            _set_aside(each)
+            say(f"warning: going back to step {step}, the newer {each.name} is set aside as damaged: {reason}")
         return step, tensors, metadata
-    raise UserError(f"{folder}: all checkpoints ({len(steps)}) are damaged; start a new run folder")
+    newest, reason = next(iter(damaged.items()))
+    raise UserError(f"{folder}: none of {len(steps)} checkpoints can be read; of the newest, {newest.name}: {reason}")
+
+
+def _set_aside(folder: Path) -> None:
+    aside = folder.with_name(f"damaged-{folder.name}")
+    shutil.rmtree(aside, ignore_errors=True)
+    try:
+        os.rename(folder, aside)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+
+
+def is_in_use(folder: Path) -> bool:
+    """Return whether there is anything in ``folder`` that a new run must not touch."""
+    return folder.is_dir() and any(not each.name.startswith(".") for each in folder.iterdir())
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -1,5 +1,7 @@
 """Where metrics go: a JSONL file always, another logger if asked for; neither ever stops the training."""
 
+import functools
+import importlib.util
 import json
 import math
 import os
@@ -101,20 +103,25 @@ def wandb_logger(run_folder: Path, *, project: str = "dfplan", config: Mapping[s
     Raises:
         UserError: wandb is not installed.
     """
-    try:
+    if importlib.util.find_spec("wandb") is None:
+        raise UserError("logger=wandb needs the wandb package: pip install dfplan[wandb], or leave logger=wandb out")
+
+    @functools.cache
+    def run() -> Any:
+        # Not before the first line is logged: only one process of several logs, and a failure here is not fatal there.
         import wandb
-    except ImportError as error:
-        raise UserError("logger=wandb needs the wandb package: pip install 'dfplan[wandb]', or leave it out") from error
-    mode = os.environ.get("WANDB_MODE") or ("online" if wandb.api.api_key else "offline")
-    run = wandb.init(
-        project=project,
-        dir=run_folder,
-        name=run_folder.name,
-        config=dict(config or {}),
-        mode=mode,  # type: ignore[arg-type]
-    )
 
-    def to_wandb(step: int, metrics: Mapping[str, float]) -> None:
-        run.log(dict(metrics), step=step)
+        has_key = wandb.login(prompt=False, verify=False)
+        mode = os.environ.get("WANDB_MODE") or ("online" if has_key else "offline")
+        return wandb.init(
+            project=project,
+            dir=run_folder,
+            name=run_folder.name,
+            config=dict(config or {}),
+            mode=mode,  # type: ignore[arg-type]
+        )
 
-    return to_wandb
+    def log_to_wandb(step: int, metrics: Mapping[str, float]) -> None:
+        run().log(dict(metrics), step=step)
+
+    return log_to_wandb

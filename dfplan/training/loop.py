@@ -14,7 +14,7 @@ from rich.console import Console
 from dfplan.errors import UserError
 from dfplan.models.bundle import write_atomically
 from dfplan.training.batch import part_of_batch
-from dfplan.training.checkpoint import checkpoint_steps, load_newest_checkpoint, save_checkpoint
+from dfplan.training.checkpoint import is_in_use, load_newest_checkpoint, save_checkpoint
 from dfplan.training.log import GuardedLogger, Logger, MetricsFile
 from dfplan.training.progress import ProgressBar
 from dfplan.training.schedule import Decay, learning_rate_multiplier
@@ -164,7 +164,7 @@ class _Run:
 
     def begin(self) -> None:
         """Start at step 0, with a checkpoint, so that a folder that cannot be written is found before the work."""
-        if checkpoint_steps(self.checkpoints):
+        if is_in_use(self.checkpoints):
             raise UserError(
                 f"{self.folder}: holds a run with checkpoints already; resume it, or choose another run folder "
                 "(nothing was overwritten)"
