@@ -1,4 +1,4 @@
-"""Generation of the maze2d datasets by D4RL's published procedure (``scripts/generation/generate_maze2d_datasets.py``)."""
+"""Generation of the maze2d datasets by the procedure of D4RL's ``scripts/generation/generate_maze2d_datasets.py``."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -44,13 +44,13 @@ def generate_maze2d(
         Arrays by D4RL key: float32, but bool for ``terminals`` (all False) and ``timeouts`` (goal reached at this row).
 
     Raises:
-        UserError: ``num_steps`` is not positive or ``noise`` is negative.
+        UserError: ``env_id`` is not a maze2d environment, ``num_steps`` is not positive or ``noise`` is negative.
     """
     if num_steps < 1:
         raise UserError(f"num_steps must be at least 1; got {num_steps}")
-    if not noise >= 0:
-        raise UserError(f"noise must be 0 or more; got {noise}")
-    env: Any = gymnasium.make(f"dfplan_envs:{env_id}").unwrapped
+    if not 0 <= noise < float("inf"):
+        raise UserError(f"noise must be a finite number, 0 or more; got {noise}")
+    env = _build_env(env_id)
     rows = _drive(env, np.random.default_rng(seed), noise)
     table = np.empty((num_steps, 12), dtype=np.float32)
     timeouts = np.empty(num_steps, dtype=np.bool_)
@@ -61,11 +61,21 @@ def generate_maze2d(
         table[start:stop] = [row[:-1] for row in chunk]
         if on_progress is not None:
             on_progress(stop)
-    arrays = {key: np.ascontiguousarray(table[:, columns]) for key, columns in _COLUMNS.items()}
+    arrays: dict[str, np.ndarray] = {key: np.ascontiguousarray(table[:, columns]) for key, columns in _COLUMNS.items()}
     arrays["rewards"] = env.reward(arrays["observations"][:, :2], goal=np.array(env.maze.goal_cell)).astype(np.float32)
     arrays["terminals"] = np.zeros(num_steps, dtype=np.bool_)
     arrays["timeouts"] = timeouts
     return arrays
+
+
+def _build_env(env_id: str) -> Any:
+    try:
+        env = gymnasium.make(f"dfplan_envs:{env_id}").unwrapped  # the prefix has the package register its environments
+    except gymnasium.error.Error as error:
+        raise UserError(f"no environment {env_id!r}: {error}. Names look like maze2d-large-v1") from error
+    if not hasattr(env, "maze"):
+        raise UserError(f"{env_id} is not a maze; data can be generated for maze2d environments, as maze2d-large-v1")
+    return env
 
 
 def _drive(env: Any, generator: np.random.Generator, noise: float) -> Iterator[tuple]:
@@ -81,7 +91,8 @@ def _drive(env: Any, generator: np.random.Generator, noise: float) -> Iterator[t
     goal = draw_near_cell()
     ball = env.ball
     ball.set_state(*draw_near_cell(), 0.1 * next(normal), 0.1 * next(normal))
-    observed = state = ball.state()
+    state: tuple[float, float, float, float] = ball.state()
+    observed = state
     while True:
         force_x, force_y, solved = controller.act(*observed, *goal)
         force_x = max(-1.0, min(1.0, force_x + noise * next(normal)))

@@ -26,7 +26,8 @@ class GridPlanner:
     def path(self, start: Cell, goal: Cell) -> list[Cell]:
         """Return the cells after ``start`` up to and with ``goal``; ``[goal]`` if they are the same.
 
-        Rounding can put a ball that touches a wall into the wall's cell, so a way may start in a wall; it never enters one.
+        Rounding can put a ball that touches a wall into the wall's cell, so a way may start in
+        a wall; it never enters one.
         """
         if (start, goal) not in self._paths:
             self._paths[start, goal] = self._descend(start, goal)
@@ -79,9 +80,7 @@ class WaypointController:
         self._index = 0
         self._previous: tuple[float, float] = (0.0, 0.0)
 
-    def act(
-        self, x: float, y: float, vx: float, vy: float, goal_x: float, goal_y: float
-    ) -> tuple[float, float, bool]:
+    def act(self, x: float, y: float, vx: float, vy: float, goal_x: float, goal_y: float) -> tuple[float, float, bool]:
         """Return the clipped force per axis, and whether the goal cell's integer point is reached."""
         goal_cell = (round(goal_x), round(goal_y))
         if goal_cell != self._goal_cell:

@@ -33,7 +33,7 @@ def draw_beginning(
         maze: where it takes place.
         goal_mode: "fixed" (the maze's own goal cell) or "random" (any free cell ± 0.1, known as Multi2D).
         generator: source of all randomness.
-        start: None for a random free cell ± 0.1; ``(x, y)`` for exactly there; ``{"cell": (i, j)}`` for that cell ± 0.1.
+        start: None for a random free cell ± 0.1; ``(x, y)`` for exactly there; ``{"cell": (i, j)}`` for a cell ± 0.1.
         goal: None for what ``goal_mode`` says; ``(x, y)`` for exactly there.
 
     Raises:

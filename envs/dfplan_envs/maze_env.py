@@ -1,6 +1,5 @@
 """D4RL's maze2d as a Gymnasium environment: drive a ball to a goal and stay there."""
 
-import math
 from typing import Any
 
 import gymnasium
@@ -17,8 +16,8 @@ class MazeEnv(gymnasium.Env):
     """A ball in a maze, bit for bit the ``MazeEnv`` of D4RL on the same MuJoCo.
 
     Observation: ``(x, y, vx, vy)`` float64, in metres and metres a second; x is the row of the layout and y the column.
-    Action: force per axis, float32, clipped to [-1, 1]. Reward for the state after the step: 1 inside the goal disc, else
-    0; ``exp(-distance to the goal)`` if dense. It never terminates; the registered time limit truncates.
+    Action: force per axis, float32, clipped to [-1, 1]. Reward, for the state after the step: 1 inside the goal disc,
+    else 0; if dense, ``exp(-distance to the goal)``. It never terminates; the registered time limit truncates.
 
     ``info`` of reset and step: ``goal`` ``(2,)`` float64, and ``success``, whether the ball is in the goal disc now.
 

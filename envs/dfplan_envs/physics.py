@@ -1,5 +1,8 @@
 """The ball of maze2d in MuJoCo: a force-driven sphere among boxes, stepped at 100 Hz."""
 
+# pyright: reportAttributeAccessIssue=false
+# (MuJoCo's Python module is compiled and comes without type stubs.)
+
 import mujoco
 
 from dfplan_envs.mazes import Maze

@@ -139,7 +139,9 @@ class MazeVectorEnv(VectorEnv):
         else:
             seeds = list(seed)
         if len(seeds) != self.num_envs:
-            raise ValueError(f"a list of seeds must have one for each of {self.num_envs} environments; got {len(seeds)}")
+            raise ValueError(
+                f"a list of seeds must have one for each of {self.num_envs} environments; got {len(seeds)}"
+            )
         return [
             generator if generator is not None and each is None else seeding.np_random(each)[0]
             for each, generator in zip(seeds, self._generators, strict=True)
