@@ -1,0 +1,129 @@
+"""How many steps a second the mazes and the data generator make; writes a dated result file beside this script."""
+
+import argparse
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import dfplan_envs  # noqa: F401  (registers the environments)
+import gymnasium
+import numpy as np
+
+from dfplan.data.generate import generate_maze2d
+from dfplan.evaluation.report import find_commit, write_record
+
+RESULTS = Path(__file__).parent / "results"
+NUM_STEPS = 40_000  # environment steps of one run: about half a second
+GENERATED_STEPS = 100_000
+HOLD_STEPS = 20  # each random action is held, so that the balls also press against walls
+
+
+def main() -> None:
+    """Measure everything, print it, and write the file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=7, help="repetitions of each measurement (default 7)")
+    parser.add_argument("--note", default="", help="what else the machine was doing")
+    arguments = parser.parse_args()
+    load_before = os.getloadavg()
+    measurements = {
+        "single environment, gymnasium.make": lambda: step_single("maze2d-large-v1"),
+        "batch of 1": lambda: step_batch("maze2d-large-v1", num_envs=1),
+        "batch of 64": lambda: step_batch("maze2d-large-v1", num_envs=64),
+        "batch of 64, umaze": lambda: step_batch("maze2d-umaze-v1", num_envs=64),
+        "generator, umaze": lambda: generate("maze2d-umaze-v1"),
+        "generator, large": lambda: generate("maze2d-large-v1"),
+    }
+    steps_per_second = {}
+    for name, measure in measurements.items():
+        steps_per_second[name] = summarize(measure, num_runs=arguments.runs)
+        print(f"{name:36s} {steps_per_second[name]['wall_median']:>9,} steps/s")  # noqa: T201
+    now = datetime.now(UTC)
+    record = {
+        "question": "environment steps a second, in one process and one thread",
+        "steps_per_second": steps_per_second,
+        "runs": arguments.runs,
+        "note": arguments.note or "nothing noted about other load; steps per CPU second do not depend on it much",
+        "load_average_before": [round(load, 2) for load in load_before],
+        "date": now.isoformat(timespec="seconds"),
+        "commit": find_commit(),
+        "device": f"{cpu_name()}, {os.cpu_count()} CPUs",
+        "versions": {"python": platform.python_version()}
+        | {name: version(name) for name in ("dfplan", "mujoco", "gymnasium", "numpy")},
+    }
+    path = write_record(record, path=RESULTS / f"{now:%Y-%m-%d-%H%M}.json")
+    print(path)  # noqa: T201
+
+
+def step_single(env_id: str) -> tuple[int, Callable[[], None]]:
+    """Return the number of steps and what to time: one environment with Gymnasium's usual wrappers."""
+    env = gymnasium.make(env_id)
+    env.reset(seed=0)
+    actions = draw_actions((NUM_STEPS // HOLD_STEPS, 2))
+
+    def run() -> None:
+        for action in actions:
+            for _ in range(HOLD_STEPS):
+                env.step(action)
+
+    return NUM_STEPS, run
+
+
+def step_batch(env_id: str, *, num_envs: int) -> tuple[int, Callable[[], None]]:
+    """Return the number of environment steps and what to time: a batch of environments."""
+    env = gymnasium.make_vec(env_id, num_envs=num_envs, vectorization_mode="vector_entry_point")
+    env.reset(seed=0)
+    actions = draw_actions((max(1, NUM_STEPS // num_envs // HOLD_STEPS), num_envs, 2))
+
+    def run() -> None:
+        for action in actions:
+            for _ in range(HOLD_STEPS):
+                env.step(action)
+
+    return len(actions) * HOLD_STEPS * num_envs, run
+
+
+def generate(env_id: str) -> tuple[int, Callable[[], None]]:
+    """Return the number of transitions and what to time: the data generator."""
+    return GENERATED_STEPS, lambda: generate_maze2d(env_id, num_steps=GENERATED_STEPS, seed=0) and None
+
+
+def draw_actions(shape: tuple[int, ...]) -> np.ndarray:
+    """Draw uniform actions."""
+    return np.random.default_rng(0).uniform(-1, 1, size=shape).astype(np.float32)
+
+
+def summarize(measure: Callable[[], tuple[int, Callable[[], None]]], *, num_runs: int) -> dict[str, int]:
+    """Time a measurement several times, after one run to warm up; steps a second by the wall and by CPU time."""
+    num_steps, run = measure()
+    run()
+    wall, cpu = [], []
+    for _ in range(num_runs):
+        wall_start, cpu_start = time.perf_counter(), time.process_time()
+        run()
+        wall.append(num_steps / (time.perf_counter() - wall_start))
+        cpu.append(num_steps / (time.process_time() - cpu_start))
+    return {
+        "wall_median": round(statistics.median(wall)),
+        "wall_lowest": round(min(wall)),
+        "wall_highest": round(max(wall)),
+        "cpu_median": round(statistics.median(cpu)),
+    }
+
+
+def cpu_name() -> str:
+    """Return the processor's name where the system tells it, else its architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+if __name__ == "__main__":
+    main()
