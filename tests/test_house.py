@@ -1,4 +1,4 @@
-"""Rules of the house that no tool checks: nothing in the package can execute what a file says, and imports stay light."""
+"""Rules of the house that no tool checks: nothing can execute what a file says, and imports stay light."""
 
 import ast
 import subprocess
@@ -70,7 +70,9 @@ def test_the_search_for_banned_calls_finds_them(source):
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_module_opens_with_its_purpose_and_can_be_read_in_one_sitting(path):
     source = path.read_text()
-    assert not source.strip() or ast.get_docstring(ast.parse(source)), f"{path} has no docstring that says what it is for"
+    assert not source.strip() or ast.get_docstring(ast.parse(source)), (
+        f"{path} has no docstring that says what it is for"
+    )
     assert source.count("\n") <= 450, f"{path} is too long to read in one sitting"
 
 

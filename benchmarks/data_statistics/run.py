@@ -45,7 +45,7 @@ def main() -> None:
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in ("dfplan", "mujoco", "numpy")},
     }
-    print(write_record(record, path=FOLDER / "results" / f"{now:%Y-%m-%d-%H%M}.json"))  # noqa: T201
+    print(write_record(record, path=FOLDER / "results" / f"{now:%Y-%m-%d-%H%M}.json"))
 
 
 def _load_all(files: list[Path], *, published: dict[str, Any], seed: int):
@@ -128,11 +128,11 @@ def _rounded(values: np.ndarray, *, digits: int = 5) -> Any:
 
 
 def _print_comparison(maze: str, comparison: dict[str, Any]) -> None:
-    print(f"{maze}: {comparison['origin']}, {comparison['num_steps']:,} rows")  # noqa: T201
+    print(f"{maze}: {comparison['origin']}, {comparison['num_steps']:,} rows")
     for name, row in comparison.items():
         if isinstance(row, dict) and "difference" in row:
             percent = np.round(100 * np.atleast_1d(row["difference"]), 2)
-            print(f"  {name:16s} {percent} % of {row['published']}; standard errors {row.get('standard_errors', '-')}")  # noqa: T201
+            print(f"  {name:16s} {percent} % of {row['published']}; standard errors {row.get('standard_errors', '-')}")
 
 
 if __name__ == "__main__":

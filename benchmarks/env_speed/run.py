@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-import dfplan_envs  # noqa: F401  (registers the environments)
 import gymnasium
 import numpy as np
 
+import dfplan_envs  # noqa: F401  (registers the environments)
 from dfplan.data.generate import generate_maze2d
 from dfplan.evaluation.report import find_commit, write_record
 
@@ -41,7 +41,7 @@ def main() -> None:
     steps_per_second = {}
     for name, measure in measurements.items():
         steps_per_second[name] = summarize(measure, num_runs=arguments.runs)
-        print(f"{name:36s} {steps_per_second[name]['wall_median']:>9,} steps/s")  # noqa: T201
+        print(f"{name:36s} {steps_per_second[name]['wall_median']:>9,} steps/s")
     now = datetime.now(UTC)
     record = {
         "question": "environment steps a second, in one process and one thread",
@@ -56,7 +56,7 @@ def main() -> None:
         | {name: version(name) for name in ("dfplan", "mujoco", "gymnasium", "numpy")},
     }
     path = write_record(record, path=RESULTS / f"{now:%Y-%m-%d-%H%M}.json")
-    print(path)  # noqa: T201
+    print(path)
 
 
 def step_single(env_id: str) -> tuple[int, Callable[[], None]]:

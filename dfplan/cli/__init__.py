@@ -1,1 +1,1 @@
-"""The command line: the only place that knows Hydra. It turns options into plain values and calls the packages below."""
+"""The command line: the only place that knows Hydra. It turns options into plain values for the packages below."""

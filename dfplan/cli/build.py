@@ -1,19 +1,27 @@
 """Builds the objects of the library from a checked configuration: plain values in, one explicit function per object."""
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import dfplan_envs  # noqa: F401 - registers the environments
+import gymnasium
 import torch
 
-from dfplan.agent import MPCAgent
+import dfplan_envs  # noqa: F401 - registers the environments
+from dfplan.agent import Controller, MPCAgent, PlannedActions, Pursuit
 from dfplan.cli.folders import bundled_weights
-from dfplan.cli.schema import EvalConfig, ModelConfig, PlanConfig
+from dfplan.cli.schema import ControllerConfig, PlannerConfig, TrainConfig
+from dfplan.data.dynamics import fit_point_mass
+from dfplan.data.split import hold_out
+from dfplan.data.windows import WindowDataset
+from dfplan.diffusion import Parameterization, Schedule
 from dfplan.errors import UserError
-from dfplan.models import Denoiser, RecurrentDenoiser, TransformerDenoiser
-from dfplan.planner import Planner, load_planner
-from dfplan.tokens import NUM_PREFIX_TOKENS, TokenLayout
+from dfplan.models.forcing_model import ForcingModel, build_denoiser, load_forcing_model
+from dfplan.planner import Planner, PlannerSettings
+from dfplan.tokens import Normalizer, TokenLayout
+from dfplan.training.forcing import ForcingLevels, ForcingTask
+from dfplan.types import Trajectories
 
 
 def select_device(name: str, *, threads: int | None) -> torch.device:
@@ -35,6 +43,14 @@ def select_device(name: str, *, threads: int | None) -> torch.device:
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise UserError("device=mps is not on this machine; use device=cpu")
     return device
+
+
+def build_maze(env_id: str) -> Any:
+    """The ``Maze`` of an environment: layout, start cells, goal, step limit, reference scores."""
+    env = gymnasium.make(env_id)
+    maze = env.get_wrapper_attr("maze")
+    env.close()
+    return maze
 
 
 def find_weights(weights: str, *, env_name: str) -> Path:
@@ -59,38 +75,102 @@ def find_weights(weights: str, *, env_name: str) -> Path:
     raise UserError(f"weights={weights}: {found}; give the run folder of a training, or weights=bundled")
 
 
-def build_planner(config: EvalConfig | PlanConfig, *, device: torch.device) -> Planner:
+def build_planner(planner: PlannerConfig, *, weights: Path, device: torch.device) -> Planner:
     """Load the weights and set the planner up."""
-    planner = config.planner
-    return load_planner(
-        find_weights(config.weights, env_name=config.env.name),
-        num_samples=planner.num_samples,
-        num_levels=planner.num_levels,
-        slope=planner.slope,
-        num_tokens=planner.num_tokens,
-        device=device,
+    settings = asdict(planner)
+    settings.pop("horizon")  # the agent's affair
+    return Planner(load_forcing_model(weights).to(str(device)), settings=PlannerSettings(**settings))
+
+
+def build_controller(controller: ControllerConfig, *, model: ForcingModel) -> Controller:
+    """What turns plans into actions."""
+    match controller.name:
+        case "actions":
+            return PlannedActions()
+        case "pursuit":
+            given = {"tube": controller.tube, "lookahead": controller.lookahead}
+            chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+            return Pursuit(model.point_mass, goal_radius=model.goal_radius, **chosen)
+        case _:
+            raise UserError(f"unknown controller {controller.name!r}; choose actions or pursuit")
+
+
+def build_agent(planner: Planner, *, controller: ControllerConfig, horizon: int) -> MPCAgent:
+    """The planner in a receding horizon."""
+    return MPCAgent(
+        planner,
+        controller=build_controller(controller, model=planner.model),
+        replan_every=controller.replan_every,
+        horizon=horizon,
     )
 
 
-def build_agent(config: EvalConfig, *, device: torch.device) -> MPCAgent:
-    """The planner in a receding horizon."""
-    planner = build_planner(config, device=device)
-    return MPCAgent(planner, controller=config.controller.name, replan_every=config.controller.replan_every)
+def build_datasets(config: TrainConfig, trajectories: Trajectories) -> tuple[WindowDataset, WindowDataset | None]:
+    """Windows to train on, and held-out windows to validate on."""
+    windows = config.windows
+    parts: tuple[Trajectories, ...] = (trajectories,)
+    if windows.validation_share > 0:
+        parts = hold_out(trajectories, share=windows.validation_share)
+    datasets = [
+        WindowDataset(
+            part,
+            steps_per_token=windows.steps_per_token,
+            steps_per_point=build_layout(config, trajectories).steps_per_point,
+            num_tokens=config.env.num_tokens,
+            goal_radius=windows.goal_radius,
+            goal_jitter=windows.goal_jitter,
+            restart_share=windows.restart_share,
+            segment_goal_share=windows.segment_goal_share,
+        )
+        for part in parts
+    ]
+    return datasets[0], datasets[1] if len(datasets) == 2 else None
 
 
-def build_denoiser(model: ModelConfig, *, layout: TokenLayout) -> Denoiser:
-    """The network, untrained."""
-    shape: dict[str, Any] = {
-        "token_dim": layout.token_dim,
-        "position_slots": layout.position_slots,
-        "num_prefix_tokens": NUM_PREFIX_TOKENS,
-        "width": model.width,
-        "num_layers": model.num_layers,
-    }
-    match model.name:
-        case "transformer":
-            return TransformerDenoiser(**shape, num_heads=model.num_heads or 4)
-        case "rnn":
-            return RecurrentDenoiser(**shape)
-        case _:
-            raise UserError(f"unknown model {model.name!r}; choose transformer or rnn")
+def build_layout(config: TrainConfig, trajectories: Trajectories) -> TokenLayout:
+    """What a token holds."""
+    return TokenLayout(
+        steps_per_token=config.windows.steps_per_token,
+        points_per_token=config.windows.points_per_token,
+        action_dim=trajectories.actions.shape[1],
+        observation_dim=trajectories.observations.shape[1],
+    )
+
+
+def build_task(
+    config: TrainConfig, trajectories: Trajectories, *, validation: WindowDataset | None, provenance: dict[str, Any]
+) -> ForcingTask:
+    """The Diffusion Forcing task; ``provenance`` travels in the description of the exported weights."""
+    layout, diffusion, training = build_layout(config, trajectories), config.diffusion, config.training
+    model = {name: value for name, value in asdict(config.model).items() if value is not None}
+    sizes = {name: value for name, value in model.items() if name != "name"}
+    torch.manual_seed(config.seed)  # of the initial weights
+    return ForcingTask(
+        denoiser=build_denoiser(config.model.name, layout=layout, **sizes),
+        layout=layout,
+        normalizer=Normalizer.fit(trajectories),
+        parameterization=Parameterization(diffusion.prediction, Schedule(diffusion.schedule)),
+        levels=ForcingLevels(
+            kind=diffusion.levels,
+            goal_dropped=diffusion.goal_dropped,
+            context_noised=diffusion.context_noised,
+            actions_known=diffusion.actions_known,
+            actions_apart=diffusion.actions_apart,
+        ),
+        loss_weight=diffusion.loss_weight,
+        action_weight=diffusion.action_weight,
+        after_goal_weight=diffusion.after_goal_weight,
+        learning_rate=training.learning_rate,
+        matrix_learning_rate=training.matrix_learning_rate,
+        weight_decay=training.weight_decay,
+        validation=validation,
+        compiled=training.compiled,
+        metadata={
+            "env": config.env.name,
+            "model": model,
+            "num_tokens": config.env.num_tokens,
+            "goal_radius": config.windows.goal_radius,
+            "point_mass": asdict(fit_point_mass(trajectories)),
+            "provenance": provenance,
+        },
+    )

@@ -1,4 +1,4 @@
-"""Tab completion: ``dfplan completion bash`` prints what to put into the shell; the shell then asks ``completion query``.
+"""Tab completion: ``dfplan completion bash`` prints a script for the shell, which then asks ``completion query``.
 
 Hydra completes the options of one program; our sub-command would be a stray word in its command line, so it is taken
 out of ``COMP_LINE`` first.
@@ -31,10 +31,10 @@ def run(words: Sequence[str]) -> int:
         case ["query"]:
             _answer(os.environ.get("COMP_LINE", ""))
         case [("bash" | "zsh") as shell]:
-            print(SCRIPTS[shell])  # noqa: T201
+            print(SCRIPTS[shell])
         case [] | ["-h" | "--help"]:
-            print('put this into ~/.bashrc:  eval "$(dfplan completion bash)"')  # noqa: T201
-            print('or this into ~/.zshrc:    eval "$(dfplan completion zsh)"')  # noqa: T201
+            print('put this into ~/.bashrc:  eval "$(dfplan completion bash)"')
+            print('or this into ~/.zshrc:    eval "$(dfplan completion zsh)"')
         case _:
             raise UserError(f"completion is for bash or zsh; got {' '.join(words)!r}")
     return 0
@@ -43,7 +43,7 @@ def run(words: Sequence[str]) -> int:
 def _answer(line: str) -> None:
     words = line.split()
     if len(words) < 2 or (len(words) == 2 and not line[-1].isspace()):
-        print("\n".join(f"{command} " for command in COMMANDS))  # noqa: T201
+        print("\n".join(f"{command} " for command in COMMANDS))
         return
     command = words[1]
     if command in ("eval", "plan", "train", "generate"):

@@ -1,5 +1,6 @@
 """``dfplan COMMAND --help``: what the command does, its groups and options with the values in force, and examples."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import is_dataclass
 from typing import Any
@@ -28,14 +29,14 @@ EXAMPLES = {
     "train": ("dfplan train env=maze2d-umaze model=rnn training.num_steps=2000", "dfplan train resume=runs/train/..."),
     "generate": ("dfplan generate env=maze2d-large", "dfplan generate env=maze2d-umaze num_steps=10000 output=u.hdf5"),
 }
-WIDTH = 34
+INDENT, WIDTH = 35, 118
 
 
 def print_help(command: str, *, overrides: Sequence[str]) -> None:
     """Print the help of a command; values shown are those that the overrides given beside ``--help`` lead to."""
     with readable_errors(command), initialize_config_dir(str(config_folder()), version_base="1.3"):
         composed = compose(command, overrides=list(overrides), return_hydra_config=True)
-    print("\n".join(_lines(command, composed)))  # noqa: T201
+    print("\n".join(_lines(command, composed)))
 
 
 def _lines(command: str, composed: DictConfig) -> list[str]:
@@ -62,6 +63,9 @@ def _meaning(each: Any) -> str:
 
 
 def _line(name: str, value: Any, meaning: str) -> str:
+    """One option, its value in force and its meaning, wrapped to a terminal."""
     shown = str(value).lower() if isinstance(value, bool) else "null" if value is None else value
     left = f"  {name}={shown}"
-    return f"{left:<{WIDTH}} {meaning}" if len(left) < WIDTH else f"{left}\n{'':<{WIDTH}} {meaning}"
+    first = f"{left:<{INDENT}}" if len(left) < INDENT else f"{left}\n{'':<{INDENT}}"
+    lines = textwrap.wrap(meaning, WIDTH - INDENT, break_on_hyphens=False, break_long_words=False)
+    return first + f"\n{'':<{INDENT}}".join(lines)

@@ -42,10 +42,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _dispatch(arguments)
     except UserError as error:
-        print(f"dfplan: error: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
+        print(f"dfplan: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("dfplan: interrupted", file=sys.stderr)  # noqa: T201
+        print("dfplan: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # The reader (`| head`) has gone. Give stdout a harmless end, or Python complains once more when it exits.
@@ -55,10 +55,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _dispatch(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(HELP)  # noqa: T201
+        print(HELP)
         return 0
     if arguments[0] in ("-V", "--version"):
-        print(f"dfplan {__version__}")  # noqa: T201
+        print(f"dfplan {__version__}")
         return 0
     command, options = arguments[0], arguments[1:]
     match command:

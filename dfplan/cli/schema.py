@@ -47,19 +47,26 @@ class EnvConfig:
 class PlannerConfig:
     """How a plan is made."""
 
-    name: str = option("name in the results file")
-    num_samples: int = option("plans drawn per environment; the best is kept", low=1)
+    num_candidates: int = option("plans denoised side by side, of which the one that arrives first is kept", low=1)
     num_levels: int = option("noise levels from pure noise to clean", low=1)
     slope: float = option("levels by which each token lags the one before it; 0 = all together", low=0)
-    num_tokens: int | None = option("tokens of a plan; null = as in training", low=1)
+    quorum: float = option("share of candidates that must arrive before later tokens are left undone", low=0, high=1)
+    eta: float = option("0 = deterministic denoising, 1 = ancestral sampling", low=0, high=1)
+    context_level: float = option("noise level at which the present observation is shown", low=0, high=1)
+    return_guidance: float = option("weight of the predicted return in the guidance", low=0)
+    distance_guidance: float = option("weight of the distance to the goal in the guidance", low=0)
+    window_tokens: int = option("tokens denoised at a time; 0 = the training window", low=0)
+    horizon: int | None = option("steps a plan looks ahead; null = a whole episode", low=1)
 
 
 @dataclass
 class ControllerConfig:
     """How a plan becomes actions."""
 
-    name: str = option("what turns plans into actions", choices=("actions", "pursuit"))
-    replan_every: int = option("steps between two plans", low=1)
+    name: str = option("actions = the planned ones; pursuit = drive along the path", choices=("actions", "pursuit"))
+    replan_every: int = option("steps between two plans; 0 = plan once", low=0)
+    tube: float | None = option("pursuit: distance from the path that costs nothing", above=0)
+    lookahead: int | None = option("pursuit: steps simulated ahead", low=1)
 
 
 @dataclass
@@ -81,7 +88,8 @@ class WindowsConfig:
     goal_jitter: float = option("largest displacement of a hindsight goal per axis", low=0)
     restart_share: float = option("share of windows that start where the collector drew a new goal", low=0, high=1)
     segment_goal_share: float = option("share of windows whose goal is where the collector was heading", low=0, high=1)
-    validation_share: float = option("share of the data held out for validation", low=0, high=0.5)
+    goal_radius: float = option("distance that counts as being at the goal", above=0)
+    validation_share: float = option("share of the data held out for validation; 0 = none", low=0, high=0.5)
 
 
 @dataclass
@@ -112,14 +120,15 @@ class TrainingConfig:
     warmup_steps: int = option("steps until the full learning rate", low=0)
     decay: str = option("how the learning rate falls", choices=("cosine", "linear", "constant"))
     decay_start: float = option("share of the steps after which it falls", low=0, high=1)
-    gradient_clip: float = option("largest gradient norm", above=0)
+    gradient_clip: float | None = option("largest gradient norm; null = unlimited", above=0)
     accumulation: int = option("micro-batches in an optimiser step", low=1)
     precision: str = option("arithmetic of the network", choices=("no", "bf16", "fp16"))
     ema_decay: float = option("decay of the averaged weights", low=0, high=1)
     checkpoint_every: int = option("steps between two checkpoints", low=1)
-    validate_every: int = option("steps between two validations", low=1)
+    validate_every: int = option("steps between two validations; 0 = never", low=0)
     log_every: int = option("steps between two log lines", low=1)
     keep_checkpoints: int = option("checkpoints kept", low=1)
+    compiled: bool = option("train through torch.compile: faster, needs a C++ compiler")
 
 
 @dataclass

@@ -1,9 +1,11 @@
 """``dfplan eval``: roll an agent out, score it, write the record and a picture."""
 
-import gymnasium
+from pathlib import Path
+from typing import Any
+
 from rich.console import Console
 
-from dfplan.cli.build import build_agent, select_device
+from dfplan.cli.build import build_agent, build_maze, build_planner, find_weights, select_device
 from dfplan.cli.compose import plain
 from dfplan.cli.folders import make_run_folder
 from dfplan.cli.progress import progress_bar
@@ -15,9 +17,12 @@ from dfplan.evaluation.rollout import Rollouts, evaluate_agent
 def run(config: EvalConfig) -> None:
     """Evaluate; the last line printed is the path of the results JSON."""
     device = select_device(config.device, threads=config.threads)
-    agent = build_agent(config, device=device)
+    weights = find_weights(config.weights, env_name=config.env.name)
+    planner = build_planner(config.planner, weights=weights, device=device)
+    maze = build_maze(config.env.id)
+    horizon = config.planner.horizon or maze.max_episode_steps
+    agent = build_agent(planner, controller=config.controller, horizon=horizon)
     folder = make_run_folder("eval", env_name=config.env.name, chosen=config.output)
-    maze = gymnasium.make(config.env.id).unwrapped.maze  # type: ignore[attr-defined]
     total = config.n_episodes * maze.max_episode_steps
     with progress_bar(f"{config.env.name}, {config.goal} goal", total=total, unit="steps") as show:
         rollouts = evaluate_agent(
@@ -31,28 +36,28 @@ def run(config: EvalConfig) -> None:
         )
     record = build_record(
         rollouts,
-        planner=config.planner.name,
+        planner=planner.model.metadata["model"]["name"],
         controller=config.controller.name,
         device=str(device),
         config=plain(config),
     )
     results = write_record(record, path=folder / "results.json")
-    console = Console()
-    console.print(render_table(record))
-    picture = folder / "rollouts.png"
-    _draw(rollouts, maze=maze, path=picture, title=f"{config.env.name}, {config.controller.name}")
-    print(f"picture: {picture}")  # noqa: T201
-    print(results)  # noqa: T201
+    Console().print(render_table(record))
+    picture = _draw(
+        rollouts, maze=maze, path=folder / "rollouts.png", name=f"{config.env.name}, {config.controller.name}"
+    )
+    print(f"picture: {picture}")
+    print(results)
 
 
-def _draw(rollouts: Rollouts, *, maze: object, path: object, title: str) -> None:
+def _draw(rollouts: Rollouts, *, maze: Any, path: Path, name: str) -> Path:
     from dfplan.viz.maze import draw_rollouts  # matplotlib is slow to import; the scores come first
 
-    draw_rollouts(
+    return draw_rollouts(
         rollouts.positions,
         goals=rollouts.goals,
         at_goal=rollouts.at_goal,
         maze=maze,
-        path=path,  # type: ignore[arg-type]
-        title=f"{title}: {rollouts.scores.normalized_return.mean():.0f} of D4RL's 100",
+        path=path,
+        title=f"{name}: D4RL score {rollouts.scores.normalized_return.mean():.0f}",
     )

@@ -25,4 +25,4 @@ def run(config: GenerateConfig) -> None:
         )
     metadata = {"env_id": config.env.id, "num_steps": num_steps, "seed": config.seed, "noise": config.noise}
     write_d4rl(path, arrays, metadata=metadata)
-    print(path)  # noqa: T201
+    print(path)

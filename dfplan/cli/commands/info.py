@@ -23,11 +23,11 @@ def run(words: Sequence[str]) -> int:
             facts = collect()
             width = max(len(name) for name in facts)
             for name, value in facts.items():
-                print(f"{name:<{width}}  {value}")  # noqa: T201
+                print(f"{name:<{width}}  {value}")
         case ["--json"]:
-            print(json.dumps(collect(), indent=1))  # noqa: T201
+            print(json.dumps(collect(), indent=1))
         case ["-h" | "--help"]:
-            print("usage: dfplan info [--json]")  # noqa: T201
+            print("usage: dfplan info [--json]")
         case _:
             raise UserError(f"dfplan info takes no options but --json; got {' '.join(words)!r}")
     return 0

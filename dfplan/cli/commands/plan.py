@@ -1,0 +1,79 @@
+"""``dfplan plan``: one plan over the maze, and how it was denoised row by row."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from dfplan.cli.build import build_maze, build_planner, find_weights, select_device
+from dfplan.cli.folders import make_run_folder
+from dfplan.cli.schema import PlanConfig
+from dfplan.diffusion import sloped_matrix
+from dfplan.errors import UserError
+
+BALL_MARGIN = 0.1  # the ball's radius: its centre keeps this far from walls
+
+
+def run(config: PlanConfig) -> None:
+    """Plan from rest at ``start``; the last line printed is the path of the picture."""
+    device = select_device(config.device, threads=config.threads)
+    weights = find_weights(config.weights, env_name=config.env.name)
+    maze = build_maze(config.env.id)
+    start = check_position("start", config.start or maze.free_cells[0].tolist(), maze=maze)
+    goal = check_position("goal", config.goal or list(maze.goal_cell), maze=maze)
+    planner = build_planner(config.planner, weights=weights, device=device)
+    plan = planner.plan(
+        np.concatenate([start, np.zeros(2)])[None],
+        goal[None],
+        horizon=config.planner.horizon or maze.max_episode_steps,
+        generators=[torch.Generator().manual_seed(config.seed)],
+        record_history=True,
+    )
+    folder = make_run_folder("plan", env_name=config.env.name, chosen=config.output)
+    steps = plan.actions.shape[1]
+    arrival = int(plan.arrival[0])
+    verdict = f"arrives at step {arrival}" if arrival < steps else f"does not arrive within {steps} steps"
+    in_walls = float(maze.contains_wall(plan.observations[0, :, :2]).mean())
+    print(f"from {_pair(start)} to {_pair(goal)}: {verdict}; {in_walls:.0%} of its points lie in walls")
+    matrix = sloped_matrix(
+        min(planner.window_tokens, plan.rewards.shape[1]),
+        num_levels=config.planner.num_levels,
+        slope=config.planner.slope,
+    )
+    print(
+        _draw(plan, maze=maze, start=start, goal=goal, path=folder / "plan.png", matrix=matrix.numpy(), config=config)
+    )
+
+
+def check_position(name: str, xy: list[float], *, maze: Any) -> np.ndarray:
+    """Return the position ``(2,)`` if the ball can be there.
+
+    Raises:
+        UserError: it lies in a wall or outside the maze; names the nearest free point.
+    """
+    position = np.array(xy, dtype=np.float64)
+    if maze.contains_wall(position):
+        free = nearest_free_point(position, maze=maze)
+        raise UserError(f"{name}={_pair(position)} lies inside a wall; the nearest free point is {name}={_pair(free)}")
+    return position
+
+
+def nearest_free_point(position: np.ndarray, *, maze: Any) -> np.ndarray:
+    """The point nearest to ``position`` where the ball fits, rounded to hundredths, ``(2,)``."""
+    centres = maze.free_cells - 0.2  # the walls stand 0.2 off the integer grid, see dfplan_envs.mazes
+    reach = 0.5 - BALL_MARGIN
+    candidates = np.clip(position, centres - reach, centres + reach)
+    return candidates[np.linalg.norm(candidates - position, axis=1).argmin()].round(2)
+
+
+def _pair(position: np.ndarray) -> str:
+    return ",".join(f"{value:g}" for value in position)
+
+
+def _draw(
+    plan: Any, *, maze: Any, start: np.ndarray, goal: np.ndarray, path: Path, matrix: Any, config: PlanConfig
+) -> Path:
+    from dfplan.viz.maze import draw_plan  # matplotlib is slow to import
+
+    return draw_plan(plan, maze=maze, start=start, goal=goal, path=path, title=config.env.name, matrix=matrix)

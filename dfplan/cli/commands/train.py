@@ -1,0 +1,120 @@
+"""``dfplan train``: from a dataset to weights that ``eval`` and ``plan`` load, in a run folder that can be resumed."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import OmegaConf
+
+from dfplan.cli.build import build_datasets, build_task, select_device
+from dfplan.cli.compose import plain, to_schema
+from dfplan.cli.folders import cache_folder, make_run_folder
+from dfplan.cli.schema import TrainConfig
+from dfplan.data.sources import load_trajectories
+from dfplan.errors import UserError
+from dfplan.evaluation.report import find_commit
+from dfplan.training import Logger, train, wandb_logger
+from dfplan.training.settings import MAY_CHANGE
+from dfplan.types import Trajectories
+
+# What a resumed run may be given anew: none of it changes what is computed.
+FREE_WHEN_RESUMED = ("resume", "device", "threads", "logger", *(f"training.{name}" for name in MAY_CHANGE))
+
+
+def run(config: TrainConfig, *, given: Sequence[str]) -> None:
+    """Train, or go on with a run; the last line printed is the folder of the weights.
+
+    Args:
+        config: the checked configuration.
+        given: names of the options on the command line, by which a resumed run tells wishes from defaults.
+    """
+    if config.resume is not None:
+        config = resumed(config, given=given)
+    device = select_device(config.device, threads=config.threads)
+    if device.type == "cuda" and device.index:
+        raise UserError(f"training picks its own GPU; use device=cuda with CUDA_VISIBLE_DEVICES={device.index}")
+    trajectories = load_trajectories(
+        config.data, env_id=config.env.id, cache_folder=cache_folder(), num_steps=config.env.dataset_steps
+    )
+    windows, validation = build_datasets(config, trajectories)
+    record = recorded(config, trajectories)
+    task = build_task(config, trajectories, validation=validation, provenance=_provenance(record, device))
+    folder = (
+        Path(config.resume)
+        if config.resume
+        else make_run_folder("train", env_name=config.env.name, chosen=config.output)
+    )
+    training = asdict(config.training)
+    for name in ("learning_rate", "matrix_learning_rate", "weight_decay", "compiled"):
+        training.pop(name)  # the task's affair
+    result = train(
+        task,
+        windows,
+        run_folder=folder,
+        seed=config.seed,
+        device="cpu" if device.type == "cpu" else "auto",
+        resume=config.resume is not None,
+        config=record,
+        logger=_logger(config, folder, record),
+        **training,
+    )
+    print(result.run_folder / "model")
+
+
+def recorded(config: TrainConfig, trajectories: Trajectories) -> dict[str, Any]:
+    """What decides the result of a run, as plain JSON; a resumed run must agree with it."""
+    record = plain(config)
+    for name in ("device", "threads", "output", "resume", "logger"):
+        del record[name]
+    record["training"] = {name: value for name, value in record["training"].items() if name not in MAY_CHANGE}
+    return record | {
+        "dataset": {"source": trajectories.source, "sha256": trajectories.checksum, "rows": len(trajectories)}
+    }
+
+
+def resumed(config: TrainConfig, *, given: Sequence[str]) -> TrainConfig:
+    """The configuration of the run to go on with, with what was given anew and may be.
+
+    Raises:
+        UserError: no run there, or an option that would change what it computes.
+    """
+    folder = Path(config.resume or "").expanduser()
+    try:
+        saved = json.loads((folder / "config.json").read_text())
+        record, settings = dict(saved["config"]), dict(saved["training"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"resume={config.resume}: no readable config.json there; give the run folder that `dfplan train` printed"
+        ) from error
+    refused = [name for name in given if not name.startswith(FREE_WHEN_RESUMED)]
+    if refused:
+        raise UserError(
+            f"a resumed run keeps its configuration; leave out {', '.join(refused)}, or start a new run without resume="
+        )
+    del record["dataset"]
+    wishes = plain(config)
+    record["training"] = {**wishes["training"], **settings, **record["training"]}
+    record["training"] = {name: record["training"][name] for name in wishes["training"]}
+    for name in given:
+        key = name.removeprefix("training.")
+        if key != name and key in wishes["training"]:
+            record["training"][key] = wishes["training"][key]
+    for name in ("device", "threads", "logger"):
+        record[name] = wishes[name]
+    return to_schema("train", OmegaConf.create(record | {"resume": str(folder), "output": None}))
+
+
+def _provenance(record: dict[str, Any], device: torch.device) -> dict[str, Any]:
+    """How weights came to be, for the description that travels with them."""
+    return {"commit": find_commit(), "torch": torch.__version__, "device": str(device), "config": record}
+
+
+def _logger(config: TrainConfig, folder: Path, record: dict[str, Any]) -> Logger | None:
+    match config.logger.name:
+        case "wandb":
+            return wandb_logger(folder, project=config.logger.project or "dfplan", config=record)
+        case _:
+            return None  # metrics.jsonl is always written

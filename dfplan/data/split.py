@@ -1,0 +1,39 @@
+"""Divides recorded trajectories into a part to train on and a part to validate on."""
+
+import numpy as np
+
+from dfplan.errors import UserError
+from dfplan.types import Trajectories
+
+
+def hold_out(trajectories: Trajectories, *, share: float) -> tuple[Trajectories, Trajectories]:
+    """Cut off the last ``share`` of the rows; no row is in both parts, and no array is copied.
+
+    Args:
+        trajectories: the data, in the order it was recorded.
+        share: of the rows, above 0 and below 1.
+
+    Returns:
+        The part before the cut and the part after it. A trajectory that the cut goes through ends in the first part
+        and begins anew in the second.
+
+    Raises:
+        UserError: one of the parts would have no two rows.
+    """
+    rows = len(trajectories)
+    cut = rows - round(share * rows)
+    if cut < 2 or rows - cut < 2:
+        raise UserError(f"cannot hold {share} of {rows} rows of {trajectories.source} out; use another share")
+    return _part(trajectories, 0, cut), _part(trajectories, cut, rows)
+
+
+def _part(trajectories: Trajectories, first: int, last: int) -> Trajectories:
+    inside = trajectories.starts[(trajectories.starts > first) & (trajectories.starts < last)]
+    return Trajectories(
+        observations=trajectories.observations[first:last],
+        actions=trajectories.actions[first:last],
+        starts=np.concatenate([[first], inside, [last]]).astype(np.int64) - first,
+        segment_ends=trajectories.segment_ends[first:last],
+        source=trajectories.source,
+        checksum=trajectories.checksum,
+    )

@@ -1,0 +1,90 @@
+"""Every shipped configuration composes, fits its schema, and says what each option means."""
+
+from pathlib import Path
+
+import gymnasium
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+import dfplan_envs  # noqa: F401 - registers the environments
+from dfplan.cli.compose import plain, readable_errors, to_schema
+from dfplan.cli.folders import config_folder, group_choices
+from dfplan.cli.schema import SCHEMAS, flatten
+from dfplan.errors import UserError
+
+GROUPS = {
+    "eval": ("env", "planner", "controller", "experiment"),
+    "plan": ("env", "planner"),
+    "train": ("env", "model", "windows", "diffusion", "training", "logger"),
+    "generate": ("env",),
+}
+CHOICES = [
+    (command, group, choice)
+    for command, groups in GROUPS.items()
+    for group in groups
+    for choice in group_choices(group)
+]
+
+
+def composed(command: str, *overrides: str):
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        return to_schema(command, compose(command, overrides=list(overrides)))
+
+
+@pytest.mark.parametrize("command", SCHEMAS)
+def test_defaults_compose_and_are_plain_values(command):
+    config = plain(composed(command))
+    names = {name for name, each in flatten(SCHEMAS[command]) if "." not in name}
+    assert set(config) == names
+
+
+@pytest.mark.parametrize(("command", "group", "choice"), CHOICES)
+def test_every_choice_of_every_group_composes(command, group, choice):
+    composed(command, f"{group}={choice}")
+
+
+def test_every_group_has_choices_and_every_file_is_reached():
+    files = set(config_folder().rglob("*.yaml"))
+    reached = {config_folder() / group / f"{choice}.yaml" for _, group, choice in CHOICES}
+    assert files == reached | {config_folder() / f"{command}.yaml" for command in SCHEMAS}
+
+
+@pytest.mark.parametrize("choice", group_choices("env"))
+def test_an_environment_config_names_a_real_environment(choice):
+    config = composed("generate", f"env={choice}").env
+    assert config.name == choice
+    assert gymnasium.spec(config.id).id == config.id
+    assert config.id.rpartition("-")[0] == config.name
+
+
+@pytest.mark.parametrize("command", SCHEMAS)
+def test_every_option_has_a_meaning(command):
+    for name, each in flatten(SCHEMAS[command]):
+        assert each.metadata["meaning"], name
+
+
+def test_an_experiment_changes_what_it_names():
+    for choice in group_choices("experiment"):
+        text = Path(config_folder() / "experiment" / f"{choice}.yaml").read_text()
+        assert "@package _global_" in text
+        assert composed("eval", f"experiment={choice}") != composed("eval", "env=maze2d-open")
+
+
+@pytest.mark.parametrize("command", SCHEMAS)
+def test_every_number_refuses_words_nan_and_values_out_of_range(command):
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        defaults = compose(command)
+    for name, each in flatten(SCHEMAS[command]):
+        limits, wrong = each.metadata, []
+        if each.type in (int, float):
+            wrong += ["word", float("nan")]
+        wrong += [limits["low"] - 1] if limits.get("low") is not None else []
+        wrong += [limits["high"] + 1] if limits.get("high") is not None else []
+        wrong += [limits["above"]] if limits.get("above") is not None else []
+        wrong += ["no such word"] if limits.get("choices") else []
+        for value in wrong:
+            changed = defaults.copy()
+            OmegaConf.update(changed, name, value)
+            with pytest.raises(UserError, match=name), readable_errors(command):
+                to_schema(command, changed)

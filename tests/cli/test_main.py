@@ -1,0 +1,143 @@
+"""The command line from outside: help, exit status, and one readable line for every mistake."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dfplan import __version__
+from dfplan.cli.main import COMMANDS, HELP, main
+from dfplan.cli.schema import SCHEMAS, flatten
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DFPLAN_CACHE", str(tmp_path / "cache"))
+
+
+def line_of_mistake(capsys, *words: str) -> str:
+    """Run, expect exit status 2 and exactly one line on stderr, nothing on stdout; return the line."""
+    assert main(words) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("dfplan: error: ")
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+def test_help_names_every_command(capsys):
+    assert main([]) == 0
+    assert main(["--help"]) == 0
+    for command in COMMANDS:
+        assert re.search(rf"^  {command} ", HELP, re.MULTILINE)
+    assert HELP in capsys.readouterr().out
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert __version__ in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", SCHEMAS)
+def test_the_help_of_a_command_lists_every_option_with_its_value(command, capsys):
+    assert main([command, "--help", "env=maze2d-umaze"]) == 0
+    shown = capsys.readouterr().out
+    for name, _ in flatten(SCHEMAS[command]):
+        if "." not in name:
+            assert re.search(rf"^  {name}=\S+\s+\S", shown, re.MULTILINE), name
+    assert "env.id=maze2d-umaze-v1" in shown
+    assert max(len(line) for line in shown.splitlines()) <= 118
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["evla"], "did you mean 'eval'"),
+        (["eval", "env=maze2d-larg"], "did you mean 'maze2d-large'"),
+        (["eval", "env=null"], "env must be chosen"),
+        (["eval", "n_episode=3"], "did you mean 'n_episodes'"),
+        (["eval", "replan_every=3"], "did you mean 'controller.replan_every'"),
+        (["eval", "+x=1"], "has no option 'x'"),
+        (["eval", "n_episodes=many"], "must be a whole number; got 'many'"),
+        (["eval", "n_episodes=0"], "at least 1; got 0"),
+        (["eval", "n_episodes=1.5"], "must be a whole number"),
+        (["eval", "n_episodes=null"], "got null"),
+        (["eval", "seed=-1"], "at least 0"),
+        (["eval", "goal=everywhere"], "must be one of fixed, random"),
+        (["eval", "planner.slope=nan"], "finite number; got nan"),
+        (["eval", "planner.slope=inf"], "finite number; got inf"),
+        (["eval", "seed=1,2"], "with -m"),
+        (["eval", "n_episodes=[1"], "cannot read the option"),
+        (["eval", "experiment=nothing"], "unknown experiment"),
+        (["eval", "seed"], "expected key=value"),
+        (["eval", "--seed"], "unknown flag"),
+        (["train", "training.learning_rate=0"], "above 0"),
+        (["train", "training.learning_rate=nan"], "finite"),
+        (["train", "model=perceptron"], "choose rnn, transformer"),
+        (["plan", "start=1"], "two numbers"),
+        (["plan", "start=[1,2,3]"], "2 finite numbers"),
+        (["plan", "goal=[nan,1]"], "2 finite numbers"),
+        (["generate", "overwrite=perhaps"], "true or false"),
+        (["info", "env=x"], "no options but --json"),
+        (["completion", "powershell"], "bash or zsh"),
+    ],
+)
+def test_a_mistake_is_one_line_and_leaves_nothing_behind(words, expected, capsys):
+    assert expected in line_of_mistake(capsys, *words)
+    assert list(Path().iterdir()) == []
+
+
+def test_info_is_what_one_pastes_into_a_bug_report(capsys):
+    assert main(["info"]) == 0
+    text = capsys.readouterr().out
+    assert main(["info", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert {"dfplan", "torch", "commit", "cpu", "gpu", "threads", "weights", "configs", "cache"} <= set(facts)
+    assert facts["cache"].startswith(str(Path("cache").absolute()))
+    for value in facts.values():
+        assert str(value) in text
+
+
+def test_an_interruption_is_short(monkeypatch, capsys):
+    def interrupted(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dfplan.cli.compose.run", interrupted)
+    assert main(["eval"]) == 130
+    assert capsys.readouterr().err == "dfplan: interrupted\n"
+
+
+def test_hydra_prints_the_configuration(capsys):
+    assert main(["eval", "--cfg", "job", "n_episodes=7"]) == 0
+    assert "n_episodes: 7" in capsys.readouterr().out
+    assert list(Path().iterdir()) == []
+
+
+def complete(line: str) -> list[str]:
+    """What bash offers for a line after which the user presses the tabulator key."""
+    program = f"""
+    dfplan() {{ {sys.executable} -m dfplan.cli.main "$@"; }}
+    eval "$(dfplan completion bash)"
+    COMP_LINE={line!r}; COMP_POINT=${{#COMP_LINE}}; COMP_WORDS=($COMP_LINE)
+    [ "${{COMP_LINE: -1}}" = " " ] && COMP_WORDS+=("")
+    COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+    _dfplan_complete; printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    answer = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=True, env=os.environ)
+    assert answer.stderr == ""
+    return answer.stdout.split()
+
+
+@pytest.mark.slow
+def test_tab_completion_in_bash():
+    assert complete("dfplan ev") == ["eval"]
+    assert complete("dfplan ") == list(COMMANDS)
+    assert "env=maze2d-large" in complete("dfplan eval env=maze2d-la")
+    assert "n_episodes=" in complete("dfplan eval env=maze2d-umaze n_")
+    assert "model=rnn" in complete("dfplan train model=")
+    assert "controller.replan_every=" in complete("dfplan eval controller.")
