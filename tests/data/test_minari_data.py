@@ -1,0 +1,160 @@
+"""A local Minari dataset of PointMaze's format, recorded here from our own maze in PointMaze's coordinates."""
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium import spaces
+from gymnasium.envs.registration import EnvSpec
+
+from dfplan.data.d4rl_file import hash_file
+from dfplan.data.minari_data import MAIN_FILE, is_pointmaze, read_minari, to_d4rl_coordinates
+from dfplan.errors import UserError
+from dfplan_envs import build_maze
+
+minari = pytest.importorskip("minari")
+from minari.data_collector import EpisodeBuffer  # noqa: E402 (needs the line above)
+
+pytestmark = pytest.mark.filterwarnings("ignore:`.*` is set to None:UserWarning")  # authors of a test dataset
+MAZE = build_maze("umaze")
+DATASET = "D4RL/pointmaze/umaze-test-v0"
+BOX = spaces.Box(-np.inf, np.inf, (4,), np.float64)
+POINT = spaces.Box(-np.inf, np.inf, (2,), np.float64)
+SPACE = spaces.Dict({"observation": BOX, "achieved_goal": POINT, "desired_goal": POINT})
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path, monkeypatch):
+    """An empty Minari store; the location is read from the environment at every call."""
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    return tmp_path
+
+
+def _record(lengths, *, joined=()):
+    """Drive at random in the umaze of D4RL; return per episode observations (T + 1, 4) and actions (T, 2), float64."""
+    env = gymnasium.make("maze2d-umaze-v1", max_episode_steps=10_000)
+    generator = np.random.default_rng(0)
+    episodes, last = [], None
+    for number, length in enumerate(lengths):
+        observed = [last if number in joined else env.reset(seed=number)[0]]
+        acted = generator.uniform(-1, 1, size=(length, 2)).astype(np.float32)
+        observed += [env.step(action)[0] for action in acted]
+        last = observed[-1]
+        episodes.append((np.array(observed), acted))
+    return episodes
+
+
+def _to_pointmaze(observations, actions):
+    """The inverse of `to_d4rl_coordinates`, from the maps of Gymnasium-Robotics."""
+    x, y, vx, vy = observations.T
+    rows, columns = MAZE.walls.shape
+    turned = np.stack([y + 0.7 - columns / 2, rows / 2 - 0.7 - x, vy, -vx], axis=1)
+    return turned, np.stack([actions[:, 1], -actions[:, 0]], axis=1)
+
+
+def _create(episodes, *, space=SPACE, observation=None):
+    buffers = []
+    for number, (observed, acted) in enumerate(episodes):
+        turned, turned_actions = _to_pointmaze(observed, acted)
+        entry = {"observation": turned, "achieved_goal": turned[:, :2], "desired_goal": turned[:, :2]}
+        buffers.append(
+            EpisodeBuffer(
+                id=number,
+                observations=entry if observation is None else observation(turned),
+                actions=turned_actions,
+                rewards=[0.0] * len(acted),
+                terminations=[False] * len(acted),
+                truncations=[False] * (len(acted) - 1) + [True],
+            )
+        )
+    return minari.create_dataset_from_buffers(
+        DATASET,
+        buffer=buffers,
+        env=EnvSpec("PointMaze_UMaze-v3", entry_point="dfplan_envs.maze_env:MazeEnv", kwargs={"maze_name": "umaze"}),
+        action_space=spaces.Box(-1, 1, (2,), np.float32),
+        observation_space=space,
+        data_format="hdf5",
+    )
+
+
+def test_every_episode_becomes_a_trajectory_with_one_row_more_than_actions():
+    episodes = _record([5, 1, 8])
+    _create(episodes)
+    seen = []
+    data = read_minari(DATASET, on_progress=lambda done, total: seen.append((done, total)))
+    assert data.starts.tolist() == [0, 6, 8, 17]
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+    for number, (observed, acted) in enumerate(episodes):
+        rows = slice(data.starts[number], data.starts[number + 1])
+        turned, turned_actions = _to_pointmaze(observed, acted)
+        np.testing.assert_array_equal(data.observations[rows], turned.astype(np.float32))
+        np.testing.assert_array_equal(data.actions[rows][:-1], turned_actions)
+        assert not data.actions[rows][-1].any()
+    assert np.flatnonzero(data.segment_ends).tolist() == [5, 7, 16]
+    assert data.source == f"minari:{DATASET}"
+
+
+def test_an_episode_that_goes_on_where_the_last_one_ended_is_joined_to_it():
+    episodes = _record([5, 4, 3, 6], joined=(1, 2))
+    _create(episodes)
+    data = read_minari(DATASET)
+    assert data.starts.tolist() == [0, 13, 20]
+    assert np.flatnonzero(data.segment_ends).tolist() == [5, 9, 12, 19]
+    driven = np.concatenate([acted for _, acted in episodes[:3]])
+    np.testing.assert_array_equal(data.actions[:12], _to_pointmaze(np.zeros((12, 4)), driven)[1])
+
+
+def test_the_way_to_d4rl_coordinates_gives_back_the_trajectory_of_d4rls_ball():
+    episodes = _record([50])
+    _create(episodes)
+    assert is_pointmaze(DATASET)
+    data = to_d4rl_coordinates(read_minari(DATASET), num_rows=MAZE.walls.shape[0], num_columns=MAZE.walls.shape[1])
+    np.testing.assert_allclose(data.observations, episodes[0][0], atol=1e-6)
+    np.testing.assert_array_equal(data.actions[:-1], episodes[0][1])
+
+
+def test_plain_vector_observations_are_read_as_well():
+    _create(_record([5]), space=BOX, observation=lambda turned: turned)
+    assert read_minari(DATASET).observations.shape == (6, 4)
+
+
+def test_the_checksum_is_that_of_the_one_data_file(store):
+    _create(_record([5]))
+    (file,) = store.rglob(MAIN_FILE)
+    assert read_minari(DATASET).checksum == hash_file(file)
+
+
+def test_a_dataset_that_is_not_there_names_the_command_that_fetches_it():
+    with pytest.raises(UserError, match="minari download D4RL/pointmaze/large-v2"):
+        read_minari("D4RL/pointmaze/large-v2")
+
+
+def test_a_dataset_whose_description_is_damaged_is_refused(store):
+    _create(_record([5]))
+    (description,) = store.rglob("umaze-test-v0/data/metadata.json")
+    description.write_text(description.read_text()[:100])
+    with pytest.raises(UserError, match="cannot open"):
+        read_minari(DATASET)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4, 0.95])
+def test_a_truncated_file_is_named_as_damaged(store, share):
+    _create(_record([5, 8]))
+    (file,) = store.rglob(MAIN_FILE)
+    content = file.read_bytes()
+    file.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(UserError, match=f"minari delete {DATASET}"):
+        read_minari(DATASET)
+
+
+def test_rows_that_are_not_finite_and_entries_that_are_missing_are_named():
+    episodes = _record([5, 8])
+    episodes[1][0][3, 2] = np.nan
+    _create(episodes)
+    with pytest.raises(UserError, match="episode 1: observations has NaN or infinity in row 3"):
+        read_minari(DATASET)
+    minari.delete_dataset(DATASET)
+    _create(
+        _record([5]), space=spaces.Dict({"achieved_goal": POINT}), observation=lambda t: {"achieved_goal": t[:, :2]}
+    )
+    with pytest.raises(UserError, match="no entry 'observation', only achieved_goal"):
+        read_minari(DATASET)
