@@ -1,0 +1,147 @@
+"""One way to every dataset: generated here, a D4RL file, D4RL's published file, or a Minari dataset."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from dfplan.data.d4rl_file import read_d4rl, read_metadata, write_d4rl
+from dfplan.data.download import download_d4rl
+from dfplan.data.generate import generate_maze2d
+from dfplan.data.minari_data import is_pointmaze, read_minari, to_d4rl_coordinates
+from dfplan.errors import UserError
+from dfplan.types import Trajectories
+
+# As many transitions as D4RL published; for the eval layouts as many as for the maze of their size.
+NUM_STEPS = {"open": 1_000_000, "umaze": 1_000_000, "medium": 2_000_000, "large": 4_000_000}
+NUM_CHECKED_POSITIONS = 100_000
+LARGEST_SHARE_IN_WALLS = 1e-3
+
+
+def load_trajectories(
+    source: str,
+    *,
+    env_id: str,
+    cache_folder: Path,
+    num_steps: int | None = None,
+    seed: int = 0,
+    say: Callable[[str], None] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Trajectories:
+    """Load a dataset of a maze, in the coordinates of D4RL's maze2d, and check that it is of that maze.
+
+    Args:
+        source: "generated" (made by D4RL's procedure unless it lies in the cache), "d4rl" (downloaded unless it lies
+            in the cache), "minari:<id>" (of the local store), or the path of a D4RL HDF5 file.
+        env_id: such as ``maze2d-large-v1``.
+        cache_folder: where generated and downloaded files are kept.
+        num_steps: transitions to generate, and what a generated file in the cache must have; by default as many as
+            D4RL published, and any number will do that is in the cache.
+        seed: of the generation.
+        say: called with a line about what is read, before anything that takes long.
+        on_progress: called as ``on_progress(done, total)`` meanwhile: transitions, bytes or episodes.
+
+    Raises:
+        UserError: the source is unknown, missing, damaged, or of another maze.
+    """
+    maze = _load_maze(env_id)
+    say = say or (lambda line: None)
+    if source == "generated":
+        path = generated_file(cache_folder, env_id=env_id)
+        if path.is_file():
+            _check_num_steps(path, wanted=num_steps, say=say)
+        else:
+            num_steps = num_steps or default_num_steps(env_id)
+            say(f"generating {num_steps:,} transitions of {env_id} into {path}, this once")
+            generate_file(path, env_id=env_id, num_steps=num_steps, seed=seed, on_progress=on_progress)
+        trajectories = read_d4rl(path)
+    elif source == "d4rl":
+        say(f"D4RL's published dataset of {env_id}, kept in {cache_folder}")
+        trajectories = read_d4rl(download_d4rl(env_id, cache_folder, on_progress=on_progress))
+    elif source.startswith("minari:"):
+        say(f"reading {source} episode by episode")
+        trajectories = _read_minari(source.removeprefix("minari:"), maze=maze, on_progress=on_progress)
+    elif source.endswith((".hdf5", ".h5")):
+        trajectories = read_d4rl(Path(source).expanduser())
+    else:
+        raise UserError(f"unknown data source {source!r}; use generated, d4rl, minari:<dataset id>, or an .hdf5 file")
+    _check_maze(trajectories, maze=maze)
+    return trajectories
+
+
+def generated_file(cache_folder: Path, *, env_id: str) -> Path:
+    """Where the generated dataset of an environment is kept."""
+    return cache_folder / f"{env_id}.hdf5"
+
+
+def default_num_steps(env_id: str) -> int:
+    """As many transitions as D4RL published for an environment."""
+    return next(number for size, number in NUM_STEPS.items() if size in env_id)
+
+
+def generate_file(
+    path: Path,
+    *,
+    env_id: str,
+    num_steps: int,
+    seed: int,
+    noise: float = 0.5,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Generate a dataset by D4RL's procedure into a D4RL file that remembers how it was made."""
+    _load_maze(env_id)
+    show = None if on_progress is None else lambda done: on_progress(done, num_steps)
+    arrays = generate_maze2d(env_id, num_steps=num_steps, seed=seed, noise=noise, on_progress=show)
+    return write_d4rl(path, arrays, metadata={"env_id": env_id, "num_steps": num_steps, "seed": seed, "noise": noise})
+
+
+def _load_maze(env_id: str) -> Any:
+    try:
+        env = gymnasium.make(f"dfplan_envs:{env_id}")
+    except gymnasium.error.Error as error:
+        raise UserError(f"no environment {env_id!r}: {error}. Names look like maze2d-large-v1") from error
+    maze = env.get_wrapper_attr("maze")
+    env.close()
+    return maze
+
+
+def _check_num_steps(path: Path, *, wanted: int | None, say: Callable[[str], None]) -> None:
+    metadata = read_metadata(path)
+    if wanted is not None and metadata.get("num_steps") != wanted:
+        raise UserError(
+            f"{path} has {metadata.get('num_steps', 'an unknown number of')} transitions, not {wanted}; "
+            "delete it to have it made anew, or do not ask for a number"
+        )
+    say(f"generated dataset {path}: {', '.join(f'{key} {value}' for key, value in metadata.items())}")
+
+
+def _read_minari(dataset_id: str, *, maze: Any, on_progress: Callable[[int, int], None] | None) -> Trajectories:
+    trajectories = read_minari(dataset_id, on_progress=on_progress)
+    _check_widths(trajectories)
+    if not is_pointmaze(dataset_id):
+        return trajectories
+    num_rows, num_columns = maze.walls.shape
+    return to_d4rl_coordinates(trajectories, num_rows=num_rows, num_columns=num_columns)
+
+
+def _check_widths(trajectories: Trajectories) -> None:
+    widths = trajectories.observations.shape[1], trajectories.actions.shape[1]
+    if widths != (4, 2):
+        raise UserError(
+            f"{trajectories.source} has observations of length {widths[0]} and actions of length {widths[1]}; "
+            "a maze2d dataset has 4 (x, y and their velocities) and 2: choose another dataset"
+        )
+
+
+def _check_maze(trajectories: Trajectories, *, maze: Any) -> None:
+    """Refuse a dataset whose ball went through the walls of this maze: it is of another one."""
+    _check_widths(trajectories)
+    stride = -(-len(trajectories) // NUM_CHECKED_POSITIONS)
+    share = float(np.mean(maze.contains_wall(trajectories.observations[::stride, :2])))
+    if share > LARGEST_SHARE_IN_WALLS:
+        raise UserError(
+            f"{trajectories.source} is not a dataset of maze {maze.name}: {share:.0%} of its positions lie inside "
+            "walls; choose the env= that it was made for, or another dataset"
+        )
