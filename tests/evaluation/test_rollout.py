@@ -3,11 +3,11 @@
 import gymnasium
 import numpy as np
 import pytest
-from dfplan_envs import build_maze
 
 from dfplan.errors import UserError
 from dfplan.evaluation.rollout import evaluate_agent
 from dfplan.types import Plan, PlanEvent
+from dfplan_envs import build_maze
 
 
 class StraightAgent:

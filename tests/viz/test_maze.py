@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from dfplan_envs import build_maze
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -11,6 +10,7 @@ from PIL import Image
 from dfplan.errors import UserError
 from dfplan.types import Plan
 from dfplan.viz.maze import FLOOR, WALL, draw_maze, draw_plan, draw_rollouts
+from dfplan_envs import build_maze
 
 MAZE = build_maze("umaze")
 
