@@ -87,3 +87,22 @@ class PlanEvent:
     plan: Plan
     seconds: float
 
+
+
+@dataclass(frozen=True)
+class PointMass:
+    """How actions move an agent, per axis: ``v' = clip(decay * v + gain * a, ±max_speed)``, ``x' = x + step * v'``.
+
+    Measured on data by :func:`dfplan.data.dynamics.fit_point_mass`; knows nothing of walls.
+
+    Attributes:
+        decay: share of the velocity that survives a step.
+        gain: velocity that a full action adds in one step.
+        step: position moved per step and unit of velocity (seconds per step).
+        max_speed: largest speed per axis.
+    """
+
+    decay: float
+    gain: float
+    step: float
+    max_speed: float

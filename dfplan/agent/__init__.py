@@ -1,0 +1,6 @@
+"""Agents and the controllers that turn plans into motion."""
+
+from dfplan.agent.controllers import Controller, PlannedActions, Pursuit
+from dfplan.agent.mpc import MPCAgent
+
+__all__ = ["Controller", "MPCAgent", "PlannedActions", "Pursuit"]

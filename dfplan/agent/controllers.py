@@ -1,0 +1,172 @@
+"""How a plan becomes motion: its own actions, or pursuit of its path. Batched; row k never depends on the other rows."""
+
+from typing import Protocol
+
+import numpy as np
+
+from dfplan.types import Plan, PointMass
+
+
+class Controller(Protocol):
+    """Turns plans into actions for a batch of environments."""
+
+    def reset(self, goals: np.ndarray) -> None:
+        """Begin new episodes with goals ``(batch, position_dim)``."""
+        ...
+
+    def follow(self, plan: Plan, *, indices: np.ndarray, observations: np.ndarray) -> None:
+        """Take new plans for the rows ``indices``, made at ``observations`` ``(len(indices), observation_dim)``."""
+        ...
+
+    def act(self, observations: np.ndarray) -> np.ndarray:
+        """Actions ``(batch, action_dim)`` for ``(batch, observation_dim)``; advances time by one step."""
+        ...
+
+    def needs_plan(self, observations: np.ndarray) -> np.ndarray:
+        """Which rows could use a new plan, ``(batch,)`` bool."""
+        ...
+
+
+class PlannedActions:
+    """Plays the planned actions back, open loop between plans; past the end of a plan it does nothing."""
+
+    def reset(self, goals: np.ndarray) -> None:
+        """See :class:`Controller`."""
+        self._plans: list[np.ndarray] = [np.zeros((0, 2), np.float32)] * len(goals)
+        self._next = np.zeros(len(goals), dtype=np.int64)
+
+    def follow(self, plan: Plan, *, indices: np.ndarray, observations: np.ndarray) -> None:
+        """See :class:`Controller`."""
+        for row, index in enumerate(indices):
+            self._plans[index] = plan.actions[row]
+        self._next[indices] = 0
+
+    def act(self, observations: np.ndarray) -> np.ndarray:
+        """See :class:`Controller`."""
+        rows = zip(self._plans, self._next, strict=True)
+        actions = [plan[step] if step < len(plan) else np.zeros(2, np.float32) for plan, step in rows]
+        self._next += 1
+        return np.stack(actions)
+
+    def needs_plan(self, observations: np.ndarray) -> np.ndarray:
+        """Always: a plan's actions drift away from its states."""
+        return np.ones(len(observations), dtype=bool)
+
+
+class Pursuit:
+    """Drives along the planned path as fast as the agent's own dynamics allow, then holds the goal.
+
+    Every step it simulates a small set of manoeuvres with the point mass that was measured on the data (two constant
+    actions, one after the other), and takes the first action of the one that gets farthest along the path without
+    leaving a tube around it. Inside the goal disc a proportional-derivative law holds the goal. It knows no walls; it
+    trusts the path.
+
+    Args:
+        point_mass: how actions move the agent.
+        goal_radius: distance that counts as being at the goal.
+        tube: how far from the path, in environment units, driving costs nothing.
+        lookahead: steps simulated.
+        switch: steps after which the second action of a manoeuvre begins.
+        stride: simulated steps between two looks at the tube.
+    """
+
+    def __init__(
+        self,
+        point_mass: PointMass,
+        *,
+        goal_radius: float,
+        tube: float = 0.15,
+        lookahead: int = 32,
+        switch: int = 8,
+        stride: int = 4,
+    ) -> None:
+        self.point_mass = point_mass
+        self.goal_radius = goal_radius
+        self.tube = tube
+        self.lookahead = lookahead
+        self.switch = switch
+        self.stride = stride
+        # A critically damped spring that the full action can hold over the goal disc.
+        stiffness = 1.0 / (0.5 * goal_radius)
+        acceleration = point_mass.gain / point_mass.step
+        self._spring = stiffness
+        self._damper = 2 * np.sqrt(stiffness * acceleration) / acceleration
+        directions = np.array([(x, y) for x in (-1.0, 0.0, 1.0) for y in (-1.0, 0.0, 1.0)])
+        first, second = np.divmod(np.arange(81), 9)
+        self._first, self._second = directions[first], directions[second]
+
+    _SPACING = 0.1  # of the points a path is resampled at, in environment units
+    _LOCAL = 40  # path points ahead that a manoeuvre is compared with: 4 units, more than the lookahead can reach
+
+    def reset(self, goals: np.ndarray) -> None:
+        """See :class:`Controller`."""
+        self._goals = np.asarray(goals, dtype=np.float64)
+        self._paths: list[np.ndarray] = [goal[None] for goal in self._goals]
+        self._progress = np.zeros(len(goals), dtype=np.int64)
+
+    def follow(self, plan: Plan, *, indices: np.ndarray, observations: np.ndarray) -> None:
+        """See :class:`Controller`."""
+        for row, index in enumerate(indices):
+            last = -(-plan.arrival[row] // plan.steps_per_point)
+            knots = np.concatenate([observations[row, None, :2], plan.observations[row, :last, :2]])
+            if plan.arrival[row] < plan.observations.shape[1] * plan.steps_per_point:
+                knots = np.concatenate([knots, self._goals[index, None]])
+            self._paths[index] = _resample(knots, spacing=self._SPACING)
+        self._progress[indices] = 0
+
+    def needs_plan(self, observations: np.ndarray) -> np.ndarray:
+        """Rows outside their goal disc."""
+        return np.linalg.norm(observations[:, :2] - self._goals, axis=1) > self.goal_radius
+
+    def act(self, observations: np.ndarray) -> np.ndarray:
+        """See :class:`Controller`."""
+        position, velocity = observations[:, :2].astype(np.float64), observations[:, 2:].astype(np.float64)
+        actions = np.clip(self._spring * (self._goals - position) - self._damper * velocity, -1, 1)
+        driving = np.flatnonzero(self.needs_plan(observations))
+        if len(driving):
+            actions[driving] = self._drive(position[driving], velocity[driving], driving)
+        return actions.astype(np.float32)
+
+    def _drive(self, position: np.ndarray, velocity: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """First action of the best manoeuvre for each of ``rows``."""
+        path = np.stack([self._ahead(row, position[index]) for index, row in enumerate(rows)])
+        visited = self._simulate(position, velocity)
+        batch, looks, manoeuvres, _ = visited.shape
+        flat = visited.reshape(batch, looks * manoeuvres, 2)
+        squared = (flat**2).sum(-1)[..., None] - 2 * flat @ path.transpose(0, 2, 1) + (path**2).sum(-1)[:, None]
+        squared = squared.reshape(batch, looks, manoeuvres, -1)
+        off_path = np.sqrt(np.maximum(squared.min(axis=-1), 0))
+        outside = np.maximum(off_path - self.tube, 0).sum(axis=1)
+        reached = squared[:, -1].argmin(axis=-1) * self._SPACING
+        # At the end of the path progress saturates; nearness to the last point breaks the tie.
+        remaining = np.sqrt(np.maximum(squared[:, -1, :, -1], 0))
+        score = reached - 0.05 * remaining - 20 * outside
+        return self._first[score.argmax(axis=1)]
+
+    def _ahead(self, row: int, position: np.ndarray) -> np.ndarray:
+        """The next ``_LOCAL`` points of a row's path; advances its progress to the nearest of them."""
+        path, first = self._paths[row], self._progress[row]
+        local = path[first : first + self._LOCAL]
+        self._progress[row] = first + int(((local - position) ** 2).sum(axis=1).argmin())
+        local = path[self._progress[row] : self._progress[row] + self._LOCAL]
+        return np.concatenate([local, np.repeat(local[-1:], self._LOCAL - len(local), axis=0)])
+
+    def _simulate(self, position: np.ndarray, velocity: np.ndarray) -> np.ndarray:
+        """Positions ``(batch, looks, manoeuvres, 2)`` every ``stride`` steps of every manoeuvre."""
+        mass = self.point_mass
+        position, velocity = (np.repeat(each[:, None], len(self._first), axis=1) for each in (position, velocity))
+        visited = []
+        for step in range(self.lookahead):
+            push = mass.gain * (self._first if step < self.switch else self._second)
+            velocity = np.clip(mass.decay * velocity + push, -mass.max_speed, mass.max_speed)
+            position = position + mass.step * velocity
+            if (step + 1) % self.stride == 0:
+                visited.append(position)
+        return np.stack(visited, axis=1)
+
+
+def _resample(knots: np.ndarray, *, spacing: float) -> np.ndarray:
+    """Points ``spacing`` apart along the polyline through ``knots`` ``(knots, 2)``, both ends included."""
+    lengths = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(knots, axis=0), axis=1))])
+    at = np.linspace(0, lengths[-1], max(2, int(np.ceil(lengths[-1] / spacing)) + 1))
+    return np.stack([np.interp(at, lengths, knots[:, axis]) for axis in range(knots.shape[1])], axis=1)

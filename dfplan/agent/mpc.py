@@ -1,0 +1,112 @@
+"""The receding-horizon agent: plan, act for a while, plan again."""
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+
+from dfplan.agent.controllers import Controller
+from dfplan.errors import UserError
+from dfplan.planner import Planner
+from dfplan.types import PlanEvent
+
+
+class MPCAgent:
+    """Plans for a batch of environments every ``replan_every`` steps and acts in between::
+
+        step         0        …   replan_every   …   2 * replan_every
+        plan         ●────────────●──────────────────●────────────────     horizon steps each
+        controller   actions      actions            actions
+
+    Args:
+        planner: makes the plans.
+        controller: turns them into actions.
+        replan_every: steps between two plans; 0 plans once an episode (open loop).
+        horizon: steps that a plan looks ahead.
+        on_plan: called with a :class:`~dfplan.types.PlanEvent` after each planning.
+    """
+
+    def __init__(
+        self,
+        planner: Planner,
+        *,
+        controller: Controller,
+        replan_every: int,
+        horizon: int,
+        on_plan: Callable[[PlanEvent], None] | None = None,
+    ) -> None:
+        if replan_every < 0 or horizon < 1:
+            raise UserError(
+                f"replan_every must be 0 (plan once) or more and horizon 1 or more; got {replan_every} and {horizon}"
+            )
+        self.planner = planner
+        self.controller = controller
+        self.replan_every = replan_every
+        self.horizon = horizon
+        self.on_plan = on_plan
+        self._step = 0
+        self._generators: list[torch.Generator] = []
+        self._goals = np.zeros((0, 2))
+
+    def reset(self, *, seeds: Sequence[int], goals: np.ndarray) -> None:
+        """Begin new episodes.
+
+        Args:
+            seeds: one per environment; the plans of row k depend on seed k alone.
+            goals: ``(batch, position_dim)``.
+        """
+        if len(seeds) != len(goals):
+            raise UserError(f"each goal needs a seed; got {len(seeds)} seeds and {len(goals)} goals")
+        self._step = 0
+        self._generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
+        self._goals = np.asarray(goals, dtype=np.float64)
+        self.controller.reset(self._goals)
+
+    def act(self, observations: np.ndarray) -> np.ndarray:
+        """Actions ``(batch, action_dim)`` float32 in [-1, 1] for observations ``(batch, observation_dim)``."""
+        observations = np.asarray(observations)
+        if len(observations) != len(self._goals):
+            raise UserError(
+                f"reset() began {len(self._goals)} episodes, act() got {len(observations)} observations; "
+                "call reset(seeds=…, goals=…) with one goal per environment first"
+            )
+        if self._step % self.replan_every == 0 if self.replan_every else self._step == 0:
+            wanting = np.flatnonzero(self.controller.needs_plan(observations))
+            if len(wanting):
+                self._plan(wanting, observations[wanting])
+        self._step += 1
+        return self.controller.act(observations)
+
+    def _plan(self, indices: np.ndarray, observations: np.ndarray) -> None:
+        began = time.perf_counter()
+        plan = self.planner.plan(
+            observations,
+            self._goals[indices],
+            horizon=self.horizon,
+            generators=[self._generators[index] for index in indices],
+        )
+        seconds = time.perf_counter() - began
+        self.controller.follow(plan, indices=indices, observations=observations)
+        if self.on_plan is not None:
+            self.on_plan(PlanEvent(indices=indices, step=self._step, plan=plan, seconds=seconds))
+
+    def predict(
+        self,
+        observation: np.ndarray,
+        state: tuple[np.ndarray, ...] | None = None,
+        episode_start: np.ndarray | None = None,
+        deterministic: bool = False,
+    ) -> tuple[np.ndarray, tuple[np.ndarray, ...] | None]:
+        """Stable-Baselines3's signature over :meth:`act`: ``(observation, …) -> (action, state)``.
+
+        The goals of the last :meth:`reset` stay; where ``episode_start`` is True for every row, the step count begins
+        anew. The agent keeps its own memory, so ``state`` is passed through; ``deterministic`` is accepted because
+        callers pass it, and plans are a function of the seeds either way.
+        """
+        single = np.ndim(observation) == 1
+        if episode_start is not None and np.all(episode_start):
+            self._step = 0
+            self.controller.reset(self._goals)
+        actions = self.act(np.atleast_2d(observation))
+        return (actions[0] if single else actions), state

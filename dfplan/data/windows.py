@@ -1,0 +1,141 @@
+"""Windows of trajectories with a goal in hindsight: what one training batch is made of."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dfplan.errors import UserError
+from dfplan.types import Trajectories
+
+
+@dataclass(frozen=True)
+class WindowBatch:
+    """A batch of windows in the units of the environment.
+
+    Attributes:
+        context: ``(batch, observation_dim)`` observation before the first step.
+        goal: ``(batch, position_dim)``.
+        actions: ``(batch, steps, action_dim)``.
+        observations: ``(batch, points, observation_dim)``, every ``steps_per_point`` steps.
+        rewards: ``(batch, tokens)`` share of each token's steps within ``goal_radius`` of the goal.
+        valid: ``(batch, tokens)`` bool, False past the end of the trajectory.
+        before_goal: ``(batch, tokens)`` bool, True up to and including the token after the one that reaches the goal.
+    """
+
+    context: np.ndarray
+    goal: np.ndarray
+    actions: np.ndarray
+    observations: np.ndarray
+    rewards: np.ndarray
+    valid: np.ndarray
+    before_goal: np.ndarray
+
+
+class WindowDataset:
+    """Draws windows with hindsight goals from trajectories (hindsight: arXiv 1707.01495).
+
+    A window starts at any row, or, with probability ``restart_share``, within one token after the collector drew a new
+    goal, so that turning round is seen often enough. Its goal is where the collector was heading (probability
+    ``segment_goal_share``) or a later position on the way there, moved by up to ``goal_jitter`` per axis. Goals on the
+    way of one segment keep the plans short: between two goals of the collector the route is direct.
+
+    Args:
+        trajectories: the data.
+        steps_per_token: steps of a token.
+        steps_per_point: steps between two kept observations.
+        num_tokens: tokens of a window.
+        goal_radius: distance that counts as being at the goal.
+        goal_jitter: largest displacement of the goal per axis.
+        position_dim: leading dimensions of an observation that are the position.
+        restart_share: see above.
+        segment_goal_share: see above.
+
+    Raises:
+        UserError: no trajectory is as long as one token.
+    """
+
+    def __init__(
+        self,
+        trajectories: Trajectories,
+        *,
+        steps_per_token: int,
+        steps_per_point: int,
+        num_tokens: int,
+        goal_radius: float = 0.5,
+        goal_jitter: float = 0.1,
+        position_dim: int = 2,
+        restart_share: float = 0.25,
+        segment_goal_share: float = 0.5,
+    ) -> None:
+        self.trajectories = trajectories
+        self.steps_per_token = steps_per_token
+        self.steps_per_point = steps_per_point
+        self.num_tokens = num_tokens
+        self.goal_radius = goal_radius
+        self.goal_jitter = goal_jitter
+        self.position_dim = position_dim
+        self.restart_share = restart_share
+        self.segment_goal_share = segment_goal_share
+        self._index()
+
+    def _index(self) -> None:
+        """Note where windows may start and, per row, where its trajectory and its segment end."""
+        data, rows = self.trajectories, len(self.trajectories)
+        self._last_row = np.repeat(data.starts[1:] - 1, np.diff(data.starts))
+        ends = np.where(data.segment_ends, np.arange(rows), rows)
+        self._segment_end = np.minimum(np.minimum.accumulate(ends[::-1])[::-1], self._last_row)
+        self._starts = np.flatnonzero(np.arange(rows) + self.steps_per_token <= self._last_row)
+        if not len(self._starts):
+            raise UserError(
+                f"no trajectory of {data.source} is as long as one token ({self.steps_per_token} steps); "
+                "use longer trajectories or a smaller steps_per_token"
+            )
+        restarts = np.concatenate([data.starts[:-1], np.flatnonzero(data.segment_ends) + 1])
+        restarts = restarts[restarts < rows]
+        self._restarts = restarts[restarts + 2 * self.steps_per_token <= self._last_row[restarts]]
+
+    @property
+    def num_steps(self) -> int:
+        """Steps of a window."""
+        return self.num_tokens * self.steps_per_token
+
+    def sample(self, batch_size: int, generator: np.random.Generator) -> WindowBatch:
+        """Draw a batch; the same generator state gives the same batch."""
+        first = self._draw_starts(batch_size, generator)
+        return self.window(first, goal=self._draw_goals(first, generator))
+
+    def _draw_starts(self, batch_size: int, generator: np.random.Generator) -> np.ndarray:
+        anywhere = self._starts[generator.integers(len(self._starts), size=batch_size)]
+        if not len(self._restarts):
+            return anywhere
+        restart = self._restarts[generator.integers(len(self._restarts), size=batch_size)]
+        restart = restart + generator.integers(self.steps_per_token, size=batch_size)
+        return np.where(generator.random(batch_size) < self.restart_share, restart, anywhere)
+
+    def _draw_goals(self, first: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        end = np.maximum(self._segment_end[first], first + 1)
+        on_the_way = first + 1 + (generator.random(len(first)) * (end - first)).astype(np.int64)
+        row = np.where(generator.random(len(first)) < self.segment_goal_share, end, np.minimum(on_the_way, end))
+        jitter = generator.uniform(-self.goal_jitter, self.goal_jitter, size=(len(first), self.position_dim))
+        return (self.trajectories.observations[row, : self.position_dim] + jitter).astype(np.float32)
+
+    def window(self, first: np.ndarray, *, goal: np.ndarray) -> WindowBatch:
+        """Cut the windows that start at rows ``first`` ``(batch,)`` with the given goals ``(batch, position_dim)``."""
+        data, last = self.trajectories, self._last_row[first]
+        rows = np.minimum(first[:, None] + np.arange(self.num_steps + 1), last[:, None])
+        positions = data.observations[rows[:, 1:], : self.position_dim]
+        at_goal = np.linalg.norm(positions - goal[:, None], axis=-1) <= self.goal_radius
+        by_token = at_goal.reshape(len(first), self.num_tokens, self.steps_per_token)
+        reached = np.logical_or.accumulate(by_token.any(axis=-1), axis=1)
+        token_ends = first[:, None] + self.steps_per_token * np.arange(1, self.num_tokens + 1)
+        before_goal = np.ones_like(reached)
+        before_goal[:, 2:] = ~reached[:, :-2]
+        return WindowBatch(
+            context=data.observations[first],
+            goal=goal,
+            actions=data.actions[rows[:, :-1]],
+            observations=data.observations[rows[:, self.steps_per_point :: self.steps_per_point]],
+            rewards=by_token.mean(axis=-1, dtype=np.float32),
+            valid=token_ends <= last[:, None],
+            before_goal=before_goal,
+        )

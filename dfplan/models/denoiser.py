@@ -1,0 +1,132 @@
+"""The contract that every denoiser keeps, and the input features they share.
+
+``forward(noisy, levels, state) -> (prediction, state)``: token ``j`` never changes what is predicted for tokens before
+``j``. A state stands for the tokens seen so far, so a clean prefix is computed once; feeding the rest with that state
+gives what one full pass would give.
+"""
+
+import abc
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class DenoiserState:
+    """What a denoiser remembers of the tokens it has seen.
+
+    Attributes:
+        layers: per layer a tensor ``[batch, tokens, …]`` (keys and values, or hidden states after each token).
+    """
+
+    layers: tuple[Tensor, ...]
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens seen so far."""
+        return self.layers[0].shape[1]
+
+    def truncate(self, num_tokens: int) -> "DenoiserState":
+        """Forget all but the first ``num_tokens`` tokens."""
+        return DenoiserState(tuple(layer[:, :num_tokens] for layer in self.layers))
+
+    def select(self, indices: Tensor) -> "DenoiserState":
+        """The state of the given batch entries; repeat an index to branch from it."""
+        return DenoiserState(tuple(layer[indices] for layer in self.layers))
+
+
+class Denoiser(nn.Module, abc.ABC):
+    """A causal network over tokens with a noise level per token and slot group.
+
+    Attributes:
+        token_dim: numbers in a token.
+    """
+
+    token_dim: int
+
+    @abc.abstractmethod
+    def forward(
+        self, noisy: Tensor, levels: Tensor, state: DenoiserState | None = None
+    ) -> tuple[Tensor, DenoiserState]:
+        """Predict for every token.
+
+        Args:
+            noisy: ``[batch, tokens, token_dim]``.
+            levels: ``[batch, tokens, 2]``: level of the action slots, level of reward and observation slots.
+            state: what was seen before these tokens, from an earlier call.
+
+        Returns:
+            The prediction ``[batch, tokens, token_dim]`` and the state after the last token.
+        """
+
+    @property
+    def num_parameters(self) -> int:
+        """Trainable parameters."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+
+class LevelEmbedding(nn.Module):
+    """Embeds the two noise levels of a token: sines and cosines, then a two-layer network.
+
+    Args:
+        width: size of the embedding.
+        num_frequencies: sine/cosine pairs per level, wavelengths from 2 down to 2/1000 in geometric steps.
+    """
+
+    def __init__(self, width: int, *, num_frequencies: int = 16) -> None:
+        super().__init__()
+        frequencies = math.pi * torch.logspace(0, 3, num_frequencies)
+        self.register_buffer("frequencies", frequencies, persistent=False)
+        self.network = nn.Sequential(nn.Linear(4 * num_frequencies, width), nn.SiLU(), nn.Linear(width, width))
+
+    frequencies: Tensor
+
+    def forward(self, levels: Tensor) -> Tensor:
+        """Embed levels ``[batch, tokens, 2]`` as ``[batch, tokens, width]``."""
+        angles = (levels[..., None] * self.frequencies).flatten(-2)
+        return self.network(torch.cat([angles.sin(), angles.cos()], dim=-1))
+
+
+class TokenEmbedding(nn.Module):
+    """Embeds noisy tokens: their numbers, sines and cosines of the positions among them, and which kind they are.
+
+    Walls are thin against the size of a maze; without the sines a small network sees positions too coarsely (measured
+    in docs/log.md).
+
+    Args:
+        token_dim: numbers in a token.
+        width: size of the embedding.
+        position_slots: slots of a token that hold normalised positions.
+        num_prefix_tokens: leading tokens of a sequence that each get a kind of their own (goal, context).
+        num_frequencies: sine/cosine pairs per position, wavelengths 8, 4, 2, … in normalised units.
+    """
+
+    def __init__(
+        self,
+        *,
+        token_dim: int,
+        width: int,
+        position_slots: Sequence[int],
+        num_prefix_tokens: int,
+        num_frequencies: int = 6,
+    ) -> None:
+        super().__init__()
+        self.num_prefix_tokens = num_prefix_tokens
+        self.register_buffer("position_slots", torch.tensor(position_slots), persistent=False)
+        frequencies = (math.pi / 4) * 2.0 ** torch.arange(num_frequencies)
+        self.register_buffer("frequencies", frequencies, persistent=False)
+        self.project = nn.Linear(token_dim + 2 * num_frequencies * len(position_slots), width)
+        self.kind = nn.Embedding(num_prefix_tokens + 1, width)
+
+    position_slots: Tensor
+    frequencies: Tensor
+
+    def forward(self, noisy: Tensor, *, first: int) -> Tensor:
+        """Embed tokens ``[batch, tokens, token_dim]``, the first of which is number ``first`` of its sequence."""
+        angles = (noisy[..., self.position_slots, None] * self.frequencies).flatten(-2)
+        features = torch.cat([noisy, angles.sin(), angles.cos()], dim=-1)
+        numbers = torch.arange(first, first + noisy.shape[1], device=noisy.device)
+        return self.project(features) + self.kind(numbers.clamp(max=self.num_prefix_tokens))

@@ -1,0 +1,121 @@
+"""A trained model as a planner uses it: network, token layout, normaliser, schedule, rebuilt from a bundle."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dfplan.diffusion import Parameterization, Schedule
+from dfplan.errors import UserError
+from dfplan.models.bundle import load_bundle
+from dfplan.models.denoiser import Denoiser
+from dfplan.models.rnn import RecurrentDenoiser
+from dfplan.models.transformer import TransformerDenoiser
+from dfplan.tokens import NUM_PREFIX_TOKENS, Normalizer, TokenLayout
+from dfplan.types import PointMass
+
+
+@dataclass(frozen=True)
+class ForcingModel:
+    """Everything that is needed to denoise in environment units.
+
+    Attributes:
+        denoiser: in evaluation mode, without gradients to its weights.
+        layout: what a token holds.
+        normalizer: environment units to the scale of the noise.
+        parameterization: what the network predicts, and the schedule.
+        num_tokens: tokens of a training window.
+        goal_radius: distance that counts as being at the goal.
+        point_mass: how actions move the agent, as measured on the training data.
+        metadata: the whole description of the bundle.
+    """
+
+    denoiser: Denoiser
+    layout: TokenLayout
+    normalizer: Normalizer
+    parameterization: Parameterization
+    num_tokens: int
+    goal_radius: float
+    point_mass: PointMass
+    metadata: Mapping[str, Any]
+
+    def to(self, device: str) -> "ForcingModel":
+        """Move the weights; returns itself."""
+        self.denoiser.to(device)
+        self.normalizer.to(device)
+        return self
+
+
+def build_denoiser(name: str, *, layout: TokenLayout, **sizes: int) -> Denoiser:
+    """Build an untrained denoiser.
+
+    Args:
+        name: ``transformer`` or ``rnn``.
+        layout: what a token holds.
+        sizes: keyword arguments of :class:`TransformerDenoiser` or :class:`RecurrentDenoiser`.
+
+    Raises:
+        UserError: unknown name or size.
+    """
+    shared: dict[str, Any] = {
+        "token_dim": layout.token_dim,
+        "position_slots": layout.position_slots,
+        "num_prefix_tokens": NUM_PREFIX_TOKENS,
+    }
+    match name:
+        case "transformer":
+            network = TransformerDenoiser
+        case "rnn":
+            network = RecurrentDenoiser
+        case _:
+            raise UserError(f"unknown model {name!r}; choose transformer or rnn")
+    try:
+        return network(**shared, **sizes)
+    except TypeError as error:
+        raise UserError(f"the sizes {sizes} do not fit model {name!r}: {error}") from error
+
+
+def load_forcing_model(folder: Path) -> ForcingModel:
+    """Rebuild a model from a bundle that :meth:`dfplan.training.forcing.ForcingTask.export` wrote.
+
+    Raises:
+        UserError: the bundle is missing or damaged, or is not of a planner.
+    """
+    tensors, metadata = load_bundle(folder)
+    try:
+        layout = TokenLayout(**metadata["layout"])
+        model = dict(metadata["model"])
+        denoiser = build_denoiser(model.pop("name"), layout=layout, **model)
+        parameterization = Parameterization(metadata["prediction"], Schedule(metadata["schedule"]))
+        point_mass = PointMass(**metadata["point_mass"])
+        num_tokens, goal_radius = int(metadata["num_tokens"]), float(metadata["goal_radius"])
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{folder} does not describe a dfplan planner ({error}); train one with `dfplan train`") from error
+    normalizer = Normalizer.blank(action_dim=layout.action_dim, observation_dim=layout.observation_dim)
+    _load(denoiser, tensors, prefix="denoiser.", folder=folder)
+    _load(normalizer, tensors, prefix="normalizer.", folder=folder)
+    return ForcingModel(
+        denoiser=denoiser.eval().requires_grad_(False),
+        layout=layout,
+        normalizer=normalizer,
+        parameterization=parameterization,
+        num_tokens=num_tokens,
+        goal_radius=goal_radius,
+        point_mass=point_mass,
+        metadata=metadata,
+    )
+
+
+def _load(module: torch.nn.Module, tensors: Mapping[str, Tensor], *, prefix: str, folder: Path) -> None:
+    own = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+    for name, value in own.items():
+        if not torch.isfinite(value).all():
+            raise UserError(f"{folder}: tensor {prefix}{name} holds values that are not finite; train it again")
+    try:
+        module.load_state_dict(own)
+    except RuntimeError as error:
+        first_line = str(error).splitlines()[-1].strip()
+        raise UserError(f"{folder}: the weights do not fit the network its description names ({first_line})") from error

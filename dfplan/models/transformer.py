@@ -1,0 +1,144 @@
+"""The causal transformer denoiser: rotary positions, level-modulated blocks, a key/value cache for the clean prefix."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the customary name
+from torch import Tensor, nn
+
+from dfplan.errors import UserError
+from dfplan.models.denoiser import Denoiser, DenoiserState, LevelEmbedding, TokenEmbedding
+
+
+def _rotate(values: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+    """Rotate ``[batch, heads, tokens, head_dim]`` by position (RoFormer, arXiv 2104.09864, section 3.4.2)."""
+    first, second = values.chunk(2, dim=-1)
+    return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
+
+
+class _Block(nn.Module):
+    """Attention and feed-forward, both modulated by the token's noise level (DiT, arXiv 2212.09748, adaLN-Zero).
+
+    The modulation comes from one projection shared by all blocks plus an offset of the block's own (PixArt-alpha,
+    arXiv 2310.00426, adaLN-single).
+    """
+
+    def __init__(self, width: int, *, num_heads: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.attention_in = nn.Linear(width, 3 * width, bias=False)
+        self.attention_out = nn.Linear(width, width, bias=False)
+        self.feed_in = nn.Linear(width, 4 * width, bias=False)
+        self.feed_out = nn.Linear(4 * width, width, bias=False)
+        self.modulation_offset = nn.Parameter(torch.zeros(6 * width))
+
+    def forward(
+        self, hidden: Tensor, modulation: Tensor, rotation: tuple[Tensor, Tensor], cache: Tensor | None, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the new hidden values and the keys and values ``[batch, all tokens, 2 * width]`` seen so far."""
+        shift, scale, gate, feed_shift, feed_scale, feed_gate = (modulation + self.modulation_offset).chunk(6, dim=-1)
+        normal = F.layer_norm(hidden, hidden.shape[-1:])
+        query, key, value = self.attention_in(normal * (1 + scale) + shift).chunk(3, dim=-1)
+        attended, cache = self._attend(query, key, value, rotation, cache, mask)
+        hidden = hidden + gate * self.attention_out(attended)
+        normal = F.layer_norm(hidden, hidden.shape[-1:])
+        fed = self.feed_out(F.gelu(self.feed_in(normal * (1 + feed_scale) + feed_shift), approximate="tanh"))
+        return hidden + feed_gate * fed, cache
+
+    def _attend(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        rotation: tuple[Tensor, Tensor],
+        cache: Tensor | None,
+        mask: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
+        batch, tokens, width = query.shape
+        head_dim = width // self.num_heads
+        query = _rotate(query.view(batch, tokens, self.num_heads, head_dim).transpose(1, 2), *rotation)
+        key = _rotate(key.view(batch, tokens, self.num_heads, head_dim).transpose(1, 2), *rotation)
+        # Keys are stored rotated: a cached token keeps its position.
+        pair = torch.cat([key.transpose(1, 2).reshape(batch, tokens, width).to(value.dtype), value], dim=-1)
+        cache = pair if cache is None else torch.cat([cache, pair], dim=1)
+        heads = cache.view(batch, -1, 2, self.num_heads, head_dim).transpose(1, 3)
+        attended = F.scaled_dot_product_attention(
+            query.to(value.dtype), heads[:, :, 0], heads[:, :, 1], attn_mask=mask, is_causal=mask is None and tokens > 1
+        )
+        return attended.transpose(1, 2).reshape(batch, tokens, width), cache
+
+
+class TransformerDenoiser(Denoiser):
+    """A causal transformer over tokens with a noise level each.
+
+    Args:
+        token_dim: numbers in a token.
+        position_slots: slots of a token that hold positions (they also enter as sines and cosines).
+        num_prefix_tokens: leading tokens with a kind of their own.
+        width: hidden size, a multiple of ``2 * num_heads``.
+        num_layers: blocks.
+        num_heads: attention heads.
+
+    Raises:
+        UserError: sizes that do not divide.
+    """
+
+    def __init__(
+        self,
+        *,
+        token_dim: int,
+        position_slots: Sequence[int],
+        num_prefix_tokens: int,
+        width: int = 128,
+        num_layers: int = 4,
+        num_heads: int = 4,
+    ) -> None:
+        super().__init__()
+        if width % (2 * num_heads):
+            raise UserError(f"width must be a multiple of 2 * num_heads; got width={width}, num_heads={num_heads}")
+        self.token_dim = token_dim
+        self.embed_tokens = TokenEmbedding(
+            token_dim=token_dim, width=width, position_slots=position_slots, num_prefix_tokens=num_prefix_tokens
+        )
+        self.embed_levels = LevelEmbedding(width)
+        self.modulate = nn.Linear(width, 6 * width)
+        self.blocks = nn.ModuleList(_Block(width, num_heads=num_heads) for _ in range(num_layers))
+        self.modulate_out = nn.Linear(width, 2 * width)
+        self.project_out = nn.Linear(width, token_dim)
+        head_dim = width // num_heads
+        self.register_buffer(
+            "rotary_frequencies", 1000.0 ** (-torch.arange(0, head_dim, 2) / head_dim), persistent=False
+        )
+        # Zero gates and a zero output: the untrained network is the identity on its residual stream (DiT).
+        for layer in (self.modulate, self.modulate_out, self.project_out):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    rotary_frequencies: Tensor
+
+    def block_matrices(self) -> list[nn.Parameter]:
+        """The weight matrices of the blocks: what Muon trains."""
+        return [parameter for parameter in self.blocks.parameters() if parameter.ndim == 2]
+
+    def forward(
+        self, noisy: Tensor, levels: Tensor, state: DenoiserState | None = None
+    ) -> tuple[Tensor, DenoiserState]:
+        """See :meth:`Denoiser.forward`; the state holds keys and values, ``[batch, tokens, 2 * width]`` a layer."""
+        first = 0 if state is None else state.num_tokens
+        tokens = noisy.shape[1]
+        hidden = self.embed_tokens(noisy, first=first)
+        level = F.silu(self.embed_levels(levels))
+        modulation = self.modulate(level)
+        angles = torch.arange(first, first + tokens, device=noisy.device)[:, None] * self.rotary_frequencies
+        rotation = (angles.cos(), angles.sin())
+        mask = None
+        if first and tokens > 1:
+            mask = torch.ones(tokens, first + tokens, dtype=torch.bool, device=noisy.device).tril(diagonal=first)
+        caches = []
+        for index, block in enumerate(self.blocks):
+            cache = None if state is None else state.layers[index]
+            hidden, cache = block(hidden, modulation, rotation, cache, mask)
+            caches.append(cache)
+        shift, scale = self.modulate_out(level).chunk(2, dim=-1)
+        out = self.project_out(F.layer_norm(hidden, hidden.shape[-1:]) * (1 + scale) + shift)
+        return out.float(), DenoiserState(tuple(caches))

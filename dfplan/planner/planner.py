@@ -1,0 +1,278 @@
+"""The planner: many candidate plans towards a goal, denoised together; the one that arrives first is chosen."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dfplan.diffusion import add_noise, sloped_matrix
+from dfplan.errors import UserError
+from dfplan.models.denoiser import DenoiserState
+from dfplan.models.forcing_model import ForcingModel
+from dfplan.planner.arrival import first_arrival, steps_along
+from dfplan.planner.objectives import goal_distance, predicted_return, weighted_sum
+from dfplan.planner.sampler import Guidance, Sampling, sample_tokens
+from dfplan.tokens import CONTEXT_TOKEN, GOAL_TOKEN, NUM_PREFIX_TOKENS
+from dfplan.types import Plan
+
+
+@dataclass(frozen=True)
+class PlannerSettings:
+    """How to plan.
+
+    Attributes:
+        num_levels: noise levels from pure noise to clean.
+        slope: of the scheduling matrix: levels by which each token lags behind the one before.
+        num_candidates: plans denoised side by side, of which one is chosen.
+        quorum: share of an environment's candidates that must have arrived before the later tokens are left undone.
+        eta: 0 deterministic … 1 ancestral sampling.
+        context_level: noise level at which the present observation is presented (stabilisation).
+        return_guidance: weight of the predicted return in the guidance.
+        distance_guidance: weight of the distance to the goal, per environment unit, in the guidance.
+        window_tokens: tokens denoised at a time; longer horizons chain windows. 0 takes the training window.
+    """
+
+    num_levels: int = 20
+    slope: float = 2.0
+    num_candidates: int = 16
+    quorum: float = 0.5
+    eta: float = 0.0
+    context_level: float = 0.0
+    return_guidance: float = 0.0
+    distance_guidance: float = 0.0
+    window_tokens: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("num_levels", "num_candidates"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 1; got {getattr(self, name)}")
+        for name in ("quorum", "eta", "context_level"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UserError(f"{name} must lie between 0 and 1; got {getattr(self, name)}")
+        for name in ("slope", "return_guidance", "distance_guidance", "window_tokens"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
+                raise UserError(f"{name} must be 0 or more; got {getattr(self, name)}")
+
+
+class Planner:
+    """Plans from observations to goals; also predicts what given actions lead to.
+
+    Args:
+        model: the trained model.
+        settings: how to plan.
+    """
+
+    def __init__(self, model: ForcingModel, *, settings: PlannerSettings) -> None:
+        self.model = model
+        self.settings = settings
+        self.window_tokens = settings.window_tokens or model.num_tokens
+        self.device = model.normalizer.action_mean.device
+
+    @property
+    def window_steps(self) -> int:
+        """Steps of one window."""
+        return self.window_tokens * self.model.layout.steps_per_token
+
+    @torch.no_grad()
+    def plan(
+        self,
+        observations: np.ndarray,
+        goals: np.ndarray,
+        *,
+        horizon: int,
+        generators: Sequence[torch.Generator],
+        record_history: bool = False,
+    ) -> Plan:
+        """Plan for a batch of environments.
+
+        Each environment's noise comes from its own generator, so that its plan does not depend on the others'.
+
+        Args:
+            observations: ``(batch, observation_dim)``.
+            goals: ``(batch, position_dim)``.
+            horizon: steps to look ahead; rounded up to whole tokens. Plans may end earlier, once enough of the
+                candidates of every environment have arrived.
+            generators: one CPU generator per environment.
+            record_history: keep the partly denoised states of the chosen plans of the first window.
+
+        Raises:
+            UserError: shapes that do not fit, values that are not finite, or a horizon below 1.
+        """
+        context, goal = self._check(observations, goals, horizon, generators)
+        count = self.settings.num_candidates
+        context, goal = context.repeat_interleave(count, dim=0), goal.repeat_interleave(count, dim=0)
+        tokens_left = math.ceil(horizon / self.model.layout.steps_per_token)
+        start, windows, history = context, [], []
+        arrived = torch.zeros(len(goal), dtype=torch.bool, device=self.device)
+        while tokens_left > 0 and not self._enough(arrived):
+            on_row = (lambda row, tokens: history.append(tokens)) if record_history and not windows else None
+            tokens = self._denoise(
+                context, goal, min(tokens_left, self.window_tokens), generators=generators, arrived=arrived, on_row=on_row
+            )
+            windows.append(tokens)
+            arrived = arrived | self._reaches(tokens, goal)
+            context = self.model.normalizer.observations_back(self.model.layout.unpack(tokens)[2][:, -1])
+            tokens_left -= tokens.shape[1]
+        return self._choose(torch.cat(windows, dim=1), start, goal, history)
+
+    @torch.no_grad()
+    def predict(
+        self, observations: np.ndarray, actions: np.ndarray, *, generators: Sequence[torch.Generator]
+    ) -> np.ndarray:
+        """World model: the states that given actions lead to.
+
+        Args:
+            observations: ``(batch, observation_dim)``.
+            actions: ``(batch, steps, action_dim)``, a whole number of tokens.
+            generators: one CPU generator per environment.
+
+        Returns:
+            ``(batch, points, observation_dim)``, one every ``steps_per_point`` steps.
+        """
+        layout, normalizer = self.model.layout, self.model.normalizer
+        if actions.ndim != 3 or actions.shape[1] == 0 or actions.shape[1] % layout.steps_per_token:
+            raise UserError(
+                f"actions must be (batch, steps, {layout.action_dim}) with steps a multiple of "
+                f"{layout.steps_per_token}; got {list(actions.shape)}"
+            )
+        context, _ = self._check(observations, observations[:, : layout.position_dim], 1, generators)
+        known = normalizer.actions(torch.as_tensor(actions, dtype=torch.float32, device=self.device))
+        known = known.reshape(len(context), -1, layout.num_action_slots)
+        states = []
+        for first in range(0, known.shape[1], self.window_tokens):
+            part = known[:, first : first + self.window_tokens]
+            tokens = self._denoise(context, None, part.shape[1], generators=generators, known_actions=part)
+            states.append(normalizer.observations_back(layout.unpack(tokens)[2]))
+            context = states[-1][:, -1]
+        return torch.cat(states, dim=1).cpu().numpy()
+
+    def _check(
+        self, observations: np.ndarray, goals: np.ndarray, horizon: int, generators: Sequence[torch.Generator]
+    ) -> tuple[Tensor, Tensor]:
+        """Observations and goals as float32 tensors on the model's device."""
+        layout = self.model.layout
+        if horizon < 1:
+            raise UserError(f"horizon must be at least 1 step; got {horizon}")
+        found = []
+        for name, values, width in (
+            ("observations", observations, layout.observation_dim),
+            ("goals", goals, layout.position_dim),
+        ):
+            values = np.asarray(values)
+            if values.shape != (len(generators), width):
+                raise UserError(
+                    f"{name} must have shape ({len(generators)}, {width}), one row per generator; got {list(values.shape)}"
+                )
+            if not np.isfinite(values).all():
+                raise UserError(f"{name} must be finite; row {int((~np.isfinite(values)).any(axis=1).argmax())} is not")
+            found.append(torch.as_tensor(values, dtype=torch.float32, device=self.device))
+        return found[0], found[1]
+
+    def _prefix_state(self, context: Tensor, goal: Tensor | None) -> DenoiserState:
+        """The denoiser's state after goal and context; no goal means a goal token of pure noise level."""
+        normalizer = self.model.normalizer
+        shown = torch.zeros_like(context[:, : self.model.layout.position_dim]) if goal is None else goal
+        prefix = self.model.layout.prefix(normalizer.observations(shown), normalizer.observations(context))
+        levels = torch.zeros(len(context), NUM_PREFIX_TOKENS, 2, device=self.device)
+        levels[:, GOAL_TOKEN] = float(goal is None)
+        levels[:, CONTEXT_TOKEN] = self.settings.context_level
+        slot_levels = self.model.layout.per_slot(levels)
+        prefix = add_noise(
+            prefix, torch.zeros_like(prefix), level=slot_levels, schedule=self.model.parameterization.schedule
+        )
+        return self.model.denoiser(prefix, levels)[1]
+
+    def _denoise(
+        self,
+        context: Tensor,
+        goal: Tensor | None,
+        num_tokens: int,
+        *,
+        generators: Sequence[torch.Generator],
+        arrived: Tensor | None = None,
+        known_actions: Tensor | None = None,
+        on_row: Callable[[int, Tensor], None] | None = None,
+    ) -> Tensor:
+        """Denoise one window for every row of ``context``; see :func:`sample_tokens`."""
+        settings, layout = self.settings, self.model.layout
+        per_environment = len(context) // len(generators)
+
+        def noise(shape: Sequence[int]) -> Tensor:
+            drawn = [torch.randn((per_environment, *shape[1:]), generator=generator) for generator in generators]
+            return torch.cat(drawn).to(self.device)
+
+        def is_done(tokens: Tensor) -> bool:
+            assert goal is not None and arrived is not None
+            return self._enough(arrived | self._reaches(tokens, goal))
+
+        sampling = Sampling(
+            matrix=sloped_matrix(num_tokens, num_levels=settings.num_levels, slope=settings.slope),
+            num_levels=settings.num_levels,
+            eta=settings.eta,
+            guidance=self._guidance(goal),
+            known_actions=known_actions,
+        )
+        return sample_tokens(
+            self.model.denoiser,
+            noise((len(context), num_tokens, layout.token_dim)),
+            state=self._prefix_state(context, goal),
+            sampling=sampling,
+            layout=layout,
+            parameterization=self.model.parameterization,
+            noise=noise,
+            on_row=on_row,
+            is_done=is_done if arrived is not None else None,
+        )
+
+    def _guidance(self, goal: Tensor | None) -> Guidance | None:
+        weights = (self.settings.return_guidance, self.settings.distance_guidance)
+        if goal is None or not any(weights):
+            return None
+        parts = {"layout": self.model.layout, "normalizer": self.model.normalizer}
+        return Guidance(weighted_sum([predicted_return(**parts), goal_distance(goal, **parts)], weights=weights), 1.0)
+
+    def _reaches(self, tokens: Tensor, goal: Tensor) -> Tensor:
+        """Which token sequences have a planned point at the goal, ``[batch]`` bool."""
+        states = self.model.normalizer.observations_back(self.model.layout.unpack(tokens)[2])
+        offset = states[..., : self.model.layout.position_dim] - goal[:, None]
+        return (offset.norm(dim=-1) <= self.model.goal_radius).any(dim=1)
+
+    def _enough(self, arrived: Tensor) -> bool:
+        """Whether a quorum of the candidates of every environment has arrived."""
+        share = arrived.float().view(-1, self.settings.num_candidates).mean(dim=1)
+        return bool((share >= max(self.settings.quorum, 1 / self.settings.num_candidates)).all())
+
+    def _choose(self, tokens: Tensor, start: Tensor, goal: Tensor, history: Sequence[Tensor]) -> Plan:
+        """Of each environment's candidates the one that arrives first; of those that never do, the one that gets nearest."""
+        layout, normalizer, count = self.model.layout, self.model.normalizer, self.settings.num_candidates
+        actions, rewards, states = layout.unpack(tokens)
+        states = normalizer.observations_back(states).cpu().numpy()
+        goals = goal.cpu().numpy()
+        positions = steps_along(
+            start[:, : layout.position_dim].cpu().numpy(),
+            states[..., : layout.position_dim],
+            steps_per_point=layout.steps_per_point,
+        )
+        arrival = first_arrival(positions, goals, radius=self.model.goal_radius)
+        nearest = np.linalg.norm(positions - goals[:, None], axis=-1).min(axis=1)
+        # Nearness only decides among plans that arrive at the same step, or not at all: it is squashed below one step.
+        value = -(arrival + nearest / (1 + nearest))
+        best = value.reshape(-1, count).argmax(axis=1) + count * np.arange(len(value) // count)
+        chosen = torch.from_numpy(best).to(tokens.device)
+        return Plan(
+            observations=states[best],
+            actions=normalizer.actions_back(actions[chosen]).clamp(-1, 1).cpu().numpy(),
+            rewards=normalizer.rewards_back(rewards[chosen]).cpu().numpy(),
+            arrival=np.minimum(arrival[best], positions.shape[1]),
+            value=value[best],
+            steps_per_point=layout.steps_per_point,
+            history=self._states_of(history, chosen) if history else None,
+        )
+
+    def _states_of(self, history: Sequence[Tensor], chosen: Tensor) -> np.ndarray:
+        layout = self.model.layout
+        rows = [self.model.normalizer.observations_back(layout.unpack(tokens[chosen])[2]) for tokens in history]
+        return torch.stack(rows).cpu().numpy()

@@ -1,0 +1,151 @@
+"""Denoises token sequences row by row of a scheduling matrix, and computes only the tokens that move.
+
+Causality makes this exact: a finished token sits in the denoiser's state, and a token still at full noise cannot change
+what is predicted for those before it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dfplan.diffusion import Parameterization, reverse_step
+from dfplan.models.denoiser import Denoiser, DenoiserState
+from dfplan.tokens import TokenLayout
+
+Objective = Callable[[Tensor], Tensor]
+"""Maps predicted clean tokens ``[batch, tokens, token_dim]`` (normalised) to a value ``[batch]`` to be made large."""
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """Steers the denoising towards a large objective (classifier guidance, arXiv 2105.05233, algorithm 2).
+
+    The predicted clean tokens move by ``scale * sigma² * gradient`` of the objective on them with respect to the noisy
+    tokens; the gradient of each sequence is its own, so that the strength does not depend on the batch. (The textbook
+    factor is ``sigma² / alpha``, which is infinite at pure noise.)
+
+    Attributes:
+        objective: what to make large.
+        scale: strength; 0 is none.
+    """
+
+    objective: Objective
+    scale: float
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How to denoise.
+
+    Attributes:
+        matrix: ``[rows, tokens]`` scheduling matrix.
+        num_levels: the integer level that is pure noise.
+        eta: 0 deterministic … 1 ancestral.
+        guidance: steering, or None.
+        known_actions: ``[batch, tokens, num_action_slots]`` normalised actions that are given (prediction), or None.
+    """
+
+    matrix: Tensor
+    num_levels: int
+    eta: float = 0.0
+    guidance: Guidance | None = None
+    known_actions: Tensor | None = None
+
+
+def sample_tokens(
+    denoiser: Denoiser,
+    noisy: Tensor,
+    *,
+    state: DenoiserState,
+    sampling: Sampling,
+    layout: TokenLayout,
+    parameterization: Parameterization,
+    noise: Callable[[Sequence[int]], Tensor] | None = None,
+    on_row: Callable[[int, Tensor], None] | None = None,
+    is_done: Callable[[Tensor], bool] | None = None,
+) -> Tensor:
+    """Denoise a batch of token sequences.
+
+    Args:
+        denoiser: the network.
+        noisy: ``[batch, tokens, token_dim]`` at the levels of the matrix's first row.
+        state: the denoiser's state after goal and context.
+        sampling: how to denoise.
+        layout: what a token holds.
+        parameterization: what the network predicts.
+        noise: draws standard Gaussian values of a shape; needed when ``sampling.eta > 0``.
+        on_row: called with the row just reached and a copy of all tokens.
+        is_done: called with the finished leading tokens whenever there are more of them; True ends the sampling.
+
+    Returns:
+        The finished tokens ``[batch, finished, token_dim]``; all of them unless ``is_done`` ended it earlier.
+    """
+    matrix, tokens = sampling.matrix, noisy.clone()
+    if sampling.known_actions is not None:
+        tokens[..., : layout.num_action_slots] = sampling.known_actions
+    num_prefix, finished = state.num_tokens, 0
+    for row in range(len(matrix) - 1):
+        moving = (matrix[row] != matrix[row + 1]).nonzero()[:, 0]
+        if not len(moving):
+            continue
+        last = tokens.shape[1] if sampling.guidance else int(moving[-1]) + 1
+        clean_before = _num_leading_clean(matrix[row])
+        window = slice(finished, last)
+        now, after = (_levels(matrix[step, window], sampling) for step in (row, row + 1))
+        clean, grown = _predict(denoiser, tokens[:, :last], finished, now, state, sampling, layout, parameterization)
+        tokens[:, window] = reverse_step(
+            tokens[:, window],
+            clean,
+            level=layout.per_slot(now[None]),
+            next_level=layout.per_slot(after[None]),
+            schedule=parameterization.schedule,
+            eta=sampling.eta,
+            noise=noise(clean.shape) if noise is not None and sampling.eta > 0 else None,
+        )
+        state, finished = grown.truncate(num_prefix + clean_before), clean_before
+        if on_row is not None:
+            on_row(row + 1, tokens.clone())
+        num_clean = _num_leading_clean(matrix[row + 1])
+        if is_done is not None and num_clean > clean_before and is_done(tokens[:, :num_clean]):
+            return tokens[:, :num_clean]
+    return tokens
+
+
+def _num_leading_clean(row: Tensor) -> int:
+    """Tokens before the first noisy one."""
+    noisy = row.nonzero()
+    return int(noisy[0, 0]) if len(noisy) else len(row)
+
+
+def _levels(row: Tensor, sampling: Sampling) -> Tensor:
+    """Levels ``[tokens, 2]`` in [0, 1] of one row of the matrix."""
+    levels = row.float() / sampling.num_levels
+    actions = torch.zeros_like(levels) if sampling.known_actions is not None else levels
+    return torch.stack([actions, levels], dim=-1)
+
+
+def _predict(
+    denoiser: Denoiser,
+    tokens: Tensor,
+    finished: int,
+    levels: Tensor,
+    state: DenoiserState,
+    sampling: Sampling,
+    layout: TokenLayout,
+    parameterization: Parameterization,
+) -> tuple[Tensor, DenoiserState]:
+    """Predicted clean tokens from token ``finished`` on, guided where asked for, and the state after them."""
+    batch_levels = levels.expand(tokens.shape[0], *levels.shape)
+    slot_levels = layout.per_slot(levels[None])
+    with torch.set_grad_enabled(sampling.guidance is not None):
+        noisy = tokens[:, finished:].detach().requires_grad_(sampling.guidance is not None)
+        prediction, grown = denoiser(noisy, batch_levels, state)
+        clean = parameterization.to_clean(prediction, noisy, level=slot_levels)
+        if sampling.guidance is None:
+            return clean, grown
+        (gradient,) = torch.autograd.grad(sampling.guidance.objective(torch.cat([tokens[:, :finished], clean], dim=1)).sum(), noisy)
+    _, sigma = parameterization.schedule(slot_levels)
+    guided = clean.detach() + sampling.guidance.scale * sigma.square() * gradient
+    return guided, DenoiserState(tuple(layer.detach() for layer in grown.layers))

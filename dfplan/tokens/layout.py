@@ -1,0 +1,128 @@
+"""Which slots of a token hold actions, reward and observations, and how steps are packed into tokens.
+
+A sequence is ``[goal, context, token, token, …]``. The goal token holds the goal position, the context token the present
+observation; a token stands for ``steps_per_token`` steps::
+
+    step        t          t+1   …   t+8       …   t+16
+    context     o_t
+    token 0         a_t     a_t+1  …  a_t+7    …  a_t+15      actions
+                                      o_t+8        o_t+16     observations, one per point
+                    share of o_t+1 … o_t+16 at the goal       reward
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dfplan.errors import UserError
+
+GOAL_TOKEN = 0
+CONTEXT_TOKEN = 1
+NUM_PREFIX_TOKENS = 2
+
+
+@dataclass(frozen=True)
+class TokenLayout:
+    """The shape of a token.
+
+    Args:
+        steps_per_token: environment steps that one token stands for.
+        points_per_token: observations kept of those steps, evenly spaced, the last one included.
+        action_dim: numbers in an action.
+        observation_dim: numbers in an observation; the first ``position_dim`` of them are the position.
+        position_dim: numbers in a position, and in a goal.
+
+    Raises:
+        UserError: a size below 1, or points that do not divide the steps.
+    """
+
+    steps_per_token: int = 16
+    points_per_token: int = 2
+    action_dim: int = 2
+    observation_dim: int = 4
+    position_dim: int = 2
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value < 1:
+                raise UserError(f"{name} must be at least 1; got {value}")
+        if self.steps_per_token % self.points_per_token:
+            raise UserError(
+                f"points_per_token must divide steps_per_token; got {self.points_per_token} and {self.steps_per_token}"
+            )
+        if self.position_dim > self.observation_dim:
+            raise UserError(f"position_dim {self.position_dim} exceeds observation_dim {self.observation_dim}")
+
+    @property
+    def steps_per_point(self) -> int:
+        """Steps between two observations of a token."""
+        return self.steps_per_token // self.points_per_token
+
+    @property
+    def num_action_slots(self) -> int:
+        """Slots that hold actions; they come first."""
+        return self.steps_per_token * self.action_dim
+
+    @property
+    def reward_slot(self) -> int:
+        """Index of the reward."""
+        return self.num_action_slots
+
+    @property
+    def observation_slots(self) -> slice:
+        """Slots that hold observations; they come last."""
+        return slice(self.num_action_slots + 1, self.token_dim)
+
+    @property
+    def token_dim(self) -> int:
+        """Numbers in a token."""
+        return self.num_action_slots + 1 + self.points_per_token * self.observation_dim
+
+    @property
+    def position_slots(self) -> tuple[int, ...]:
+        """Slots that hold a position, point by point."""
+        first = self.observation_slots.start
+        starts = range(first, self.token_dim, self.observation_dim)
+        return tuple(start + axis for start in starts for axis in range(self.position_dim))
+
+    def per_slot(self, levels: Tensor) -> Tensor:
+        """Spread levels ``[batch, tokens, 2]`` (actions; reward and observations) over slots ``[batch, tokens, dim]``."""
+        actions, rest = levels[..., :1], levels[..., 1:]
+        shape = levels.shape[:-1]
+        rest_slots = self.token_dim - self.num_action_slots
+        return torch.cat([actions.expand(*shape, self.num_action_slots), rest.expand(*shape, rest_slots)], dim=-1)
+
+    def pack(self, actions: Tensor, rewards: Tensor, observations: Tensor) -> Tensor:
+        """Pack steps into tokens.
+
+        Args:
+            actions: ``[batch, tokens * steps_per_token, action_dim]``.
+            rewards: ``[batch, tokens]``.
+            observations: ``[batch, tokens * points_per_token, observation_dim]``.
+
+        Returns:
+            ``[batch, tokens, token_dim]``.
+        """
+        batch, tokens = rewards.shape
+        return torch.cat(
+            [actions.reshape(batch, tokens, -1), rewards[..., None], observations.reshape(batch, tokens, -1)], dim=-1
+        )
+
+    def unpack(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Undo :meth:`pack`: actions, rewards, observations."""
+        batch = tokens.shape[0]
+        actions = tokens[..., : self.num_action_slots].reshape(batch, -1, self.action_dim)
+        observations = tokens[..., self.observation_slots].reshape(batch, -1, self.observation_dim)
+        return actions, tokens[..., self.reward_slot], observations
+
+    def prefix(self, goals: Tensor, observations: Tensor) -> Tensor:
+        """Goal and context tokens ``[batch, 2, token_dim]`` from goals ``[batch, position_dim]`` and observations.
+
+        Both sit in the slots of a token's last observation; the other slots are zero.
+        """
+        tokens = goals.new_zeros(len(goals), NUM_PREFIX_TOKENS, self.token_dim)
+        last = self.token_dim - self.observation_dim
+        tokens[:, GOAL_TOKEN, last : last + self.position_dim] = goals
+        tokens[:, CONTEXT_TOKEN, last:] = observations
+        return tokens
