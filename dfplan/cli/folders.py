@@ -29,16 +29,16 @@ def bundled_weights() -> Path:
 
 
 def cache_folder() -> Path:
-    """Folder of generated and downloaded datasets: ``$DFPLAN_CACHE``, else the user's cache folder."""
+    """What can be made or fetched again: ``$DFPLAN_CACHE``, else the user's cache folder."""
     if named := os.environ.get("DFPLAN_CACHE"):
         return Path(named).expanduser()
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base).expanduser() if base else Path.home() / ".cache") / "dfplan"
 
 
-def dataset_file(env_id: str) -> Path:
-    """Where ``dfplan generate`` puts the dataset of an environment, and where training looks for it."""
-    return cache_folder() / "datasets" / f"{env_id}.hdf5"
+def dataset_folder() -> Path:
+    """Where generated and downloaded datasets are kept, one file per environment."""
+    return cache_folder() / "datasets"
 
 
 def make_run_folder(command: str, *, env_name: str, chosen: str | None) -> Path:

@@ -7,18 +7,31 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 
+def say(line: str) -> None:
+    """Tell the person at the terminal something that is no answer to the command."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(line, markup=False)
+
+
 @contextmanager
-def progress_bar(description: str, *, total: int, unit: str) -> Iterator[Callable[[int], None]]:
-    """Show a bar while the block runs; yields a function that takes how much is done so far."""
+def progress_bar(description: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function of (done, total) that shows a bar from its first call until the block ends."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn(unit),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task(description, total=total)
-        yield lambda done: progress.update(task, completed=done)
+    progress = Progress(*columns, console=Console(stderr=True))
+    task = progress.add_task(description, total=None)
+
+    def show(done: int, total: int) -> None:
+        progress.start()
+        progress.update(task, completed=done, total=total)
+
+    try:
+        yield show
+    finally:
+        if progress.live.is_started:
+            progress.stop()

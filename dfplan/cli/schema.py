@@ -39,7 +39,6 @@ class EnvConfig:
 
     name: str = option("name of the environment in result files and weights")
     id: str = option("Gymnasium id")
-    dataset_steps: int = option("transitions of its dataset", low=1)
     num_tokens: int = option("tokens of a training window", low=1)
 
 

@@ -1,7 +1,5 @@
 """Every shipped configuration composes, fits its schema, and says what each option means."""
 
-from pathlib import Path
-
 import gymnasium
 import pytest
 from hydra import compose, initialize_config_dir
@@ -64,11 +62,14 @@ def test_every_option_has_a_meaning(command):
         assert each.metadata["meaning"], name
 
 
-def test_an_experiment_changes_what_it_names():
-    for choice in group_choices("experiment"):
-        text = Path(config_folder() / "experiment" / f"{choice}.yaml").read_text()
-        assert "@package _global_" in text
-        assert composed("eval", f"experiment={choice}") != composed("eval", "env=maze2d-open")
+def test_every_published_number_has_its_own_experiment():
+    found = {choice: composed("eval", f"experiment={choice}") for choice in group_choices("experiment")}
+    for choice, config in found.items():
+        expected = "random" if choice.startswith("multi2d") else "fixed"
+        assert config.goal == expected, choice
+        assert config.env.name.removeprefix("maze2d-") in choice
+        assert config.controller.name in choice
+        assert config.n_episodes >= 100
 
 
 @pytest.mark.parametrize("command", SCHEMAS)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dfplan.cli.folders import cache_folder, dataset_file, make_run_folder
+from dfplan.cli.folders import cache_folder, dataset_folder, make_run_folder
 from dfplan.errors import UserError
 
 
@@ -31,4 +31,4 @@ def test_a_folder_that_cannot_be_made_is_a_readable_error(tmp_path):
 def test_the_cache_can_be_moved(tmp_path, monkeypatch):
     monkeypatch.setenv("DFPLAN_CACHE", str(tmp_path))
     assert cache_folder() == tmp_path
-    assert dataset_file("maze2d-large-v1") == tmp_path / "datasets" / "maze2d-large-v1.hdf5"
+    assert dataset_folder() == tmp_path / "datasets"

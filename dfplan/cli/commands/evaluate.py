@@ -23,8 +23,7 @@ def run(config: EvalConfig) -> None:
     horizon = config.planner.horizon or maze.max_episode_steps
     agent = build_agent(planner, controller=config.controller, horizon=horizon)
     folder = make_run_folder("eval", env_name=config.env.name, chosen=config.output)
-    total = config.n_episodes * maze.max_episode_steps
-    with progress_bar(f"{config.env.name}, {config.goal} goal", total=total, unit="steps") as show:
+    with progress_bar(f"{config.env.name}, {config.goal} goal") as show:
         rollouts = evaluate_agent(
             agent,
             env_id=config.env.id,
@@ -32,7 +31,7 @@ def run(config: EvalConfig) -> None:
             num_episodes=config.n_episodes,
             num_envs=config.n_envs,
             seed=config.seed,
-            on_progress=lambda done, _: show(done),
+            on_progress=show,
         )
     record = build_record(
         rollouts,

@@ -79,5 +79,5 @@ def _cpu_name() -> str:
 
 
 def _datasets() -> str:
-    folder = folders.dataset_file("any").parent
+    folder = folders.dataset_folder()
     return ", ".join(sorted(path.name for path in folder.glob("*.hdf5"))) if folder.is_dir() else ""

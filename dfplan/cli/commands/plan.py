@@ -54,8 +54,10 @@ def check_position(name: str, xy: list[float], *, maze: Any) -> np.ndarray:
     """
     position = np.array(xy, dtype=np.float64)
     if maze.contains_wall(position):
-        free = nearest_free_point(position, maze=maze)
-        raise UserError(f"{name}={_pair(position)} lies inside a wall; the nearest free point is {name}={_pair(free)}")
+        free = _pair(nearest_free_point(position, maze=maze))
+        raise UserError(
+            f"{name}={_pair(position)} lies in a wall or outside the maze; the nearest free point is {name}={free}"
+        )
     return position
 
 

@@ -11,7 +11,8 @@ from omegaconf import OmegaConf
 
 from dfplan.cli.build import build_datasets, build_task, select_device
 from dfplan.cli.compose import plain, to_schema
-from dfplan.cli.folders import cache_folder, make_run_folder
+from dfplan.cli.folders import dataset_folder, make_run_folder
+from dfplan.cli.progress import progress_bar, say
 from dfplan.cli.schema import TrainConfig
 from dfplan.data.sources import load_trajectories
 from dfplan.errors import UserError
@@ -36,9 +37,10 @@ def run(config: TrainConfig, *, given: Sequence[str]) -> None:
     device = select_device(config.device, threads=config.threads)
     if device.type == "cuda" and device.index:
         raise UserError(f"training picks its own GPU; use device=cuda with CUDA_VISIBLE_DEVICES={device.index}")
-    trajectories = load_trajectories(
-        config.data, env_id=config.env.id, cache_folder=cache_folder(), num_steps=config.env.dataset_steps
-    )
+    with progress_bar(f"data of {config.env.name}") as show:
+        trajectories = load_trajectories(
+            config.data, env_id=config.env.id, cache_folder=dataset_folder(), say=say, on_progress=show
+        )
     windows, validation = build_datasets(config, trajectories)
     record = recorded(config, trajectories)
     task = build_task(config, trajectories, validation=validation, provenance=_provenance(record, device))
@@ -70,9 +72,7 @@ def recorded(config: TrainConfig, trajectories: Trajectories) -> dict[str, Any]:
     for name in ("device", "threads", "output", "resume", "logger"):
         del record[name]
     record["training"] = {name: value for name, value in record["training"].items() if name not in MAY_CHANGE}
-    return record | {
-        "dataset": {"source": trajectories.source, "sha256": trajectories.checksum, "rows": len(trajectories)}
-    }
+    return record | {"dataset": {"sha256": trajectories.checksum, "rows": len(trajectories)}}
 
 
 def resumed(config: TrainConfig, *, given: Sequence[str]) -> TrainConfig:
@@ -108,8 +108,11 @@ def resumed(config: TrainConfig, *, given: Sequence[str]) -> TrainConfig:
 
 
 def _provenance(record: dict[str, Any], device: torch.device) -> dict[str, Any]:
-    """How weights came to be, for the description that travels with them."""
-    return {"commit": find_commit(), "torch": torch.__version__, "device": str(device), "config": record}
+    """How weights came to be, for the description that travels with them; of a data file only the name."""
+    config = record | {
+        "data": Path(record["data"]).name if record["data"].endswith((".hdf5", ".h5")) else record["data"]
+    }
+    return {"commit": find_commit(), "torch": torch.__version__, "device": str(device), "config": config}
 
 
 def _logger(config: TrainConfig, folder: Path, record: dict[str, Any]) -> Logger | None:
