@@ -1,6 +1,9 @@
 """Builds the objects of the library from a checked configuration: plain values in, one explicit function per object."""
 
+import os
 import re
+import shutil
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -43,6 +46,20 @@ def select_device(name: str, *, threads: int | None) -> torch.device:
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise UserError("device=mps is not on this machine; use device=cpu")
     return device
+
+
+def resolve_compiled(wanted: bool | None, *, say: Callable[[str], None]) -> bool:
+    """Tell whether to train through ``torch.compile``, which needs a C++ compiler; ``None`` takes it where there is one.
+
+    Raises:
+        UserError: it is wanted and there is no compiler.
+    """
+    compiler = shutil.which(os.environ.get("CXX", "g++")) or shutil.which("clang++")
+    if compiler is None and wanted:
+        raise UserError("training.compiled=true needs a C++ compiler; install g++ or give training.compiled=false")
+    if compiler is None and wanted is None:
+        say("no C++ compiler here: training without torch.compile, about 1.4 times slower")
+    return compiler is not None if wanted is None else wanted
 
 
 def build_maze(env_id: str) -> Any:
@@ -164,7 +181,7 @@ def build_task(
         matrix_learning_rate=training.matrix_learning_rate,
         weight_decay=training.weight_decay,
         validation=validation,
-        compiled=training.compiled,
+        compiled=bool(training.compiled),
         metadata={
             "env": config.env.name,
             "model": model,

@@ -127,7 +127,7 @@ class TrainingConfig:
     validate_every: int = option("steps between two validations; 0 = never", low=0)
     log_every: int = option("steps between two log lines", low=1)
     keep_checkpoints: int = option("checkpoints kept", low=1)
-    compiled: bool = option("train through torch.compile: faster, needs a C++ compiler")
+    compiled: bool | None = option("train through torch.compile; null = where there is a C++ compiler, which it needs")
 
 
 @dataclass

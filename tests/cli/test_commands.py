@@ -6,10 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from dfplan.cli.build import resolve_compiled
 from dfplan.cli.main import main
+from dfplan.errors import UserError
 
 ENV = "env=maze2d-umaze"
-TINY = ("model.width=16", "model.num_layers=1", "training.batch_size=4", "training.log_every=1", "env.num_tokens=3")
+TINY = (
+    "model.width=16",
+    "model.num_layers=1",
+    "training.batch_size=4",
+    "training.log_every=1",
+    "env.num_tokens=3",
+    "training.compiled=false",
+)
 FAST = ("planner.num_candidates=2", "planner.num_levels=2", "planner.horizon=32", "threads=1")
 
 
@@ -155,3 +164,16 @@ def test_a_chosen_output_folder_with_results_is_not_touched(trained, tmp_path, c
     assert main(["eval", ENV, f"weights={trained}", "n_episodes=1", f"output={tmp_path}", *FAST]) == 2
     assert "already exists" in capsys.readouterr().err
     assert kept.read_text() == "earlier"
+
+
+def test_training_is_compiled_where_there_is_a_compiler(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert resolve_compiled(None, say=said.append) is False
+    assert "without torch.compile" in said[0]
+    with pytest.raises(UserError, match=r"training\.compiled=false"):
+        resolve_compiled(True, say=said.append)
+    (tmp_path / "g++").touch(mode=0o755)
+    assert resolve_compiled(None, say=said.append) is True
+    assert resolve_compiled(False, say=said.append) is False

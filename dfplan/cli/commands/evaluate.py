@@ -33,12 +33,14 @@ def run(config: EvalConfig) -> None:
             seed=config.seed,
             on_progress=show,
         )
+    settings = plain(config)
+    del settings["output"]  # says nothing about the result
     record = build_record(
         rollouts,
         planner=planner.model.metadata["model"]["name"],
         controller=config.controller.name,
         device=str(device),
-        config=plain(config),
+        config=settings,
     )
     results = write_record(record, path=folder / "results.json")
     Console().print(render_table(record))

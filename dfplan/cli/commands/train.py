@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from omegaconf import OmegaConf
 
-from dfplan.cli.build import build_datasets, build_task, select_device
+from dfplan.cli.build import build_datasets, build_task, resolve_compiled, select_device
 from dfplan.cli.compose import plain, to_schema
 from dfplan.cli.folders import dataset_folder, make_run_folder
 from dfplan.cli.progress import progress_bar, say
@@ -37,6 +37,7 @@ def run(config: TrainConfig, *, given: Sequence[str]) -> None:
     device = select_device(config.device, threads=config.threads)
     if device.type == "cuda" and device.index:
         raise UserError(f"training picks its own GPU; use device=cuda with CUDA_VISIBLE_DEVICES={device.index}")
+    config.training.compiled = resolve_compiled(config.training.compiled, say=say)
     with progress_bar(f"data of {config.env.name}") as show:
         trajectories = load_trajectories(
             config.data, env_id=config.env.id, cache_folder=dataset_folder(), say=say, on_progress=show

@@ -1,0 +1,35 @@
+"""Measures the published maze scores: runs experiments and keeps their result files, dated, beside this script."""
+
+import argparse
+import shutil
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dfplan.cli.folders import group_choices
+from dfplan.cli.main import main as dfplan
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> int:
+    """Run the experiments one after the other; return the exit status of the first that fails, or 0."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("experiments", nargs="*", help="names from configs/experiment; none = all of them")
+    parser.add_argument("--set", nargs="*", default=[], metavar="key=value", help="options for every experiment")
+    arguments = parser.parse_args()
+    for name in arguments.experiments or group_choices("experiment"):
+        with tempfile.TemporaryDirectory() as folder:
+            status = dfplan(["eval", f"experiment={name}", f"output={folder}", *arguments.set])
+            if status != 0:
+                return status
+            RESULTS.mkdir(exist_ok=True)
+            kept = RESULTS / f"{datetime.now(UTC):%Y-%m-%d}_{name}.json"
+            shutil.copyfile(Path(folder) / "results.json", kept)
+            print(f"kept as {kept}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
