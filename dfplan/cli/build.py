@@ -49,7 +49,7 @@ def select_device(name: str, *, threads: int | None) -> torch.device:
 
 
 def resolve_compiled(wanted: bool | None, *, say: Callable[[str], None]) -> bool:
-    """Tell whether to train through ``torch.compile``, which needs a C++ compiler; ``None`` takes it where there is one.
+    """Tell whether to train through ``torch.compile``: as wanted, or where there is the C++ compiler it needs.
 
     Raises:
         UserError: it is wanted and there is no compiler.
