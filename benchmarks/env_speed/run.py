@@ -89,7 +89,11 @@ def step_batch(env_id: str, *, num_envs: int) -> tuple[int, Callable[[], None]]:
 
 def generate(env_id: str) -> tuple[int, Callable[[], None]]:
     """Return the number of transitions and what to time: the data generator."""
-    return GENERATED_STEPS, lambda: generate_maze2d(env_id, num_steps=GENERATED_STEPS, seed=0) and None
+
+    def run() -> None:
+        generate_maze2d(env_id, num_steps=GENERATED_STEPS, seed=0)
+
+    return GENERATED_STEPS, run
 
 
 def draw_actions(shape: tuple[int, ...]) -> np.ndarray:

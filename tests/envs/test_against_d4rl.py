@@ -8,10 +8,10 @@ import warnings
 import gymnasium
 import numpy as np
 import pytest
-from dfplan_envs import build_maze
-from dfplan_envs.physics import Ball, build_model
 
 from dfplan.data.waypoint_controller import WaypointController
+from dfplan_envs import build_maze
+from dfplan_envs.physics import Ball, build_model
 
 if importlib.util.find_spec("d4rl") is None:
     pytest.skip("the original package is not installed: pip install dfplan[d4rl]", allow_module_level=True)

@@ -2,12 +2,13 @@
 
 import warnings
 
-import dfplan_envs
 import gymnasium
 import numpy as np
 import pytest
-from dfplan_envs.maze_env import MazeEnv
 from gymnasium.utils.env_checker import check_env
+
+import dfplan_envs
+from dfplan_envs.maze_env import MazeEnv
 
 IDS = sorted(env_id for env_id in gymnasium.registry if env_id.startswith("maze2d-"))
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from dfplan_envs import MAZE_NAMES, build_maze
 from dfplan_envs.physics import Ball, build_model
 

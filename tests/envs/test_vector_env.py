@@ -1,10 +1,11 @@
 """Environment k of a batch is the single environment of seed k."""
 
-import dfplan_envs  # noqa: F401  (registers the environments)
 import gymnasium
 import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
+
+import dfplan_envs  # noqa: F401  (registers the environments)
 
 
 def build(env_id="maze2d-large-v1", *, num_envs=3, **arguments):
