@@ -31,7 +31,9 @@ def load_records(folder: Path) -> list[dict[str, Any]]:
         kind = tuple(record[name] for name in ("env", "goal", "planner", "controller"))
         if kind not in newest or record["date"] > newest[kind]["date"]:
             newest[kind] = record
-    return [newest[kind] for kind in sorted(newest, key=lambda kind: (kind[1], kind[3], kind[2], MAZES.index(kind[0])))]
+    places = {maze: place for place, maze in enumerate(MAZES)}
+    order = sorted(newest, key=lambda kind: (kind[1], kind[3], kind[2], places.get(kind[0], len(places)), kind[0]))
+    return [newest[kind] for kind in order]
 
 
 def interval(record: dict[str, Any], name: str, *, factor: float = 1.0, digits: int = 1) -> str:

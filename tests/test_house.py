@@ -1,6 +1,7 @@
 """Rules of the house that no tool checks: nothing can execute what a file says, and imports stay light."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -98,3 +99,32 @@ def test_data_and_environments_do_not_load_torch():
         "import dfplan.types, dfplan.errors, dfplan.files, dfplan.data.windows, dfplan.data.generate, dfplan_envs"
     )
     assert "torch" not in loaded
+
+
+def test_the_tables_of_the_readme_are_those_of_the_result_files():
+    answer = subprocess.run([sys.executable, ROOT / "benchmarks" / "readme_tables.py", "--check"], check=False)
+    assert answer.returncode == 0, "run `make tables` and commit the README"
+
+
+def test_what_the_readme_points_to_exists():
+    readme = (ROOT / "README.md").read_text()
+    for target in re.findall(r"\]\(([^)#:]+)\)", readme):
+        assert (ROOT / target).exists(), target
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"make ([a-z-]+)", readme):
+        assert f"\n{target}:" in makefile, target
+
+
+@pytest.mark.slow
+def test_the_python_example_of_the_readme_runs():
+    program = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert program
+    subprocess.run([sys.executable, "-c", program[1]], check=True, cwd=ROOT)
+
+
+def test_nothing_names_the_machine_it_was_made_on():
+    tracked = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=False, cwd=ROOT).stdout.split()
+    for name in tracked:
+        path = ROOT / name
+        if path.suffix in {".py", ".md", ".yaml", ".json", ".toml", ".txt", ".jsonl"} and path != Path(__file__):
+            assert not re.search(r"(?<![\w.])/(root|home|tmp|Users)/\w", path.read_text()), name

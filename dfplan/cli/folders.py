@@ -12,7 +12,7 @@ PACKAGE = Path(dfplan.__file__).parent
 
 def config_folder() -> Path:
     """The Hydra configs: inside the installed package, or beside it at the root of a clone."""
-    for folder in (PACKAGE.parent / "configs", PACKAGE / "configs"):
+    for folder in (PACKAGE / "configs", PACKAGE.parent / "configs"):
         if (folder / "eval.yaml").is_file():
             return folder
     raise UserError(f"no configs found in {PACKAGE} or beside it; the installation is incomplete: reinstall dfplan")
