@@ -1,6 +1,7 @@
 """One training loop for every task: data order, accumulation, precision, devices, checkpoints, resume and logging."""
 
 import json
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -182,7 +183,7 @@ class _Run:
         if step > num_steps:
             raise UserError(f"num_steps={num_steps}, but {self.folder} is at step {step} already; give {step} or more")
         self.state.load(step, tensors, metadata["state"])
-        self.saved_step = step
+        self.saved_step, self.metrics = step, dict(metadata["metrics"])
         self.write_config()
         if step == num_steps:
             self.say(f"{self.folder} is finished: all {step} steps are done; give a larger num_steps to train on")
@@ -207,11 +208,12 @@ class _Run:
         self.state.check_finite()
         if self.accelerator.is_main_process:
             tensors, state = self.state.tensors(), self.state.description()
+            finite = {name: value for name, value in self.metrics.items() if math.isfinite(value)}
             save_checkpoint(
                 self.checkpoints,
                 step=self.state.step,
                 tensors=tensors,
-                metadata={"config": self.config, "state": state},
+                metadata={"config": self.config, "state": state, "metrics": finite},
                 keep=self.settings.keep_checkpoints,
             )
             with self.state.average.swapped_in(), torch.no_grad():
