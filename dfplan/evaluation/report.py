@@ -146,12 +146,12 @@ def render_table(record: Mapping[str, Any]) -> Table:
     table.add_column("95 % interval", justify="right")
     table.add_column("", style="dim")
     failures = record["failures"]
-    untouched = f"; {failures} episode{'s' if failures > 1 else ''} never touched" if failures else ""
+    untouched = f" ({failures} never touched)" if failures else ""
     rows = {
-        "raw_return": ("return", "sum of rewards (sparse: steps at the goal)", 1, 1),
-        "normalized_return": ("normalised return", "D4RL score x 100: arrive and stay", 1, 1),
-        "latched_normalized_return": ("latched return", "every step after the first touch pays", 1, 1),
-        "success_rate": ("success", "goal touched, % of episodes", 100, 1),
+        "raw_return": ("return", "sum of rewards", 1, 1),
+        "normalized_return": ("normalised return", "D4RL x 100: arrive and stay", 1, 1),
+        "latched_normalized_return": ("latched return", "a touch counts as staying", 1, 1),
+        "success_rate": ("success", "% that touched the goal", 100, 1),
         "first_touch_step": ("first touch", f"step{untouched}", 1, 1),
         "planned_wall_share": ("plan in walls", "% of planned points", 100, 2),
     }
@@ -164,7 +164,7 @@ def render_table(record: Mapping[str, Any]) -> Table:
             "planning",
             f"{1000 * seconds['p50']:.1f} ms",
             f"p95 {1000 * seconds['p95']:.1f} ms",
-            f"per environment, up to {seconds['batch']} at once",
+            f"each, up to {seconds['batch']} at once",
         )
     return table
 

@@ -114,7 +114,8 @@ def draw_plan(
         path: image file to write.
         title: such as the name of the maze.
         index: which plan of the batch.
-        matrix: ``(rows, tokens)`` the levels of the scheduling matrix, drawn as a heat map.
+        matrix: ``(rows, tokens)`` the levels of the scheduling matrix, drawn as a heat map. Its row 0 is all noise;
+            ``plan.history[k]`` was reached with row ``k + 1``.
     """
     rows = [] if plan.history is None else _spread_rows(len(plan.history))
     history = np.empty(0) if plan.history is None else plan.history[:, index, :, :2]
@@ -130,9 +131,9 @@ def draw_plan(
         for place, row in enumerate(rows):
             ax = figure.add_subplot(cells[place // cells.ncols, place % cells.ncols])
             _draw_denoising_row(ax, history[row], maze=maze, start=start, goal=goal)
-            ax.set_title(f"row {row}", fontsize=8, color=INK)
+            ax.set_title(f"row {row + 1}", fontsize=8, color=INK)
     if matrix is not None:
-        _draw_matrix(figure.add_subplot(grid[len(heights) - 1]), matrix, marked_rows=rows)
+        _draw_matrix(figure.add_subplot(grid[len(heights) - 1]), matrix, marked_rows=[row + 1 for row in rows])
     _add_legend(figure)
     return _save(figure, path)
 
@@ -149,7 +150,7 @@ def _draw_final_plan(
     ax.scatter(*points.T[::-1], c=steps, cmap=TIME_COLORS, s=16, zorder=4, edgecolors="white", linewidths=0.5)
     _draw_starts(ax, np.reshape(start, (1, 2)), failed=np.array([False]))
     _add_color_bar(ax, lines, label="environment step")
-    last_step = steps[-1]
+    last_step = plan.actions.shape[1]
     arrival = int(plan.arrival[index])
     verdict = f"arrives at step {arrival}" if arrival < last_step else f"does not arrive within {last_step} steps"
     ax.set_title(f"{title}: {verdict}", loc="left", fontsize=11, color=INK)
@@ -166,6 +167,7 @@ def _draw_denoising_row(ax: Axes, points: np.ndarray, *, maze: Any, start: np.nd
 
 def _draw_matrix(ax: Axes, matrix: np.ndarray, *, marked_rows: list[int]) -> None:
     image = ax.imshow(matrix, cmap="cividis", aspect="auto", interpolation="nearest", vmin=0)
+    marked_rows = [row for row in marked_rows if row < len(matrix)]
     if marked_rows:
         ax.set_yticks(marked_rows)
         ax.hlines(marked_rows, -0.5, matrix.shape[1] - 0.5, colors="white", linewidths=0.6, alpha=0.7)

@@ -79,7 +79,8 @@ def test_the_table_shows_the_scores_and_the_failures():
     console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     console.print(render_table(_record()))
     text = console.export_text()
-    for expected in ("maze2d-large", "66.7", "1 episode never touched", "150.0 ms", "per environment, up to 3 at once"):
+    assert max(map(len, text.splitlines())) <= 80
+    for expected in ("maze2d-large", "66.7", "step (1 never touched)", "150.0 ms", "each, up to 3 at once"):
         assert expected in text
 
 
