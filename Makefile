@@ -21,7 +21,7 @@ test-all: $(VENV)/installed-dev  ## all tests, the slow ones too
 check: $(VENV)/installed-dev  ## style, types and import layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
 fix: $(VENV)/installed-dev  ## mend what can be mended by machine
