@@ -4,12 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import gymnasium
 import numpy as np
 
 from dfplan.data.d4rl_file import read_d4rl, read_metadata, write_d4rl
 from dfplan.data.download import download_d4rl
 from dfplan.data.generate import generate_maze2d
+from dfplan.data.maze import load_maze
 from dfplan.data.minari_data import is_pointmaze, read_minari, to_d4rl_coordinates
 from dfplan.errors import UserError
 from dfplan.types import Trajectories
@@ -46,7 +46,7 @@ def load_trajectories(
     Raises:
         UserError: the source is unknown, missing, damaged, or of another maze.
     """
-    maze = _load_maze(env_id)
+    maze = load_maze(env_id)
     say = say or (lambda line: None)
     if source == "generated":
         path = generated_file(cache_folder, env_id=env_id)
@@ -91,20 +91,10 @@ def generate_file(
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Generate a dataset by D4RL's procedure into a D4RL file that remembers how it was made."""
-    _load_maze(env_id)
+    load_maze(env_id)  # an unknown environment is refused before anything is made
     show = None if on_progress is None else lambda done: on_progress(done, num_steps)
     arrays = generate_maze2d(env_id, num_steps=num_steps, seed=seed, noise=noise, on_progress=show)
     return write_d4rl(path, arrays, metadata={"env_id": env_id, "num_steps": num_steps, "seed": seed, "noise": noise})
-
-
-def _load_maze(env_id: str) -> Any:
-    try:
-        env = gymnasium.make(f"dfplan_envs:{env_id}")
-    except gymnasium.error.Error as error:
-        raise UserError(f"no environment {env_id!r}: {error}. Names look like maze2d-large-v1") from error
-    maze = env.get_wrapper_attr("maze")
-    env.close()
-    return maze
 
 
 def _check_num_steps(path: Path, *, wanted: int | None, say: Callable[[str], None]) -> None:

@@ -4,13 +4,15 @@ Knows agents only by their contract (`Agent`) and environments only through Gymn
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import gymnasium
 import numpy as np
 
+from dfplan.data.maze import load_maze, qualified_id
 from dfplan.errors import UserError
 from dfplan.evaluation.metrics import EpisodeScores, score_episodes
 from dfplan.types import PlanEvent
@@ -119,21 +121,15 @@ def evaluate_agent(
     """
     _check_arguments(goal=goal, num_episodes=num_episodes, num_envs=num_envs, seed=seed)
     began = time.perf_counter()
-    maze = _load_maze(env_id)
+    maze = load_maze(env_id)
     recorder = _PlanRecorder(num_episodes, maze=maze)
-    previous_callback = agent.on_plan
-    agent.on_plan = recorder.chain(previous_callback)
     parts = []
-    try:
+    with recorder.listening_to(agent):
         for first in range(0, num_episodes, num_envs):
             episodes = range(first, min(first + num_envs, num_episodes))
             recorder.first_episode = first
-            progress = _offset_progress(on_progress, episodes=episodes, num_episodes=num_episodes, maze=maze)
-            parts.append(
-                _roll_out(agent, maze=maze, env_id=env_id, goal=goal, seed=seed, episodes=episodes, tick=progress)
-            )
-    finally:
-        agent.on_plan = previous_callback
+            tick = _offset_progress(on_progress, episodes=episodes, num_episodes=num_episodes, maze=maze)
+            parts.append(_roll_out(agent, maze=maze, env_id=env_id, goal=goal, seed=seed, episodes=episodes, tick=tick))
     positions, goals, rewards, at_goal = (np.concatenate(each) for each in zip(*parts, strict=True))
     return Rollouts(
         env_id=env_id,
@@ -163,25 +159,6 @@ def _check_arguments(*, goal: str, num_episodes: int, num_envs: int, seed: int) 
             raise UserError(f"{name} must be at least {least}; got {value}")
 
 
-def _load_maze(env_id: str) -> Any:
-    """Return the ``Maze`` of an environment: layout, start cells, step limit and reference scores."""
-    try:
-        env = gymnasium.make(_qualified(env_id))
-    except gymnasium.error.Error as error:
-        raise UserError(f"no environment {env_id!r}: {error}. Names look like maze2d-large-v1") from error
-    try:
-        return env.get_wrapper_attr("maze")
-    except AttributeError as error:
-        raise UserError(f"{env_id} is not a maze; the evaluation needs one, such as maze2d-large-v1") from error
-    finally:
-        env.close()
-
-
-def _qualified(env_id: str) -> str:
-    """Have Gymnasium import the package that registers our environments; ids of others are found all the same."""
-    return env_id if ":" in env_id else f"dfplan_envs:{env_id}"
-
-
 def _draw_episodes(episodes: range, *, start_cells: np.ndarray, seed: int) -> _Episodes:
     """Derive each episode's beginnings from (seed, episode) alone."""
     order = np.random.default_rng([seed]).permutation(len(start_cells))
@@ -206,7 +183,7 @@ def _roll_out(
     rewards = np.empty((len(episodes), num_steps), np.float32)
     at_goal = np.empty((len(episodes), num_steps), bool)
     env: Any = gymnasium.make_vec(
-        _qualified(env_id), num_envs=len(episodes), vectorization_mode="vector_entry_point", goal=goal
+        qualified_id(env_id), num_envs=len(episodes), vectorization_mode="vector_entry_point", goal=goal
     )
     step = 0
     try:
@@ -261,13 +238,21 @@ class _PlanRecorder:
         self.seconds += [event.seconds / len(episodes)] * len(episodes)
         self.largest_batch = max(self.largest_batch, len(episodes))
 
-    def chain(self, following: Callable[[PlanEvent], None] | None) -> Callable[[PlanEvent], None]:
-        def callback(event: PlanEvent) -> None:
+    @contextmanager
+    def listening_to(self, agent: Agent) -> Iterator[None]:
+        """Record within the block; a callback that the agent had before still fires, and is put back."""
+        following = agent.on_plan
+
+        def record_and_follow(event: PlanEvent) -> None:
             self.record(event)
             if following is not None:
                 following(event)
 
-        return callback
+        agent.on_plan = record_and_follow
+        try:
+            yield
+        finally:
+            agent.on_plan = following
 
 
 def _offset_progress(

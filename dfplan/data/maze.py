@@ -1,0 +1,30 @@
+"""The maze behind an environment id, met through Gymnasium alone."""
+
+from typing import Any
+
+import gymnasium
+
+from dfplan.errors import UserError
+
+
+def qualified_id(env_id: str) -> str:
+    """Have Gymnasium import the package that registers our mazes; an id of another package is found all the same."""
+    return env_id if ":" in env_id else f"dfplan_envs:{env_id}"
+
+
+def load_maze(env_id: str) -> Any:
+    """Return the ``Maze`` of an environment: walls, start cells, goal cell, step limit and reference scores.
+
+    Raises:
+        UserError: there is no such environment, or it is no maze.
+    """
+    try:
+        env = gymnasium.make(qualified_id(env_id))
+    except gymnasium.error.Error as error:
+        raise UserError(f"no environment {env_id!r}: {error}. Names look like maze2d-large-v1") from error
+    try:
+        return env.get_wrapper_attr("maze")
+    except AttributeError as error:
+        raise UserError(f"{env_id} is not a maze; choose one such as maze2d-large-v1") from error
+    finally:
+        env.close()
