@@ -3,6 +3,7 @@
 Nothing heavy is imported here: ``dfplan --help`` answers at once, without torch and without Hydra.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -51,6 +52,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader (`| head`) has gone. Give stdout a harmless end, or Python complains once more when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print(
+            f"dfplan: error: no space left on the disk for {error.filename or 'the output'}; free some", file=sys.stderr
+        )
+        return 2
 
 
 def _dispatch(arguments: list[str]) -> int:

@@ -1,5 +1,6 @@
 """The command line from outside: help, exit status, and one readable line for every mistake."""
 
+import errno
 import json
 import os
 import re
@@ -141,3 +142,11 @@ def test_tab_completion_in_bash():
     assert "n_episodes=" in complete("dfplan eval env=maze2d-umaze n_")
     assert "model=rnn" in complete("dfplan train model=")
     assert "controller.replan_every=" in complete("dfplan eval controller.")
+
+
+def test_a_full_disk_is_one_line(monkeypatch, capsys):
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", "results.json")
+
+    monkeypatch.setattr("dfplan.cli.compose.run", full)
+    assert "no space left on the disk for results.json" in line_of_mistake(capsys, "eval")
