@@ -32,7 +32,7 @@ def written_whole(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        reason = error.strerror or error
+        reason = error.strerror or " ".join(str(error).split())
         raise UserError(f"cannot write {path}: {reason}; free some space or choose another folder") from error
     finally:
         if temporary is not None:

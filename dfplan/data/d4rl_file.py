@@ -1,6 +1,7 @@
 """Datasets in D4RL's HDF5 layout: written whole, checked against a noted SHA-256, cut where rows do not continue."""
 
 import hashlib
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,15 +35,18 @@ def write_d4rl(path: Path, arrays: Mapping[str, np.ndarray], *, metadata: Mappin
     lengths = {key: len(value) for key, value in arrays.items()}
     if len(set(lengths.values())) != 1:
         raise ValueError(f"all arrays must have the same number of rows; got {lengths}")
+    # HDF5 does not report a full disk reliably, so the file is made in memory and written as plain bytes.
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        for key, value in arrays.items():
+            file.create_dataset(key, data=value, **COMPRESSION)
+        file.attrs["metadata"] = json.dumps(dict(metadata))
+    content = buffer.getbuffer()
     with written_whole(path) as temporary:
-        with h5py.File(temporary, "w") as file:
-            for key, value in arrays.items():
-                file.create_dataset(key, data=value, **COMPRESSION)
-            file.attrs["metadata"] = json.dumps(dict(metadata))
-        checksum = hash_file(temporary)
+        temporary.write_bytes(content)
         # Without a note the file is simply unchecked; with the note of its predecessor it would count as damaged.
         _note_file(path).unlink(missing_ok=True)
-    note_checksum(path, checksum)
+    note_checksum(path, hashlib.sha256(content).hexdigest())
     return path
 
 

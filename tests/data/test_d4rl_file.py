@@ -1,5 +1,8 @@
 """Real D4RL files made here: what was written is read, trajectories are cut where they end, every damage is named."""
 
+import subprocess
+import sys
+
 import h5py
 import numpy as np
 import pytest
@@ -150,4 +153,26 @@ def test_a_failed_write_keeps_the_old_file_and_its_note(path, arrays):
     before = {each.name: each.read_bytes() for each in path.parent.iterdir()}
     with pytest.raises(TypeError):
         write_d4rl(path, arrays, metadata={"seed": object()})
+    assert {each.name: each.read_bytes() for each in path.parent.iterdir()} == before
+
+
+def test_a_full_disk_is_one_clear_line_and_keeps_the_old_file(path, arrays):
+    """A limit on the size of files stands in for the disk: the system refuses the write in the same way."""
+    script = f"""
+import resource, signal, sys
+import numpy as np
+from pathlib import Path
+from dfplan.data.d4rl_file import write_d4rl
+from dfplan.errors import UserError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+noise = np.random.default_rng(0).normal(size=(40_000, 4))
+try:
+    write_d4rl(Path({str(path)!r}), {{"observations": noise}}, metadata={{}})
+except UserError as error:
+    sys.exit(str(error))
+"""
+    before = {each.name: each.read_bytes() for each in path.parent.iterdir()}
+    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert finished.stderr == f"cannot write {path}: File too large; free some space or choose another folder\n"
     assert {each.name: each.read_bytes() for each in path.parent.iterdir()} == before
