@@ -31,8 +31,8 @@ _NAME = re.compile(r"[A-Za-z0-9_\-]+(\.[A-Za-z0-9_\-]+)*")
 def save_bundle(folder: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
     """Write ``model.safetensors`` and ``model.json`` into ``folder`` so that at every moment one whole pair is there.
 
-    The new description is put in place first and carries the previous one inside it; whichever of the two the tensors
-    file matches by SHA-256 is the one that counts. So a kill between the two renames loses nothing.
+    Over an old pair, the new description is put in place first and carries the old one inside it; whichever of the two
+    the tensors file matches by SHA-256 is the one that counts. So a kill between the renames loses nothing.
 
     Args:
         folder: made if absent.
@@ -41,12 +41,10 @@ def save_bundle(folder: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
 
     Raises:
         UserError: the folder cannot be written (no space, read-only, ...); what was there before is untouched.
+        ValueError: a name or a size that ``load_bundle`` would refuse.
     """
     folder = Path(folder)
-    for name in tensors:
-        if not _NAME.fullmatch(name):
-            raise ValueError(f"a tensor name is dotted words of letters, digits, _ and -; got {name!r}")
-    content = safetensors.torch.save({name: each.detach().cpu().contiguous().clone() for name, each in tensors.items()})
+    content = _checked_content(tensors)
     description: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "num_bytes": len(content),
@@ -66,6 +64,8 @@ def save_bundle(folder: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
         finally:
             staged.unlink(missing_ok=True)
         sync_folder(folder)
+        if description.pop("previous", None) is not None:
+            write_atomically(folder / DESCRIPTION_FILE, _serialised(description))
     except OSError as error:
         raise cannot_write(folder, error) from error
 
@@ -117,7 +117,9 @@ def sync_folder(folder: Path) -> None:
 
 
 def _write_temporary(path: Path, content: bytes) -> Path:
-    """Write and fsync a hidden file next to ``path``; remove it again if that fails half-way."""
+    """Write and fsync a hidden file next to ``path``; remove it again if that fails, and what a kill left earlier."""
+    for stray in path.parent.glob(f".{path.name}-*.tmp"):
+        stray.unlink(missing_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=".tmp")
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -129,6 +131,21 @@ def _write_temporary(path: Path, content: bytes) -> Path:
         os.unlink(name)
         raise
     return Path(name)
+
+
+def _checked_content(tensors: Mapping[str, Tensor]) -> bytes:
+    """Return the tensors as the bytes of a safetensors file, within the caps that reading enforces."""
+    for name in tensors:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"a tensor name is dotted words of letters, digits, _ and -; got {name!r}")
+    # Copied, since safetensors refuses tensors that share memory (tied weights, views).
+    content = safetensors.torch.save({name: each.detach().cpu().contiguous().clone() for name, each in tensors.items()})
+    if len(tensors) > MAX_TENSORS or len(content) > MAX_TENSOR_BYTES:
+        raise ValueError(
+            f"a bundle holds at most {MAX_TENSORS} tensors and {MAX_TENSOR_BYTES} bytes; "
+            f"got {len(tensors)} and {len(content)}"
+        )
+    return content
 
 
 def cannot_write(path: Path, error: OSError) -> UserError:
@@ -163,6 +180,7 @@ def _read_description(path: Path) -> dict[str, Any]:
     content = path.read_bytes()
     try:
         description = json.loads(content)
+        is_whole = isinstance(description, dict) and _serialised(_without_checksum(description)) == content
     except (ValueError, RecursionError) as error:
         raise _damaged(path, f"not readable as JSON ({error})") from error
     if not isinstance(description, dict) or "format_version" not in description:
@@ -172,13 +190,16 @@ def _read_description(path: Path) -> dict[str, Any]:
             f"{path}: format version {description['format_version']!r}, this dfplan reads {FORMAT_VERSION}; "
             "load it with the version of dfplan that wrote it"
         )
-    description.pop("description_sha256", None)
-    if _serialised(description) != content:
+    if not is_whole:
         raise _damaged(path, "its content is not what its own SHA-256 says")
     for key, kind in {"num_bytes": int, "sha256": str, "metadata": dict}.items():
         if not isinstance(description.get(key), kind):
             raise _damaged(path, f"{key} is missing or not of type {kind.__name__}")
-    return description
+    return _without_checksum(description)
+
+
+def _without_checksum(description: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in description.items() if key != "description_sha256"}
 
 
 def _previous_description(folder: Path) -> dict[str, Any] | None:

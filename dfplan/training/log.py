@@ -37,7 +37,7 @@ class MetricsFile:
 def _lines_with_step(path: Path) -> Iterator[tuple[int, str]]:
     if not path.exists():
         return
-    for line in path.read_text().splitlines(keepends=True):
+    for line in path.read_text(errors="replace").splitlines(keepends=True):
         try:
             step = json.loads(line)["step"]
         except (ValueError, KeyError, TypeError):
@@ -111,8 +111,7 @@ def wandb_logger(run_folder: Path, *, project: str = "dfplan", config: Mapping[s
         # Not before the first line is logged: only one process of several logs, and a failure here is not fatal there.
         import wandb
 
-        has_key = wandb.login(prompt=False, verify=False)
-        mode = os.environ.get("WANDB_MODE") or ("online" if has_key else "offline")
+        mode = os.environ.get("WANDB_MODE") or ("online" if wandb.login(prompt=False, verify=False) else "offline")
         return wandb.init(
             project=project,
             dir=run_folder,

@@ -84,7 +84,7 @@ def train(
 
     Everything random is a function of ``(seed, step)``: batch ``s`` is
     ``dataset.sample(batch_size, np.random.default_rng([seed, s]))``, and the noise of its ``m``-th part on process
-    ``p`` comes from a CPU generator seeded with ``(seed, s, m, p)``.
+    ``p`` comes from a CPU generator seeded with ``(seed, s, m, p)``. So is torch's global one, for dropout.
 
     Args:
         task: what is trained.
@@ -171,8 +171,8 @@ class _Run:
                 "(nothing was overwritten)"
             )
         self.accelerator.wait_for_everyone()
-        self.save()
         self.write_config()
+        self.save()
 
     def resume(self) -> None:
         """Restore the newest whole checkpoint and check that the run is the same."""

@@ -65,6 +65,14 @@ def test_saving_again_replaces_both(folder):
     assert_holds(folder, {"other": torch.zeros(2)}, {"second": True})
     save_bundle(folder, TENSORS, METADATA)
     assert_holds(folder, TENSORS, METADATA)
+    assert "previous" not in json.loads((folder / "model.json").read_text())
+
+
+def test_temporary_files_of_a_killed_process_go_with_the_next_save(folder):
+    for name in (".model.safetensors-abc.tmp", ".model.json-def.tmp"):
+        (folder / name).write_bytes(b"half")
+    save_bundle(folder, TENSORS, METADATA)
+    assert sorted(each.name for each in folder.iterdir()) == ["model.json", "model.safetensors"]
 
 
 def test_a_stop_between_the_two_renames_leaves_the_old_pair(folder, monkeypatch):
@@ -191,6 +199,32 @@ def test_a_huge_sparse_file_is_refused_by_its_size(folder):
         file.truncate(bundle.MAX_TENSOR_BYTES + 1)
     with pytest.raises(UserError, match="at most"):
         load_bundle(folder)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"format_version": 1, "metadata": {"loss": NaN}}',
+        b'{"format_version": 1, "metadata": ' + b'{"a":' * 900 + b"1" + b"}" * 901,
+        b"[" * 100_000,
+        b"[1]",
+        b"9" * 10_000,
+        b"\xff\xfe",
+        b'{"format_version": 1}',
+        b" " * (bundle.MAX_DESCRIPTION_BYTES + 1),
+    ],
+)
+def test_a_hostile_description_is_refused(folder, content):
+    (folder / "model.json").write_bytes(content)
+    with pytest.raises(UserError, match=r"model\.json: damaged"):
+        load_bundle(folder)
+
+
+def test_what_could_not_be_loaded_is_not_saved(tmp_path, monkeypatch):
+    monkeypatch.setattr(bundle, "MAX_TENSOR_BYTES", 100)
+    with pytest.raises(ValueError, match="at most 10000 tensors and 100 bytes; got 3"):
+        save_bundle(tmp_path, TENSORS, {})
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["../up", "a/b", "", "a..b", ".hidden", "a b"])
