@@ -53,7 +53,8 @@ class Plan:
             first lies ``steps_per_point`` steps after the observation that was planned from.
         actions: ``(batch, steps, action_dim)`` planned actions, clipped to the action space.
         rewards: ``(batch, tokens)`` predicted share of each token's steps that is spent at the goal.
-        arrival: ``(batch,)`` int64, the step at which the plan first reaches the goal; ``steps`` where it never does.
+        arrival: ``(batch,)`` int64, the step at which the plan first reaches the goal; ``num_steps`` where it never does.
+        num_steps: ``(batch,)`` int64, how many steps are planned; what the arrays hold beyond them is no plan.
         value: ``(batch,)`` float, what the plan was chosen by; larger is better.
         steps_per_point: steps between two planned states.
         history: per row of the scheduling matrix, the partly denoised states ``(rows, batch, points, observation_dim)``,
@@ -64,6 +65,7 @@ class Plan:
     actions: np.ndarray
     rewards: np.ndarray
     arrival: np.ndarray
+    num_steps: np.ndarray
     value: np.ndarray
     steps_per_point: int
     history: np.ndarray | None = None
@@ -88,7 +90,6 @@ class PlanEvent:
     seconds: float
 
 
-
 @dataclass(frozen=True)
 class PointMass:
     """How actions move an agent, per axis: ``v' = clip(decay * v + gain * a, ±max_speed)``, ``x' = x + step * v'``.
@@ -106,3 +107,29 @@ class PointMass:
     gain: float
     step: float
     max_speed: float
+
+
+@dataclass(frozen=True, repr=False)
+class PositionSupport:
+    """Where the data has been: a grid over positions. It is all that dfplan ever knows of walls.
+
+    Measured by :func:`dfplan.data.support.measure_support`.
+
+    Attributes:
+        visited: bool, one axis per dimension of a position; True where the data was often enough.
+        origin: ``(dim,)`` corner of the first cell, in environment units.
+        cell: edge length of a cell, in environment units.
+    """
+
+    visited: np.ndarray
+    origin: np.ndarray
+    cell: float
+
+    __repr__ = _shapes
+
+    def contains(self, positions: np.ndarray) -> np.ndarray:
+        """Which positions ``(..., dim)`` lie in a visited cell, ``(...)`` bool."""
+        index = np.floor((positions - self.origin) / self.cell).astype(np.int64)
+        shape = np.array(self.visited.shape)
+        inside = ((index >= 0) & (index < shape)).all(axis=-1)
+        return self.visited[tuple(np.moveaxis(np.clip(index, 0, shape - 1), -1, 0))] & inside

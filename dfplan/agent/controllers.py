@@ -38,7 +38,7 @@ class PlannedActions:
     def follow(self, plan: Plan, *, indices: np.ndarray, observations: np.ndarray) -> None:
         """See :class:`Controller`."""
         for row, index in enumerate(indices):
-            self._plans[index] = plan.actions[row]
+            self._plans[index] = plan.actions[row, : plan.num_steps[row]]
         self._next[indices] = 0
 
     def act(self, observations: np.ndarray) -> np.ndarray:
@@ -109,7 +109,7 @@ class Pursuit:
         for row, index in enumerate(indices):
             last = -(-plan.arrival[row] // plan.steps_per_point)
             knots = np.concatenate([observations[row, None, :2], plan.observations[row, :last, :2]])
-            if plan.arrival[row] < plan.observations.shape[1] * plan.steps_per_point:
+            if plan.arrival[row] < plan.num_steps[row]:
                 knots = np.concatenate([knots, self._goals[index, None]])
             self._paths[index] = _resample(knots, spacing=self._SPACING)
         self._progress[indices] = 0
@@ -137,10 +137,11 @@ class Pursuit:
         squared = squared.reshape(batch, looks, manoeuvres, -1)
         off_path = np.sqrt(np.maximum(squared.min(axis=-1), 0))
         outside = np.maximum(off_path - self.tube, 0).sum(axis=1)
-        reached = squared[:, -1].argmin(axis=-1) * self._SPACING
-        # At the end of the path progress saturates; nearness to the last point breaks the tie.
-        remaining = np.sqrt(np.maximum(squared[:, -1, :, -1], 0))
-        score = reached - 0.05 * remaining - 20 * outside
+        # Progress counts at every look, or a manoeuvre that idles first and hurries later would be chosen for ever. At
+        # the end of the path progress saturates; nearness to its last point takes over.
+        reached = squared.argmin(axis=-1) * self._SPACING
+        remaining = np.sqrt(np.maximum(squared[..., -1], 0))
+        score = (reached - 0.05 * remaining).sum(axis=1) - 20 * outside
         return self._first[score.argmax(axis=1)]
 
     def _ahead(self, row: int, position: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from dfplan.cli.folders import bundled_weights
 from dfplan.cli.schema import ControllerConfig, PlannerConfig, TrainConfig
 from dfplan.data.dynamics import fit_point_mass
 from dfplan.data.split import hold_out
+from dfplan.data.support import measure_support
 from dfplan.data.windows import WindowDataset
 from dfplan.diffusion import Parameterization, Schedule
 from dfplan.errors import UserError
@@ -180,6 +181,8 @@ def build_task(
         learning_rate=training.learning_rate,
         matrix_learning_rate=training.matrix_learning_rate,
         weight_decay=training.weight_decay,
+        point_mass=fit_point_mass(trajectories),
+        support=measure_support(trajectories),
         validation=validation,
         compiled=bool(training.compiled),
         metadata={
@@ -187,7 +190,6 @@ def build_task(
             "model": model,
             "num_tokens": config.env.num_tokens,
             "goal_radius": config.windows.goal_radius,
-            "point_mass": asdict(fit_point_mass(trajectories)),
             "provenance": provenance,
         },
     )

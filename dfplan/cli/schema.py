@@ -50,6 +50,8 @@ class PlannerConfig:
     num_levels: int = option("noise levels from pure noise to clean", low=1)
     slope: float = option("levels by which each token lags the one before it; 0 = all together", low=0)
     quorum: float = option("share of candidates that must arrive before later tokens are left undone", low=0, high=1)
+    jump_penalty: float = option("doubt in a plan whose positions jump against its own velocities", low=0)
+    support_penalty: float = option("doubt in a plan per share of its steps where the data never was", low=0)
     eta: float = option("0 = deterministic denoising, 1 = ancestral sampling", low=0, high=1)
     context_level: float = option("noise level at which the present observation is shown", low=0, high=1)
     return_guidance: float = option("weight of the predicted return in the guidance", low=0)

@@ -56,7 +56,9 @@ def validate_matrix(matrix: Tensor, *, num_levels: int) -> Tensor:
             f"got {matrix.dtype} of shape {list(matrix.shape)}"
         )
     if not (matrix[0] == num_levels).all():
-        raise UserError(f"a scheduling matrix starts in noise: row 0 must be all {num_levels}; got {matrix[0].tolist()}")
+        raise UserError(
+            f"a scheduling matrix starts in noise: row 0 must be all {num_levels}; got {matrix[0].tolist()}"
+        )
     if not (matrix[-1] == 0).all():
         raise UserError(f"a scheduling matrix ends clean: its last row must be all 0; got {matrix[-1].tolist()}")
     rises = (matrix[1:] > matrix[:-1]).nonzero()

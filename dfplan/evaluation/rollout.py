@@ -233,8 +233,9 @@ class _PlanRecorder:
     def record(self, event: PlanEvent) -> None:
         episodes = self.first_episode + event.indices
         in_wall = self._maze.contains_wall(event.plan.observations[..., :2])
-        np.add.at(self.points, episodes, in_wall.shape[1])
-        np.add.at(self.points_in_walls, episodes, in_wall.sum(axis=1))
+        planned = np.arange(in_wall.shape[1]) * event.plan.steps_per_point < event.plan.num_steps[:, None]
+        np.add.at(self.points, episodes, planned.sum(axis=1))
+        np.add.at(self.points_in_walls, episodes, (in_wall & planned).sum(axis=1))
         self.seconds += [event.seconds / len(episodes)] * len(episodes)
         self.largest_batch = max(self.largest_batch, len(episodes))
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,7 +16,7 @@ from dfplan.models.denoiser import Denoiser
 from dfplan.models.rnn import RecurrentDenoiser
 from dfplan.models.transformer import TransformerDenoiser
 from dfplan.tokens import NUM_PREFIX_TOKENS, Normalizer, TokenLayout
-from dfplan.types import PointMass
+from dfplan.types import PointMass, PositionSupport
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class ForcingModel:
         num_tokens: tokens of a training window.
         goal_radius: distance that counts as being at the goal.
         point_mass: how actions move the agent, as measured on the training data.
+        support: which positions the training data visited.
         metadata: the whole description of the bundle.
     """
 
@@ -40,6 +42,7 @@ class ForcingModel:
     num_tokens: int
     goal_radius: float
     point_mass: PointMass
+    support: PositionSupport
     metadata: Mapping[str, Any]
 
     def to(self, device: str) -> "ForcingModel":
@@ -91,9 +94,16 @@ def load_forcing_model(folder: Path) -> ForcingModel:
         denoiser = build_denoiser(model.pop("name"), layout=layout, **model)
         parameterization = Parameterization(metadata["prediction"], Schedule(metadata["schedule"]))
         point_mass = PointMass(**metadata["point_mass"])
+        support = PositionSupport(
+            visited=tensors["support.visited"].numpy() > 0,
+            origin=np.array(metadata["support"]["origin"]),
+            cell=float(metadata["support"]["cell"]),
+        )
         num_tokens, goal_radius = int(metadata["num_tokens"]), float(metadata["goal_radius"])
     except (KeyError, TypeError) as error:
-        raise UserError(f"{folder} does not describe a dfplan planner ({error}); train one with `dfplan train`") from error
+        raise UserError(
+            f"{folder} does not describe a dfplan planner ({error}); train one with `dfplan train`"
+        ) from error
     normalizer = Normalizer.blank(action_dim=layout.action_dim, observation_dim=layout.observation_dim)
     _load(denoiser, tensors, prefix="denoiser.", folder=folder)
     _load(normalizer, tensors, prefix="normalizer.", folder=folder)
@@ -105,6 +115,7 @@ def load_forcing_model(folder: Path) -> ForcingModel:
         num_tokens=num_tokens,
         goal_radius=goal_radius,
         point_mass=point_mass,
+        support=support,
         metadata=metadata,
     )
 

@@ -33,7 +33,12 @@ class _Block(nn.Module):
         self.modulation_offset = nn.Parameter(torch.zeros(6 * width))
 
     def forward(
-        self, hidden: Tensor, modulation: Tensor, rotation: tuple[Tensor, Tensor], cache: Tensor | None, mask: Tensor | None
+        self,
+        hidden: Tensor,
+        modulation: Tensor,
+        rotation: tuple[Tensor, Tensor],
+        cache: Tensor | None,
+        mask: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         """Return the new hidden values and the keys and values ``[batch, all tokens, 2 * width]`` seen so far."""
         shift, scale, gate, feed_shift, feed_scale, feed_gate = (modulation + self.modulation_offset).chunk(6, dim=-1)

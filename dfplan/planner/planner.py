@@ -12,8 +12,8 @@ from dfplan.diffusion import add_noise, sloped_matrix
 from dfplan.errors import UserError
 from dfplan.models.denoiser import DenoiserState
 from dfplan.models.forcing_model import ForcingModel
-from dfplan.planner.arrival import first_arrival, steps_along
 from dfplan.planner.objectives import goal_distance, predicted_return, weighted_sum
+from dfplan.planner.ranking import first_arrival, largest_jump, share_outside, steps_along
 from dfplan.planner.sampler import Guidance, Sampling, sample_tokens
 from dfplan.tokens import CONTEXT_TOKEN, GOAL_TOKEN, NUM_PREFIX_TOKENS
 from dfplan.types import Plan
@@ -28,6 +28,8 @@ class PlannerSettings:
         slope: of the scheduling matrix: levels by which each token lags behind the one before.
         num_candidates: plans denoised side by side, of which one is chosen.
         quorum: share of an environment's candidates that must have arrived before the later tokens are left undone.
+        jump_penalty: how much a plan whose positions jump, against its own velocities, counts as later than it says.
+        support_penalty: how much a plan counts as later per share of its steps where the data never was.
         eta: 0 deterministic … 1 ancestral sampling.
         context_level: noise level at which the present observation is presented (stabilisation).
         return_guidance: weight of the predicted return in the guidance.
@@ -35,10 +37,12 @@ class PlannerSettings:
         window_tokens: tokens denoised at a time; longer horizons chain windows. 0 takes the training window.
     """
 
-    num_levels: int = 20
+    num_levels: int = 5
     slope: float = 2.0
     num_candidates: int = 16
     quorum: float = 0.5
+    jump_penalty: float = 4.0
+    support_penalty: float = 20.0
     eta: float = 0.0
     context_level: float = 0.0
     return_guidance: float = 0.0
@@ -52,7 +56,14 @@ class PlannerSettings:
         for name in ("quorum", "eta", "context_level"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"{name} must lie between 0 and 1; got {getattr(self, name)}")
-        for name in ("slope", "return_guidance", "distance_guidance", "window_tokens"):
+        for name in (
+            "slope",
+            "jump_penalty",
+            "support_penalty",
+            "return_guidance",
+            "distance_guidance",
+            "window_tokens",
+        ):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise UserError(f"{name} must be 0 or more; got {getattr(self, name)}")
 
@@ -102,21 +113,33 @@ class Planner:
             UserError: shapes that do not fit, values that are not finite, or a horizon below 1.
         """
         context, goal = self._check(observations, goals, horizon, generators)
-        count = self.settings.num_candidates
+        count, layout = self.settings.num_candidates, self.model.layout
         context, goal = context.repeat_interleave(count, dim=0), goal.repeat_interleave(count, dim=0)
-        tokens_left = math.ceil(horizon / self.model.layout.steps_per_token)
-        start, windows, history = context, [], []
+        num_tokens = math.ceil(horizon / layout.steps_per_token)
+        tokens = torch.zeros(len(goal), num_tokens, layout.token_dim, device=self.device)
+        lengths = torch.zeros(len(goal), dtype=torch.int64, device=self.device)
         arrived = torch.zeros(len(goal), dtype=torch.bool, device=self.device)
-        while tokens_left > 0 and not self._enough(arrived):
-            on_row = (lambda row, tokens: history.append(tokens)) if record_history and not windows else None
-            tokens = self._denoise(
-                context, goal, min(tokens_left, self.window_tokens), generators=generators, arrived=arrived, on_row=on_row
+        history: list[Tensor] = []
+        rows, start = torch.arange(len(goal), device=self.device), context
+        for first in range(0, num_tokens, self.window_tokens):
+            part = slice(first, min(first + self.window_tokens, num_tokens))
+            tokens[rows, part], finished = self._denoise(
+                context[rows],
+                goal[rows],
+                part.stop - part.start,
+                generators=[generators[index] for index in (rows[::count] // count).tolist()],
+                arrived=None if record_history else arrived[rows],
+                on_row=(lambda _, rows: history.append(rows)) if record_history and not first else None,
             )
-            windows.append(tokens)
-            arrived = arrived | self._reaches(tokens, goal)
-            context = self.model.normalizer.observations_back(self.model.layout.unpack(tokens)[2][:, -1])
-            tokens_left -= tokens.shape[1]
-        return self._choose(torch.cat(windows, dim=1), start, goal, history)
+            lengths[rows] += finished
+            arrived[rows] |= self._reaches(tokens[rows, part], goal[rows], finished)
+            context = context.clone()
+            states = layout.unpack(tokens[rows, part])[2]
+            context[rows] = self.model.normalizer.observations_back(states[:, -1])
+            rows = rows[~self._enough(arrived[rows])]
+            if not len(rows):
+                break
+        return self._choose(tokens, lengths, start, goal, history)
 
     @torch.no_grad()
     def predict(
@@ -144,7 +167,7 @@ class Planner:
         states = []
         for first in range(0, known.shape[1], self.window_tokens):
             part = known[:, first : first + self.window_tokens]
-            tokens = self._denoise(context, None, part.shape[1], generators=generators, known_actions=part)
+            tokens, _ = self._denoise(context, None, part.shape[1], generators=generators, known_actions=part)
             states.append(normalizer.observations_back(layout.unpack(tokens)[2]))
             context = states[-1][:, -1]
         return torch.cat(states, dim=1).cpu().numpy()
@@ -195,18 +218,19 @@ class Planner:
         arrived: Tensor | None = None,
         known_actions: Tensor | None = None,
         on_row: Callable[[int, Tensor], None] | None = None,
-    ) -> Tensor:
-        """Denoise one window for every row of ``context``; see :func:`sample_tokens`."""
+    ) -> tuple[Tensor, Tensor]:
+        """Denoise one window for every row of ``context``: tokens and how many are finished (:func:`sample_tokens`)."""
         settings, layout = self.settings, self.model.layout
         per_environment = len(context) // len(generators)
 
-        def noise(shape: Sequence[int]) -> Tensor:
-            drawn = [torch.randn((per_environment, *shape[1:]), generator=generator) for generator in generators]
-            return torch.cat(drawn).to(self.device)
+        def noise(rows: Tensor) -> Tensor:
+            shape = (per_environment, num_tokens, layout.token_dim)
+            present = (rows[::per_environment] // per_environment).tolist()
+            return torch.cat([torch.randn(shape, generator=generators[index]) for index in present]).to(self.device)
 
-        def is_done(tokens: Tensor) -> bool:
+        def is_done(tokens: Tensor, rows: Tensor) -> Tensor:
             assert goal is not None and arrived is not None
-            return self._enough(arrived | self._reaches(tokens, goal))
+            return self._enough(arrived[rows] | self._reaches(tokens, goal[rows]))
 
         sampling = Sampling(
             matrix=sloped_matrix(num_tokens, num_levels=settings.num_levels, slope=settings.slope),
@@ -217,14 +241,14 @@ class Planner:
         )
         return sample_tokens(
             self.model.denoiser,
-            noise((len(context), num_tokens, layout.token_dim)),
+            noise(torch.arange(len(context))),
             state=self._prefix_state(context, goal),
             sampling=sampling,
             layout=layout,
             parameterization=self.model.parameterization,
             noise=noise,
             on_row=on_row,
-            is_done=is_done if arrived is not None else None,
+            is_done=is_done if arrived is not None and sampling.guidance is None else None,
         )
 
     def _guidance(self, goal: Tensor | None) -> Guidance | None:
@@ -234,39 +258,56 @@ class Planner:
         parts = {"layout": self.model.layout, "normalizer": self.model.normalizer}
         return Guidance(weighted_sum([predicted_return(**parts), goal_distance(goal, **parts)], weights=weights), 1.0)
 
-    def _reaches(self, tokens: Tensor, goal: Tensor) -> Tensor:
-        """Which token sequences have a planned point at the goal, ``[batch]`` bool."""
-        states = self.model.normalizer.observations_back(self.model.layout.unpack(tokens)[2])
-        offset = states[..., : self.model.layout.position_dim] - goal[:, None]
-        return (offset.norm(dim=-1) <= self.model.goal_radius).any(dim=1)
+    def _reaches(self, tokens: Tensor, goal: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Which sequences have a planned point at the goal within their first ``lengths`` tokens, ``[batch]`` bool."""
+        layout = self.model.layout
+        states = self.model.normalizer.observations_back(layout.unpack(tokens)[2])
+        there = (states[..., : layout.position_dim] - goal[:, None]).norm(dim=-1) <= self.model.goal_radius
+        if lengths is not None:
+            there &= torch.arange(there.shape[1], device=there.device) < layout.points_per_token * lengths[:, None]
+        return there.any(dim=1)
 
-    def _enough(self, arrived: Tensor) -> bool:
-        """Whether a quorum of the candidates of every environment has arrived."""
-        share = arrived.float().view(-1, self.settings.num_candidates).mean(dim=1)
-        return bool((share >= max(self.settings.quorum, 1 / self.settings.num_candidates)).all())
+    def _enough(self, arrived: Tensor) -> Tensor:
+        """Which sequences belong to an environment with a quorum of arrived candidates, ``[batch]`` bool."""
+        count = self.settings.num_candidates
+        share = arrived.float().view(-1, count).mean(dim=1)
+        return (share >= max(self.settings.quorum, 1 / count)).repeat_interleave(count)
 
-    def _choose(self, tokens: Tensor, start: Tensor, goal: Tensor, history: Sequence[Tensor]) -> Plan:
-        """Of each environment's candidates the one that arrives first; of those that never do, the one that gets nearest."""
+    def _choose(self, tokens: Tensor, lengths: Tensor, start: Tensor, goal: Tensor, history: Sequence[Tensor]) -> Plan:
+        """Of each environment's candidates the believable one that arrives first; if none arrives, the nearest."""
         layout, normalizer, count = self.model.layout, self.model.normalizer, self.settings.num_candidates
         actions, rewards, states = layout.unpack(tokens)
         states = normalizer.observations_back(states).cpu().numpy()
-        goals = goal.cpu().numpy()
+        starts, goals = start.cpu().numpy(), goal.cpu().numpy()
         positions = steps_along(
-            start[:, : layout.position_dim].cpu().numpy(),
+            starts[:, : layout.position_dim],
             states[..., : layout.position_dim],
             steps_per_point=layout.steps_per_point,
         )
-        arrival = first_arrival(positions, goals, radius=self.model.goal_radius)
-        nearest = np.linalg.norm(positions - goals[:, None], axis=-1).min(axis=1)
+        num_steps = lengths.cpu().numpy() * layout.steps_per_token
+        arrival = first_arrival(positions, goals, radius=self.model.goal_radius, num_steps=num_steps)
+        jump = largest_jump(
+            starts,
+            states,
+            arrival=arrival,
+            steps_per_point=layout.steps_per_point,
+            point_mass=self.model.point_mass,
+        )
+        planned = np.arange(positions.shape[1]) < num_steps[:, None]
+        nearest = np.where(planned, np.linalg.norm(positions - goals[:, None], axis=-1), np.inf).min(axis=1)
         # Nearness only decides among plans that arrive at the same step, or not at all: it is squashed below one step.
-        value = -(arrival + nearest / (1 + nearest))
+        doubt = self.settings.jump_penalty * jump
+        doubt += self.settings.support_penalty * share_outside(positions, arrival=arrival, support=self.model.support)
+        value = -(arrival + nearest / (1 + nearest)) * (1 + doubt)
         best = value.reshape(-1, count).argmax(axis=1) + count * np.arange(len(value) // count)
         chosen = torch.from_numpy(best).to(tokens.device)
+        longest = int(num_steps[best].max())
         return Plan(
-            observations=states[best],
-            actions=normalizer.actions_back(actions[chosen]).clamp(-1, 1).cpu().numpy(),
-            rewards=normalizer.rewards_back(rewards[chosen]).cpu().numpy(),
-            arrival=np.minimum(arrival[best], positions.shape[1]),
+            observations=states[best, : longest // layout.steps_per_point],
+            actions=normalizer.actions_back(actions[chosen, :longest]).clamp(-1, 1).cpu().numpy(),
+            rewards=normalizer.rewards_back(rewards[chosen, : longest // layout.steps_per_token]).cpu().numpy(),
+            arrival=np.minimum(arrival, num_steps)[best],
+            num_steps=num_steps[best],
             value=value[best],
             steps_per_point=layout.steps_per_point,
             history=self._states_of(history, chosen) if history else None,

@@ -4,7 +4,7 @@ Causality makes this exact: a finished token sits in the denoiser's state, and a
 what is predicted for those before it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -43,7 +43,7 @@ class Sampling:
         matrix: ``[rows, tokens]`` scheduling matrix.
         num_levels: the integer level that is pure noise.
         eta: 0 deterministic … 1 ancestral.
-        guidance: steering, or None.
+        guidance: steering, or None. Its objective sees the whole batch, so it does not go with ``is_done``.
         known_actions: ``[batch, tokens, num_action_slots]`` normalised actions that are given (prediction), or None.
     """
 
@@ -62,10 +62,10 @@ def sample_tokens(
     sampling: Sampling,
     layout: TokenLayout,
     parameterization: Parameterization,
-    noise: Callable[[Sequence[int]], Tensor] | None = None,
+    noise: Callable[[Tensor], Tensor] | None = None,
     on_row: Callable[[int, Tensor], None] | None = None,
-    is_done: Callable[[Tensor], bool] | None = None,
-) -> Tensor:
+    is_done: Callable[[Tensor, Tensor], Tensor] | None = None,
+) -> tuple[Tensor, Tensor]:
     """Denoise a batch of token sequences.
 
     Args:
@@ -75,25 +75,29 @@ def sample_tokens(
         sampling: how to denoise.
         layout: what a token holds.
         parameterization: what the network predicts.
-        noise: draws standard Gaussian values of a shape; needed when ``sampling.eta > 0``.
-        on_row: called with the row just reached and a copy of all tokens.
-        is_done: called with the finished leading tokens whenever there are more of them; True ends the sampling.
+        noise: draws standard Gaussian values ``[len(rows), tokens, token_dim]`` for the given rows of the batch; needed
+            when ``sampling.eta > 0``.
+        on_row: called with the row of the matrix just reached and a copy of all tokens.
+        is_done: called with the finished leading tokens of the sequences still at work, and their rows in the batch,
+            whenever there is one more; returns which of them ``[len(rows)]`` need no more tokens. They leave the batch.
 
     Returns:
-        The finished tokens ``[batch, finished, token_dim]``; all of them unless ``is_done`` ended it earlier.
+        The tokens ``[batch, tokens, token_dim]`` and how many of each sequence are finished, ``[batch]`` int64; what
+        comes after those is not a plan.
     """
     matrix, tokens = sampling.matrix, noisy.clone()
     if sampling.known_actions is not None:
         tokens[..., : layout.num_action_slots] = sampling.known_actions
+    result, lengths = tokens.clone(), torch.full((len(tokens),), tokens.shape[1], device=tokens.device)
+    rows = torch.arange(len(tokens), device=tokens.device)
     num_prefix, finished = state.num_tokens, 0
-    for row in range(len(matrix) - 1):
-        moving = (matrix[row] != matrix[row + 1]).nonzero()[:, 0]
+    for step in range(len(matrix) - 1):
+        moving = (matrix[step] != matrix[step + 1]).nonzero()[:, 0]
         if not len(moving):
             continue
         last = tokens.shape[1] if sampling.guidance else int(moving[-1]) + 1
-        clean_before = _num_leading_clean(matrix[row])
-        window = slice(finished, last)
-        now, after = (_levels(matrix[step, window], sampling) for step in (row, row + 1))
+        window, clean_before = slice(finished, last), _num_leading_clean(matrix[step])
+        now, after = (_levels(matrix[each, window], sampling) for each in (step, step + 1))
         clean, grown = _predict(denoiser, tokens[:, :last], finished, now, state, sampling, layout, parameterization)
         tokens[:, window] = reverse_step(
             tokens[:, window],
@@ -102,15 +106,22 @@ def sample_tokens(
             next_level=layout.per_slot(after[None]),
             schedule=parameterization.schedule,
             eta=sampling.eta,
-            noise=noise(clean.shape) if noise is not None and sampling.eta > 0 else None,
+            noise=noise(rows)[:, window] if noise is not None and sampling.eta > 0 else None,
         )
         state, finished = grown.truncate(num_prefix + clean_before), clean_before
         if on_row is not None:
-            on_row(row + 1, tokens.clone())
-        num_clean = _num_leading_clean(matrix[row + 1])
-        if is_done is not None and num_clean > clean_before and is_done(tokens[:, :num_clean]):
-            return tokens[:, :num_clean]
-    return tokens
+            on_row(step + 1, tokens.clone())
+        num_clean = _num_leading_clean(matrix[step + 1])
+        if is_done is not None and num_clean > clean_before:
+            done = is_done(tokens[:, :num_clean], rows)
+            result[rows[done]], lengths[rows[done]] = tokens[done], num_clean
+            keep = (~done).nonzero()[:, 0]
+            if len(keep) < len(rows):
+                rows, tokens, state = rows[keep], tokens[keep], state.select(keep)
+            if not len(rows):
+                return result, lengths
+    result[rows] = tokens
+    return result, lengths
 
 
 def _num_leading_clean(row: Tensor) -> int:
@@ -145,7 +156,9 @@ def _predict(
         clean = parameterization.to_clean(prediction, noisy, level=slot_levels)
         if sampling.guidance is None:
             return clean, grown
-        (gradient,) = torch.autograd.grad(sampling.guidance.objective(torch.cat([tokens[:, :finished], clean], dim=1)).sum(), noisy)
+        (gradient,) = torch.autograd.grad(
+            sampling.guidance.objective(torch.cat([tokens[:, :finished], clean], dim=1)).sum(), noisy
+        )
     _, sigma = parameterization.schedule(slot_levels)
     guided = clean.detach() + sampling.guidance.scale * sigma.square() * gradient
     return guided, DenoiserState(tuple(layer.detach() for layer in grown.layers))

@@ -45,7 +45,9 @@ class Normalizer(nn.Module):
         for name, values in (("action", trajectories.actions), ("observation", trajectories.observations)):
             mean, std = values.mean(axis=0, dtype="float64"), values.std(axis=0, dtype="float64")
             if not (std > 1e-6).all():
-                raise UserError(f"{name} dimensions {(std <= 1e-6).nonzero()[0].tolist()} never vary in {trajectories.source}")
+                raise UserError(
+                    f"{name} dimensions {(std <= 1e-6).nonzero()[0].tolist()} never vary in {trajectories.source}"
+                )
             measured[f"{name}_mean"], measured[f"{name}_std"] = torch.from_numpy(mean), torch.from_numpy(std)
         return cls(**measured)
 

@@ -14,6 +14,7 @@ from dfplan.diffusion import Parameterization, add_noise, loss_weights, sample_l
 from dfplan.models.bundle import save_bundle
 from dfplan.models.denoiser import Denoiser
 from dfplan.tokens import CONTEXT_TOKEN, GOAL_TOKEN, NUM_PREFIX_TOKENS, Normalizer, TokenLayout
+from dfplan.types import PointMass, PositionSupport
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ class ForcingTask:
         learning_rate: of AdamW.
         matrix_learning_rate: of Muon, which trains the matrices of the blocks (torch.optim.Muon).
         weight_decay: of both.
+        point_mass: how actions move the agent, measured on the data; exported with the weights.
+        support: which positions the data visited; exported with the weights.
         validation: held-out windows, or None.
         metadata: what the exported bundle says of its making; plain JSON values.
         compiled: train through ``torch.compile`` (1.4 times faster on 2 CPU cores; needs a C++ compiler).
@@ -87,6 +90,8 @@ class ForcingTask:
         learning_rate: float,
         matrix_learning_rate: float,
         weight_decay: float,
+        point_mass: PointMass,
+        support: PositionSupport,
         validation: WindowDataset | None,
         metadata: Mapping[str, Any],
         compiled: bool = False,
@@ -102,6 +107,8 @@ class ForcingTask:
         self.learning_rate = learning_rate
         self.matrix_learning_rate = matrix_learning_rate
         self.weight_decay = weight_decay
+        self.point_mass = point_mass
+        self.support = support
         self.validation = validation
         self.metadata = dict(metadata)
         self.slot_weight = torch.ones(layout.token_dim)
@@ -194,8 +201,11 @@ class ForcingTask:
         """Write the bundle that a planner loads: weights, normaliser, and how to rebuild the network."""
         tensors = {f"denoiser.{name}": value for name, value in self.modules["denoiser"].state_dict().items()}
         tensors |= {f"normalizer.{name}": value for name, value in self.normalizer.state_dict().items()}
+        tensors["support.visited"] = torch.from_numpy(self.support.visited.astype(np.uint8))
         metadata = {
             **self.metadata,
+            "point_mass": vars(self.point_mass),
+            "support": {"origin": self.support.origin.tolist(), "cell": self.support.cell},
             "layout": vars(self.layout),
             "schedule": self.parameterization.schedule.name,
             "prediction": self.parameterization.kind,
