@@ -5,13 +5,13 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 
-def _shapes(record: object) -> str:
-    """Name every array of a record by its shape, so that a printed record fits on one line."""
+def _shapes(self: object) -> str:
+    """Name every array by its shape, so that a printed record fits on one line."""
     parts = []
-    for each in fields(record):  # type: ignore[arg-type]
-        value = getattr(record, each.name)
+    for each in fields(self):  # type: ignore[arg-type]
+        value = getattr(self, each.name)
         parts.append(f"{each.name}={list(value.shape)}" if isinstance(value, np.ndarray) else f"{each.name}={value!r}")
-    return f"{type(record).__name__}({', '.join(parts)})"
+    return f"{type(self).__name__}({', '.join(parts)})"
 
 
 @dataclass(frozen=True, repr=False)
@@ -53,12 +53,13 @@ class Plan:
             first lies ``steps_per_point`` steps after the observation that was planned from.
         actions: ``(batch, steps, action_dim)`` planned actions, clipped to the action space.
         rewards: ``(batch, tokens)`` predicted share of each token's steps that is spent at the goal.
-        arrival: ``(batch,)`` int64, the step at which the plan first reaches the goal; ``num_steps`` where it never does.
+        arrival: ``(batch,)`` int64, the step at which the plan first reaches the goal; ``num_steps`` where it never
+            does.
         num_steps: ``(batch,)`` int64, how many steps are planned; what the arrays hold beyond them is no plan.
         value: ``(batch,)`` float, what the plan was chosen by; larger is better.
         steps_per_point: steps between two planned states.
-        history: per row of the scheduling matrix, the partly denoised states ``(rows, batch, points, observation_dim)``,
-            where it was asked for.
+        history: where it was asked for, the partly denoised states of every row of the scheduling matrix,
+            ``(rows, batch, points, observation_dim)``.
     """
 
     observations: np.ndarray

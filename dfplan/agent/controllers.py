@@ -1,4 +1,4 @@
-"""How a plan becomes motion: its own actions, or pursuit of its path. Batched; row k never depends on the other rows."""
+"""How a plan becomes motion: its own actions, or pursuit of its path. Batched; no row depends on another."""
 
 from typing import Protocol
 

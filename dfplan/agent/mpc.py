@@ -13,7 +13,9 @@ from dfplan.types import PlanEvent
 
 
 class MPCAgent:
-    """Plans for a batch of environments every ``replan_every`` steps and acts in between::
+    """Plans for a batch of environments every ``replan_every`` steps and acts in between.
+
+    ::
 
         step         0        …   replan_every   …   2 * replan_every
         plan         ●────────────●──────────────────●────────────────     horizon steps each

@@ -48,7 +48,7 @@ def validate_matrix(matrix: Tensor, *, num_levels: int) -> Tensor:
     """Return a custom matrix unchanged if it is one that a sampler can follow.
 
     Raises:
-        UserError: it is not an integer ``[rows, tokens]`` tensor, does not start in noise, does not end clean, or rises.
+        UserError: it is no integer ``[rows, tokens]`` tensor, does not start in noise, does not end clean, or rises.
     """
     if matrix.ndim != 2 or matrix.is_floating_point() or matrix.shape[0] < 2 or matrix.shape[1] < 1:
         raise UserError(

@@ -52,7 +52,7 @@ class ForcingModel:
         return self
 
 
-def build_denoiser(name: str, *, layout: TokenLayout, **sizes: int) -> Denoiser:
+def build_denoiser(name: str, *, layout: TokenLayout, **sizes: Any) -> Denoiser:
     """Build an untrained denoiser.
 
     Args:

@@ -12,8 +12,8 @@ from dfplan.models.denoiser import Denoiser, DenoiserState, LevelEmbedding, Toke
 class RecurrentDenoiser(Denoiser):
     """Gated recurrent units over tokens with a noise level each (arXiv 2407.01392, section 3.2 and appendix D).
 
-    The hidden state after token ``t`` is the belief ``z_t``. Fed a clean token (level 0) it is the posterior update of a
-    Bayes filter; fed pure noise it is the prior prediction.
+    The hidden state after token ``t`` is the belief ``z_t``. Fed a clean token (level 0) it is the posterior update of
+    a Bayes filter; fed pure noise it is the prior prediction.
 
     Args:
         token_dim: numbers in a token.

@@ -187,7 +187,8 @@ class Planner:
             values = np.asarray(values)
             if values.shape != (len(generators), width):
                 raise UserError(
-                    f"{name} must have shape ({len(generators)}, {width}), one row per generator; got {list(values.shape)}"
+                    f"{name} must have shape ({len(generators)}, {width}), one row per generator; "
+                    f"got {list(values.shape)}"
                 )
             if not np.isfinite(values).all():
                 raise UserError(f"{name} must be finite; row {int((~np.isfinite(values)).any(axis=1).argmax())} is not")
@@ -229,7 +230,8 @@ class Planner:
             return torch.cat([torch.randn(shape, generator=generators[index]) for index in present]).to(self.device)
 
         def is_done(tokens: Tensor, rows: Tensor) -> Tensor:
-            assert goal is not None and arrived is not None
+            assert goal is not None
+            assert arrived is not None
             return self._enough(arrived[rows] | self._reaches(tokens, goal[rows]))
 
         sampling = Sampling(

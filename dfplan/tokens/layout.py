@@ -1,7 +1,7 @@
 """Which slots of a token hold actions, reward and observations, and how steps are packed into tokens.
 
-A sequence is ``[goal, context, token, token, …]``. The goal token holds the goal position, the context token the present
-observation; a token stands for ``steps_per_token`` steps::
+A sequence is ``[goal, context, token, token, …]``. The goal token holds the goal position, the context token the
+present observation; a token stands for ``steps_per_token`` steps::
 
     step        t          t+1   …   t+8       …   t+16
     context     o_t
@@ -87,7 +87,7 @@ class TokenLayout:
         return tuple(start + axis for start in starts for axis in range(self.position_dim))
 
     def per_slot(self, levels: Tensor) -> Tensor:
-        """Spread levels ``[batch, tokens, 2]`` (actions; reward and observations) over slots ``[batch, tokens, dim]``."""
+        """Spread levels ``[batch, tokens, 2]`` (actions; all others) over slots ``[batch, tokens, token_dim]``."""
         actions, rest = levels[..., :1], levels[..., 1:]
         shape = levels.shape[:-1]
         rest_slots = self.token_dim - self.num_action_slots

@@ -38,7 +38,7 @@ class ForcingLevels:
 
     def draw(self, shape: tuple[int, int], *, generator: torch.Generator) -> Tensor:
         """Levels ``[batch, prefix + tokens, 2]`` (actions; the rest) for ``shape = (batch, tokens)`` without prefix."""
-        batch, tokens = shape
+        batch = shape[0]
         rest = sample_levels(shape, kind=self.kind, generator=generator)
         mode = torch.rand((batch, 1), generator=generator)
         own = sample_levels(shape, kind=self.kind, generator=generator)

@@ -186,7 +186,11 @@ class _Run:
         self.saved_step, self.metrics = step, dict(metadata["metrics"])
         self.write_config()
         if step == num_steps:
-            self.say(f"{self.folder} is finished: all {step} steps are done; give a larger num_steps to train on")
+            self.export()  # what an export holds may have grown since
+            self.say(
+                f"{self.folder} is finished: all {step} steps are done; the model is written again; "
+                "give a larger num_steps to train on"
+            )
             return
         self.say(f"resuming {self.folder} at step {step} of {num_steps}")
         if num_steps != old_num_steps:
@@ -216,10 +220,15 @@ class _Run:
                 metadata={"config": self.config, "state": state, "metrics": finite},
                 keep=self.settings.keep_checkpoints,
             )
-            with self.state.average.swapped_in(), torch.no_grad():
-                self.task.export(self.folder / "model")
+            self.export()
         self.accelerator.wait_for_everyone()
         self.saved_step = self.state.step
+
+    def export(self) -> None:
+        """Write the model with averaged weights."""
+        if self.accelerator.is_main_process:
+            with self.state.average.swapped_in(), torch.no_grad():
+                self.task.export(self.folder / "model")
 
     def until_done(self, logger: Logger | None, *, progress: bool) -> TrainingResult:
         """Run the remaining steps; returns early, with a checkpoint, where a signal asks for it."""

@@ -15,12 +15,12 @@ class Task(Protocol):
     The loop moves the modules to the device before it asks for the optimizers, calls ``training_step`` under autocast,
     and swaps the averaged (EMA) weights in around ``validate`` and ``export``. It never wraps a module, so that a task
     calls its own modules in whatever way it likes.
-
-    Attributes:
-        modules: everything with weights or buffers, by a name without dots.
     """
 
-    modules: Mapping[str, nn.Module]
+    @property
+    def modules(self) -> Mapping[str, nn.Module]:
+        """Everything with weights or buffers, by a name without dots."""
+        ...
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Return the optimizers; the learning rate of each group is the peak that the schedule scales."""

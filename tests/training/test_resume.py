@@ -116,12 +116,14 @@ def test_what_a_killed_process_left_behind_is_cleaned_up(tmp_path, whole):
     assert logged(tmp_path / "run") == logged(whole)
 
 
-def test_a_finished_run_says_so(tmp_path, whole, capsys):
+def test_a_finished_run_says_so_and_writes_its_model_again(tmp_path, whole, capsys):
     shutil.copytree(whole, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "model")
     task = TinyTask()
     result = train_tiny(task, tmp_path / "run", resume=True)
     assert (result.finished, result.step, task.losses) == (True, 30, [])
-    assert "is finished: all 30 steps are done" in capsys.readouterr().err
+    assert "is finished: all 30 steps are done; the model is written again" in capsys.readouterr().err
+    assert_same_run(whole, tmp_path / "run")
     assert result.metrics["loss"] == pytest.approx(logged(whole)[-1]["loss"])
 
 
