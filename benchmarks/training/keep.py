@@ -1,0 +1,104 @@
+"""Makes a finished training the bundled model of its maze, keeps its log here, and writes the model card anew."""
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from model_card import write_card
+
+from dfplan.cli.folders import bundled_weights
+from dfplan.errors import UserError
+from dfplan.models.bundle import load_bundle, save_bundle
+
+RESULTS = Path(__file__).parent / "results"
+MAX_LOG_LINES = 200
+
+
+def thinned(lines: list[str]) -> list[str]:
+    """At most ``MAX_LOG_LINES`` of a metrics log: every validation, and training lines evenly spread, the last one too."""
+    is_validation = ["validation/" in line for line in lines]
+    training = [index for index, each in enumerate(is_validation) if not each]
+    every = -(-len(training) // max(1, MAX_LOG_LINES - sum(is_validation)))
+    kept = set(training[::-1][::every])
+    return [line for index, line in enumerate(lines) if is_validation[index] or index in kept]
+
+
+def keep_weights(run: Path, folder: Path, *, half: bool) -> dict[str, Any]:
+    """Write the weights of a run into ``folder``, the network in 16 bits where asked; return their metadata."""
+    tensors, metadata = load_bundle(run / "model")
+    if half:
+        tensors = {name: each.half() if name.startswith("denoiser.") else each for name, each in tensors.items()}
+        metadata = {**metadata, "stored_as": "float16"}
+    save_bundle(folder, tensors, metadata)
+    return metadata | {
+        "num_parameters": sum(each.numel() for name, each in tensors.items() if name.startswith("denoiser."))
+    }
+
+
+def last_values(log: list[dict[str, Any]], *names: str) -> dict[str, float]:
+    """The last logged value of each metric."""
+    return {name: next(line[name] for line in reversed(log) if name in line) for name in names}
+
+
+def keep(run: Path, *, name: str, facts: dict[str, Any], half: bool) -> None:
+    """Install weights, log and summary of a run under a name."""
+    config = json.loads((run / "config.json").read_text())
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    log = [json.loads(line) for line in lines]
+    if log[-1]["step"] != config["training"]["num_steps"]:
+        raise UserError(
+            f"{run} stopped at step {log[-1]['step']} of {config['training']['num_steps']}; finish it first"
+        )
+    metadata = keep_weights(run, bundled_weights() / name, half=half)
+    provenance = metadata["provenance"]
+    summary = {
+        "env": metadata["env"],
+        "model": metadata["model"],
+        "num_parameters": metadata["num_parameters"],
+        "num_steps": config["training"]["num_steps"],
+        "batch_size": config["training"]["batch_size"],
+        "device": provenance["device"],
+        "torch": provenance["torch"],
+        "commit": provenance["commit"],
+        "dataset": config["config"]["dataset"],
+        **last_values(log, "loss", "validation/loss", "validation/observation_loss"),
+        **facts,
+    }
+    folder = RESULTS / name
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(run / "config.json", folder / "config.json")
+    (folder / "metrics.jsonl").write_text("\n".join(thinned(lines)) + "\n")
+    (folder / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
+
+
+def main() -> int:
+    """Read the command line and keep one run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path, help="run folder of `dfplan train`")
+    parser.add_argument("name", help="folder under dfplan/weights, such as maze2d-large or maze2d-large-rnn")
+    parser.add_argument("--command", required=True, help="the command that trained it, without its output folder")
+    parser.add_argument("--seconds", type=float, required=True, help="wall seconds of the whole command")
+    parser.add_argument("--machine", required=True, help="processor and cores, in words")
+    parser.add_argument("--note", default="", help="what else one should know about the time it took")
+    parser.add_argument("--commit", help="of the code that trained, where the weights were written again later")
+    parser.add_argument("--half", action="store_true", help="store the network in 16 bits")
+    arguments = parser.parse_args()
+    facts = {"command": arguments.command, "wall_seconds": arguments.seconds, "machine": arguments.machine}
+    facts |= {"note": arguments.note} | ({"commit": arguments.commit} if arguments.commit else {})
+    try:
+        with torch.no_grad():
+            keep(arguments.run, name=arguments.name, facts=facts, half=arguments.half)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    write_card()
+    print(f"kept as {bundled_weights() / arguments.name} and {RESULTS / arguments.name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
