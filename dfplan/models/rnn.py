@@ -55,7 +55,7 @@ class RecurrentDenoiser(Denoiser):
         embedded = F.silu(self.embed_tokens(noisy, first=first) + level)
         hidden, beliefs = embedded, []
         for index, layer in enumerate(self.layers):
-            before = None if state is None else state.layers[index][:, -1].contiguous()[None]
+            before = None if state is None or not first else state.layers[index][:, -1].contiguous()[None]
             # The recurrence runs in float32: its rounding errors would add up along the sequence.
             with torch.autocast(noisy.device.type, enabled=False):
                 outputs, _ = layer(hidden.float(), None if before is None else before.float())

@@ -1,5 +1,6 @@
 """Brings actions, rewards and observations to the scale of the noise; its state travels in the checkpoint."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -39,11 +40,16 @@ class Normalizer(nn.Module):
         """Measure the data.
 
         Raises:
-            UserError: a dimension never varies, so that it cannot be standardised.
+            UserError: a dimension never varies, so that it cannot be standardised, or is not finite.
         """
         measured = {}
         for name, values in (("action", trajectories.actions), ("observation", trajectories.observations)):
             mean, std = values.mean(axis=0, dtype="float64"), values.std(axis=0, dtype="float64")
+            if not np.isfinite(std).all():
+                raise UserError(
+                    f"{name} dimensions {(~np.isfinite(std)).nonzero()[0].tolist()} hold values that are not finite in "
+                    f"{trajectories.source}; mend the data or generate it again"
+                )
             if not (std > 1e-6).all():
                 raise UserError(
                     f"{name} dimensions {(std <= 1e-6).nonzero()[0].tolist()} never vary in {trajectories.source}"
