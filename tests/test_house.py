@@ -106,6 +106,18 @@ def test_the_tables_of_the_readme_are_those_of_the_result_files():
     assert answer.returncode == 0, "run `make tables` and commit the README"
 
 
+def test_the_model_card_is_that_of_the_bundled_weights():
+    answer = subprocess.run(
+        [sys.executable, ROOT / "benchmarks" / "training" / "model_card.py", "--check"], check=False
+    )
+    assert answer.returncode == 0, "run benchmarks/training/model_card.py and commit dfplan/weights/MODEL_CARD.md"
+
+
+def test_the_bundled_weights_are_small():
+    weights = ROOT / "dfplan" / "weights"
+    assert sum(path.stat().st_size for path in weights.rglob("*") if path.is_file()) <= 15_000_000
+
+
 def test_what_the_readme_points_to_exists():
     readme = (ROOT / "README.md").read_text()
     for target in re.findall(r"\]\(([^)#:]+)\)", readme):

@@ -19,7 +19,7 @@ MAX_LOG_LINES = 200
 
 
 def thinned(lines: list[str]) -> list[str]:
-    """At most ``MAX_LOG_LINES`` of a metrics log: every validation, and training lines evenly spread, the last one too."""
+    """At most ``MAX_LOG_LINES`` of a metrics log: every validation, and evenly spread training lines up to the last."""
     is_validation = ["validation/" in line for line in lines]
     training = [index for index, each in enumerate(is_validation) if not each]
     every = -(-len(training) // max(1, MAX_LOG_LINES - sum(is_validation)))
