@@ -8,10 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import gymnasium
 import torch
 
-import dfplan_envs  # noqa: F401 - registers the environments
 from dfplan.agent import Controller, MPCAgent, PlannedActions, Pursuit
 from dfplan.cli.folders import bundled_weights
 from dfplan.cli.schema import ControllerConfig, PlannerConfig, TrainConfig
@@ -61,14 +59,6 @@ def resolve_compiled(wanted: bool | None, *, say: Callable[[str], None]) -> bool
     if compiler is None and wanted is None:
         say("no C++ compiler here: training without torch.compile, about 1.4 times slower")
     return compiler is not None if wanted is None else wanted
-
-
-def build_maze(env_id: str) -> Any:
-    """The ``Maze`` of an environment: layout, start cells, goal, step limit, reference scores."""
-    env = gymnasium.make(env_id)
-    maze = env.get_wrapper_attr("maze")
-    env.close()
-    return maze
 
 
 def find_weights(weights: str, *, env_name: str) -> Path:

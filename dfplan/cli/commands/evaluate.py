@@ -5,11 +5,12 @@ from typing import Any
 
 from rich.console import Console
 
-from dfplan.cli.build import build_agent, build_maze, build_planner, find_weights, select_device
+from dfplan.cli.build import build_agent, build_planner, find_weights, select_device
 from dfplan.cli.compose import plain
 from dfplan.cli.folders import make_run_folder
 from dfplan.cli.progress import progress_bar
 from dfplan.cli.schema import EvalConfig
+from dfplan.data.maze import load_maze
 from dfplan.evaluation.report import build_record, render_table, write_record
 from dfplan.evaluation.rollout import Rollouts, evaluate_agent
 
@@ -19,7 +20,7 @@ def run(config: EvalConfig) -> None:
     device = select_device(config.device, threads=config.threads)
     weights = find_weights(config.weights, env_name=config.env.name)
     planner = build_planner(config.planner, weights=weights, device=device)
-    maze = build_maze(config.env.id)
+    maze = load_maze(config.env.id)
     horizon = config.planner.horizon or maze.max_episode_steps
     agent = build_agent(planner, controller=config.controller, horizon=horizon)
     folder = make_run_folder("eval", env_name=config.env.name, chosen=config.output)

@@ -6,20 +6,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from dfplan.cli.build import build_maze, build_planner, find_weights, select_device
+from dfplan.cli.build import build_planner, find_weights, select_device
 from dfplan.cli.folders import make_run_folder
 from dfplan.cli.schema import PlanConfig
+from dfplan.data.maze import load_maze
 from dfplan.diffusion import sloped_matrix
 from dfplan.errors import UserError
-
-BALL_MARGIN = 0.1  # the ball's radius: its centre keeps this far from walls
 
 
 def run(config: PlanConfig) -> None:
     """Plan from rest at ``start``; the last line printed is the path of the picture."""
     device = select_device(config.device, threads=config.threads)
     weights = find_weights(config.weights, env_name=config.env.name)
-    maze = build_maze(config.env.id)
+    maze = load_maze(config.env.id)
     start = check_position("start", config.start or maze.free_cells[0].tolist(), maze=maze)
     goal = check_position("goal", config.goal or list(maze.goal_cell), maze=maze)
     planner = build_planner(config.planner, weights=weights, device=device)
@@ -54,19 +53,11 @@ def check_position(name: str, xy: list[float], *, maze: Any) -> np.ndarray:
     """
     position = np.array(xy, dtype=np.float64)
     if maze.contains_wall(position):
-        free = _pair(nearest_free_point(position, maze=maze))
+        free = _pair(maze.nearest_free_point(position).round(2))
         raise UserError(
             f"{name}={_pair(position)} lies in a wall or outside the maze; the nearest free point is {name}={free}"
         )
     return position
-
-
-def nearest_free_point(position: np.ndarray, *, maze: Any) -> np.ndarray:
-    """The point nearest to ``position`` where the ball fits, rounded to hundredths, ``(2,)``."""
-    centres = maze.free_cells - 0.2  # the walls stand 0.2 off the integer grid, see dfplan_envs.mazes
-    reach = 0.5 - BALL_MARGIN
-    candidates = np.clip(position, centres - reach, centres + reach)
-    return candidates[np.linalg.norm(candidates - position, axis=1).argmin()].round(2)
 
 
 def _pair(position: np.ndarray) -> str:
