@@ -1,0 +1,172 @@
+"""Windows of small hand-made trajectories, in which every number says which row it is of."""
+
+import numpy as np
+import pytest
+
+from dfplan.data.windows import WindowDataset
+from dfplan.errors import UserError
+from dfplan.types import Trajectories
+
+STEPS, POINTS_EVERY, TOKENS = 4, 2, 3
+
+
+def _trajectories(lengths, *, segment_ends=()):
+    """Trajectories of ``lengths`` rows along the first axis; row ``r`` is at ``(r, 0)`` and acts ``(r, -r)``."""
+    rows = sum(lengths)
+    number = np.arange(rows, dtype=np.float32)
+    ends = np.zeros(rows, dtype=bool)
+    ends[list(segment_ends)] = True
+    return Trajectories(
+        observations=np.stack([number, 0 * number, number / 10, number / 100], axis=1),
+        actions=np.stack([number, -number], axis=1),
+        starts=np.cumsum([0, *lengths]),
+        segment_ends=ends,
+        source="a ruler",
+    )
+
+
+def _dataset(trajectories, **changes):
+    arguments = {"steps_per_token": STEPS, "steps_per_point": POINTS_EVERY, "num_tokens": TOKENS} | changes
+    return WindowDataset(trajectories, **arguments)
+
+
+def _window(first, goal, *, lengths=(30,), **changes):
+    """The one window at row ``first`` with a goal at ``(goal, 0)``."""
+    return _dataset(_trajectories(lengths), **changes).window(np.array([first]), goal=np.array([[goal, 0.0]]))
+
+
+def test_a_window_reads_its_own_rows():
+    batch = _window(7, 100.0)
+    assert batch.context[0, 0] == 7
+    assert batch.actions[0, :, 0].tolist() == list(range(7, 19))
+    assert batch.observations[0, :, 0].tolist() == [9, 11, 13, 15, 17, 19]
+    assert batch.actions.shape == (1, 12, 2)
+    assert batch.observations.shape == (1, 6, 4)
+    assert _dataset(_trajectories([30])).num_steps == 12
+
+
+def test_rewards_are_the_share_of_steps_at_the_goal():
+    # Within 0.5 of row 12 there is row 12 alone; it is step 5 of the window, the first of the second token.
+    assert _window(7, 12.0).rewards[0].tolist() == [0.0, 0.25, 0.0]
+    assert _window(7, 12.5).rewards[0].tolist() == [0.0, 0.5, 0.0]
+    assert _window(7, 11.5).rewards[0].tolist() == [0.25, 0.25, 0.0]
+    assert _window(7, 12.0, goal_radius=2.0).rewards[0].tolist() == [0.5, 0.75, 0.0]
+    assert _window(7, 7.0).rewards[0].tolist() == [0.0, 0.0, 0.0]  # the context is no step of the window
+
+
+@pytest.mark.parametrize(
+    ("goal", "expected"),
+    [
+        (100.0, [True, True, True, True]),
+        (3.0, [True, True, False, False]),  # reached in the first token
+        (7.0, [True, True, True, False]),
+        (11.0, [True, True, True, True]),
+        (15.0, [True, True, True, True]),
+    ],
+)
+def test_before_goal_ends_one_token_after_the_one_that_reaches_it(goal, expected):
+    assert _window(0, goal, num_tokens=4).before_goal[0].tolist() == expected
+
+
+def test_before_goal_stays_false_though_the_goal_is_left_again():
+    assert _window(0, 2.0, num_tokens=6, lengths=(40,)).before_goal[0].tolist() == [True, True] + 4 * [False]
+
+
+def test_a_window_of_a_single_token():
+    batch = _window(0, 2.0, num_tokens=1)
+    assert batch.before_goal.tolist() == [[True]]
+    assert batch.rewards.tolist() == [[0.25]]
+
+
+@pytest.mark.parametrize(
+    ("first", "valid"),
+    [
+        (7, [True, True, True]),  # ends at row 19, the last
+        (8, [True, True, False]),
+        (11, [True, True, False]),
+        (12, [True, False, False]),
+        (15, [True, False, False]),
+    ],
+)
+def test_valid_ends_with_the_trajectory(first, valid):
+    batch = _window(first, 0.0, lengths=(20, 20))
+    assert batch.valid[0].tolist() == valid
+    assert batch.observations[0, :, 0].max() <= 19
+
+
+def test_no_valid_token_ever_crosses_the_end_of_a_trajectory():
+    # Rows number the trajectories: observation and action of a valid step lie in the trajectory of the context.
+    lengths = (5, 9, 4, 23, 6, 17)
+    data = _trajectories(lengths, segment_ends=(7, 20, 30))
+    batch = _dataset(data, num_tokens=5).sample(4000, np.random.default_rng(0))
+    trajectory_of = np.repeat(np.arange(len(lengths)), lengths)
+    own = trajectory_of[batch.context[:, 0].astype(int)]
+    steps_valid = np.repeat(batch.valid, STEPS, axis=1)
+    points_valid = np.repeat(batch.valid, STEPS // POINTS_EVERY, axis=1)
+    assert (trajectory_of[batch.actions[..., 0].astype(int)] == own[:, None])[steps_valid].all()
+    assert (trajectory_of[batch.observations[..., 0].astype(int)] == own[:, None])[points_valid].all()
+    assert batch.valid[:, 0].all()
+    first = batch.context[:, 0].astype(int)
+    last = (data.starts[1:] - 1)[own]
+    np.testing.assert_array_equal(batch.valid.sum(axis=1), np.minimum((last - first) // STEPS, 5))
+    # Consecutive steps are consecutive rows.
+    np.testing.assert_array_equal(
+        batch.actions[..., 0][steps_valid], (first[:, None] + np.arange(5 * STEPS))[steps_valid]
+    )
+
+
+def test_every_row_that_has_a_whole_token_after_it_is_drawn_and_no_other():
+    data = _trajectories((6, 3, 9))
+    batch = _dataset(data, restart_share=0.0).sample(2000, np.random.default_rng(0))
+    assert np.unique(batch.context[:, 0]).tolist() == [0, 1, 9, 10, 11, 12, 13]
+
+
+def test_restarts_begin_within_a_token_of_a_new_goal():
+    data = _trajectories((60, 40), segment_ends=(24, 59, 80))
+    batch = _dataset(data, restart_share=1.0).sample(2000, np.random.default_rng(0))
+    expected = [row + offset for row in (0, 25, 60, 81) for offset in range(STEPS)]
+    assert np.unique(batch.context[:, 0]).tolist() == expected
+
+
+def test_goals_lie_ahead_on_the_way_of_the_same_segment():
+    data = _trajectories((50, 50), segment_ends=(19, 39, 69))
+    batch = _dataset(data, goal_jitter=0.0, segment_goal_share=0.3).sample(5000, np.random.default_rng(0))
+    first, goal = batch.context[:, 0], batch.goal[:, 0]
+    end = np.select([first < 19, first < 39, first < 50, first < 69], [19, 39, 49, 69], 99)
+    # From the very row of a segment's end, the first step already belongs to the next segment.
+    end = np.where(np.isin(first, (19, 39, 69)), first + 1, end)
+    assert (goal > first).all()
+    assert (goal <= end).all()
+    early = first < end - 20
+    assert 0.3 < (goal == end)[early].mean() < 0.4  # the share, and 1 in 20 or more of the others
+    assert np.unique(goal[first == 45]).tolist() == [46, 47, 48, 49]
+
+
+def test_segment_goals_alone_are_where_the_collector_was_heading():
+    data = _trajectories((50,), segment_ends=(19, 39))
+    batch = _dataset(data, goal_jitter=0.0, segment_goal_share=1.0, restart_share=0.0)
+    drawn = batch.sample(500, np.random.default_rng(0))
+    assert set(np.unique(drawn.goal[:, 0])) == {19, 20, 39, 40, 49}
+
+
+def test_jitter_moves_goals_by_so_much_per_axis():
+    data = _trajectories((50,))
+    batch = _dataset(data, goal_jitter=0.2, segment_goal_share=1.0).sample(5000, np.random.default_rng(0))
+    moved = batch.goal - [49, 0]
+    assert np.abs(moved).max() <= 0.2 + 1e-5
+    np.testing.assert_allclose(moved.std(axis=0), 0.2 / np.sqrt(3), rtol=0.05)
+    assert batch.goal.dtype == np.float32
+
+
+def test_the_same_generator_state_gives_the_same_batch():
+    dataset = _dataset(_trajectories((60, 40), segment_ends=(24,)))
+    one, same, other = (dataset.sample(64, np.random.default_rng(seed)) for seed in (5, 5, 6))
+    for name, value in vars(one).items():
+        np.testing.assert_array_equal(value, getattr(same, name))
+    assert not np.array_equal(one.context, other.context)
+
+
+def test_trajectories_shorter_than_a_token_are_refused():
+    with pytest.raises(UserError, match=r"no trajectory of a ruler is as long as one token \(4 steps\)"):
+        _dataset(_trajectories((4, 4, 2)))
+    assert len(_dataset(_trajectories((4, 5))).sample(3, np.random.default_rng(0)).context) == 3
