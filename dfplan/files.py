@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dfplan.errors import UserError
@@ -23,20 +23,55 @@ def written_whole(path: Path) -> Iterator[Path]:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=f".tmp{path.suffix}")
         os.close(handle)
         temporary = Path(name)
         temporary.chmod(0o666 & ~_umask())  # mkstemp makes files that only their owner may read
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        temporary.replace(path)
+        os.replace(temporary, path)
+        sync_folder(path.parent)
     except OSError as error:
-        reason = error.strerror or " ".join(str(error).split())
-        raise UserError(f"cannot write {path}: {reason}; free some space or choose another folder") from error
+        raise cannot_write(path, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that `path` holds either all of the new content or what it held before, even after a crash.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    with written_whole(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def remove_temporaries(path: Path) -> None:
+    """Remove what processes that were killed while they wrote `path` have left behind, as far as that is possible."""
+    for stray in path.parent.glob(f".{path.stem}-*.tmp{path.suffix}"):
+        with suppress(OSError):
+            stray.unlink()
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def cannot_write(path: Path, error: OSError) -> UserError:
+    """Return the one line for a disk that is full, read-only or broken."""
+    reason = error.strerror or " ".join(str(error).split())
+    return UserError(
+        f"{path}: cannot be written ({reason}); what was there before is untouched; "
+        "free some space or choose another folder, and run again"
+    )
 
 
 def _umask() -> int:

@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import os
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from dfplan.errors import UserError
+from dfplan.files import remove_temporaries, write_whole, written_whole
 
 TENSORS_FILE = "model.safetensors"
 DESCRIPTION_FILE = "model.json"
@@ -51,23 +50,17 @@ def save_bundle(folder: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
         "sha256": hashlib.sha256(content).hexdigest(),
         "metadata": dict(metadata),
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        previous = _previous_description(folder)
-        if previous is not None:
-            description["previous"] = previous
-        text = _serialised(description)
-        staged = _write_temporary(folder / TENSORS_FILE, content)
-        try:
-            write_atomically(folder / DESCRIPTION_FILE, text)
-            os.replace(staged, folder / TENSORS_FILE)
-        finally:
-            staged.unlink(missing_ok=True)
-        sync_folder(folder)
-        if description.pop("previous", None) is not None:
-            write_atomically(folder / DESCRIPTION_FILE, _serialised(description))
-    except OSError as error:
-        raise cannot_write(folder, error) from error
+    for name in (TENSORS_FILE, DESCRIPTION_FILE):
+        remove_temporaries(folder / name)
+    previous = _previous_description(folder)
+    if previous is not None:
+        description["previous"] = previous
+    text = _serialised(description)
+    with written_whole(folder / TENSORS_FILE) as staged:
+        staged.write_bytes(content)
+        write_whole(folder / DESCRIPTION_FILE, text)
+    if description.pop("previous", None) is not None:
+        write_whole(folder / DESCRIPTION_FILE, _serialised(description))
 
 
 def load_bundle(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -89,50 +82,6 @@ def load_bundle(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         ) from error
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that ``path`` holds either all of the new content or what it held before, even after a crash.
-
-    Raises:
-        UserError: it cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        staged = _write_temporary(path, content)
-        try:
-            os.replace(staged, path)
-        finally:
-            staged.unlink(missing_ok=True)
-        sync_folder(path.parent)
-    except OSError as error:
-        raise cannot_write(path, error) from error
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _write_temporary(path: Path, content: bytes) -> Path:
-    """Write and fsync a hidden file next to ``path``; remove it again if that fails, and what a kill left earlier."""
-    for stray in path.parent.glob(f".{path.name}-*.tmp"):
-        stray.unlink(missing_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=".tmp")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)  # mkstemp makes files that only their owner may read
-    except BaseException:
-        os.unlink(name)
-        raise
-    return Path(name)
-
-
 def _checked_content(tensors: Mapping[str, Tensor]) -> bytes:
     """Return the tensors as the bytes of a safetensors file, within the caps that reading enforces."""
     for name in tensors:
@@ -146,14 +95,6 @@ def _checked_content(tensors: Mapping[str, Tensor]) -> bytes:
             f"got {len(tensors)} and {len(content)}"
         )
     return content
-
-
-def cannot_write(path: Path, error: OSError) -> UserError:
-    """Return the one line for a disk that is full, read-only or broken."""
-    return UserError(
-        f"{path}: cannot be written ({error.strerror or error}); what was there before is untouched; "
-        "free some space or choose a folder that can be written, and run again"
-    )
 
 
 def _damaged(path: Path, what: str) -> UserError:

@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from dfplan.errors import UserError
-from dfplan.models.bundle import cannot_write, load_bundle, save_bundle, sync_folder
+from dfplan.files import cannot_write, sync_folder
+from dfplan.models.bundle import load_bundle, save_bundle
 
 _STEP_FOLDER = re.compile(r"step-(\d{8,})")
 

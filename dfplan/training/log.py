@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from dfplan.errors import UserError
-from dfplan.models.bundle import write_atomically
+from dfplan.files import write_whole
 
 Logger = Callable[[int, Mapping[str, float]], None]
 """Takes the step and the metrics of it."""
@@ -25,7 +25,7 @@ class MetricsFile:
         """Open the log of a run that continues at ``first_step``: later lines, and a torn last one, are removed."""
         self.path = path
         kept = [line for step, line in _lines_with_step(path) if step <= first_step]
-        write_atomically(path, "".join(kept).encode())
+        write_whole(path, "".join(kept).encode())
 
     def __call__(self, step: int, metrics: Mapping[str, float]) -> None:
         """Append a line."""

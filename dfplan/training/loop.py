@@ -13,7 +13,7 @@ import torch
 from rich.console import Console
 
 from dfplan.errors import UserError
-from dfplan.models.bundle import write_atomically
+from dfplan.files import write_whole
 from dfplan.training.batch import part_of_batch
 from dfplan.training.checkpoint import is_in_use, load_newest_checkpoint, save_checkpoint
 from dfplan.training.log import GuardedLogger, Logger, MetricsFile
@@ -203,7 +203,7 @@ class _Run:
     def write_config(self) -> None:
         """Write the resolved configuration for people and for later commands."""
         if self.accelerator.is_main_process:
-            write_atomically(self.folder / "config.json", json.dumps(self.config, indent=1).encode())
+            write_whole(self.folder / "config.json", json.dumps(self.config, indent=1).encode())
 
     def save(self) -> None:
         """Write a checkpoint and the exported model, once per step; refuses to keep weights that are not finite."""

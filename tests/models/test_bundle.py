@@ -69,7 +69,7 @@ def test_saving_again_replaces_both(folder):
 
 
 def test_temporary_files_of_a_killed_process_go_with_the_next_save(folder):
-    for name in (".model.safetensors-abc.tmp", ".model.json-def.tmp"):
+    for name in (".model-abc.tmp.safetensors", ".model-def.tmp.json"):
         (folder / name).write_bytes(b"half")
     save_bundle(folder, TENSORS, METADATA)
     assert sorted(each.name for each in folder.iterdir()) == ["model.json", "model.safetensors"]
