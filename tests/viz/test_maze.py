@@ -30,6 +30,7 @@ def _plan(*, history=None):
         actions=np.zeros((2, 128, 2)),
         rewards=np.zeros((2, 8)),
         arrival=np.array([90, 128]),
+        num_steps=np.array([128, 128]),
         value=np.zeros(2),
         steps_per_point=8,
         history=history,
