@@ -1,0 +1,240 @@
+"""The Diffusion Forcing task draws levels as promised, counts only what is to be learned, and learns."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from tiny_model import DENOISERS, LAYOUT, POINT_MASS, SUPPORT, tiny_trajectories
+
+from dfplan.data.windows import WindowDataset
+from dfplan.diffusion import Parameterization, Schedule
+from dfplan.models.denoiser import Denoiser, DenoiserState
+from dfplan.models.forcing_model import build_denoiser
+from dfplan.tokens import CONTEXT_TOKEN, GOAL_TOKEN, NUM_PREFIX_TOKENS, Normalizer
+from dfplan.training.forcing import ForcingLevels, ForcingTask
+
+TOKENS = 6
+
+
+class ConstantDenoiser(Denoiser):
+    """Predicts the same number everywhere, but another one where a test says so."""
+
+    def __init__(self, value=0.0):
+        super().__init__()
+        self.token_dim = LAYOUT.token_dim
+        self.prediction = torch.full((1, NUM_PREFIX_TOKENS + TOKENS, LAYOUT.token_dim), value)
+
+    def forward(self, noisy, levels, state=None):
+        return self.prediction.expand_as(noisy), DenoiserState((noisy,))
+
+
+def _dataset(trajectories, **changes):
+    arguments = {"steps_per_token": LAYOUT.steps_per_token, "steps_per_point": LAYOUT.steps_per_point} | changes
+    return WindowDataset(trajectories, num_tokens=TOKENS, **arguments)
+
+
+def _task(denoiser, **changes):
+    arguments = {
+        "layout": LAYOUT,
+        "normalizer": Normalizer.fit(tiny_trajectories()),
+        "parameterization": Parameterization("clean", Schedule("linear")),
+        "levels": ForcingLevels(),
+        "loss_weight": "uniform",
+        "action_weight": 0.1,
+        "after_goal_weight": 0.25,
+        "learning_rate": 3e-3,
+        "matrix_learning_rate": 3e-3,
+        "weight_decay": 0.0,
+        "point_mass": POINT_MASS,
+        "support": SUPPORT,
+        "validation": None,
+        "metadata": {},
+    }
+    return ForcingTask(denoiser=denoiser, **(arguments | changes))
+
+
+def _loss(task, batch, *, seed=0):
+    return float(task.training_step(batch, generator=torch.Generator().manual_seed(seed))[0].detach())
+
+
+@pytest.fixture(scope="module")
+def batch():
+    """Windows of which some run past the end of their trajectory."""
+    drawn = _dataset(tiny_trajectories()).sample(64, np.random.default_rng(0))
+    assert not drawn.valid.all()
+    assert not drawn.before_goal.all()
+    return drawn
+
+
+def _draw(**changes):
+    levels = ForcingLevels(**changes).draw((20_000, 5), generator=torch.Generator().manual_seed(0))
+    assert levels.shape == (20_000, NUM_PREFIX_TOKENS + 5, 2)
+    assert (levels >= 0).all()
+    assert (levels <= 1).all()
+    return levels
+
+
+def test_the_goal_is_dropped_as_often_as_promised():
+    goal = _draw(goal_dropped=0.15)[:, GOAL_TOKEN]
+    assert set(goal.unique().tolist()) == {0.0, 1.0}
+    assert torch.equal(goal[:, 0], goal[:, 1])
+    assert float(goal[:, 0].mean()) == pytest.approx(0.15, abs=0.01)
+    assert (_draw(goal_dropped=0.0)[:, GOAL_TOKEN] == 0).all()
+    assert (_draw(goal_dropped=1.0)[:, GOAL_TOKEN] == 1).all()
+
+
+def test_the_context_is_noised_as_often_and_as_much_as_promised():
+    context = _draw(context_noised=0.2)[:, CONTEXT_TOKEN, 0]
+    assert float((context > 0).float().mean()) == pytest.approx(0.2, abs=0.01)
+    # Half of the noised ones end at 0.2, and a fifth of the other half lies there by chance.
+    assert float((context > 0.2).float().mean()) == pytest.approx(0.1 * 0.8, abs=0.01)
+    assert (_draw(context_noised=0.0)[:, CONTEXT_TOKEN] == 0).all()
+
+
+def test_actions_are_known_and_apart_as_often_as_promised():
+    actions, rest = _draw(actions_known=0.08, actions_apart=0.3)[:, NUM_PREFIX_TOKENS:].unbind(dim=-1)
+    known = (actions == 0).all(dim=1)
+    together = (actions == rest).all(dim=1)
+    assert float(known.float().mean()) == pytest.approx(0.08, abs=0.01)
+    assert float(together.float().mean()) == pytest.approx(0.62, abs=0.015)
+    apart = ~known & ~together
+    pairs = torch.stack([actions[apart].flatten(), rest[apart].flatten()])
+    assert abs(float(torch.corrcoef(pairs)[0, 1])) < 0.03
+    assert (rest > 0).float().mean() > 0.999  # observations are never given
+
+
+def test_levels_of_the_tokens_are_independent_or_shared():
+    apart = _draw(actions_known=0, actions_apart=0)[:, NUM_PREFIX_TOKENS:, 1]
+    assert (torch.corrcoef(apart.T) - torch.eye(5)).abs().max() < 0.03
+    shared = _draw(kind="shared", actions_known=0, actions_apart=0)[:, NUM_PREFIX_TOKENS:]
+    assert (shared == shared[:, :1, :1]).all()
+
+
+def test_what_is_predicted_for_the_prefix_does_not_count(batch):
+    denoiser = ConstantDenoiser()
+    before = _loss(_task(denoiser), batch)
+    denoiser.prediction[:, :NUM_PREFIX_TOKENS] = 100
+    assert _loss(_task(denoiser), batch) == before
+    denoiser.prediction[:, NUM_PREFIX_TOKENS] = 100
+    assert _loss(_task(denoiser), batch) > before
+
+
+def test_what_lies_past_the_end_of_a_trajectory_does_not_count(batch):
+    step_valid = np.repeat(batch.valid, LAYOUT.steps_per_token, axis=1)[..., None]
+    point_valid = np.repeat(batch.valid, LAYOUT.points_per_token, axis=1)[..., None]
+    padded = dataclasses.replace(
+        batch,
+        actions=np.where(step_valid, batch.actions, 50).astype(np.float32),
+        observations=np.where(point_valid, batch.observations, -50).astype(np.float32),
+        rewards=np.where(batch.valid, batch.rewards, 50).astype(np.float32),
+    )
+    denoiser = build_denoiser("transformer", layout=LAYOUT, width=16, num_layers=1)
+    assert _loss(_task(denoiser), padded) == pytest.approx(_loss(_task(denoiser), batch), rel=1e-6)
+
+
+def test_known_actions_are_inputs_and_not_targets(batch):
+    denoiser = ConstantDenoiser()
+    task = _task(denoiser, levels=ForcingLevels(actions_known=1.0))
+    before = _loss(task, batch)
+    denoiser.prediction[..., : LAYOUT.num_action_slots] = 100
+    assert _loss(task, batch) == before
+    assert _loss(_task(denoiser, levels=ForcingLevels(actions_known=0.0)), batch) > before
+
+
+def test_the_loss_is_the_weighted_mean_over_all_slots(batch):
+    # A constant 0 predicts the mean of the data: every slot's error is its own clean value squared.
+    whole = dataclasses.replace(batch, valid=np.ones_like(batch.valid), before_goal=np.ones_like(batch.before_goal))
+    task = _task(ConstantDenoiser(), levels=ForcingLevels(actions_known=0.0))
+    normalizer = task.normalizer
+    tokens = LAYOUT.pack(
+        normalizer.actions(torch.from_numpy(batch.actions)),
+        normalizer.rewards(torch.from_numpy(batch.rewards)),
+        normalizer.observations(torch.from_numpy(batch.observations)),
+    )
+    weight = torch.ones(LAYOUT.token_dim)
+    weight[: LAYOUT.num_action_slots] = 0.1
+    assert _loss(task, whole) == pytest.approx(float((weight * tokens.square()).mean()), rel=1e-5)
+
+
+@pytest.mark.parametrize(("goal_dropped", "share"), [(0.0, 0.25), (1.0, 1.0)])
+def test_tokens_after_the_goal_count_less_where_the_goal_is_shown(batch, goal_dropped, share):
+    levels = ForcingLevels(goal_dropped=goal_dropped)
+    valid = np.ones_like(batch.valid)
+    before, after = (dataclasses.replace(batch, valid=valid, before_goal=np.full_like(valid, each)) for each in (1, 0))
+    task = _task(ConstantDenoiser(), levels=levels)
+    assert _loss(task, after) == pytest.approx(share * _loss(task, before), rel=1e-5)
+
+
+def test_parts_of_a_batch_add_up_to_the_whole(batch):
+    # Nothing is divided by what is valid: accumulated halves then have the gradient of the whole.
+    task = _task(ConstantDenoiser(), levels=ForcingLevels(goal_dropped=0.0, actions_known=0.0, actions_apart=0.0))
+    halves = [
+        dataclasses.replace(batch, **{name: value[part] for name, value in vars(batch).items()})
+        for part in (slice(0, 32), slice(32, 64))
+    ]
+    assert np.mean([_loss(task, half) for half in halves]) == pytest.approx(_loss(task, batch), rel=1e-5)
+
+
+def test_metrics_are_the_mean_squared_errors_of_the_slots(batch):
+    task = _task(ConstantDenoiser())
+    _, metrics = task.training_step(batch, generator=torch.Generator().manual_seed(0))
+    valid = torch.from_numpy(batch.valid)
+    rewards = task.normalizer.rewards(torch.from_numpy(batch.rewards)).square()
+    assert set(metrics) == {"action_loss", "reward_loss", "observation_loss"}
+    everywhere = _task(ConstantDenoiser(), after_goal_weight=1.0)
+    _, metrics = everywhere.training_step(batch, generator=torch.Generator().manual_seed(0))
+    assert float(metrics["reward_loss"]) == pytest.approx(float(rewards[valid].mean()), rel=1e-5)
+
+
+def test_the_step_is_a_function_of_its_generator(batch):
+    task = _task(build_denoiser("rnn", layout=LAYOUT, width=16, num_layers=1))
+    assert _loss(task, batch, seed=3) == _loss(task, batch, seed=3)
+    assert _loss(task, batch, seed=3) != _loss(task, batch, seed=4)
+
+
+@pytest.mark.parametrize("name", DENOISERS)
+def test_every_parameter_has_one_optimizer(name):
+    denoiser = build_denoiser(name, layout=LAYOUT, width=16, num_layers=2)
+    optimizers = _task(denoiser).configure_optimizers()
+    trained = [id(each) for optimizer in optimizers for group in optimizer.param_groups for each in group["params"]]
+    assert sorted(trained) == sorted(id(parameter) for parameter in denoiser.parameters())
+    assert [type(optimizer).__name__ for optimizer in optimizers] == ["AdamW", "Muon"][: 1 + (name == "transformer")]
+
+
+def test_validation_is_a_function_of_weights_and_seed():
+    task = _task(ConstantDenoiser(), validation=_dataset(tiny_trajectories()))
+    first, again, other = (task.validate(task.modules, seed=seed) for seed in (1, 1, 2))
+    assert first == again != other
+    assert set(first) == {"loss", "action_loss", "reward_loss", "observation_loss"}
+    assert task.validate({"denoiser": ConstantDenoiser(3.0)}, seed=1)["loss"] > 2 * first["loss"]
+    assert _task(ConstantDenoiser()).validate({}, seed=1) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", DENOISERS)
+@pytest.mark.parametrize("prediction", ["clean", "velocity"])
+def test_overfits_eight_short_trajectories(name, prediction):
+    dataset = _dataset(tiny_trajectories(), goal_jitter=0.0, restart_share=1.0)
+    torch.manual_seed(0)
+    task = _task(
+        build_denoiser(name, layout=LAYOUT, width=64, num_layers=2),
+        parameterization=Parameterization(prediction, Schedule("linear")),
+        levels=ForcingLevels(goal_dropped=0.0, context_noised=0.0),
+        validation=dataset,
+    )
+    optimizers = task.configure_optimizers()
+    with torch.no_grad():
+        before = task.validate(task.modules, seed=0)
+    for step in range(400):
+        loss, _ = task.training_step(
+            dataset.sample(32, np.random.default_rng([0, step])), generator=torch.Generator().manual_seed(step)
+        )
+        loss.backward()
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+    with torch.no_grad():
+        after = task.validate(task.modules, seed=0)
+    assert after["observation_loss"] < before["observation_loss"] / 5
+    assert after["loss"] < before["loss"] / 5
