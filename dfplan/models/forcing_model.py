@@ -76,6 +76,9 @@ def build_denoiser(name: str, *, layout: TokenLayout, **sizes: Any) -> Denoiser:
         case _:
             raise UserError(f"unknown model {name!r}; choose transformer or rnn")
     try:
+        for size, value in sizes.items():
+            if value < 1:
+                raise UserError(f"{size} of model {name!r} must be at least 1; got {value}")
         return network(**shared, **sizes)
     except TypeError as error:
         raise UserError(f"the sizes {sizes} do not fit model {name!r}: {error}") from error
@@ -100,7 +103,7 @@ def load_forcing_model(folder: Path) -> ForcingModel:
             cell=float(metadata["support"]["cell"]),
         )
         num_tokens, goal_radius = int(metadata["num_tokens"]), float(metadata["goal_radius"])
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{folder} does not describe a dfplan planner ({error}); train one with `dfplan train`"
         ) from error
