@@ -25,6 +25,8 @@ from dfplan.tokens import Normalizer, TokenLayout
 from dfplan.training.forcing import ForcingLevels, ForcingTask
 from dfplan.types import Trajectories
 
+BUNDLED = {"bundled": "", "bundled-rnn": "-rnn"}  # what is said on the command line: ending of the folder's name
+
 
 def select_device(name: str, *, threads: int | None) -> torch.device:
     """The device that is asked for, ``auto`` being a GPU where there is one; also sets the number of CPU threads.
@@ -67,12 +69,12 @@ def find_weights(weights: str, *, env_name: str) -> Path:
     Raises:
         UserError: there is none; says what else could be done.
     """
-    if weights == "bundled":
-        folder = bundled_weights() / env_name
+    if weights in BUNDLED:
+        folder = bundled_weights() / (env_name + BUNDLED[weights])
         if (folder / "model.json").is_file():
             return folder
         raise UserError(
-            f"no weights for {env_name} come with dfplan; train some with `dfplan train env={env_name}` "
+            f"no weights for {folder.name} come with dfplan; train some with `dfplan train env={env_name}` "
             "and give weights=<its run folder>"
         )
     folder = Path(weights).expanduser()
@@ -80,7 +82,7 @@ def find_weights(weights: str, *, env_name: str) -> Path:
         if (candidate / "model.json").is_file():
             return candidate
     found = "no such folder" if not folder.exists() else "no model.json in it or in its sub-folder model"
-    raise UserError(f"weights={weights}: {found}; give the run folder of a training, or weights=bundled")
+    raise UserError(f"weights={weights}: {found}; give the run folder of a training, or {' or '.join(BUNDLED)}")
 
 
 def build_planner(planner: PlannerConfig, *, weights: Path, device: torch.device) -> Planner:

@@ -160,7 +160,7 @@ class EvalConfig(RunConfig):
     goal: str = option("fixed = the maze's own; random = one drawn per episode (Multi2D)", choices=("fixed", "random"))
     n_episodes: int = option("episodes", low=1)
     n_envs: int = option("environments side by side; changes speed and memory, not results", low=1)
-    weights: str = option("bundled, or a folder: of a model, or of a training run")
+    weights: str = option("bundled, bundled-rnn (maze2d-large), or a folder: of a model or of a training run")
 
 
 @dataclass
@@ -170,7 +170,7 @@ class PlanConfig(RunConfig):
     planner: PlannerConfig = group(PlannerConfig, "how the plan is made")
     start: list[float] | None = option("x,y to plan from; null = the maze's first start cell", length=2)
     goal: list[float] | None = option("x,y to plan to; null = the maze's own goal", length=2)
-    weights: str = option("bundled, or a folder: of a model, or of a training run")
+    weights: str = option("bundled, bundled-rnn (maze2d-large), or a folder: of a model or of a training run")
 
 
 @dataclass

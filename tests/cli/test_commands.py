@@ -132,6 +132,7 @@ def test_a_position_in_a_wall_is_refused_with_the_nearest_free_one(trained, word
     [
         (["eval", "weights=nowhere"], "no such folder"),
         (["eval", "env=maze2d-open"], "no weights for maze2d-open come with dfplan"),
+        (["eval", "env=maze2d-open", "weights=bundled-rnn"], "no weights for maze2d-open-rnn come with dfplan"),
         (["eval", "device=quantum"], "device must be auto, cpu"),
         (["eval", "device=cuda:99"], "use device=cpu"),
         (["train", "data=nowhere.hdf5"], "nowhere.hdf5"),
