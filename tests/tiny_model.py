@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from dfplan.diffusion import Parameterization, Schedule
-from dfplan.models.denoiser import Denoiser
+from dfplan.models.denoiser import Denoiser, DenoiserState
 from dfplan.models.forcing_model import ForcingModel, build_denoiser
 from dfplan.tokens import Normalizer, TokenLayout
 from dfplan.types import PointMass, PositionSupport, Trajectories
@@ -17,12 +17,12 @@ SUPPORT = PositionSupport(visited=np.ones((100, 100), dtype=bool), origin=np.zer
 
 
 def tiny_denoiser(name: str = "transformer", *, layout: TokenLayout = LAYOUT, seed: int = 0) -> Denoiser:
-    """Return a denoiser with random weights everywhere, also where training begins at zero."""
+    """Return a denoiser with random weights, also where training begins at zero; small ones, or sampling is chaotic."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         denoiser = build_denoiser(name, layout=layout, width=16, num_layers=2)
         for parameter in denoiser.parameters():
-            torch.nn.init.normal_(parameter, std=0.3)
+            torch.nn.init.normal_(parameter, std=0.1)
     return denoiser.eval().requires_grad_(False)
 
 
@@ -65,3 +65,54 @@ def tiny_trajectories(*, num: int = 8, num_steps: int = 24, seed: int = 0) -> Tr
         segment_ends=np.zeros(num * rows, dtype=bool),
         source="a free point mass",
     )
+
+
+class LineDenoiser(Denoiser):
+    """Knows the best plan where there are no walls: from the context at full speed straight to the goal, then stop.
+
+    Args:
+        normalizer: of the model it goes into.
+        spread: share of the noisy values that stays in the predicted clean ones, so that candidates differ.
+        seeks_goal: or else stays where the context is.
+    """
+
+    SPEED = 5.0
+
+    def __init__(self, normalizer: Normalizer, *, spread: float = 0.0, seeks_goal: bool = True) -> None:
+        super().__init__()
+        self.token_dim = LAYOUT.token_dim
+        self.normalizer = normalizer
+        self.spread = spread
+        self.seeks_goal = seeks_goal
+
+    def forward(
+        self, noisy: torch.Tensor, levels: torch.Tensor, state: DenoiserState | None = None
+    ) -> tuple[torch.Tensor, DenoiserState]:
+        """The state is all tokens so far, of which the goal and the context matter."""
+        seen = noisy if state is None else torch.cat([state.layers[0], noisy], dim=1)
+        first = seen.shape[1] - noisy.shape[1]
+        line = self._line(seen[:, :2, LAYOUT.observation_slots][..., -4:], num_tokens=seen.shape[1] - 2)
+        clean = torch.cat([seen[:, :2], line], dim=1)[:, first:]
+        return clean + self.spread * noisy, DenoiserState((seen,))
+
+    def _line(self, prefix: torch.Tensor, *, num_tokens: int) -> torch.Tensor:
+        goal, start = self.normalizer.observations_back(prefix)[..., :2].unbind(dim=1)
+        way = goal - start if self.seeks_goal else torch.zeros_like(goal)
+        length = way.norm(dim=-1, keepdim=True)
+        direction = (way / length.clamp(min=1e-6))[:, None]
+        steps = torch.arange(1, num_tokens * LAYOUT.steps_per_token + 1)[None, :, None]
+        gone = torch.minimum(steps * POINT_MASS.step * self.SPEED, length[:, None])
+        moving = (gone < length[:, None]).float()
+        states = torch.cat([start[:, None] + gone * direction, moving * self.SPEED * direction], dim=-1)
+        return LAYOUT.pack(
+            self.normalizer.actions(moving * direction),
+            self.normalizer.rewards(torch.zeros(len(goal), num_tokens)),
+            self.normalizer.observations(states[:, LAYOUT.steps_per_point - 1 :: LAYOUT.steps_per_point]),
+        )
+
+
+def line_model(*, spread: float = 0.0, seeks_goal: bool = True, num_tokens: int = 20) -> ForcingModel:
+    """Return a model whose plans are straight lines."""
+    normalizer = tiny_model().normalizer
+    denoiser = LineDenoiser(normalizer, spread=spread, seeks_goal=seeks_goal)
+    return tiny_model(denoiser, prediction="clean", num_tokens=num_tokens)

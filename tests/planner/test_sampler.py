@@ -1,0 +1,215 @@
+"""Computing only what moves, from a cache, with sequences leaving early, changes no number that is part of a plan."""
+
+import itertools
+
+import pytest
+import torch
+from tiny_model import DENOISERS, LAYOUT, tiny_denoiser
+
+from dfplan.diffusion import Parameterization, Schedule, reverse_step, sloped_matrix
+from dfplan.planner.sampler import Guidance, Sampling, sample_tokens
+from dfplan.tokens import NUM_PREFIX_TOKENS
+
+BATCH, TOKENS, LEVELS = 3, 6, 4
+SLOPES = (0.0, 0.5, 1.0, 1.5, 2.0, 4.0, 5.5)
+VELOCITY = Parameterization("velocity", Schedule("linear"))
+
+
+@pytest.fixture
+def prefix():
+    """Goal and context tokens, clean."""
+    return torch.randn(BATCH, NUM_PREFIX_TOKENS, LAYOUT.token_dim, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture
+def noisy():
+    return torch.randn(BATCH, TOKENS, LAYOUT.token_dim, generator=torch.Generator().manual_seed(2))
+
+
+def _noise(seed=3):
+    """Draws for every sequence from a generator of its own, as the planner does."""
+    generators = [torch.Generator().manual_seed(seed + row) for row in range(BATCH)]
+
+    def draw(rows):
+        return torch.stack([torch.randn(TOKENS, LAYOUT.token_dim, generator=generators[row]) for row in rows])
+
+    return draw
+
+
+def _sample(denoiser, prefix, noisy, sampling, *, parameterization=VELOCITY, **options):
+    with torch.no_grad():
+        state = denoiser(prefix, torch.zeros(len(prefix), NUM_PREFIX_TOKENS, 2))[1]
+        return sample_tokens(
+            denoiser,
+            noisy,
+            state=state,
+            sampling=sampling,
+            layout=LAYOUT,
+            parameterization=parameterization,
+            noise=_noise() if sampling.eta else None,
+            **options,
+        )
+
+
+def _sample_naively(denoiser, prefix, noisy, sampling, *, parameterization=VELOCITY):
+    """The loop one would write first: at every row, the whole sequence from the start."""
+    tokens, matrix, draw = noisy.clone(), sampling.matrix, _noise()
+    if sampling.known_actions is not None:
+        tokens[..., : LAYOUT.num_action_slots] = sampling.known_actions
+    for row, next_row in itertools.pairwise(matrix):
+        if torch.equal(row, next_row):
+            continue
+        levels = [
+            torch.stack([each, each], dim=-1).expand(BATCH, -1, 2) / sampling.num_levels for each in (row, next_row)
+        ]
+        if sampling.known_actions is not None:
+            levels = [each * torch.tensor([0.0, 1.0]) for each in levels]
+        level, next_level = (LAYOUT.per_slot(each) for each in levels)
+        inputs = tokens.clone().requires_grad_()
+        whole_levels = torch.cat([torch.zeros(BATCH, NUM_PREFIX_TOKENS, 2), levels[0]], dim=1)
+        prediction = denoiser(torch.cat([prefix, inputs], dim=1), whole_levels)[0][:, NUM_PREFIX_TOKENS:]
+        clean = parameterization.to_clean(prediction, inputs, level=level)
+        if sampling.guidance is not None:
+            (gradient,) = torch.autograd.grad(sampling.guidance.objective(clean).sum(), inputs)
+            clean = clean + sampling.guidance.scale * parameterization.schedule(level)[1].square() * gradient
+        tokens = reverse_step(
+            tokens,
+            clean.detach(),
+            level=level,
+            next_level=next_level,
+            schedule=parameterization.schedule,
+            eta=sampling.eta,
+            noise=draw(range(BATCH)) if sampling.eta else None,
+        )
+    return tokens
+
+
+def _sampling(slope=1.0, **changes):
+    matrix = sloped_matrix(TOKENS, num_levels=LEVELS, slope=slope)
+    return Sampling(**({"matrix": matrix, "num_levels": LEVELS} | changes))
+
+
+def _close(found, expected):
+    scale = float(expected.abs().max())
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5 * max(1.0, scale))
+
+
+@pytest.mark.parametrize("name", DENOISERS)
+@pytest.mark.parametrize("slope", SLOPES)
+@pytest.mark.parametrize("eta", [0.0, 1.0])
+def test_cached_equals_naive(name, slope, eta, prefix, noisy):
+    denoiser, sampling = tiny_denoiser(name), _sampling(slope, eta=eta)
+    tokens, lengths = _sample(denoiser, prefix, noisy, sampling)
+    _close(tokens, _sample_naively(denoiser, prefix, noisy, sampling))
+    assert lengths.tolist() == BATCH * [TOKENS]
+    elsewhere, _ = _sample(denoiser, prefix + 0.1, noisy, sampling)
+    assert (elsewhere - tokens).abs().amax(dim=(0, 2)).min() > 1e-3  # or else the comparison says nothing of the cache
+
+
+@pytest.mark.parametrize(
+    ("kind", "schedule"), [("clean", "linear"), ("clean", "cosine"), ("velocity", "cosine"), ("velocity", "ddpm")]
+)
+def test_cached_equals_naive_for_every_kind_of_prediction(kind, schedule, prefix, noisy):
+    denoiser, parameterization = tiny_denoiser(), Parameterization(kind, Schedule(schedule))
+    tokens, _ = _sample(denoiser, prefix, noisy, _sampling(), parameterization=parameterization)
+    _close(tokens, _sample_naively(denoiser, prefix, noisy, _sampling(), parameterization=parameterization))
+
+
+@pytest.mark.parametrize("name", DENOISERS)
+@pytest.mark.parametrize("slope", [0.0, 1.0, 4.0])
+def test_cached_equals_naive_with_guidance(name, slope, prefix, noisy):
+    guidance = Guidance(lambda tokens: -(tokens[..., LAYOUT.observation_slots] - 1).square().mean(dim=(1, 2)), 1.0)
+    denoiser, sampling = tiny_denoiser(name), _sampling(slope, guidance=guidance)
+    tokens, _ = _sample(denoiser, prefix, noisy, sampling)
+    _close(tokens, _sample_naively(denoiser, prefix, noisy, sampling))
+    unguided, _ = _sample(denoiser, prefix, noisy, _sampling(slope))
+    assert (tokens - unguided).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("name", DENOISERS)
+@pytest.mark.parametrize("slope", [0.0, 1.0, 4.0])
+def test_given_actions_stay_as_they_are(name, slope, prefix, noisy):
+    actions = torch.randn(BATCH, TOKENS, LAYOUT.num_action_slots, generator=torch.Generator().manual_seed(4))
+    denoiser, sampling = tiny_denoiser(name), _sampling(slope, known_actions=actions)
+    tokens, _ = _sample(denoiser, prefix, noisy, sampling)
+    assert torch.equal(tokens[..., : LAYOUT.num_action_slots], actions)
+    _close(tokens, _sample_naively(denoiser, prefix, noisy, sampling))
+
+
+def test_a_custom_matrix_may_let_later_tokens_lead(prefix, noisy):
+    matrix = torch.tensor([6 * [4], [4, 4, 4, 2, 4, 4], [4, 4, 4, 2, 4, 4], [3, 0, 4, 0, 1, 4], 6 * [0]])
+    denoiser, sampling = tiny_denoiser(), _sampling(matrix=matrix)
+    _close(_sample(denoiser, prefix, noisy, sampling)[0], _sample_naively(denoiser, prefix, noisy, sampling))
+
+
+def test_noise_given_is_not_changed(prefix, noisy):
+    before = noisy.clone()
+    _sample(tiny_denoiser(), prefix, noisy, _sampling())
+    assert torch.equal(noisy, before)
+
+
+@pytest.mark.parametrize("name", DENOISERS)
+@pytest.mark.parametrize("eta", [0.0, 1.0])
+def test_a_sequence_that_leaves_early_keeps_what_it_would_have_had(name, eta, prefix, noisy):
+    denoiser, sampling = tiny_denoiser(name), _sampling(2.0, eta=eta)
+    whole, _ = _sample(denoiser, prefix, noisy, sampling)
+    wanted = torch.tensor([3, TOKENS, 1])
+    calls = []
+
+    def is_done(tokens, rows):
+        calls.append((tokens.shape[1], rows.tolist()))
+        return tokens.shape[1] >= wanted[rows]
+
+    tokens, lengths = _sample(denoiser, prefix, noisy, sampling, is_done=is_done)
+    assert lengths.tolist() == wanted.tolist()
+    for row, length in enumerate(wanted.tolist()):
+        _close(tokens[row, :length], whole[row, :length])
+    assert calls == [(1, [0, 1, 2]), (2, [0, 1]), (3, [0, 1]), (4, [1]), (5, [1]), (6, [1])]
+
+
+def test_finished_tokens_are_shown_as_they_stay(prefix, noisy):
+    shown = []
+
+    def is_done(tokens, rows):
+        shown.append(tokens.clone())
+        return torch.zeros(len(rows), dtype=torch.bool)
+
+    tokens, lengths = _sample(tiny_denoiser(), prefix, noisy, _sampling(), is_done=is_done)
+    assert [each.shape[1] for each in shown] == [1, 2, 3, 4, 5, 6]
+    for each in shown:
+        assert torch.equal(each, tokens[:, : each.shape[1]])
+    assert lengths.tolist() == BATCH * [TOKENS]
+
+
+def test_all_leaving_ends_the_work(prefix, noisy):
+    rows_seen = []
+    tokens, lengths = _sample(
+        tiny_denoiser(),
+        prefix,
+        noisy,
+        _sampling(4.0),
+        is_done=lambda tokens, rows: torch.ones(len(rows), dtype=torch.bool),
+        on_row=lambda row, _: rows_seen.append(row),
+    )
+    assert lengths.tolist() == BATCH * [1]
+    assert rows_seen == [1, 2, 3, 4]
+    assert torch.equal(tokens[:, 1:], noisy[:, 1:])
+
+
+@pytest.mark.parametrize("slope", [0.0, 1.0])
+def test_every_row_is_reported_and_the_last_is_the_result(slope, prefix, noisy):
+    reported = []
+    tokens, _ = _sample(
+        tiny_denoiser(), prefix, noisy, _sampling(slope), on_row=lambda row, now: reported.append((row, now))
+    )
+    assert [row for row, _ in reported] == list(range(1, len(_sampling(slope).matrix)))
+    assert torch.equal(reported[-1][1], tokens)
+    assert not torch.equal(reported[0][1], tokens)
+
+
+def test_guidance_moves_each_sequence_alone(prefix, noisy):
+    guidance = Guidance(lambda tokens: -(tokens - 1).square().mean(dim=(1, 2)), 1.0)
+    together, _ = _sample(tiny_denoiser(), prefix, noisy, _sampling(guidance=guidance))
+    for row in range(BATCH):
+        alone, _ = _sample(tiny_denoiser(), prefix[row, None], noisy[row, None], _sampling(guidance=guidance))
+        _close(alone[0], together[row])
