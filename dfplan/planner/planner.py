@@ -156,12 +156,21 @@ class Planner:
             ``(batch, points, observation_dim)``, one every ``steps_per_point`` steps.
         """
         layout, normalizer = self.model.layout, self.model.normalizer
-        if actions.ndim != 3 or actions.shape[1] == 0 or actions.shape[1] % layout.steps_per_token:
+        shape, num_steps = actions.shape, actions.shape[1] if actions.ndim == 3 else 0
+        if (
+            shape != (len(generators), num_steps, layout.action_dim)
+            or num_steps % layout.steps_per_token
+            or not num_steps
+        ):
             raise UserError(
-                f"actions must be (batch, steps, {layout.action_dim}) with steps a multiple of "
-                f"{layout.steps_per_token}; got {list(actions.shape)}"
+                f"actions must be ({len(generators)}, steps, {layout.action_dim}), one row per generator, with steps a "
+                f"multiple of {layout.steps_per_token}; got {list(shape)}"
             )
-        context, _ = self._check(observations, observations[:, : layout.position_dim], 1, generators)
+        if not np.isfinite(actions).all():
+            raise UserError(
+                f"actions must be finite; row {int((~np.isfinite(actions)).any(axis=(1, 2)).argmax())} is not"
+            )
+        context, _ = self._check(observations, np.zeros((len(generators), layout.position_dim)), 1, generators)
         known = normalizer.actions(torch.as_tensor(actions, dtype=torch.float32, device=self.device))
         known = known.reshape(len(context), -1, layout.num_action_slots)
         states = []
