@@ -72,7 +72,7 @@ class LineDenoiser(Denoiser):
 
     Args:
         normalizer: of the model it goes into.
-        spread: share of the noisy values that stays in the predicted clean ones, so that candidates differ.
+        spread: share of the noisy values in the predicted clean ones, so that candidates differ.
         seeks_goal: or else stays where the context is.
     """
 
@@ -91,9 +91,11 @@ class LineDenoiser(Denoiser):
         """The state is all tokens so far, of which the goal and the context matter."""
         seen = noisy if state is None else torch.cat([state.layers[0], noisy], dim=1)
         first = seen.shape[1] - noisy.shape[1]
+        if seen.shape[1] == 2:
+            return noisy, DenoiserState((seen,))
         line = self._line(seen[:, :2, LAYOUT.observation_slots][..., -4:], num_tokens=seen.shape[1] - 2)
         clean = torch.cat([seen[:, :2], line], dim=1)[:, first:]
-        return clean + self.spread * noisy, DenoiserState((seen,))
+        return torch.lerp(clean, noisy, self.spread), DenoiserState((seen,))
 
     def _line(self, prefix: torch.Tensor, *, num_tokens: int) -> torch.Tensor:
         goal, start = self.normalizer.observations_back(prefix)[..., :2].unbind(dim=1)
