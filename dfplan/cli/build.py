@@ -85,11 +85,16 @@ def find_weights(weights: str, *, env_name: str) -> Path:
     raise UserError(f"weights={weights}: {found}; give the run folder of a training, or {' or '.join(BUNDLED)}")
 
 
-def build_planner(planner: PlannerConfig, *, weights: Path, device: torch.device) -> Planner:
-    """Load the weights and set the planner up."""
+def build_planner(
+    planner: PlannerConfig, *, weights: Path, env_name: str, device: torch.device, say: Callable[[str], None]
+) -> Planner:
+    """Load the weights and set the planner up; ``say`` hears about weights of another environment."""
     settings = asdict(planner)
     settings.pop("horizon")  # the agent's affair
-    return Planner(load_forcing_model(weights).to(str(device)), settings=PlannerSettings(**settings))
+    model = load_forcing_model(weights).to(str(device))
+    if model.metadata.get("env") != env_name:
+        say(f"warning: the weights in {weights} were trained on {model.metadata.get('env')}, not on {env_name}")
+    return Planner(model, settings=PlannerSettings(**settings))
 
 
 def build_controller(controller: ControllerConfig, *, model: ForcingModel) -> Controller:

@@ -109,6 +109,24 @@ def test_a_sweep_puts_every_point_into_a_folder_of_its_own(trained, capsys):
     assert [json.loads(Path(each).read_text())["seed"] for each in found] == [1, 2]
 
 
+def test_weights_of_another_maze_are_spoken_of(trained, capsys):
+    words = ["eval", "env=maze2d-open", f"weights={trained}", "n_episodes=1", "controller.replan_every=0", *FAST]
+    assert main(words) == 0
+    assert "were trained on maze2d-umaze, not on maze2d-open" in capsys.readouterr().err
+
+
+def test_scores_are_told_even_if_the_picture_cannot_be_written(trained, capsys, monkeypatch):
+    def full_disk(*arguments, **options):
+        raise UserError("no space left for rollouts.png")
+
+    monkeypatch.setattr("dfplan.viz.maze.draw_rollouts", full_disk)
+    words = ["eval", ENV, f"weights={trained}", "n_episodes=1", "controller.replan_every=0", *FAST]
+    assert main(words) == 2
+    captured = capsys.readouterr()
+    assert json.loads(Path(captured.out.rstrip().splitlines()[-1]).read_text())["n_episodes"] == 1
+    assert "no space left for rollouts.png" in captured.err
+
+
 def test_plan_draws_a_picture(trained, capsys):
     assert main(["plan", ENV, f"weights={trained}", "start=1,1", "goal=3,3", "output=drawn", *FAST]) == 0
     assert last_line(capsys) == "drawn/plan.png"

@@ -37,8 +37,8 @@ class PlanningAgent(StraightAgent):
             indices = np.arange(len(observations) if self.step == 0 else 1)
             points = np.zeros((len(indices), 4, 4))  # (0, 0) lies in a wall of every maze
             points[:, 2:, :2] = 2.0  # and (2, 2) is free in the open one
-            empty = np.zeros((len(indices), 1))
-            plan = Plan(points, empty[..., None], empty, empty[:, 0].astype(int), empty[:, 0], 1)
+            empty, steps = np.zeros((len(indices), 1)), np.full(len(indices), 4)
+            plan = Plan(points, empty[..., None], empty, steps, steps, empty[:, 0], 1)
             self.on_plan(PlanEvent(indices=indices, step=self.step, plan=plan, seconds=0.5 * len(indices)))
         self.step += 1
         return super().act(observations)

@@ -8,7 +8,7 @@ from rich.console import Console
 from dfplan.cli.build import build_agent, build_planner, find_weights, select_device
 from dfplan.cli.compose import plain
 from dfplan.cli.folders import make_run_folder
-from dfplan.cli.progress import progress_bar
+from dfplan.cli.progress import progress_bar, say
 from dfplan.cli.schema import EvalConfig
 from dfplan.data.maze import load_maze
 from dfplan.evaluation.report import build_record, render_table, write_record
@@ -19,7 +19,7 @@ def run(config: EvalConfig) -> None:
     """Evaluate; the last line printed is the path of the results JSON."""
     device = select_device(config.device, threads=config.threads)
     weights = find_weights(config.weights, env_name=config.env.name)
-    planner = build_planner(config.planner, weights=weights, device=device)
+    planner = build_planner(config.planner, weights=weights, env_name=config.env.name, device=device, say=say)
     maze = load_maze(config.env.id)
     horizon = config.planner.horizon or maze.max_episode_steps
     agent = build_agent(planner, controller=config.controller, horizon=horizon)
@@ -45,11 +45,13 @@ def run(config: EvalConfig) -> None:
     )
     results = write_record(record, path=folder / "results.json")
     Console().print(render_table(record))
-    picture = _draw(
-        rollouts, maze=maze, path=folder / "rollouts.png", name=f"{config.env.name}, {config.controller.name}"
-    )
-    print(f"picture: {picture}")
-    print(results)
+    try:
+        picture = _draw(
+            rollouts, maze=maze, path=folder / "rollouts.png", name=f"{config.env.name}, {config.controller.name}"
+        )
+        print(f"picture: {picture}")
+    finally:
+        print(results)  # the scores are there, whatever becomes of the picture
 
 
 def _draw(rollouts: Rollouts, *, maze: Any, path: Path, name: str) -> Path:

@@ -8,6 +8,7 @@ import torch
 
 from dfplan.cli.build import build_planner, find_weights, select_device
 from dfplan.cli.folders import make_run_folder
+from dfplan.cli.progress import say
 from dfplan.cli.schema import PlanConfig
 from dfplan.data.maze import load_maze
 from dfplan.diffusion import sloped_matrix
@@ -21,7 +22,7 @@ def run(config: PlanConfig) -> None:
     maze = load_maze(config.env.id)
     start = check_position("start", config.start or maze.free_cells[0].tolist(), maze=maze)
     goal = check_position("goal", config.goal or list(maze.goal_cell), maze=maze)
-    planner = build_planner(config.planner, weights=weights, device=device)
+    planner = build_planner(config.planner, weights=weights, env_name=config.env.name, device=device, say=say)
     plan = planner.plan(
         np.concatenate([start, np.zeros(2)])[None],
         goal[None],
