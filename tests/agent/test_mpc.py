@@ -1,0 +1,198 @@
+"""The agent in real mazes: seeds decide, rows are independent, plans are made when they should be."""
+
+import gymnasium
+import numpy as np
+import pytest
+from tiny_model import DENOISERS, POINT_MASS, line_model, tiny_denoiser, tiny_model
+
+from dfplan.agent import MPCAgent, PlannedActions, Pursuit
+from dfplan.errors import UserError
+from dfplan.planner import Planner, PlannerSettings
+
+STATES = np.array([[1.0, 1.0, 0.0, 0.0], [1.0, 2.0, 0.5, 0.0], [2.0, 1.0, 0.0, -0.5], [3.0, 3.0, 0.0, 0.0]])
+GOALS = np.array([[1.0, 3.0], [3.0, 5.0], [2.0, 4.0], [1.0, 1.0]])
+
+
+def _agent(model=None, *, controller=None, replan_every=8, horizon=20, settings=None, on_plan=None):
+    planner = Planner(model or tiny_model(), settings=PlannerSettings(**({"num_candidates": 2} | (settings or {}))))
+    return MPCAgent(
+        planner,
+        controller=controller or PlannedActions(),
+        replan_every=replan_every,
+        horizon=horizon,
+        on_plan=on_plan,
+    )
+
+
+def _pursuit():
+    return Pursuit(POINT_MASS, goal_radius=0.5)
+
+
+def _roll_out(agent, *, seeds, num_steps=24, env_id="maze2d-open-v0"):
+    """Actions ``(n, steps, 2)`` and observations ``(n, steps + 1, 4)`` in one environment per seed."""
+    envs = [gymnasium.make(f"dfplan_envs:{env_id}", goal="random") for _ in seeds]
+    starts = [env.reset(seed=seed) for env, seed in zip(envs, seeds, strict=True)]
+    observations = [np.stack([state for state, _ in starts])]
+    agent.reset(seeds=seeds, goals=np.stack([info["goal"] for _, info in starts]))
+    actions = []
+    for _ in range(num_steps):
+        actions.append(agent.act(observations[-1]))
+        steps = [env.step(action) for env, action in zip(envs, actions[-1], strict=True)]
+        observations.append(np.stack([step[0] for step in steps]))
+    for env in envs:
+        env.close()
+    return np.stack(actions, axis=1), np.stack(observations, axis=1)
+
+
+@pytest.mark.parametrize("name", DENOISERS)
+@pytest.mark.parametrize("env_id", ["maze2d-open-v0", "maze2d-umaze-v1"])
+def test_the_same_seeds_give_the_same_episode(name, env_id):
+    model = tiny_model(tiny_denoiser(name))
+    first, again, other = (_roll_out(_agent(model), seeds=seeds, env_id=env_id) for seeds in ([3], [3], [4]))
+    np.testing.assert_array_equal(first[0], again[0])
+    np.testing.assert_array_equal(first[1], again[1])
+    assert not np.array_equal(first[0], other[0])
+    actions = first[0]
+    assert actions.dtype == np.float32
+    assert np.abs(actions).max() <= 1
+    assert actions.std() > 0.1
+
+
+def test_one_agent_can_be_reset_and_repeats_itself():
+    agent = _agent()
+    first, again = (_roll_out(agent, seeds=[5, 6])[0] for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+
+
+@pytest.mark.parametrize("controller", [PlannedActions, _pursuit])
+@pytest.mark.parametrize("settings", [{}, {"eta": 1.0}])
+def test_four_at_once_are_four_alone(controller, settings):
+    # Lines with some spread: random networks are chaotic over many replannings, and rounding depends on the batch.
+    model = line_model(spread=0.3)
+    together, _ = _roll_out(_agent(model, controller=controller(), settings=settings), seeds=[1, 2, 3, 4])
+    for row, seed in enumerate([1, 2, 3, 4]):
+        alone, _ = _roll_out(_agent(model, controller=controller(), settings=settings), seeds=[seed])
+        np.testing.assert_allclose(alone[0], together[row], atol=1e-3)
+
+
+@pytest.mark.parametrize(("replan_every", "expected"), [(8, [0, 8, 16]), (5, [0, 5, 10, 15, 20]), (24, [0]), (0, [0])])
+def test_plans_are_made_every_so_many_steps(replan_every, expected):
+    events = []
+    _roll_out(_agent(replan_every=replan_every, on_plan=events.append), seeds=[1, 2])
+    assert [event.step for event in events] == expected
+    for event in events:
+        assert event.indices.tolist() == [0, 1]
+        assert len(event.plan.actions) == 2
+        assert event.seconds > 0
+
+
+def test_between_plans_the_planned_actions_are_played():
+    events = []
+    actions, _ = _roll_out(_agent(replan_every=8, on_plan=events.append), seeds=[1], num_steps=24)
+    for event in events:
+        played = min(8, int(event.plan.num_steps[0]))
+        part = slice(event.step, event.step + played)
+        np.testing.assert_array_equal(actions[0, part], event.plan.actions[0, :played])
+
+
+def test_only_those_outside_their_disc_are_planned_for():
+    events = []
+    agent = _agent(line_model(), controller=_pursuit(), on_plan=events.append)
+    goals = GOALS.copy()
+    goals[2] = STATES[2, :2]
+    agent.reset(seeds=range(4), goals=goals)
+    agent.act(STATES)
+    assert events[0].indices.tolist() == [0, 1, 3]
+    agent.reset(seeds=range(4), goals=STATES[:, :2])
+    actions = agent.act(STATES * [1, 1, 0, 0])
+    assert len(events) == 1
+    assert (actions == 0).all()
+
+
+def test_lines_and_pursuit_score_in_the_open_maze():
+    agent = _agent(line_model(num_tokens=40), controller=_pursuit(), replan_every=0, horizon=160)
+    env = gymnasium.make("dfplan_envs:maze2d-open-v0")
+    observation, info = env.reset(seed=0)
+    agent.reset(seeds=[0], goals=info["goal"][None])
+    rewards = []
+    for _ in range(env.get_wrapper_attr("maze").max_episode_steps):
+        observation, reward, _, truncated, _ = env.step(agent.act(observation[None])[0])
+        rewards.append(reward)
+    env.close()
+    assert truncated
+    first = int(np.argmax(rewards))
+    assert first < 80
+    assert all(rewards[first:])
+
+
+def test_predict_has_the_shapes_of_stable_baselines():
+    agent = _agent()
+    agent.reset(seeds=[0], goals=GOALS[:1])
+    action, state = agent.predict(STATES[0], episode_start=np.array([True]), deterministic=True)
+    assert action.shape == (2,)
+    assert state is None
+    agent.reset(seeds=range(4), goals=GOALS)
+    actions, state = agent.predict(STATES, state=(STATES,))
+    assert actions.shape == (4, 2)
+    assert state == (STATES,)
+
+
+def test_predict_is_act():
+    acted, predicted = [], []
+    for found, method in ((acted, "act"), (predicted, "predict")):
+        agent = _agent()
+        agent.reset(seeds=range(4), goals=GOALS)
+        for _ in range(10):
+            result = getattr(agent, method)(STATES)
+            found.append(result if method == "act" else result[0])
+    np.testing.assert_array_equal(acted, predicted)
+
+
+def test_an_episode_start_begins_with_a_new_plan():
+    events = []
+    agent = _agent(on_plan=events.append, replan_every=0)
+    agent.reset(seeds=range(4), goals=GOALS)
+    for episode_start in (True, False, False, True, False):
+        agent.predict(STATES, episode_start=np.full(4, episode_start))
+    assert [event.step for event in events] == [0, 0]
+
+
+@pytest.mark.parametrize("sizes", [{"replan_every": -1}, {"horizon": 0}])
+def test_sizes_that_make_no_sense_are_refused(sizes):
+    with pytest.raises(UserError, match=r"replan_every must be 0 .* or more and horizon 1 or more"):
+        _agent(**sizes)
+
+
+@pytest.mark.parametrize(
+    ("goals", "complaint"),
+    [
+        (GOALS[:3], "got 4 seeds and 3 goals"),
+        (np.zeros((4, 3)), r"goals must have shape \(4, 2\); got \[4, 3\]"),
+        (np.zeros(4), r"goals must have shape \(4, 2\); got \[4\]"),
+        (GOALS * np.nan, "goals must be finite; row 0 is not"),
+    ],
+)
+def test_goals_that_make_no_sense_are_refused(goals, complaint):
+    with pytest.raises(UserError, match=complaint):
+        _agent(controller=_pursuit()).reset(seeds=range(4), goals=goals)
+
+
+@pytest.mark.parametrize(
+    ("observations", "complaint"),
+    [
+        (STATES[:3], r"began 4 episodes, act\(\) got 3 observations; call reset"),
+        (STATES[:, :3], r"observations must have shape \(4, 4\); got \[4, 3\]"),
+        (np.add(STATES, [[0], [np.inf], [0], [0]]), "observations must be finite; row 1 is not"),
+    ],
+)
+def test_observations_that_make_no_sense_are_refused(observations, complaint):
+    agent = _agent(controller=_pursuit())
+    agent.reset(seeds=range(4), goals=GOALS)
+    agent.act(STATES)  # the second step makes no plan, and looks all the same
+    with pytest.raises(UserError, match=complaint):
+        agent.act(observations)
+
+
+def test_acting_before_reset_is_refused():
+    with pytest.raises(UserError, match=r"reset\(\) began 0 episodes, act\(\) got 1 observations"):
+        _agent().predict(STATES[0])
