@@ -127,6 +127,22 @@ def test_pursuit_stays_near_the_planned_line(pursuit):
     assert aside.max() < 0.3
 
 
+def test_a_new_plan_is_followed_from_its_start():
+    starts, goals = np.array([[1.0, 1.0]]), np.array([[3.0, 5.0]])
+    driven, fresh = (Pursuit(POINT_MASS, goal_radius=0.5) for _ in range(2))
+    driven.reset(goals)
+    driven.follow(_straight_plans(starts, goals), indices=np.array([0]), observations=np.pad(starts, [(0, 0), (0, 2)]))
+    for share in np.linspace(0, 0.8, 40):
+        driven.act(np.pad(starts + share * (goals - starts), [(0, 0), (0, 2)]))
+    fresh.reset(goals)
+    detour = np.array([[1.0, 4.0]])
+    for controller in (driven, fresh):
+        plan = _straight_plans(starts, detour)
+        controller.follow(plan, indices=np.array([0]), observations=np.pad(starts, [(0, 0), (0, 2)]))
+    at_start = np.pad(starts, [(0, 0), (0, 2)])
+    np.testing.assert_array_equal(driven.act(at_start), fresh.act(at_start))
+
+
 def test_pursuit_wants_a_plan_outside_the_disc_alone(pursuit):
     pursuit.reset(np.array([[2.0, 2.0], [2.0, 2.0], [2.0, 2.0]]))
     observations = np.array([[2.0, 2.49, 1.0, 0.0], [2.0, 2.51, 0.0, 0.0], [5.0, 5.0, 0.0, 0.0]])
