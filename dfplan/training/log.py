@@ -109,7 +109,7 @@ def wandb_logger(run_folder: Path, *, project: str = "dfplan", config: Mapping[s
     @functools.cache
     def run() -> Any:
         # Not before the first line is logged: only one process of several logs, and a failure here is not fatal there.
-        import wandb
+        import wandb  # pyright: ignore[reportMissingImports] - an optional extra
 
         mode = os.environ.get("WANDB_MODE") or ("online" if wandb.login(prompt=False, verify=False) else "offline")
         return wandb.init(
