@@ -1,0 +1,72 @@
+"""What the bundled weights know: what actions lead to, and ways to goals that keep clear of walls."""
+
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+
+import dfplan
+from dfplan.models.forcing_model import load_forcing_model
+from dfplan.planner import Planner, PlannerSettings
+
+# One bundle a maze; a second network for a maze has a name of its own and is not held to this.
+BUNDLES = sorted(path.parent for path in (Path(dfplan.__file__).parent / "weights").glob("*/model.json"))
+WEIGHTS = [folder for folder in BUNDLES if folder.name in ("maze2d-umaze", "maze2d-medium", "maze2d-large")]
+COUNT = 24
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", params=WEIGHTS, ids=lambda folder: folder.name)
+def folder(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def planner(folder):
+    return Planner(load_forcing_model(folder), settings=PlannerSettings())
+
+
+@pytest.fixture
+def env(folder):
+    made = gymnasium.make(f"dfplan_envs:{folder.name}-v1", goal="random")
+    yield made
+    made.close()
+
+
+def _generators():
+    return [torch.Generator().manual_seed(seed) for seed in range(COUNT)]
+
+
+def test_actions_lead_where_the_simulator_says(planner, env):
+    layout, generator = planner.model.layout, np.random.default_rng(0)
+    half = layout.steps_per_token // 2
+    actions = np.repeat(generator.uniform(-1, 1, size=(COUNT, 4, 2)), half, axis=1).astype(np.float32)
+    starts, ends = [], []
+    for seed in range(COUNT):
+        starts.append(env.reset(seed=seed)[0])
+        ends.append([env.step(action)[0] for action in actions[seed]][-1])
+
+    def error(given):
+        predicted = planner.predict(np.array(starts), given, generators=_generators())[:, -1]
+        return float(np.linalg.norm((predicted - ends)[:, :2], axis=1).mean())
+
+    stayed = float(np.linalg.norm(np.subtract(starts, ends)[:, :2], axis=1).mean())
+    assert error(actions) < 0.75 * stayed
+    assert error(actions) < 0.5 * error(-actions)
+
+
+def test_plans_arrive_and_keep_clear_of_walls(planner, env):
+    situations = [env.reset(seed=seed) for seed in range(COUNT)]
+    states, goals = np.stack([state for state, _ in situations]), np.stack([info["goal"] for _, info in situations])
+    plan = planner.plan(states, goals, horizon=2 * planner.window_steps, generators=_generators())
+    maze = env.get_wrapper_attr("maze")
+    assert (plan.arrival < plan.num_steps).mean() > 0.9
+    shares = []
+    for row in range(COUNT):
+        points = plan.observations[row, : int(plan.arrival[row]) // plan.steps_per_point, :2]
+        if len(points):
+            shares.append(float(maze.contains_wall(points.astype(np.float64)).mean()))
+    assert np.mean(shares) < 0.05
