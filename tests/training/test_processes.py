@@ -15,7 +15,7 @@ TRAIN = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-import os, signal
+import os, signal, torch
 from tiny_task import Points, plain_task, train_tiny
 class StopOne(Points):
     count = 0
@@ -25,7 +25,8 @@ class StopOne(Points):
             os.kill(os.getpid(), signal.SIGTERM)
         return super().sample(batch_size, generator)
 result = train_tiny(plain_task(), Path(sys.argv[2]), dataset=StopOne(), num_steps=40, resume="resume" in sys.argv)
-print(result.step, result.finished)
+print(result.step, result.finished, flush=True)
+torch.distributed.destroy_process_group()  # else one may abort while it leaves, because the other is gone
 """
 
 

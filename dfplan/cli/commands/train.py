@@ -65,6 +65,8 @@ def run(config: TrainConfig, *, given: Sequence[str]) -> None:
         **training,
     )
     print(result.run_folder / "model")
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()  # else a process may abort while it leaves, because another is gone
 
 
 def recorded(config: TrainConfig, trajectories: Trajectories) -> dict[str, Any]:
