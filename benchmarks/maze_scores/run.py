@@ -7,10 +7,19 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from PIL import Image
+
 from dfplan.cli.folders import group_choices
 from dfplan.cli.main import main as dfplan
 
 RESULTS = Path(__file__).parent / "results"
+PICTURED = "maze2d-large-pursuit"  # whose roll-outs stand at the top of the README
+PICTURE = Path(__file__).parents[2] / "docs" / "pictures" / "maze2d-large.png"
+
+
+def keep_picture(path: Path) -> None:
+    """Keep a picture of roll-outs for the README, in 256 colours, which makes it four times smaller."""
+    Image.open(path).convert("P", palette=Image.Palette.ADAPTIVE, colors=256).save(PICTURE, optimize=True)
 
 
 def main() -> int:
@@ -27,6 +36,8 @@ def main() -> int:
             RESULTS.mkdir(exist_ok=True)
             kept = RESULTS / f"{datetime.now(UTC):%Y-%m-%d}_{name}.json"
             shutil.copyfile(Path(folder) / "results.json", kept)
+            if name == PICTURED and not arguments.set:
+                keep_picture(Path(folder) / "rollouts.png")
             print(f"kept as {kept}")
     return 0
 
