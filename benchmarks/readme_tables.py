@@ -45,9 +45,16 @@ def interval(record: dict[str, Any], name: str, *, factor: float = 1.0, digits: 
     return f"{mean} [{low}, {high}]"
 
 
+def three_scores(record: dict[str, Any]) -> str:
+    """Score with its interval, latched score and success, which only mean something together."""
+    latched = record["metrics"]["latched_normalized_return"]["mean"]
+    success = record["metrics"]["success_rate"]["mean"]
+    return f"{interval(record, 'normalized_return')} · {latched:.0f} · {100 * success:.0f} %"
+
+
 def overview(records: list[dict[str, Any]]) -> list[str]:
-    """One row per method and goal, one column per maze: the D4RL score, and Diffuser's as published."""
-    lines = ["| D4RL score | U-Maze | Medium | Large |", "|---|---:|---:|---:|"]
+    """One row per method and goal, one column per maze; of Diffuser the score, as published."""
+    lines = ["| score [95 %] · latched · success | U-Maze | Medium | Large |", "|---|---:|---:|---:|"]
     for goal, label in GOALS.items():
         for (published_goal, how), scores in DIFFUSER.items():
             if published_goal == goal:
@@ -60,9 +67,7 @@ def overview(records: list[dict[str, Any]]) -> list[str]:
                 if (each["goal"], each["planner"], each["controller"]) == (goal, planner, controller)
             }
             if found:
-                cells = " | ".join(
-                    interval(found[maze], "normalized_return") if maze in found else "–" for maze in MAZES
-                )
+                cells = " | ".join(three_scores(found[maze]) if maze in found else "–" for maze in MAZES)
                 lines.append(f"| {label}: dfplan, {planner}, {controller} | {cells} |")
     return lines
 
