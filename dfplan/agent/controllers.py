@@ -75,7 +75,7 @@ class Pursuit:
         point_mass: PointMass,
         *,
         goal_radius: float,
-        tube: float = 0.15,
+        tube: float = 0.25,
         lookahead: int = 32,
         switch: int = 8,
         stride: int = 4,

@@ -9,7 +9,8 @@ import torch
 from dfplan.agent.controllers import Controller
 from dfplan.errors import UserError
 from dfplan.planner import Planner
-from dfplan.types import PlanEvent
+from dfplan.planner.warm_start import rest_of_plan
+from dfplan.types import Plan, PlanEvent
 
 
 class MPCAgent:
@@ -50,6 +51,8 @@ class MPCAgent:
         self._step = 0
         self._generators: list[torch.Generator] = []
         self._goals = np.zeros((0, 2))
+        # Per environment the plan it follows: batch of plans, row in it, step at which it was made.
+        self._last: list[tuple[Plan, int, int] | None] = []
 
     def reset(self, *, seeds: Sequence[int], goals: np.ndarray) -> None:
         """Begin new episodes.
@@ -64,6 +67,7 @@ class MPCAgent:
         _check_rows("goals", goals, width=self.planner.model.layout.position_dim)
         self._step = 0
         self._generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
+        self._last: list[tuple[Plan, int, int] | None] = [None] * len(goals)
         self._goals = goals
         self.controller.reset(self._goals)
 
@@ -90,11 +94,18 @@ class MPCAgent:
             self._goals[indices],
             horizon=self.horizon,
             generators=[self._generators[index] for index in indices],
+            previous=[self._rest_of_last_plan(index) for index in indices],
         )
         seconds = time.perf_counter() - began
+        for row, index in enumerate(indices):
+            self._last[index] = (plan, row, self._step)
         self.controller.follow(plan, indices=indices, observations=observations)
         if self.on_plan is not None:
             self.on_plan(PlanEvent(indices=indices, step=self._step, plan=plan, seconds=seconds))
+
+    def _rest_of_last_plan(self, index: int) -> Plan | None:
+        last = self._last[index]
+        return None if last is None else rest_of_plan(last[0], row=last[1], elapsed=self._step - last[2])
 
     def predict(
         self,
@@ -112,6 +123,7 @@ class MPCAgent:
         single = np.ndim(observation) == 1
         if episode_start is not None and np.all(episode_start):
             self._step = 0
+            self._last = [None] * len(self._goals)
             self.controller.reset(self._goals)
         actions = self.act(np.atleast_2d(observation))
         return (actions[0] if single else actions), state

@@ -57,6 +57,9 @@ class PlannerConfig:
     return_guidance: float = option("weight of the predicted return in the guidance", low=0)
     distance_guidance: float = option("weight of the distance to the goal in the guidance", low=0)
     window_tokens: int = option("tokens denoised at a time; 0 = the training window", low=0)
+    warm_level: float = option(
+        "noise level from which the last plan is denoised again; 1 = from scratch", low=0, high=1
+    )
     horizon: int | None = option("steps a plan looks ahead; null = a whole episode", low=1)
 
 

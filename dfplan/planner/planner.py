@@ -15,6 +15,7 @@ from dfplan.models.forcing_model import ForcingModel
 from dfplan.planner.objectives import goal_distance, predicted_return, weighted_sum
 from dfplan.planner.ranking import first_arrival, largest_jump, share_outside, steps_along
 from dfplan.planner.sampler import Guidance, Sampling, sample_tokens
+from dfplan.planner.warm_start import warm_start
 from dfplan.tokens import CONTEXT_TOKEN, GOAL_TOKEN, NUM_PREFIX_TOKENS
 from dfplan.types import Plan
 
@@ -35,6 +36,8 @@ class PlannerSettings:
         return_guidance: weight of the predicted return in the guidance.
         distance_guidance: weight of the distance to the goal, per environment unit, in the guidance.
         window_tokens: tokens denoised at a time; longer horizons chain windows. 0 takes the training window.
+        warm_level: noise level from which a previous plan is denoised again, where there is one (warm start); 1 starts
+            from pure noise every time.
     """
 
     num_levels: int = 5
@@ -48,12 +51,13 @@ class PlannerSettings:
     return_guidance: float = 0.0
     distance_guidance: float = 0.0
     window_tokens: int = 0
+    warm_level: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("num_levels", "num_candidates"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1; got {getattr(self, name)}")
-        for name in ("quorum", "eta", "context_level"):
+        for name in ("quorum", "eta", "context_level", "warm_level"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"{name} must lie between 0 and 1; got {getattr(self, name)}")
         for name in (
@@ -95,6 +99,7 @@ class Planner:
         *,
         horizon: int,
         generators: Sequence[torch.Generator],
+        previous: Sequence[Plan | None] | None = None,
         record_history: bool = False,
     ) -> Plan:
         """Plan for a batch of environments.
@@ -107,6 +112,8 @@ class Planner:
             horizon: steps to look ahead; rounded up to whole tokens. Plans may end earlier, once enough of the
                 candidates of every environment have arrived.
             generators: one CPU generator per environment.
+            previous: what is left of each environment's last plan (batch of one, see
+                :func:`~dfplan.planner.warm_start.rest_of_plan`), or None; used if ``warm_level < 1``.
             record_history: keep the partly denoised states of the chosen plans of the first window.
 
         Raises:
@@ -129,7 +136,8 @@ class Planner:
                 part.stop - part.start,
                 generators=[generators[index] for index in (rows[::count] // count).tolist()],
                 arrived=None if record_history else arrived[rows],
-                on_row=(lambda _, rows: history.append(rows)) if record_history and not first else None,
+                on_row=(lambda _, each: history.append(each)) if record_history and not first else None,
+                previous=previous if not first else None,
             )
             lengths[rows] += finished
             arrived[rows] |= self._reaches(tokens[rows, part], goal[rows], finished)
@@ -228,6 +236,7 @@ class Planner:
         arrived: Tensor | None = None,
         known_actions: Tensor | None = None,
         on_row: Callable[[int, Tensor], None] | None = None,
+        previous: Sequence[Plan | None] | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Denoise one window for every row of ``context``: tokens and how many are finished (:func:`sample_tokens`)."""
         settings, layout = self.settings, self.model.layout
@@ -243,16 +252,22 @@ class Planner:
             assert arrived is not None
             return self._enough(arrived[rows] | self._reaches(tokens, goal[rows]))
 
+        noisy, start_levels = noise(torch.arange(len(context))), None
+        if previous is not None and settings.warm_level < 1:
+            noisy, start_levels = warm_start(
+                noisy, previous, model=self.model, warm_level=settings.warm_level, num_levels=settings.num_levels
+            )
         sampling = Sampling(
             matrix=sloped_matrix(num_tokens, num_levels=settings.num_levels, slope=settings.slope),
             num_levels=settings.num_levels,
             eta=settings.eta,
             guidance=self._guidance(goal),
             known_actions=known_actions,
+            start_levels=start_levels,
         )
         return sample_tokens(
             self.model.denoiser,
-            noise(torch.arange(len(context))),
+            noisy,
             state=self._prefix_state(context, goal),
             sampling=sampling,
             layout=layout,

@@ -45,6 +45,8 @@ class Sampling:
         eta: 0 deterministic … 1 ancestral.
         guidance: steering, or None. Its objective sees the whole batch, so it does not go with ``is_done``.
         known_actions: ``[batch, tokens, num_action_slots]`` normalised actions that are given (prediction), or None.
+        start_levels: ``[batch, tokens]`` integer levels, at least 1, at which tokens come in; a token waits there until
+            the matrix falls below it (warm start). None is pure noise everywhere.
     """
 
     matrix: Tensor
@@ -52,6 +54,12 @@ class Sampling:
     eta: float = 0.0
     guidance: Guidance | None = None
     known_actions: Tensor | None = None
+    start_levels: Tensor | None = None
+
+    def levels(self, row: int, rows: Tensor) -> Tensor:
+        """Integer levels ``[len(rows) or 1, tokens]`` of the given sequences of the batch at a row of the matrix."""
+        levels = self.matrix[row].to(rows.device)[None]
+        return levels if self.start_levels is None else torch.minimum(levels, self.start_levels[rows])
 
 
 def sample_tokens(
@@ -92,21 +100,24 @@ def sample_tokens(
     rows = torch.arange(len(tokens), device=tokens.device)
     num_prefix, finished = state.num_tokens, 0
     for step in range(len(matrix) - 1):
-        moving = (matrix[step] != matrix[step + 1]).nonzero()[:, 0]
+        now, after = sampling.levels(step, rows), sampling.levels(step + 1, rows)
+        # Drawn though nothing may move: what noise a sequence gets must not depend on which others move.
+        fresh = noise(rows) if noise is not None and sampling.eta > 0 else None
+        moving = (now != after).any(dim=0).nonzero()[:, 0]
         if not len(moving):
             continue
         last = tokens.shape[1] if sampling.guidance else int(moving[-1]) + 1
         window, clean_before = slice(finished, last), _num_leading_clean(matrix[step])
-        now, after = (_levels(matrix[each, window], sampling) for each in (step, step + 1))
+        now, after = (_with_action_levels(each[:, window], sampling) for each in (now, after))
         clean, grown = _predict(denoiser, tokens[:, :last], finished, now, state, sampling, layout, parameterization)
         tokens[:, window] = reverse_step(
             tokens[:, window],
             clean,
-            level=layout.per_slot(now[None]),
-            next_level=layout.per_slot(after[None]),
+            level=layout.per_slot(now),
+            next_level=layout.per_slot(after),
             schedule=parameterization.schedule,
             eta=sampling.eta,
-            noise=noise(rows)[:, window] if noise is not None and sampling.eta > 0 else None,
+            noise=None if fresh is None else fresh[:, window],
         )
         state, finished = grown.truncate(num_prefix + clean_before), clean_before
         if on_row is not None:
@@ -130,9 +141,9 @@ def _num_leading_clean(row: Tensor) -> int:
     return int(noisy[0, 0]) if len(noisy) else len(row)
 
 
-def _levels(row: Tensor, sampling: Sampling) -> Tensor:
-    """Levels ``[tokens, 2]`` in [0, 1] of one row of the matrix."""
-    levels = row.float() / sampling.num_levels
+def _with_action_levels(levels: Tensor, sampling: Sampling) -> Tensor:
+    """Real levels ``[…, tokens, 2]`` (actions; the rest) from integer levels ``[…, tokens]``."""
+    levels = levels.float() / sampling.num_levels
     actions = torch.zeros_like(levels) if sampling.known_actions is not None else levels
     return torch.stack([actions, levels], dim=-1)
 
@@ -148,11 +159,10 @@ def _predict(
     parameterization: Parameterization,
 ) -> tuple[Tensor, DenoiserState]:
     """Predicted clean tokens from token ``finished`` on, guided where asked for, and the state after them."""
-    batch_levels = levels.expand(tokens.shape[0], *levels.shape)
-    slot_levels = layout.per_slot(levels[None])
+    slot_levels = layout.per_slot(levels)
     with torch.set_grad_enabled(sampling.guidance is not None):
         noisy = tokens[:, finished:].detach().requires_grad_(sampling.guidance is not None)
-        prediction, grown = denoiser(noisy, batch_levels, state)
+        prediction, grown = denoiser(noisy, levels.expand(len(noisy), -1, -1), state)
         clean = parameterization.to_clean(prediction, noisy, level=slot_levels)
         if sampling.guidance is None:
             return clean, grown
