@@ -107,9 +107,9 @@ class Pursuit:
     def follow(self, plan: Plan, *, indices: np.ndarray, observations: np.ndarray) -> None:
         """See :class:`Controller`."""
         for row, index in enumerate(indices):
-            last = -(-plan.arrival[row] // plan.steps_per_point)
+            last = -(-min(plan.arrival[row], plan.num_steps[row]) // plan.steps_per_point)
             knots = np.concatenate([observations[row, None, :2], plan.observations[row, :last, :2]])
-            if plan.arrival[row] < plan.num_steps[row]:
+            if plan.arrival[row] <= plan.num_steps[row]:
                 knots = np.concatenate([knots, self._goals[index, None]])
             self._paths[index] = _resample(knots, spacing=self._SPACING)
         self._progress[indices] = 0

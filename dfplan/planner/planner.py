@@ -332,7 +332,7 @@ class Planner:
             observations=states[best, : longest // layout.steps_per_point],
             actions=normalizer.actions_back(actions[chosen, :longest]).clamp(-1, 1).cpu().numpy(),
             rewards=normalizer.rewards_back(rewards[chosen, : longest // layout.steps_per_token]).cpu().numpy(),
-            arrival=np.minimum(arrival, num_steps)[best],
+            arrival=arrival[best],
             num_steps=num_steps[best],
             value=value[best],
             steps_per_point=layout.steps_per_point,

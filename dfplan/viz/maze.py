@@ -145,7 +145,7 @@ def _draw_final_plan(
     draw_maze(ax, maze)
     last_step, arrival = int(plan.num_steps[index]), int(plan.arrival[index])
     every_point = np.concatenate([np.reshape(start, (1, 2)), plan.observations[index, :, :2]])
-    points = every_point[: 1 - (-arrival // plan.steps_per_point)]
+    points = every_point[: 1 - (-min(arrival, last_step) // plan.steps_per_point)]
     afterwards = every_point[len(points) - 1 : 1 + last_step // plan.steps_per_point]
     _draw_goals(ax, np.reshape(goal, (1, 2)), radius=maze.goal_radius)
     ax.plot(*afterwards.T[::-1], color=WALL, linewidth=0.8, alpha=0.4, zorder=1.8)
@@ -154,7 +154,7 @@ def _draw_final_plan(
     ax.scatter(*points.T[::-1], c=steps, cmap=TIME_COLORS, s=16, zorder=4, edgecolors="white", linewidths=0.5)
     _draw_starts(ax, np.reshape(start, (1, 2)), failed=np.array([False]))
     _add_color_bar(ax, lines, label="environment step")
-    verdict = f"arrives at step {arrival}" if arrival < last_step else f"does not arrive within {last_step} steps"
+    verdict = f"arrives at step {arrival}" if arrival <= last_step else f"does not arrive within {last_step} steps"
     ax.set_title(f"{title}: {verdict}", loc="left", fontsize=11, color=INK)
 
 

@@ -82,7 +82,7 @@ def test_arrays_reach_to_the_longest_plan_of_the_batch():
 def test_a_plan_that_does_not_arrive_says_so():
     plan = _plan(_planner(), horizon=10)
     assert plan.num_steps.tolist() == [12, 12, 4]  # rounded up to whole tokens
-    assert plan.arrival.tolist() == [12, 12, 1]
+    assert plan.arrival.tolist() == [13, 13, 1]
 
 
 def test_actions_are_clipped_to_the_action_space():

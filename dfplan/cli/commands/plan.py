@@ -32,7 +32,7 @@ def run(config: PlanConfig) -> None:
     )
     folder = make_run_folder("plan", env_name=config.env.name, chosen=config.output)
     steps, arrival = int(plan.num_steps[0]), int(plan.arrival[0])
-    verdict = f"arrives at step {arrival}" if arrival < steps else f"does not arrive within {steps} steps"
+    verdict = f"arrives at step {arrival}" if arrival <= steps else f"does not arrive within {steps} steps"
     in_walls = float(maze.contains_wall(plan.observations[0, : steps // plan.steps_per_point, :2]).mean())
     print(f"from {_pair(start)} to {_pair(goal)}: {verdict}; {in_walls:.0%} of its points lie in walls")
     matrix = sloped_matrix(
