@@ -53,8 +53,8 @@ class Plan:
             first lies ``steps_per_point`` steps after the observation that was planned from.
         actions: ``(batch, steps, action_dim)`` planned actions, clipped to the action space.
         rewards: ``(batch, tokens)`` predicted share of each token's steps that is spent at the goal.
-        arrival: ``(batch,)`` int64, the step at which the plan first reaches the goal, from 1; ``num_steps + 1`` where it
-            never does.
+        arrival: ``(batch,)`` int64, the step at which the plan first reaches the goal; ``num_steps + 1`` where it never
+            does.
         num_steps: ``(batch,)`` int64, how many steps are planned; what the arrays hold beyond them is no plan.
         value: ``(batch,)`` float, what the plan was chosen by; larger is better.
         steps_per_point: steps between two planned states.
