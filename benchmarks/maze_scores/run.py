@@ -28,18 +28,26 @@ def main() -> int:
     parser.add_argument("experiments", nargs="*", help="names from configs/experiment; none = all of them")
     parser.add_argument("--set", nargs="*", default=[], metavar="key=value", help="options for every experiment")
     arguments = parser.parse_args()
-    for name in arguments.experiments or group_choices("experiment"):
-        with tempfile.TemporaryDirectory() as folder:
-            status = dfplan(["eval", f"experiment={name}", f"output={folder}", *arguments.set])
+    names = arguments.experiments or group_choices("experiment")
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            status = dfplan(["eval", f"experiment={name}", f"output={folder}/{name}", *arguments.set])
             if status != 0:
                 return status
-            RESULTS.mkdir(exist_ok=True)
-            kept = RESULTS / f"{datetime.now(UTC):%Y-%m-%d}_{name}.json"
-            shutil.copyfile(Path(folder) / "results.json", kept)
-            if name == PICTURED and not arguments.set:
-                keep_picture(Path(folder) / "rollouts.png")
-            print(f"kept as {kept}")
+        # Kept only now: a file changed here would mark the commit of the results after it as altered.
+        for name in names:
+            keep(Path(folder) / name, name=name, pictured=name == PICTURED and not arguments.set)
     return 0
+
+
+def keep(folder: Path, *, name: str, pictured: bool) -> None:
+    """Copy the results of one experiment to their dated file, and its picture to the README's."""
+    RESULTS.mkdir(exist_ok=True)
+    kept = RESULTS / f"{datetime.now(UTC):%Y-%m-%d}_{name}.json"
+    shutil.copyfile(folder / "results.json", kept)
+    if pictured:
+        keep_picture(folder / "rollouts.png")
+    print(f"kept as {kept}")
 
 
 if __name__ == "__main__":
