@@ -67,7 +67,7 @@ class MPCAgent:
         _check_rows("goals", goals, width=self.planner.model.layout.position_dim)
         self._step = 0
         self._generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
-        self._last: list[tuple[Plan, int, int] | None] = [None] * len(goals)
+        self._last = [None] * len(goals)
         self._goals = goals
         self.controller.reset(self._goals)
 

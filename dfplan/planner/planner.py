@@ -37,7 +37,7 @@ class PlannerSettings:
         distance_guidance: weight of the distance to the goal, per environment unit, in the guidance.
         window_tokens: tokens denoised at a time; longer horizons chain windows. 0 takes the training window.
         warm_level: noise level from which a previous plan is denoised again, where there is one (warm start); 1 starts
-            from pure noise every time.
+            from pure noise every time, and the lowest is one level above clean.
     """
 
     num_levels: int = 5
@@ -109,8 +109,8 @@ class Planner:
         Args:
             observations: ``(batch, observation_dim)``.
             goals: ``(batch, position_dim)``.
-            horizon: steps to look ahead; rounded up to whole tokens. Plans may end earlier, once enough of the
-                candidates of every environment have arrived.
+            horizon: steps to look ahead; rounded up to whole tokens. The plan of an environment ends earlier, once a
+                quorum of its own candidates has arrived.
             generators: one CPU generator per environment.
             previous: what is left of each environment's last plan (batch of one, see
                 :func:`~dfplan.planner.warm_start.rest_of_plan`), or None; used if ``warm_level < 1``.
@@ -321,9 +321,9 @@ class Planner:
         )
         planned = np.arange(positions.shape[1]) < num_steps[:, None]
         nearest = np.where(planned, np.linalg.norm(positions - goals[:, None], axis=-1), np.inf).min(axis=1)
-        # Nearness only decides among plans that arrive at the same step, or not at all: it is squashed below one step.
         doubt = self.settings.jump_penalty * jump
         doubt += self.settings.support_penalty * share_outside(positions, arrival=arrival, support=self.model.support)
+        # Nearness only decides among equals, or where none arrives: it is squashed below one step.
         value = -(arrival + nearest / (1 + nearest)) * (1 + doubt)
         best = value.reshape(-1, count).argmax(axis=1) + count * np.arange(len(value) // count)
         chosen = torch.from_numpy(best).to(tokens.device)
