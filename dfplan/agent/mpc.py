@@ -9,6 +9,7 @@ import torch
 from dfplan.agent.controllers import Controller
 from dfplan.errors import UserError
 from dfplan.planner import Planner
+from dfplan.planner.planner import check_rows
 from dfplan.planner.warm_start import rest_of_plan
 from dfplan.types import Plan, PlanEvent
 
@@ -64,7 +65,7 @@ class MPCAgent:
         if len(seeds) != len(goals):
             raise UserError(f"each goal needs a seed; got {len(seeds)} seeds and {len(goals)} goals")
         goals = np.asarray(goals, dtype=np.float64)
-        _check_rows("goals", goals, width=self.planner.model.layout.position_dim)
+        check_rows("goals", goals, num_rows=len(seeds), width=self.planner.model.layout.position_dim)
         self._step = 0
         self._generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
         self._last = [None] * len(goals)
@@ -79,7 +80,9 @@ class MPCAgent:
                 f"reset() began {len(self._goals)} episodes, act() got {len(observations)} observations; "
                 "call reset(seeds=…, goals=…) with one goal per environment first"
             )
-        _check_rows("observations", observations, width=self.planner.model.layout.observation_dim)
+        check_rows(
+            "observations", observations, num_rows=len(self._goals), width=self.planner.model.layout.observation_dim
+        )
         if self._step % self.replan_every == 0 if self.replan_every else self._step == 0:
             wanting = np.flatnonzero(self.controller.needs_plan(observations))
             if len(wanting):
@@ -127,11 +130,3 @@ class MPCAgent:
             self.controller.reset(self._goals)
         actions = self.act(np.atleast_2d(observation))
         return (actions[0] if single else actions), state
-
-
-def _check_rows(name: str, values: np.ndarray, *, width: int) -> None:
-    """Raise UserError unless the values are finite rows of the given width."""
-    if values.shape != (len(values), width):
-        raise UserError(f"{name} must have shape ({len(values)}, {width}); got {list(values.shape)}")
-    if not np.isfinite(values).all():
-        raise UserError(f"{name} must be finite; row {int((~np.isfinite(values)).any(axis=1).argmax())} is not")

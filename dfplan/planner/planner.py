@@ -72,6 +72,16 @@ class PlannerSettings:
                 raise UserError(f"{name} must be 0 or more; got {getattr(self, name)}")
 
 
+def check_rows(name: str, values: np.ndarray, *, num_rows: int, width: int) -> None:
+    """Raise UserError, calling the values by ``name``, unless they are finite and of shape ``(num_rows, width)``."""
+    if values.shape != (num_rows, width):
+        raise UserError(
+            f"{name} must have shape ({num_rows}, {width}), one row per environment; got {list(values.shape)}"
+        )
+    if not np.isfinite(values).all():
+        raise UserError(f"{name} must be finite; row {int((~np.isfinite(values)).any(axis=1).argmax())} is not")
+
+
 class Planner:
     """Plans from observations to goals; also predicts what given actions lead to.
 
@@ -201,14 +211,7 @@ class Planner:
             ("observations", observations, layout.observation_dim),
             ("goals", goals, layout.position_dim),
         ):
-            values = np.asarray(values)
-            if values.shape != (len(generators), width):
-                raise UserError(
-                    f"{name} must have shape ({len(generators)}, {width}), one row per generator; "
-                    f"got {list(values.shape)}"
-                )
-            if not np.isfinite(values).all():
-                raise UserError(f"{name} must be finite; row {int((~np.isfinite(values)).any(axis=1).argmax())} is not")
+            check_rows(name, np.asarray(values), num_rows=len(generators), width=width)
             found.append(torch.as_tensor(values, dtype=torch.float32, device=self.device))
         return found[0], found[1]
 

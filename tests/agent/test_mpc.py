@@ -183,8 +183,8 @@ def test_sizes_that_make_no_sense_are_refused(sizes):
     ("goals", "complaint"),
     [
         (GOALS[:3], "got 4 seeds and 3 goals"),
-        (np.zeros((4, 3)), r"goals must have shape \(4, 2\); got \[4, 3\]"),
-        (np.zeros(4), r"goals must have shape \(4, 2\); got \[4\]"),
+        (np.zeros((4, 3)), r"goals must have shape \(4, 2\), one row per environment; got \[4, 3\]"),
+        (np.zeros(4), r"goals must have shape \(4, 2\), one row per environment; got \[4\]"),
         (GOALS * np.nan, "goals must be finite; row 0 is not"),
     ],
 )
@@ -197,7 +197,7 @@ def test_goals_that_make_no_sense_are_refused(goals, complaint):
     ("observations", "complaint"),
     [
         (STATES[:3], r"began 4 episodes, act\(\) got 3 observations; call reset"),
-        (STATES[:, :3], r"observations must have shape \(4, 4\); got \[4, 3\]"),
+        (STATES[:, :3], r"observations must have shape \(4, 4\), one row per environment; got \[4, 3\]"),
         (np.add(STATES, [[0], [np.inf], [0], [0]]), "observations must be finite; row 1 is not"),
     ],
 )
