@@ -23,6 +23,7 @@ ABOUT = {
 EXAMPLES = {
     "eval": (
         "dfplan eval env=maze2d-medium goal=random n_episodes=200 seed=7",
+        "dfplan eval env=maze2d-large goal=detour controller=actions",
         "dfplan eval -m controller=actions,pursuit seed=0,1,2",
     ),
     "plan": ("dfplan plan env=maze2d-large start=1,1 goal=7,9", "dfplan plan env=maze2d-umaze planner.slope=0"),

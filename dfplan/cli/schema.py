@@ -160,7 +160,11 @@ class EvalConfig(RunConfig):
 
     planner: PlannerConfig = group(PlannerConfig, "how plans are made")
     controller: ControllerConfig = group(ControllerConfig, "how plans become actions")
-    goal: str = option("fixed = the maze's own; random = one drawn per episode (Multi2D)", choices=("fixed", "random"))
+    goal: str = option(
+        "fixed = the maze's own; random = one drawn per episode (Multi2D); detour = start and goal cells whose way is "
+        "at least 3 times the straight line, which leads into dead ends",
+        choices=("fixed", "random", "detour"),
+    )
     n_episodes: int = option("episodes", low=1)
     n_envs: int = option("environments side by side; changes speed and memory, not results", low=1)
     weights: str = option("bundled, bundled-rnn (maze2d-large), or a folder: of a model or of a training run")

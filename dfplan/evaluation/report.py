@@ -15,15 +15,12 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from dfplan.evaluation.beginnings import DETOUR_PROTOCOL, START_PROTOCOL
 from dfplan.evaluation.metrics import Estimate, mean_interval, summarize
-from dfplan.evaluation.rollout import START_NOISE, Rollouts
+from dfplan.evaluation.rollout import Rollouts
 from dfplan.files import written_whole
 
 PACKAGES = ("dfplan", "torch", "numpy", "mujoco", "gymnasium")
-START_PROTOCOL = (
-    "start cells follow one seeded permutation of the maze's start cells, over and over; "
-    f"position noise ±{START_NOISE} per axis, velocity 0.1 * normal (D4RL)"
-)
 
 
 def build_record(
@@ -68,7 +65,7 @@ def build_record(
         "failures": int((~scores.success).sum()),
         "plan_seconds": _plan_seconds(rollouts),
         "interval": "95 %: percentile bootstrap over episodes; Wilson for success_rate",
-        "start_protocol": START_PROTOCOL,
+        "start_protocol": DETOUR_PROTOCOL if rollouts.goal == "detour" else START_PROTOCOL,
         "wall_seconds": round(rollouts.seconds, 3),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",

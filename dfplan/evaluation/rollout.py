@@ -14,10 +14,9 @@ import numpy as np
 
 from dfplan.data.maze import load_maze, qualified_id
 from dfplan.errors import UserError
+from dfplan.evaluation.beginnings import GOALS, draw_beginnings
 from dfplan.evaluation.metrics import EpisodeScores, score_episodes
 from dfplan.types import PlanEvent
-
-START_NOISE = 0.1  # D4RL starts uniformly within this distance per axis of a cell's integer coordinates
 
 
 class Agent(Protocol):
@@ -40,7 +39,8 @@ class Rollouts:
 
     Attributes:
         env_id: Gymnasium id.
-        goal: "fixed" (the maze's own) or "random" (drawn anew for each episode: Multi2D).
+        goal: "fixed" (the maze's own), "random" (drawn anew for each episode: Multi2D) or "detour" (start and goal
+            between which the straight line leads into dead ends).
         seed: what the episodes were derived from.
         positions: ``(episodes, steps + 1, 2)`` float32, the start included.
         goals: ``(episodes, 2)``.
@@ -82,15 +82,6 @@ class Rollouts:
         return f"Rollouts({self.env_id}, goal={self.goal}, episodes={len(self)}, steps={self.rewards.shape[1]})"
 
 
-@dataclass(frozen=True)
-class _Episodes:
-    """How a run of consecutive episodes begins; every field has one entry an episode."""
-
-    env_seeds: list[int]
-    agent_seeds: list[int]
-    starts: np.ndarray
-
-
 def evaluate_agent(
     agent: Agent,
     *,
@@ -103,14 +94,14 @@ def evaluate_agent(
 ) -> Rollouts:
     """Roll `agent` out on `num_episodes` episodes, `num_envs` of them side by side in lockstep.
 
-    Start cells follow one seeded permutation of the maze's start cells over and over, so that they are spread evenly;
-    around the cell comes D4RL's noise (±0.1 per axis, velocity 0.1 * normal). The same seed gives every agent the same
-    starts and goals.
+    Start cells (for "detour" pairs of start and goal cells) follow one seeded permutation over and over, so that they
+    are spread evenly; around the cell comes D4RL's noise (±0.1 per axis, velocity 0.1 * normal). The same seed gives
+    every agent the same starts and goals.
 
     Args:
         agent: see `Agent`. Its ``on_plan`` callback still fires, after ours; it is put back at the end.
         env_id: a maze2d environment, such as ``maze2d-large-v1``.
-        goal: "fixed" or "random".
+        goal: "fixed", "random" or "detour" (see :mod:`dfplan.evaluation.beginnings`).
         num_episodes: at least 1.
         num_envs: at least 1; memory and speed depend on it, results do not.
         seed: a non-negative integer.
@@ -152,42 +143,35 @@ def evaluate_agent(
 
 
 def _check_arguments(*, goal: str, num_episodes: int, num_envs: int, seed: int) -> None:
-    if goal not in ("fixed", "random"):
-        raise UserError(f"goal must be 'fixed' (the maze's own) or 'random' (Multi2D); got {goal!r}")
+    if goal not in GOALS:
+        raise UserError(
+            "goal must be 'fixed' (the maze's own), 'random' (Multi2D) or 'detour' (the straight line leads into dead "
+            f"ends); got {goal!r}"
+        )
     for name, value, least in (("n_episodes", num_episodes, 1), ("n_envs", num_envs, 1), ("seed", seed, 0)):
         if value < least:
             raise UserError(f"{name} must be at least {least}; got {value}")
-
-
-def _draw_episodes(episodes: range, *, start_cells: np.ndarray, seed: int) -> _Episodes:
-    """Derive each episode's beginnings from (seed, episode) alone."""
-    order = np.random.default_rng([seed]).permutation(len(start_cells))
-    env_seeds, agent_seeds, starts = [], [], []
-    for episode in episodes:
-        sequence = np.random.SeedSequence([seed, episode])
-        env_seed, agent_seed = (int(word) for word in sequence.generate_state(2))
-        noise = np.random.default_rng(sequence.spawn(1)[0]).uniform(-START_NOISE, START_NOISE, size=2)
-        env_seeds.append(env_seed)
-        agent_seeds.append(agent_seed)
-        starts.append(start_cells[order[episode % len(order)]] + noise)
-    return _Episodes(env_seeds, agent_seeds, np.array(starts))
 
 
 def _roll_out(
     agent: Agent, *, maze: Any, env_id: str, goal: str, seed: int, episodes: range, tick: Callable[[int], None]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Roll out consecutive episodes in lockstep; return positions, goals, rewards and at_goal, episodes first."""
-    drawn = _draw_episodes(episodes, start_cells=maze.free_cells, seed=seed)
+    drawn = draw_beginnings(episodes, maze=maze, goal=goal, seed=seed)
+    wishes = {"start": drawn.starts} if drawn.goals is None else {"start": drawn.starts, "goal": drawn.goals}
     num_steps = maze.max_episode_steps
     positions = np.empty((len(episodes), num_steps + 1, 2), np.float32)
     rewards = np.empty((len(episodes), num_steps), np.float32)
     at_goal = np.empty((len(episodes), num_steps), bool)
     env: Any = gymnasium.make_vec(
-        qualified_id(env_id), num_envs=len(episodes), vectorization_mode="vector_entry_point", goal=goal
+        qualified_id(env_id),
+        num_envs=len(episodes),
+        vectorization_mode="vector_entry_point",
+        goal="random" if goal == "random" else "fixed",
     )
     step = 0
     try:
-        observations, info = env.reset(seed=drawn.env_seeds, options={"start": drawn.starts})
+        observations, info = env.reset(seed=drawn.env_seeds, options=wishes)
         goals = np.array(info["goal"])
         positions[:, 0] = observations[:, :2]
         agent.reset(seeds=drawn.agent_seeds, goals=goals.copy())

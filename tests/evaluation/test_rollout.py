@@ -69,9 +69,10 @@ def test_who_starts_at_the_goal_and_stays_scores_the_ceiling(name, ceiling):
     assert rollouts.scores.normalized_return.max() == rollouts.scores.normalized_return[episode]
 
 
-@pytest.mark.parametrize("goal", ["fixed", "random"])
+@pytest.mark.parametrize("goal", ["fixed", "random", "detour"])
 def test_results_do_not_depend_on_how_many_environments_run_side_by_side(goal):
-    together, in_threes, alone = (_evaluate(StraightAgent(), goal=goal, num_envs=n) for n in (6, 4, 1))
+    env_id = "maze2d-umaze-v1" if goal == "detour" else "maze2d-open-v0"
+    together, in_threes, alone = (_evaluate(StraightAgent(), env_id=env_id, goal=goal, num_envs=n) for n in (6, 4, 1))
     for other in (in_threes, alone):
         np.testing.assert_array_equal(together.positions, other.positions)
         np.testing.assert_array_equal(together.goals, other.goals)
@@ -131,6 +132,16 @@ def test_random_goals_are_drawn_near_free_cells_and_told_to_the_agent():
     assert (np.abs(rollouts.goals - np.round(rollouts.goals)) <= 0.1).all()
 
 
+def test_on_a_detour_the_straight_line_leads_into_a_wall():
+    """The arms of the U-maze end two cells apart with a wall between."""
+    agent = StraightAgent()
+    rollouts = _evaluate(agent, env_id="maze2d-umaze-v1", goal="detour", num_episodes=4, num_envs=4)
+    np.testing.assert_array_equal(agent.goals, rollouts.goals)
+    pairs = np.stack([np.round(rollouts.starts), np.round(rollouts.goals)], axis=1).astype(int)
+    assert sorted(pairs.tolist()) == [[[1, 1], [3, 1]]] * 2 + [[[3, 1], [1, 1]]] * 2
+    assert not rollouts.scores.success.any()
+
+
 def test_plans_are_timed_per_environment_and_held_against_the_walls():
     heard = []
     agent = PlanningAgent()
@@ -182,7 +193,7 @@ def test_an_agent_that_fails_is_shown_with_the_step_and_its_callback_is_put_back
     [
         ({"env_id": "maze2d-huge-v1"}, "maze2d-huge"),
         ({"env_id": "CartPole-v1"}, "not a maze"),
-        ({"goal": "moving"}, "'fixed' .* or 'random'"),
+        ({"goal": "moving"}, "'fixed' .*, 'random' .* or 'detour'"),
         ({"num_episodes": 0}, "n_episodes must be at least 1"),
         ({"num_envs": 0}, "n_envs must be at least 1"),
         ({"seed": -1}, "seed must be at least 0"),
