@@ -60,6 +60,9 @@ class Plan:
         steps_per_point: steps between two planned states.
         history: where it was asked for, the partly denoised states of every row of the scheduling matrix,
             ``(rows, batch, points, observation_dim)``.
+        evaluations: ``(batch,)`` int64, how many sequences went through the network to make the plan: candidates times
+            calls.
+        token_evaluations: ``(batch,)`` int64, how many tokens of them were computed (cached tokens are not).
     """
 
     observations: np.ndarray
@@ -70,6 +73,8 @@ class Plan:
     value: np.ndarray
     steps_per_point: int
     history: np.ndarray | None = None
+    evaluations: np.ndarray | None = None
+    token_evaluations: np.ndarray | None = None
 
     __repr__ = _shapes
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -14,62 +14,11 @@ from dfplan.models.denoiser import DenoiserState
 from dfplan.models.forcing_model import ForcingModel
 from dfplan.planner.objectives import goal_distance, predicted_return, weighted_sum
 from dfplan.planner.ranking import first_arrival, largest_jump, share_outside, steps_along
-from dfplan.planner.sampler import Guidance, Sampling, sample_tokens
+from dfplan.planner.sampler import Denoised, Guidance, Sampling, sample_tokens
+from dfplan.planner.settings import PlannerSettings
 from dfplan.planner.warm_start import warm_start
 from dfplan.tokens import CONTEXT_TOKEN, GOAL_TOKEN, NUM_PREFIX_TOKENS
 from dfplan.types import Plan
-
-
-@dataclass(frozen=True)
-class PlannerSettings:
-    """How to plan.
-
-    Attributes:
-        num_levels: noise levels from pure noise to clean.
-        slope: of the scheduling matrix: levels by which each token lags behind the one before.
-        num_candidates: plans denoised side by side, of which one is chosen.
-        quorum: share of an environment's candidates that must have arrived before the later tokens are left undone.
-        jump_penalty: how much a plan whose positions jump, against its own velocities, counts as later than it says.
-        support_penalty: how much a plan counts as later per share of its steps where the data never was.
-        eta: 0 deterministic … 1 ancestral sampling.
-        context_level: noise level at which the present observation is presented (stabilisation).
-        return_guidance: weight of the predicted return in the guidance.
-        distance_guidance: weight of the distance to the goal, per environment unit, in the guidance.
-        window_tokens: tokens denoised at a time; longer horizons chain windows. 0 takes the training window.
-        warm_level: noise level from which a previous plan is denoised again, where there is one (warm start); 1 starts
-            from pure noise every time, and the lowest is one level above clean.
-    """
-
-    num_levels: int = 5
-    slope: float = 2.0
-    num_candidates: int = 16
-    quorum: float = 0.5
-    jump_penalty: float = 4.0
-    support_penalty: float = 20.0
-    eta: float = 0.0
-    context_level: float = 0.0
-    return_guidance: float = 0.0
-    distance_guidance: float = 0.0
-    window_tokens: int = 0
-    warm_level: float = 1.0
-
-    def __post_init__(self) -> None:
-        for name in ("num_levels", "num_candidates"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} must be at least 1; got {getattr(self, name)}")
-        for name in ("quorum", "eta", "context_level", "warm_level"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UserError(f"{name} must lie between 0 and 1; got {getattr(self, name)}")
-        for name in (
-            "slope",
-            "jump_penalty",
-            "support_penalty",
-            "return_guidance",
-            "distance_guidance",
-            "window_tokens",
-        ):
-            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
-                raise UserError(f"{name} must be 0 or more; got {getattr(self, name)}")
 
 
 def check_rows(name: str, values: np.ndarray, *, num_rows: int, width: int) -> None:
@@ -136,11 +85,12 @@ class Planner:
         tokens = torch.zeros(len(goal), num_tokens, layout.token_dim, device=self.device)
         lengths = torch.zeros(len(goal), dtype=torch.int64, device=self.device)
         arrived = torch.zeros(len(goal), dtype=torch.bool, device=self.device)
+        evaluations = torch.zeros(len(goal), 2, dtype=torch.int64, device=self.device)
         history: list[Tensor] = []
         rows, start = torch.arange(len(goal), device=self.device), context
         for first in range(0, num_tokens, self.window_tokens):
             part = slice(first, min(first + self.window_tokens, num_tokens))
-            tokens[rows, part], finished = self._denoise(
+            denoised = self._denoise(
                 context[rows],
                 goal[rows],
                 part.stop - part.start,
@@ -149,6 +99,8 @@ class Planner:
                 on_row=(lambda _, each: history.append(each)) if record_history and not first else None,
                 previous=previous if not first else None,
             )
+            tokens[rows, part], finished = denoised.tokens, denoised.lengths
+            evaluations[rows] += torch.stack([denoised.evaluations, denoised.token_evaluations], dim=1)
             lengths[rows] += finished
             arrived[rows] |= self._reaches(tokens[rows, part], goal[rows], finished)
             context = context.clone()
@@ -157,7 +109,9 @@ class Planner:
             rows = rows[~self._enough(arrived[rows])]
             if not len(rows):
                 break
-        return self._choose(tokens, lengths, start, goal, history)
+        plan = self._choose(tokens, lengths, start, goal, history)
+        evaluations = evaluations.view(-1, count, 2).sum(dim=1).cpu().numpy()
+        return replace(plan, evaluations=evaluations[:, 0], token_evaluations=evaluations[:, 1])
 
     @torch.no_grad()
     def predict(
@@ -194,8 +148,8 @@ class Planner:
         states = []
         for first in range(0, known.shape[1], self.window_tokens):
             part = known[:, first : first + self.window_tokens]
-            tokens, _ = self._denoise(context, None, part.shape[1], generators=generators, known_actions=part)
-            states.append(normalizer.observations_back(layout.unpack(tokens)[2]))
+            denoised = self._denoise(context, None, part.shape[1], generators=generators, known_actions=part)
+            states.append(normalizer.observations_back(layout.unpack(denoised.tokens)[2]))
             context = states[-1][:, -1]
         return torch.cat(states, dim=1).cpu().numpy()
 
@@ -240,8 +194,8 @@ class Planner:
         known_actions: Tensor | None = None,
         on_row: Callable[[int, Tensor], None] | None = None,
         previous: Sequence[Plan | None] | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """Denoise one window for every row of ``context``: tokens and how many are finished (:func:`sample_tokens`)."""
+    ) -> Denoised:
+        """Denoise one window for every row of ``context``."""
         settings, layout = self.settings, self.model.layout
         per_environment = len(context) // len(generators)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from dfplan.diffusion import Parameterization, reverse_step
 from dfplan.models.denoiser import Denoiser, DenoiserState
-from dfplan.tokens import TokenLayout
+from dfplan.tokens import NUM_PREFIX_TOKENS, TokenLayout
 
 Objective = Callable[[Tensor], Tensor]
 """Maps predicted clean tokens ``[batch, tokens, token_dim]`` (normalised) to a value ``[batch]`` to be made large."""
@@ -62,6 +62,28 @@ class Sampling:
         return levels if self.start_levels is None else torch.minimum(levels, self.start_levels[rows])
 
 
+@dataclass(frozen=True)
+class Denoised:
+    """Token sequences as far as they were denoised; all that it takes to go on.
+
+    Attributes:
+        tokens: ``[batch, tokens, token_dim]`` at the levels of ``row``.
+        lengths: ``[batch]`` int64, leading tokens that are clean; for a sequence that left early, those it left with.
+        state: what the denoiser remembers of goal, context and clean tokens, of the sequences that did not leave early.
+        row: the row of the scheduling matrix that was reached.
+        evaluations: ``[batch]`` int64, how often each sequence went through the network.
+        token_evaluations: ``[batch]`` int64, how many of its tokens went through the network in all. Goal, context and
+            cached tokens do not count, and neither does the way back that a gradient takes.
+    """
+
+    tokens: Tensor
+    lengths: Tensor
+    state: DenoiserState
+    row: int
+    evaluations: Tensor
+    token_evaluations: Tensor
+
+
 def sample_tokens(
     denoiser: Denoiser,
     noisy: Tensor,
@@ -70,46 +92,54 @@ def sample_tokens(
     sampling: Sampling,
     layout: TokenLayout,
     parameterization: Parameterization,
+    first_row: int = 0,
+    last_row: int | None = None,
     noise: Callable[[Tensor], Tensor] | None = None,
     on_row: Callable[[int, Tensor], None] | None = None,
     is_done: Callable[[Tensor, Tensor], Tensor] | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Denoise a batch of token sequences.
+) -> Denoised:
+    """Denoise a batch of token sequences, from one row of the scheduling matrix to another.
+
+    To go on from a result, or to branch from it, call again with its tokens, state and row (``first_row``): parts give
+    bit for bit what the whole gives.
 
     Args:
         denoiser: the network.
-        noisy: ``[batch, tokens, token_dim]`` at the levels of the matrix's first row.
-        state: the denoiser's state after goal and context.
+        noisy: ``[batch, tokens, token_dim]`` at the levels of the first row.
+        state: the denoiser's state after goal and context and, going on, some of the clean tokens.
         sampling: how to denoise.
         layout: what a token holds.
         parameterization: what the network predicts.
+        first_row: row of the matrix that the tokens are at.
+        last_row: row of the matrix to stop at; None is the last one.
         noise: draws standard Gaussian values ``[len(rows), tokens, token_dim]`` for the given rows of the batch; needed
             when ``sampling.eta > 0``.
         on_row: called with the row of the matrix just reached and a copy of all tokens.
         is_done: called with the finished leading tokens of the sequences still at work, and their rows in the batch,
-            whenever there is one more; returns which of them ``[len(rows)]`` need no more tokens. They leave the batch.
-
-    Returns:
-        The tokens ``[batch, tokens, token_dim]`` and how many of each sequence are finished, ``[batch]`` int64; what
-        comes after those is not a plan.
+            whenever there is one more; returns which of them ``[len(rows)]`` need no more tokens. They leave the batch;
+            what comes after their finished tokens is not a plan.
     """
     matrix, tokens = sampling.matrix, noisy.clone()
+    last_row = len(matrix) - 1 if last_row is None else last_row
     if sampling.known_actions is not None:
         tokens[..., : layout.num_action_slots] = sampling.known_actions
-    result, lengths = tokens.clone(), torch.full((len(tokens),), tokens.shape[1], device=tokens.device)
     rows = torch.arange(len(tokens), device=tokens.device)
-    num_prefix, finished = state.num_tokens, 0
-    for step in range(len(matrix) - 1):
+    result, lengths = tokens.clone(), torch.full_like(rows, _num_leading_clean(matrix[last_row]))
+    evaluations, token_evaluations = torch.zeros_like(rows), torch.zeros_like(rows)
+    for step in range(first_row, last_row):
         now, after = sampling.levels(step, rows), sampling.levels(step + 1, rows)
         # Drawn though nothing may move: what noise a sequence gets must not depend on which others move.
         fresh = noise(rows) if noise is not None and sampling.eta > 0 else None
         moving = (now != after).any(dim=0).nonzero()[:, 0]
         if not len(moving):
             continue
+        finished, clean_before = state.num_tokens - NUM_PREFIX_TOKENS, _num_leading_clean(matrix[step])
         last = tokens.shape[1] if sampling.guidance else int(moving[-1]) + 1
-        window, clean_before = slice(finished, last), _num_leading_clean(matrix[step])
+        window = slice(finished, last)
         now, after = (_with_action_levels(each[:, window], sampling) for each in (now, after))
         clean, grown = _predict(denoiser, tokens[:, :last], finished, now, state, sampling, layout, parameterization)
+        evaluations[rows] += 1
+        token_evaluations[rows] += last - finished
         tokens[:, window] = reverse_step(
             tokens[:, window],
             clean,
@@ -119,7 +149,7 @@ def sample_tokens(
             eta=sampling.eta,
             noise=None if fresh is None else fresh[:, window],
         )
-        state, finished = grown.truncate(num_prefix + clean_before), clean_before
+        state = grown.truncate(NUM_PREFIX_TOKENS + clean_before)
         if on_row is not None:
             on_row(step + 1, tokens.clone())
         num_clean = _num_leading_clean(matrix[step + 1])
@@ -130,9 +160,9 @@ def sample_tokens(
             if len(keep) < len(rows):
                 rows, tokens, state = rows[keep], tokens[keep], state.select(keep)
             if not len(rows):
-                return result, lengths
+                break
     result[rows] = tokens
-    return result, lengths
+    return Denoised(result, lengths, state, last_row, evaluations, token_evaluations)
 
 
 def _num_leading_clean(row: Tensor) -> int:

@@ -125,6 +125,13 @@ def test_a_batch_is_the_plans_made_one_by_one(name, settings):
         _assert_same(together, row, alone)
 
 
+def test_a_plan_says_how_many_evaluations_it_took():
+    plan = _plan(_planner(num_levels=4, slope=4.0))
+    # 31, 51 (40 at most) and 1 steps to the goal are 8, 10 and 1 tokens, each denoised in four calls.
+    assert plan.evaluations.tolist() == [3 * 4 * num_tokens for num_tokens in (8, 10, 1)]
+    assert plan.token_evaluations.tolist() == [3 * (5 * num_tokens - 1) for num_tokens in (8, 10, 1)]
+
+
 def test_environments_that_end_early_leave_the_others_as_they_are():
     planner = _planner(line_model(spread=0.3), eta=1.0, quorum=0.6, window_tokens=4)
     together = _plan(planner, horizon=80)

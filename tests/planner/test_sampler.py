@@ -39,7 +39,7 @@ def _noise(seed=3):
 def _sample(denoiser, prefix, noisy, sampling, *, parameterization=VELOCITY, **options):
     with torch.no_grad():
         state = denoiser(prefix, torch.zeros(len(prefix), NUM_PREFIX_TOKENS, 2))[1]
-        return sample_tokens(
+        denoised = sample_tokens(
             denoiser,
             noisy,
             state=state,
@@ -49,6 +49,7 @@ def _sample(denoiser, prefix, noisy, sampling, *, parameterization=VELOCITY, **o
             noise=_noise() if sampling.eta else None,
             **options,
         )
+    return denoised.tokens, denoised.lengths
 
 
 def _sample_naively(denoiser, prefix, noisy, sampling, *, parameterization=VELOCITY):
@@ -81,6 +82,18 @@ def _sample_naively(denoiser, prefix, noisy, sampling, *, parameterization=VELOC
             noise=draw(range(BATCH)) if sampling.eta else None,
         )
     return tokens
+
+
+def _counting(denoiser):
+    """The denoiser, writing down the shape of what it is given."""
+    forward, denoiser.shapes = denoiser.forward, []
+
+    def counted(noisy, levels, state=None):
+        denoiser.shapes.append(noisy.shape)
+        return forward(noisy, levels, state)
+
+    denoiser.forward = counted
+    return denoiser
 
 
 def _sampling(slope=1.0, **changes):
@@ -222,3 +235,63 @@ def test_guidance_moves_each_sequence_alone(prefix, noisy):
     for row in range(BATCH):
         alone, _ = _sample(tiny_denoiser(), prefix[row, None], noisy[row, None], _sampling(guidance=guidance))
         _close(alone[0], together[row])
+
+
+@pytest.mark.parametrize("name", DENOISERS)
+@pytest.mark.parametrize("slope", SLOPES)
+@pytest.mark.parametrize("guided", [False, True])
+def test_parts_are_the_whole_bit_for_bit(name, slope, guided, prefix, noisy):
+    guidance = Guidance(lambda tokens: -(tokens - 1).square().mean(dim=(1, 2)), 1.0) if guided else None
+    denoiser, sampling = tiny_denoiser(name), _sampling(slope, eta=0.0 if guided else 1.0, guidance=guidance)
+    shared = {"sampling": sampling, "layout": LAYOUT, "parameterization": VELOCITY}
+    with torch.no_grad():
+        state = denoiser(prefix, torch.zeros(BATCH, NUM_PREFIX_TOKENS, 2))[1]
+        whole = sample_tokens(denoiser, noisy, state=state, noise=_noise(), **shared)
+        for row in range(1, len(sampling.matrix) - 1):
+            draw = _noise()
+            first = sample_tokens(denoiser, noisy, state=state, last_row=row, noise=draw, **shared)
+            second = sample_tokens(denoiser, first.tokens, state=first.state, first_row=first.row, noise=draw, **shared)
+            assert (first.row, second.row) == (row, len(sampling.matrix) - 1)
+            assert first.lengths.tolist() == BATCH * [int((sampling.matrix[row] == 0).sum())]
+            assert torch.equal(second.tokens, whole.tokens)
+            assert torch.equal(second.lengths, whole.lengths)
+            assert torch.equal(first.evaluations + second.evaluations, whole.evaluations)
+            assert torch.equal(first.token_evaluations + second.token_evaluations, whole.token_evaluations)
+
+
+def test_a_branch_goes_on_as_the_plan_it_came_from(prefix, noisy):
+    denoiser, shared = tiny_denoiser(), {"sampling": _sampling(2.0), "layout": LAYOUT, "parameterization": VELOCITY}
+    with torch.no_grad():
+        state = denoiser(prefix, torch.zeros(BATCH, NUM_PREFIX_TOKENS, 2))[1]
+        whole = sample_tokens(denoiser, noisy, state=state, **shared)
+        half = sample_tokens(denoiser, noisy, state=state, last_row=7, **shared)
+        parents = torch.tensor([2, 2, 0])
+        branches = sample_tokens(
+            denoiser, half.tokens[parents], state=half.state.select(parents), first_row=half.row, **shared
+        )
+    _close(branches.tokens, whole.tokens[parents])
+
+
+def test_evaluations_are_counted_by_hand(prefix, noisy):
+    shared = {"layout": LAYOUT, "parameterization": VELOCITY}
+    counting = _counting(tiny_denoiser())
+    with torch.no_grad():
+        state = counting(prefix, torch.zeros(BATCH, NUM_PREFIX_TOKENS, 2))[1]
+        counting.shapes.clear()
+        denoised = sample_tokens(counting, noisy, state=state, sampling=_sampling(4.0), **shared)
+        # One token after the other: four levels each, and a finished token once more to enter the cache.
+        assert denoised.evaluations.tolist() == BATCH * [4 * TOKENS]
+        assert denoised.token_evaluations.tolist() == BATCH * [4 * TOKENS + TOKENS - 1]
+        assert sum(shape[1] for shape in counting.shapes) == 4 * TOKENS + TOKENS - 1
+        wanted = torch.tensor([3, TOKENS, 1])
+        left = sample_tokens(
+            counting,
+            noisy,
+            state=state,
+            sampling=_sampling(4.0),
+            is_done=lambda tokens, rows: tokens.shape[1] >= wanted[rows],
+            **shared,
+        )
+    assert left.evaluations.tolist() == (4 * wanted).tolist()
+    assert left.token_evaluations.tolist() == (5 * wanted - 1).tolist()
+    assert left.state.layers[0].shape[0] == 0

@@ -1,0 +1,58 @@
+"""The settings of a planner: what a plan costs, how it is steered and by what it is chosen."""
+
+import math
+from dataclasses import dataclass
+
+from dfplan.errors import UserError
+
+
+@dataclass(frozen=True)
+class PlannerSettings:
+    """How to plan.
+
+    Attributes:
+        num_levels: noise levels from pure noise to clean.
+        slope: of the scheduling matrix: levels by which each token lags behind the one before.
+        num_candidates: plans denoised side by side, of which one is chosen.
+        quorum: share of an environment's candidates that must have arrived before the later tokens are left undone.
+        jump_penalty: how much a plan whose positions jump, against its own velocities, counts as later than it says.
+        support_penalty: how much a plan counts as later per share of its steps where the data never was.
+        eta: 0 deterministic … 1 ancestral sampling.
+        context_level: noise level at which the present observation is presented (stabilisation).
+        return_guidance: weight of the predicted return in the guidance.
+        distance_guidance: weight of the distance to the goal, per environment unit, in the guidance.
+        window_tokens: tokens denoised at a time; longer horizons chain windows. 0 takes the training window.
+        warm_level: noise level from which a previous plan is denoised again, where there is one (warm start); 1 starts
+            from pure noise every time, and the lowest is one level above clean.
+    """
+
+    num_levels: int = 5
+    slope: float = 2.0
+    num_candidates: int = 16
+    quorum: float = 0.5
+    jump_penalty: float = 4.0
+    support_penalty: float = 20.0
+    eta: float = 0.0
+    context_level: float = 0.0
+    return_guidance: float = 0.0
+    distance_guidance: float = 0.0
+    window_tokens: int = 0
+    warm_level: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("num_levels", "num_candidates"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 1; got {getattr(self, name)}")
+        for name in ("quorum", "eta", "context_level", "warm_level"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UserError(f"{name} must lie between 0 and 1; got {getattr(self, name)}")
+        for name in (
+            "slope",
+            "jump_penalty",
+            "support_penalty",
+            "return_guidance",
+            "distance_guidance",
+            "window_tokens",
+        ):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
+                raise UserError(f"{name} must be 0 or more; got {getattr(self, name)}")
