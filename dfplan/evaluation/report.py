@@ -30,6 +30,7 @@ def build_record(
     controller: str,
     device: str,
     config: Mapping[str, Any] | None = None,
+    weights: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Put an evaluation into one JSON-ready record.
 
@@ -39,15 +40,17 @@ def build_record(
         controller: what turned plans into actions, such as "tracker".
         device: what the planner ran on, such as "cpu".
         config: the resolved configuration of the run, if there is one.
+        weights: which weights the planner has, such as their training seed and checksum.
 
     Returns:
         A dict of plain JSON types. Scores are x 100, ``success_rate`` is 0 to 1, a value that does not exist is None.
         ``first_touch_step`` averages only the episodes that touched the goal; ``failures`` counts the others.
+        ``plan_seconds`` are wall seconds per plan, those of up to ``batch`` made together shared equally (latency where
+        ``n_envs`` is 1). ``plan_network`` are means per plan: sequences and tokens that went through the network.
     """
     scores = rollouts.scores
-    planned = rollouts.planned_points > 0
-    wall_share = rollouts.planned_points_in_walls[planned] / rollouts.planned_points[planned]
-    estimates = summarize(scores) | {"planned_wall_share": mean_interval(wall_share)}
+    wall_share = _wall_share(rollouts)
+    estimates = summarize(scores) | {"planned_wall_share": mean_interval(wall_share[~np.isnan(wall_share)])}
     return {
         "env": re.sub(r"-v\d+$", "", rollouts.env_id),
         "env_id": rollouts.env_id,
@@ -59,11 +62,16 @@ def build_record(
         "steps_per_episode": rollouts.rewards.shape[1],
         "seed": rollouts.seed,
         "device": device,
+        "weights": dict(weights or {}),
         "commit": find_commit(),
         "metrics": {name: asdict(estimate) for name, estimate in estimates.items()}
         | {"plan_seconds": _plan_seconds(rollouts)},
         "failures": int((~scores.success).sum()),
         "plan_seconds": _plan_seconds(rollouts),
+        "plan_network": {
+            "evaluations": _mean(rollouts.plan_evaluations),
+            "token_evaluations": _mean(rollouts.plan_token_evaluations),
+        },
         "interval": "95 %: percentile bootstrap over episodes; Wilson for success_rate",
         "start_protocol": DETOUR_PROTOCOL if rollouts.goal == "detour" else START_PROTOCOL,
         "wall_seconds": round(rollouts.seconds, 3),
@@ -75,15 +83,25 @@ def build_record(
     }
 
 
+def _wall_share(rollouts: Rollouts) -> np.ndarray:
+    """Share of planned points inside walls, ``(episodes,)``; NaN where nothing was planned."""
+    planned = rollouts.planned_points > 0
+    return np.where(planned, rollouts.planned_points_in_walls / np.maximum(rollouts.planned_points, 1), np.nan)
+
+
+def _mean(values: np.ndarray) -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
 def _plan_seconds(rollouts: Rollouts) -> dict[str, float | int | None]:
     """Wall seconds of one plan for one environment, when ``batch`` of them were planned together."""
     seconds = rollouts.plan_seconds
-    p50, p95 = np.quantile(seconds, [0.5, 0.95]).tolist() if len(seconds) else (None, None)
-    return {"p50": p50, "p95": p95, "batch": rollouts.plan_batch, "plans": len(seconds)}
+    p50, p95, p99 = np.quantile(seconds, [0.5, 0.95, 0.99]).tolist() if len(seconds) else (None, None, None)
+    return {"p50": p50, "p95": p95, "p99": p99, "batch": rollouts.plan_batch, "plans": len(seconds)}
 
 
 def _episode_list(rollouts: Rollouts) -> list[dict[str, Any]]:
-    scores = rollouts.scores
+    scores, wall_share = rollouts.scores, _wall_share(rollouts)
     return [
         {
             "start": np.round(rollouts.starts[episode].astype(float), 6).tolist(),
@@ -93,6 +111,7 @@ def _episode_list(rollouts: Rollouts) -> list[dict[str, Any]]:
             "latched_normalized_return": float(scores.latched_normalized_return[episode]),
             "first_touch_step": int(scores.first_touch_step[episode]) if scores.success[episode] else None,
             "success": bool(scores.success[episode]),
+            "planned_wall_share": None if np.isnan(wall_share[episode]) else round(float(wall_share[episode]), 6),
         }
         for episode in range(len(rollouts))
     ]
@@ -163,6 +182,10 @@ def render_table(record: Mapping[str, Any]) -> Table:
             f"p95 {1000 * seconds['p95']:.1f} ms",
             f"each, up to {seconds['batch']} at once",
         )
+    network = record["plan_network"]
+    if network["evaluations"] is not None:
+        note = f"a plan; {network['token_evaluations']:.0f} tokens"
+        table.add_row("network evaluations", f"{network['evaluations']:.0f}", "", note)
     return table
 
 

@@ -50,6 +50,9 @@ class Rollouts:
         planned_points: ``(episodes,)`` how many points were planned in the episode, over all its plans.
         planned_points_in_walls: ``(episodes,)`` how many of them lie inside a wall.
         plan_seconds: ``(plans,)`` wall seconds of each plan: those of its batch divided by the plans in the batch.
+        plan_evaluations: ``(plans,)`` int64, how many sequences went through the network for each plan; empty if the
+            agent does not say.
+        plan_token_evaluations: ``(plans,)`` int64, how many tokens of them were computed; empty likewise.
         plan_batch: the largest number of environments that were planned for at once; 0 if the agent does not plan.
         num_envs: how many environments ran side by side.
         seconds: wall time of the whole evaluation.
@@ -66,6 +69,8 @@ class Rollouts:
     planned_points: np.ndarray
     planned_points_in_walls: np.ndarray
     plan_seconds: np.ndarray
+    plan_evaluations: np.ndarray
+    plan_token_evaluations: np.ndarray
     plan_batch: int
     num_envs: int
     seconds: float
@@ -136,6 +141,8 @@ def evaluate_agent(
         planned_points=recorder.points,
         planned_points_in_walls=recorder.points_in_walls,
         plan_seconds=np.array(recorder.seconds),
+        plan_evaluations=np.array(recorder.evaluations, np.int64),
+        plan_token_evaluations=np.array(recorder.token_evaluations, np.int64),
         plan_batch=recorder.largest_batch,
         num_envs=num_envs,
         seconds=time.perf_counter() - began,
@@ -204,13 +211,15 @@ def _checked_actions(actions: Any, *, shape: tuple[int, ...] | None) -> np.ndarr
 
 
 class _PlanRecorder:
-    """Listens to an agent's plans: how long they took and how many of their points lie inside walls."""
+    """Listens to an agent's plans: what they cost and how many of their points lie inside walls."""
 
     def __init__(self, num_episodes: int, *, maze: Any) -> None:
         self.first_episode = 0
         self.points = np.zeros(num_episodes, np.int64)
         self.points_in_walls = np.zeros(num_episodes, np.int64)
         self.seconds: list[float] = []
+        self.evaluations: list[int] = []
+        self.token_evaluations: list[int] = []
         self.largest_batch = 0
         self._maze = maze
 
@@ -221,6 +230,9 @@ class _PlanRecorder:
         np.add.at(self.points, episodes, planned.sum(axis=1))
         np.add.at(self.points_in_walls, episodes, (in_wall & planned).sum(axis=1))
         self.seconds += [event.seconds / len(episodes)] * len(episodes)
+        if event.plan.evaluations is not None and event.plan.token_evaluations is not None:
+            self.evaluations += event.plan.evaluations.tolist()
+            self.token_evaluations += event.plan.token_evaluations.tolist()
         self.largest_batch = max(self.largest_batch, len(episodes))
 
     @contextmanager

@@ -27,6 +27,8 @@ def _rollouts(*, at_goal=((0, 1, 1, 0), (0, 0, 0, 0), (0, 0, 1, 1)), plans=True)
         planned_points=np.full(episodes, 50 if plans else 0),
         planned_points_in_walls=np.array([0, 5, 10][:episodes]) * plans,
         plan_seconds=np.linspace(0.1, 0.2, 101) if plans else np.array([]),
+        plan_evaluations=np.array([80, 160]) if plans else np.array([]),
+        plan_token_evaluations=np.array([800, 900]) if plans else np.array([]),
         plan_batch=3 if plans else 0,
         num_envs=3,
         seconds=1.25,
@@ -51,6 +53,8 @@ def test_a_record_has_every_promised_field():
     assert metrics["planned_wall_share"]["mean"] == pytest.approx(0.1)
     assert metrics["plan_seconds"]["p50"] == pytest.approx(0.15)
     assert metrics["plan_seconds"]["p95"] == pytest.approx(0.195)
+    assert metrics["plan_seconds"]["p99"] == pytest.approx(0.199)
+    assert record["plan_network"] == {"evaluations": 120, "token_evaluations": 850}
     assert metrics["plan_seconds"]["batch"] == 3
     assert {"python", "torch", "mujoco", "numpy"} <= record["versions"].keys()
 
@@ -63,6 +67,7 @@ def test_the_mean_of_the_episode_list_is_the_reported_mean():
     assert [episode["first_touch_step"] for episode in record["episodes"]] == [2, None, 3]
     assert record["episodes"][0]["goal"] == [7.0, 9.0]
     assert len(record["episodes"][0]["start"]) == 2
+    assert [episode["planned_wall_share"] for episode in record["episodes"]] == [0, 0.1, 0.2]
 
 
 def test_a_record_survives_strict_json_even_if_nothing_was_reached_or_planned(tmp_path):
@@ -72,6 +77,8 @@ def test_a_record_survives_strict_json_even_if_nothing_was_reached_or_planned(tm
     assert read == record
     assert read["metrics"]["first_touch_step"] == {"mean": None, "low": None, "high": None}
     assert read["metrics"]["plan_seconds"]["p50"] is None
+    assert read["plan_network"] == {"evaluations": None, "token_evaluations": None}
+    assert read["episodes"][0]["planned_wall_share"] is None
     assert render_table(read).row_count == 6
 
 
@@ -80,7 +87,14 @@ def test_the_table_shows_the_scores_and_the_failures():
     console.print(render_table(_record()))
     text = console.export_text()
     assert max(map(len, text.splitlines())) <= 80
-    for expected in ("maze2d-large", "66.7", "step (1 never touched)", "150.0 ms", "each, up to 3 at once"):
+    for expected in (
+        "maze2d-large",
+        "66.7",
+        "step (1 never touched)",
+        "150.0 ms",
+        "each, up to 3 at once",
+        "850 tokens",
+    ):
         assert expected in text
 
 

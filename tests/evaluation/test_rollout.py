@@ -1,5 +1,7 @@
 """Roll-outs in the real environments: known scores, independence of batching, and what a bad agent is told."""
 
+from dataclasses import replace
+
 import gymnasium
 import numpy as np
 import pytest
@@ -39,6 +41,7 @@ class PlanningAgent(StraightAgent):
             points[:, 2:, :2] = 2.0  # and (2, 2) is free in the open one
             empty, steps = np.zeros((len(indices), 1)), np.full(len(indices), 4)
             plan = Plan(points, empty[..., None], empty, steps, steps, empty[:, 0], 1)
+            plan = replace(plan, evaluations=steps * 2, token_evaluations=steps * 10)
             self.on_plan(PlanEvent(indices=indices, step=self.step, plan=plan, seconds=0.5 * len(indices)))
         self.step += 1
         return super().act(observations)
@@ -150,6 +153,8 @@ def test_plans_are_timed_per_environment_and_held_against_the_walls():
     assert rollouts.planned_points.tolist() == [8, 4, 4, 4, 8]
     assert rollouts.planned_points_in_walls.tolist() == [4, 2, 2, 2, 4]
     assert rollouts.plan_seconds.tolist() == [0.5] * 7
+    assert rollouts.plan_evaluations.tolist() == [8] * 7
+    assert rollouts.plan_token_evaluations.tolist() == [40] * 7
     assert rollouts.plan_batch == 4
     assert len(heard) == 4
     assert agent.on_plan == heard.append

@@ -1,5 +1,7 @@
 """``dfplan eval``: roll an agent out, score it, write the record and a picture."""
 
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from dfplan.cli.schema import EvalConfig
 from dfplan.data.maze import load_maze
 from dfplan.evaluation.report import build_record, render_table, write_record
 from dfplan.evaluation.rollout import Rollouts, evaluate_agent
+from dfplan.models.bundle import TENSORS_FILE
 
 
 def run(config: EvalConfig) -> None:
@@ -42,6 +45,7 @@ def run(config: EvalConfig) -> None:
         controller=config.controller.name,
         device=str(device),
         config=settings,
+        weights=_describe(weights, planner.model.metadata),
     )
     results = write_record(record, path=folder / "results.json")
     Console().print(render_table(record))
@@ -52,6 +56,16 @@ def run(config: EvalConfig) -> None:
         print(f"picture: {picture}")
     finally:
         print(results)  # the scores are there, whatever becomes of the picture
+
+
+def _describe(folder: Path, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Which weights these are, wherever they lie: checksum, training seed and the commit they were trained at."""
+    provenance = metadata.get("provenance", {})
+    return {
+        "sha256": hashlib.sha256((folder / TENSORS_FILE).read_bytes()).hexdigest(),
+        "training_seed": provenance.get("config", {}).get("seed"),
+        "training_commit": provenance.get("commit"),
+    }
 
 
 def _draw(rollouts: Rollouts, *, maze: Any, path: Path, name: str) -> Path:
