@@ -87,7 +87,7 @@ def test_bootstrap_is_repeatable_and_honest_about_too_few_values():
 
 
 @pytest.mark.parametrize(
-    ("degrees", "expected"), [(1, 12.7062), (2, 4.302653), (4, 2.776445), (10, 2.228139), (1e5, 1.959988)]
+    ("degrees", "expected"), [(1, 12.7062), (2, 4.302653), (4, 2.776445), (10, 2.228139), (1000, 1.962339)]
 )
 def test_the_t_quantile_is_that_of_the_tables(degrees, expected):
     assert t_quantile_95(degrees) == pytest.approx(expected, rel=1e-5)
