@@ -1,10 +1,15 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and JSON that carries its own SHA-256."""
 
+import fcntl
+import glob
+import hashlib
+import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from dfplan.errors import UserError
 
@@ -15,17 +20,16 @@ def written_whole(path: Path) -> Iterator[Path]:
 
     Whatever goes wrong, an existing file at `path` stays as it is and the temporary one is removed. The temporary file
     lies in the same folder (a rename is atomic only within one file system) and has the same ending (which some
-    writers read the format from).
+    writers read the format from). What killed processes left of earlier attempts at `path` is removed first.
 
     Raises:
         UserError: the file cannot be written (no permission, no such disk, disk full).
     """
-    temporary = None
+    temporary, descriptor = None, None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=f".tmp{path.suffix}")
-        os.close(handle)
-        temporary = Path(name)
+        remove_temporaries(path)
+        temporary, descriptor = _locked_temporary(path)
         temporary.chmod(0o666 & ~_umask())  # mkstemp makes files that only their owner may read
         yield temporary
         with temporary.open("rb+") as file:
@@ -36,7 +40,10 @@ def written_whole(path: Path) -> Iterator[Path]:
         raise cannot_write(path, error) from error
     finally:
         if temporary is not None:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # a disk that fails; the next attempt removes it
+                temporary.unlink(missing_ok=True)
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -50,10 +57,18 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def remove_temporaries(path: Path) -> None:
-    """Remove what processes that were killed while they wrote `path` have left behind, as far as that is possible."""
-    for stray in path.parent.glob(f".{path.stem}-*.tmp{path.suffix}"):
+    """Remove what processes that were killed while they wrote `path` have left behind, as far as that is possible.
+
+    A temporary file that a living process writes is locked, and stays.
+    """
+    for stray in path.parent.glob(f".{glob.escape(path.stem)}-*.tmp{path.suffix}"):
         with suppress(OSError):
-            stray.unlink()
+            descriptor = os.open(stray, os.O_RDWR | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                stray.unlink()
+            finally:
+                os.close(descriptor)
 
 
 def sync_folder(folder: Path) -> None:
@@ -72,6 +87,35 @@ def cannot_write(path: Path, error: OSError) -> UserError:
         f"{path}: cannot be written ({reason}); what was there before is untouched; "
         "free some space or choose another folder, and run again"
     )
+
+
+def sealed_json(content: Mapping[str, Any], *, seal: str) -> bytes:
+    """Return content as JSON whose last entry, named ``seal``, holds the SHA-256 of the others.
+
+    Raises:
+        ValueError: a number in it is not finite.
+        TypeError: something in it is not plain JSON.
+    """
+    checksum = hashlib.sha256(json.dumps(content, allow_nan=False).encode()).hexdigest()
+    return json.dumps({**content, seal: checksum}, indent=1, allow_nan=False).encode() + b"\n"
+
+
+def is_sealed(text: bytes, content: Mapping[str, Any], *, seal: str) -> bool:
+    """Tell whether ``text``, which reads as ``content``, is byte for byte what :func:`sealed_json` wrote."""
+    try:
+        return sealed_json({key: value for key, value in content.items() if key != seal}, seal=seal) == text
+    except (ValueError, RecursionError):
+        return False
+
+
+def _locked_temporary(path: Path) -> tuple[Path, int]:
+    """Make a temporary file beside `path`; the open, locked descriptor tells other processes that it is in use."""
+    while True:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=f".tmp{path.suffix}")
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return Path(name), descriptor
+        os.close(descriptor)  # taken for a stray between its making and its lock
 
 
 def _umask() -> int:

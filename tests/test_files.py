@@ -1,12 +1,15 @@
-"""A file is written whole or not at all."""
+"""A file is written whole or not at all, and a sealed JSON is known to be whole."""
 
 import errno
+import json
 import os
+import subprocess
+import sys
 
 import pytest
 
 from dfplan.errors import UserError
-from dfplan.files import written_whole
+from dfplan.files import is_sealed, sealed_json, write_whole, written_whole
 
 
 def test_the_new_file_takes_the_place_of_the_old_one(tmp_path):
@@ -31,3 +34,60 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, failure):
     assert os.listdir(tmp_path) == ["file.txt"]
     if isinstance(failure, OSError):
         assert f"{path}: cannot be written (No space left on device)" in str(caught.value)
+
+
+LEFT_BEHIND = """
+import os, sys
+from pathlib import Path
+from dfplan.files import is_sealed, sealed_json, write_whole, written_whole
+with written_whole(Path(sys.argv[1])) as temporary:
+    temporary.write_text("half of the n")
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_write(tmp_path):
+    path = tmp_path / "file [1].txt"
+    path.write_text("old")
+    subprocess.run([sys.executable, "-c", LEFT_BEHIND, path], check=False)
+    assert path.read_text() == "old"
+    assert len(os.listdir(tmp_path)) == 2
+    write_whole(path, b"new")
+    assert os.listdir(tmp_path) == [path.name]
+    assert path.read_text() == "new"
+
+
+def test_two_writers_at_a_time_do_not_remove_each_others_files(tmp_path):
+    path = tmp_path / "file.txt"
+    with written_whole(path) as first:
+        first.write_text("first")
+        write_whole(path, b"second")
+        assert path.read_text() == "second"
+    assert path.read_text() == "first"
+    assert os.listdir(tmp_path) == ["file.txt"]
+
+
+def test_files_that_only_look_like_temporary_ones_stay(tmp_path):
+    (tmp_path / ".other-x.tmp.txt").write_text("of another file")
+    (tmp_path / "kept").write_text("kept")
+    (tmp_path / ".file-link.tmp.txt").symlink_to(tmp_path / "kept")
+    write_whole(tmp_path / "file.txt", b"new")
+    assert sorted(os.listdir(tmp_path)) == [".file-link.tmp.txt", ".other-x.tmp.txt", "file.txt", "kept"]
+
+
+@pytest.mark.parametrize("content", [{}, {"a": 1, "b": [0.1, None, "ü"]}])
+def test_a_seal_holds_for_what_was_sealed_and_for_nothing_else(content):
+    text = sealed_json(content, seal="sum")
+    read = json.loads(text)
+    assert is_sealed(text, read, seal="sum")
+    assert list(read) == [*content, "sum"]
+    assert not is_sealed(text + b" ", read, seal="sum")
+    assert not is_sealed(text, read | {"a": 2}, seal="sum")
+    changed = {key: value for key, value in read.items() if key != "sum"} | {"c": 1, "sum": read["sum"]}
+    assert not is_sealed(json.dumps(changed, indent=1).encode() + b"\n", changed, seal="sum")
+
+
+def test_what_cannot_be_sealed_is_refused():
+    with pytest.raises(ValueError, match="JSON"):
+        sealed_json({"loss": float("inf")}, seal="sum")
+    assert not is_sealed(b"", {"loss": float("inf")}, seal="sum")

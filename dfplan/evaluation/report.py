@@ -1,6 +1,5 @@
 """The report of an evaluation: a results file with all that is needed to repeat it, and a table for the terminal."""
 
-import json
 import os
 import platform
 import re
@@ -18,9 +17,10 @@ from rich.table import Table
 from dfplan.evaluation.beginnings import DETOUR_PROTOCOL, START_PROTOCOL
 from dfplan.evaluation.metrics import Estimate, mean_interval, summarize
 from dfplan.evaluation.rollout import Rollouts
-from dfplan.files import written_whole
+from dfplan.files import sealed_json, write_whole
 
 PACKAGES = ("dfplan", "torch", "numpy", "mujoco", "gymnasium")
+RECORD_SEAL = "record_sha256"
 
 
 def build_record(
@@ -143,12 +143,12 @@ def _version(package: str) -> str | None:
 def write_record(record: Mapping[str, Any], *, path: Path) -> Path:
     """Write a record as JSON, whole or not at all; an existing file is replaced only once the new one is complete.
 
+    The last entry of the file, ``record_sha256``, is the SHA-256 of the others; ``dfplan verify`` checks it.
+
     Raises:
         UserError: if the file cannot be written (no permission, disk full).
     """
-    text = json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-    with written_whole(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_whole(path, sealed_json(record, seal=RECORD_SEAL))
     return path
 
 

@@ -12,10 +12,11 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from dfplan.errors import UserError
-from dfplan.files import remove_temporaries, write_whole, written_whole
+from dfplan.files import is_sealed, remove_temporaries, sealed_json, write_whole, written_whole
 
 TENSORS_FILE = "model.safetensors"
 DESCRIPTION_FILE = "model.json"
+SEAL = "description_sha256"
 FORMAT_VERSION = 1
 
 # Caps, checked before a file is handed to a parser, so that a hostile file costs neither time nor memory.
@@ -55,12 +56,12 @@ def save_bundle(folder: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
     previous = _previous_description(folder)
     if previous is not None:
         description["previous"] = previous
-    text = _serialised(description)
+    text = sealed_json(description, seal=SEAL)
     with written_whole(folder / TENSORS_FILE) as staged:
         staged.write_bytes(content)
         write_whole(folder / DESCRIPTION_FILE, text)
     if description.pop("previous", None) is not None:
-        write_whole(folder / DESCRIPTION_FILE, _serialised(description))
+        write_whole(folder / DESCRIPTION_FILE, sealed_json(description, seal=SEAL))
 
 
 def load_bundle(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -110,18 +111,11 @@ def _size_of_file(path: Path, *, at_most: int) -> int:
     return size
 
 
-def _serialised(description: Mapping[str, Any]) -> bytes:
-    """Return the description as JSON with a last entry that holds the SHA-256 of the others."""
-    checksum = hashlib.sha256(json.dumps(description, allow_nan=False).encode()).hexdigest()
-    return json.dumps({**description, "description_sha256": checksum}, indent=1, allow_nan=False).encode() + b"\n"
-
-
 def _read_description(path: Path) -> dict[str, Any]:
     _size_of_file(path, at_most=MAX_DESCRIPTION_BYTES)
     content = path.read_bytes()
     try:
         description = json.loads(content)
-        is_whole = isinstance(description, dict) and _serialised(_without_checksum(description)) == content
     except (ValueError, RecursionError) as error:
         raise _damaged(path, f"not readable as JSON ({error})") from error
     if not isinstance(description, dict) or "format_version" not in description:
@@ -131,16 +125,12 @@ def _read_description(path: Path) -> dict[str, Any]:
             f"{path}: format version {description['format_version']!r}, this dfplan reads {FORMAT_VERSION}; "
             "load it with the version of dfplan that wrote it"
         )
-    if not is_whole:
+    if not is_sealed(content, description, seal=SEAL):
         raise _damaged(path, "its content is not what its own SHA-256 says")
     for key, kind in {"num_bytes": int, "sha256": str, "metadata": dict}.items():
         if not isinstance(description.get(key), kind):
             raise _damaged(path, f"{key} is missing or not of type {kind.__name__}")
-    return _without_checksum(description)
-
-
-def _without_checksum(description: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in description.items() if key != "description_sha256"}
+    return {key: value for key, value in description.items() if key != SEAL}
 
 
 def _previous_description(folder: Path) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from dfplan.diffusion import Parameterization, Schedule
 from dfplan.errors import UserError
 from dfplan.models.bundle import load_bundle
 from dfplan.models.denoiser import Denoiser
+from dfplan.models.description import check_fit, check_num_tokens, check_sizes, positive
 from dfplan.models.rnn import RecurrentDenoiser
 from dfplan.models.transformer import TransformerDenoiser
 from dfplan.tokens import NUM_PREFIX_TOKENS, Normalizer, TokenLayout
@@ -92,18 +93,21 @@ def load_forcing_model(folder: Path) -> ForcingModel:
     """
     tensors, metadata = load_bundle(folder)
     try:
+        check_sizes(metadata["layout"], tensors)
         layout = TokenLayout(**metadata["layout"])
-        model = dict(metadata["model"])
-        denoiser = build_denoiser(model.pop("name"), layout=layout, **model)
+        denoiser = _empty_denoiser(metadata["model"], layout=layout, tensors=tensors)
         parameterization = Parameterization(metadata["prediction"], Schedule(metadata["schedule"]))
-        point_mass = PointMass(**metadata["point_mass"])
+        point_mass = PointMass(**{name: positive(name, value) for name, value in metadata["point_mass"].items()})
         support = PositionSupport(
             visited=tensors["support.visited"].numpy() > 0,
-            origin=np.array(metadata["support"]["origin"]),
-            cell=float(metadata["support"]["cell"]),
+            origin=np.array(metadata["support"]["origin"], dtype=np.float64),
+            cell=positive("cell", metadata["support"]["cell"]),
         )
-        num_tokens, goal_radius = int(metadata["num_tokens"]), float(metadata["goal_radius"])
-    except (KeyError, TypeError, ValueError) as error:
+        if support.origin.shape != (layout.position_dim,) or support.visited.ndim != layout.position_dim:
+            raise ValueError(f"the visited positions are not of {layout.position_dim} dimensions")
+        num_tokens = check_num_tokens(metadata["num_tokens"])
+        goal_radius = positive("goal_radius", metadata["goal_radius"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{folder} does not describe a dfplan planner ({error}); train one with `dfplan train`"
         ) from error
@@ -123,8 +127,22 @@ def load_forcing_model(folder: Path) -> ForcingModel:
     )
 
 
+def _empty_denoiser(model: Mapping[str, Any], *, layout: TokenLayout, tensors: Mapping[str, Tensor]) -> Denoiser:
+    """The network of a description, once its sizes are known to be those of the tensors."""
+    sizes = {name: value for name, value in model.items() if name != "name"}
+    check_sizes(sizes, tensors)
+    with torch.device("meta"):  # shapes without memory
+        shapes = build_denoiser(model["name"], layout=layout, **sizes)
+    check_fit(shapes, _under("denoiser.", tensors))
+    return build_denoiser(model["name"], layout=layout, **sizes)
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
 def _load(module: torch.nn.Module, tensors: Mapping[str, Tensor], *, prefix: str, folder: Path) -> None:
-    own = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+    own = _under(prefix, tensors)
     for name, value in own.items():
         if not torch.isfinite(value).all():
             raise UserError(f"{folder}: tensor {prefix}{name} holds values that are not finite; train it again")

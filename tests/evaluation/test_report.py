@@ -10,6 +10,7 @@ from dfplan.errors import UserError
 from dfplan.evaluation.metrics import score_episodes
 from dfplan.evaluation.report import build_record, find_commit, render_table, write_record
 from dfplan.evaluation.rollout import Rollouts
+from dfplan.files import is_sealed
 
 
 def _rollouts(*, at_goal=((0, 1, 1, 0), (0, 0, 0, 0), (0, 0, 1, 1)), plans=True):
@@ -74,6 +75,8 @@ def test_a_record_survives_strict_json_even_if_nothing_was_reached_or_planned(tm
     record = _record(at_goal=((0, 0),), plans=False)
     path = write_record(record, path=tmp_path / "runs" / "results.json")
     read = json.loads(path.read_text(), parse_constant=pytest.fail)
+    assert is_sealed(path.read_bytes(), read, seal="record_sha256")
+    del read["record_sha256"]
     assert read == record
     assert read["metrics"]["first_touch_step"] == {"mean": None, "low": None, "high": None}
     assert read["metrics"]["plan_seconds"]["p50"] is None

@@ -137,7 +137,7 @@ def test_files_of_two_bundles_do_not_mix(folder, tmp_path):
 def test_another_format_version_says_so(folder):
     description = json.loads((folder / "model.json").read_text())
     del description["description_sha256"]
-    (folder / "model.json").write_bytes(bundle._serialised(description | {"format_version": 2}))
+    (folder / "model.json").write_bytes(bundle.sealed_json(description | {"format_version": 2}, seal=bundle.SEAL))
     with pytest.raises(UserError, match="format version 2, this dfplan reads 1"):
         load_bundle(folder)
 
@@ -189,7 +189,7 @@ def test_wrong_offsets_with_a_right_checksum_are_refused(folder):
     write_header(folder, header, rest=b"\0" * 16)
     content = (folder / "model.safetensors").read_bytes()
     description = {"format_version": 1, "num_bytes": len(content), "sha256": bundle.hashlib.sha256(content).hexdigest()}
-    (folder / "model.json").write_bytes(bundle._serialised(description | {"metadata": {}}))
+    (folder / "model.json").write_bytes(bundle.sealed_json(description | {"metadata": {}}, seal=bundle.SEAL))
     with pytest.raises(UserError, match=r"model\.safetensors: damaged"):
         load_bundle(folder)
 

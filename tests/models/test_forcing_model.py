@@ -125,14 +125,57 @@ def test_a_bundle_of_something_else(tmp_path):
         {"point_mass": [1, 2, 3, 4]},
         {"support": {"origin": [0, 0]}},
         {"support": {"origin": [0, 0], "cell": "small"}},
+        {"support": {"origin": [0], "cell": 0.1}},
+        {"support": {"origin": ["left", 0], "cell": 0.1}},
+        {"support": {"origin": [0, 0], "cell": 0}},
+        {"point_mass": {"decay": 1, "gain": 0.2, "step": "short", "max_speed": 5}},
         {"num_tokens": "many"},
+        {"num_tokens": 10**15},
         {"goal_radius": None},
+        {"goal_radius": True},
     ],
     ids=json.dumps,
 )
 def test_a_description_that_makes_no_sense(folder, metadata):
     _rewrite(folder, metadata=metadata)
     with pytest.raises(UserError, match=f"{folder} does not describe a dfplan planner"):
+        load_forcing_model(folder)
+
+
+HUGE = 10**9
+
+
+@pytest.mark.parametrize(
+    ("part", "sizes"),
+    [
+        ("model", {"width": HUGE}),
+        ("model", {"width": HUGE, "num_heads": HUGE}),
+        ("model", {"num_layers": HUGE}),
+        ("model", {"num_heads": 2**70}),
+        ("layout", {"steps_per_token": HUGE}),
+        ("layout", {"points_per_token": HUGE, "steps_per_token": HUGE}),
+        ("layout", {"observation_dim": HUGE, "position_dim": HUGE}),
+        ("layout", {"action_dim": HUGE}),
+    ],
+    ids=str,
+)
+def test_a_huge_size_is_refused_before_anything_is_built(folder, part, sizes, monkeypatch):
+    _rewrite(folder, metadata={part: load_bundle(folder)[1][part] | sizes})
+    monkeypatch.setattr("dfplan.models.forcing_model.build_denoiser", lambda *_, **__: pytest.fail("built"))
+    with pytest.raises(
+        UserError, match=rf"must be a whole number from 1 to \d+, by its tensors; got {max(sizes.values())}"
+    ):
+        load_forcing_model(folder)
+
+
+def test_a_network_larger_than_its_weights_takes_no_memory(folder):
+    """The one tensor is as long as the width says; a network that wide would take 19 GB."""
+    _rewrite(
+        folder,
+        tensors={"denoiser.long": torch.zeros(20_000)},
+        metadata={"model": {"name": "transformer", "width": 20_000, "num_layers": 2, "num_heads": 2}},
+    )
+    with pytest.raises(UserError, match="weights do not fit the network its description names"):
         load_forcing_model(folder)
 
 

@@ -1,0 +1,69 @@
+"""Checks what a bundle says of its planner before anything is built from it: a hostile size must cost nothing."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+MAX_NUM_TOKENS = 100_000
+TENSORS_PER_LAYER = 4  # at least; a layer of either network has more
+
+
+def check_sizes(sizes: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """Refuse sizes of a layout or a network that the tensors beside them cannot have come from.
+
+    Every size is a length of some tensor, or shorter than one; layers are many tensors each. So whatever is built from
+    the sizes is no larger than what the file itself holds.
+
+    Raises:
+        ValueError: names the size.
+    """
+    longest = max((length for tensor in tensors.values() for length in tensor.shape), default=0)
+    for name, value in sizes.items():
+        largest = len(tensors) // TENSORS_PER_LAYER if name == "num_layers" else longest
+        if type(value) is not int or not 1 <= value <= largest:
+            raise ValueError(f"{name} must be a whole number from 1 to {largest}, by its tensors; got {_short(value)}")
+
+
+def check_fit(network: torch.nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse tensors that are not exactly those of a network, which may be without memory (on the device ``meta``).
+
+    Raises:
+        ValueError: names the first tensor that does not fit.
+    """
+    expected = {name: tuple(each.shape) for name, each in network.state_dict().items()}
+    found = {name: tuple(each.shape) for name, each in tensors.items()}
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            raise ValueError(
+                "the weights do not fit the network its description names: "
+                f"{name} should be {expected.get(name, 'absent')}, is {found.get(name, 'absent')}"
+            )
+
+
+def positive(name: str, value: Any) -> float:
+    """Return a finite number above zero.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{name} must be a finite number above 0; got {_short(value)}")
+    return float(value)
+
+
+def check_num_tokens(value: Any) -> int:
+    """Return the length of a training window.
+
+    Raises:
+        ValueError: it is none that a planner could work with.
+    """
+    if type(value) is not int or not 1 <= value <= MAX_NUM_TOKENS:
+        raise ValueError(f"num_tokens must be a whole number from 1 to {MAX_NUM_TOKENS}; got {_short(value)}")
+    return value
+
+
+def _short(value: Any) -> str:
+    return repr(value)[:40]
