@@ -111,8 +111,13 @@ class Pursuit:
             knots = np.concatenate([observations[row, None, :2], plan.observations[row, :last, :2]])
             if plan.arrival[row] <= plan.num_steps[row]:
                 knots = np.concatenate([knots, self._goals[index, None]])
-            self._paths[index] = _resample(knots, spacing=self._SPACING)
-        self._progress[indices] = 0
+            self.drive_along(index, path=knots, goal=self._goals[index])
+
+    def drive_along(self, index: int, *, path: np.ndarray, goal: np.ndarray) -> None:
+        """Send one row along ``path`` ``(points, 2)`` from where it is, and make ``goal`` ``(2,)`` what it holds."""
+        self._goals[index] = goal
+        self._paths[index] = _resample(path, spacing=self._SPACING)
+        self._progress[index] = 0
 
     def needs_plan(self, observations: np.ndarray) -> np.ndarray:
         """Rows outside their goal disc."""
