@@ -55,7 +55,8 @@ class Denoiser(nn.Module, abc.ABC):
 
         Args:
             noisy: ``[batch, tokens, token_dim]``.
-            levels: ``[batch, tokens, 2]``: level of the action slots, level of reward and observation slots.
+            levels: ``[batch, tokens, 2]``: level of the action slots, level of reward and observation slots. A batch of
+                one holds for all sequences, and is embedded once.
             state: what was seen before these tokens, from an earlier call.
 
         Returns:

@@ -11,7 +11,7 @@ from dfplan.models.denoiser import Denoiser, DenoiserState, LevelEmbedding, Toke
 
 
 def _rotate(values: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """Rotate ``[batch, heads, tokens, head_dim]`` by position (RoFormer, arXiv 2104.09864, section 3.4.2)."""
+    """Rotate ``[batch, tokens, heads, head_dim]`` by position (RoFormer, arXiv 2104.09864, section 3.4.2)."""
     first, second = values.chunk(2, dim=-1)
     return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
 
@@ -43,32 +43,32 @@ class _Block(nn.Module):
         """Return the new hidden values and the keys and values ``[batch, all tokens, 2 * width]`` seen so far."""
         shift, scale, gate, feed_shift, feed_scale, feed_gate = (modulation + self.modulation_offset).chunk(6, dim=-1)
         normal = F.layer_norm(hidden, hidden.shape[-1:])
-        query, key, value = self.attention_in(normal * (1 + scale) + shift).chunk(3, dim=-1)
-        attended, cache = self._attend(query, key, value, rotation, cache, mask)
-        hidden = hidden + gate * self.attention_out(attended)
+        query_key, value = self.attention_in(torch.addcmul(shift, normal, 1 + scale)).split(
+            [2 * hidden.shape[-1], hidden.shape[-1]], dim=-1
+        )
+        attended, cache = self._attend(query_key, value, rotation, cache, mask)
+        hidden = torch.addcmul(hidden, gate, self.attention_out(attended))
         normal = F.layer_norm(hidden, hidden.shape[-1:])
-        fed = self.feed_out(F.gelu(self.feed_in(normal * (1 + feed_scale) + feed_shift), approximate="tanh"))
-        return hidden + feed_gate * fed, cache
+        fed = self.feed_in(torch.addcmul(feed_shift, normal, 1 + feed_scale))
+        return torch.addcmul(hidden, feed_gate, self.feed_out(F.gelu(fed, approximate="tanh"))), cache
 
     def _attend(
         self,
-        query: Tensor,
-        key: Tensor,
+        query_key: Tensor,
         value: Tensor,
         rotation: tuple[Tensor, Tensor],
         cache: Tensor | None,
         mask: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
-        batch, tokens, width = query.shape
-        head_dim = width // self.num_heads
-        query = _rotate(query.view(batch, tokens, self.num_heads, head_dim).transpose(1, 2), *rotation)
-        key = _rotate(key.view(batch, tokens, self.num_heads, head_dim).transpose(1, 2), *rotation)
+        batch, tokens, width = value.shape
+        rotated = _rotate(query_key.view(batch, tokens, 2 * self.num_heads, -1), *rotation).to(value.dtype)
+        query, key = rotated.chunk(2, dim=2)
         # Keys are stored rotated: a cached token keeps its position.
-        pair = torch.cat([key.transpose(1, 2).reshape(batch, tokens, width).to(value.dtype), value], dim=-1)
+        pair = torch.cat([key.flatten(2), value], dim=-1)
         cache = pair if cache is None else torch.cat([cache, pair], dim=1)
-        heads = cache.view(batch, -1, 2, self.num_heads, head_dim).transpose(1, 3)
+        heads = cache.view(batch, -1, 2, self.num_heads, width // self.num_heads).transpose(1, 3)
         attended = F.scaled_dot_product_attention(
-            query.to(value.dtype), heads[:, :, 0], heads[:, :, 1], attn_mask=mask, is_causal=mask is None and tokens > 1
+            query.transpose(1, 2), heads[:, :, 0], heads[:, :, 1], attn_mask=mask, is_causal=mask is None and tokens > 1
         )
         return attended.transpose(1, 2).reshape(batch, tokens, width), cache
 
@@ -134,7 +134,7 @@ class TransformerDenoiser(Denoiser):
         hidden = self.embed_tokens(noisy, first=first)
         level = F.silu(self.embed_levels(levels))
         modulation = self.modulate(level)
-        angles = torch.arange(first, first + tokens, device=noisy.device)[:, None] * self.rotary_frequencies
+        angles = torch.arange(first, first + tokens, device=noisy.device)[:, None, None] * self.rotary_frequencies
         rotation = (angles.cos(), angles.sin())
         mask = None
         if first and tokens > 1:

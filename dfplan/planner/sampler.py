@@ -192,7 +192,7 @@ def _predict(
     slot_levels = layout.per_slot(levels)
     with torch.set_grad_enabled(sampling.guidance is not None):
         noisy = tokens[:, finished:].detach().requires_grad_(sampling.guidance is not None)
-        prediction, grown = denoiser(noisy, levels.expand(len(noisy), -1, -1), state)
+        prediction, grown = denoiser(noisy, levels, state)
         clean = parameterization.to_clean(prediction, noisy, level=slot_levels)
         if sampling.guidance is None:
             return clean, grown

@@ -68,6 +68,11 @@ def test_each_token_is_told_both_of_its_levels(denoiser, inputs, slot_group):
         assert (changed[:, token] - prediction[:, token]).abs().max() > 1e-3
 
 
+def test_levels_given_once_hold_for_the_whole_batch(denoiser, inputs):
+    noisy, levels = inputs
+    _close(denoiser(noisy, levels[:1])[0], denoiser(noisy, levels[:1].expand(BATCH, -1, -1))[0])
+
+
 @pytest.mark.parametrize("split", range(1, TOKENS))
 def test_one_pass_equals_a_prefix_and_the_rest_from_its_state(denoiser, inputs, split):
     noisy, levels = inputs
