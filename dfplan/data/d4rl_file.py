@@ -10,6 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from dfplan.data.foreign_hdf5 import PARSE_ERRORS, open_arrays
 from dfplan.errors import UserError
 from dfplan.files import written_whole
 from dfplan.types import Trajectories
@@ -17,6 +18,7 @@ from dfplan.types import Trajectories
 # Readable by every HDF5 tool, a fifth smaller than D4RL's own files and written in half the time.
 COMPRESSION: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 TRUE_STATE_KEYS = ("infos/qpos", "infos/qvel")
+MAIN_KEYS = ("observations", "actions")
 END_KEYS = ("timeouts", "terminals")
 HASH_BLOCK = 1 << 20
 
@@ -71,7 +73,9 @@ def read_d4rl(path: Path) -> Trajectories:
             arrays = _read_arrays(file, path)
     except PermissionError as error:
         raise UserError(f"no permission to read {path}; change it, or choose another file") from error
-    except OSError as error:
+    except UserError:
+        raise
+    except (OSError, *PARSE_ERRORS) as error:
         raise UserError(
             f"{path} is not an HDF5 file, or a damaged one; delete it and fetch or make it again"
         ) from error
@@ -83,9 +87,10 @@ def read_metadata(path: Path) -> dict[str, Any]:
     """Return what `write_d4rl` was told about the file; empty for a file of other origin or no readable one."""
     try:
         with h5py.File(path, "r") as file:
-            return json.loads(str(file.attrs.get("metadata", "{}")))
-    except (OSError, json.JSONDecodeError):
+            metadata = json.loads(str(file.attrs.get("metadata", "{}")))
+    except (OSError, *PARSE_ERRORS):
         return {}
+    return metadata if isinstance(metadata, dict) else {}
 
 
 def hash_file(path: Path) -> str:
@@ -122,9 +127,16 @@ def _check_against_note(path: Path) -> str:
 
 def _read_arrays(file: h5py.File, path: Path) -> dict[str, np.ndarray]:
     """Read the keys that matter, each with its dtype and number of dimensions checked."""
-    keys = ["observations", "actions", *(key for key in TRUE_STATE_KEYS if key in file)]
-    arrays = {key: _read_array(file, key, path, ndim=2, kinds="f") for key in keys}
-    arrays |= {key: _read_array(file, key, path, ndim=1, kinds="bui") for key in END_KEYS if key in file}
+    found = open_arrays(file, [*MAIN_KEYS, *TRUE_STATE_KEYS, *END_KEYS], path=path)
+    for key in MAIN_KEYS:
+        if key not in found:
+            raise UserError(f"{path} has no dataset {key!r}, only {', '.join(file) or 'nothing'}; is it a D4RL file?")
+    arrays = {
+        key: _read_array(data, key, path, ndim=1, kinds="bui")
+        if key in END_KEYS
+        else _read_array(data, key, path, ndim=2, kinds="f")
+        for key, data in found.items()
+    }
     if "timeouts" not in arrays and not _holds_true_state(arrays):
         raise UserError(
             f"{path} has neither timeouts nor the true state in infos/qpos and infos/qvel, so where its trajectories "
@@ -133,10 +145,7 @@ def _read_arrays(file: h5py.File, path: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _read_array(file: h5py.File, key: str, path: Path, *, ndim: int, kinds: str) -> np.ndarray:
-    data = file.get(key)
-    if not isinstance(data, h5py.Dataset):
-        raise UserError(f"{path} has no dataset {key!r}, only {', '.join(file) or 'nothing'}; is it a D4RL file?")
+def _read_array(data: h5py.Dataset, key: str, path: Path, *, ndim: int, kinds: str) -> np.ndarray:
     if data.ndim != ndim or data.dtype.kind not in kinds:
         kind = "floating-point" if "f" in kinds else "boolean"
         raise UserError(
