@@ -5,9 +5,11 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from dfplan.evaluation.metrics import crossed_interval
 from dfplan.models.bundle import load_bundle, save_bundle
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -23,25 +25,71 @@ def script(monkeypatch):
         sys.modules.pop(name, None)
 
 
-def record(*, date: str, score: float, planner: str = "transformer") -> dict:
+def record(
+    *, date: str, score: float, planner: str = "transformer", training_seed: int | None = None, start: float = 1.0
+) -> dict:
+    """A result file of two episodes that score two more and two less than the mean."""
     names = ("raw_return", "normalized_return", "latched_normalized_return", "first_touch_step", "planned_wall_share")
     metrics = {name: {"mean": score, "low": score - 1, "high": score + 1} for name in names}
     metrics |= {"success_rate": {"mean": 1.0, "low": 0.9, "high": 1.0}, "plan_seconds": {"p50": 0.01, "p95": 0.02}}
     kind = {"env": "maze2d-large", "goal": "fixed", "planner": planner, "controller": "pursuit"}
-    return kind | {"date": date, "metrics": metrics, "device": "cpu", "machine": "test", "n_episodes": 100}
+    episodes = [
+        dict.fromkeys(names, score + change) | {"start": [start, 1.0], "goal": [7.0, 9.0], "success": True}
+        for change in (2, -2)
+    ]
+    made = {"date": date, "metrics": metrics, "device": "cpu", "machine": "test", "n_episodes": 2, "episodes": episodes}
+    return kind | made | ({} if training_seed is None else {"weights": {"training_seed": training_seed}})
+
+
+def write(folder: Path, **records: dict) -> None:
+    for name, each in records.items():
+        (folder / f"{name}.json").write_text(json.dumps(each))
 
 
 def test_the_table_shows_the_newest_record_of_each_kind(script, tmp_path):
     tables = script("readme_tables")
-    (tmp_path / "b.json").write_text(json.dumps(record(date="2026-01-01", score=200.0)))
-    (tmp_path / "a.json").write_text(json.dumps(record(date="2026-01-02", score=210.0)))
-    (tmp_path / "c.json").write_text(json.dumps(record(date="2026-01-01", score=150.0, planner="rnn")))
-    records = tables.load_records(tmp_path)
-    assert [each["file"] for each in records] == ["c.json", "a.json"]
-    text = tables.render(records)
+    write(
+        tmp_path,
+        b=record(date="2026-01-01", score=200.0),
+        a=record(date="2026-01-02", score=210.0),
+        c=record(date="2026-01-01", score=150.0, planner="rnn"),
+    )
+    kinds = tables.load_records(tmp_path)
+    assert [[each["file"] for each in records] for records in kinds] == [["c.json"], ["a.json"]]
+    text = tables.render(kinds)
     assert "210.0 [209.0, 211.0] · 210 · 100 %" in text
     assert "200.0" not in text
     assert tables.render([]) == "No result files yet."
+
+
+def test_several_trainings_become_one_row_with_the_score_of_each_beside_it(script, tmp_path):
+    """Seeds at 200 and 210, episodes at ±2: mean 205, and the interval that `crossed_interval` gives."""
+    tables = script("readme_tables")
+    write(
+        tmp_path,
+        old=record(date="2026-01-01", score=150.0),
+        zero=record(date="2026-01-02", score=200.0, training_seed=0),
+        one=record(date="2026-01-02", score=210.0, training_seed=1),
+    )
+    (records,) = tables.load_records(tmp_path)
+    assert [each["file"] for each in records] == ["zero.json", "one.json"]
+    expected = crossed_interval(np.array([[202.0, 198.0], [212.0, 208.0]]))
+    found = tables.estimate(records, "normalized_return")
+    assert (found.mean, found.low, found.high) == (205, expected.low, expected.high)
+    text = tables.render([records])
+    assert "[200.0](benchmarks/maze_scores/results/zero.json) [210.0](" in text
+    assert "| 2 × 2 |" in text
+
+
+def test_trainings_that_met_other_episodes_are_not_averaged(script, tmp_path):
+    tables = script("readme_tables")
+    write(
+        tmp_path,
+        zero=record(date="2026-01-02", score=200.0, training_seed=0),
+        one=record(date="2026-01-02", score=210.0, training_seed=1, start=2.0),
+    )
+    with pytest.raises(SystemExit, match="different episodes"):
+        tables.render(tables.load_records(tmp_path))
 
 
 def test_a_thinned_log_keeps_every_validation_and_the_last_line(script):
