@@ -16,11 +16,13 @@ POINT_MASS = PointMass(decay=0.99809, gain=0.238164, step=0.01, max_speed=5.0)
 SUPPORT = PositionSupport(visited=np.ones((100, 100), dtype=bool), origin=np.zeros(2), cell=0.1)
 
 
-def tiny_denoiser(name: str = "transformer", *, layout: TokenLayout = LAYOUT, seed: int = 0) -> Denoiser:
+def tiny_denoiser(
+    name: str = "transformer", *, layout: TokenLayout = LAYOUT, seed: int = 0, causal: bool = True
+) -> Denoiser:
     """Return a denoiser with random weights, also where training begins at zero; small ones, or sampling is chaotic."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        denoiser = build_denoiser(name, layout=layout, width=16, num_layers=2)
+        denoiser = build_denoiser(name, layout=layout, causal=causal, width=16, num_layers=2)
         for parameter in denoiser.parameters():
             torch.nn.init.normal_(parameter, std=0.1)
     return denoiser.eval().requires_grad_(False)

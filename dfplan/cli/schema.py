@@ -81,6 +81,7 @@ class ModelConfig:
     width: int = option("hidden size", low=8)
     num_layers: int = option("layers", low=1)
     num_heads: int | None = option("attention heads (transformer)", low=1)
+    causal: bool = option("false = every token sees every other, as full-sequence diffusion has it (transformer)")
 
 
 @dataclass

@@ -1,8 +1,8 @@
 """The contract that every denoiser keeps, and the input features they share.
 
-``forward(noisy, levels, state) -> (prediction, state)``: token ``j`` never changes what is predicted for tokens before
-``j``. A state stands for the tokens seen so far, so a clean prefix is computed once; feeding the rest with that state
-gives what one full pass would give.
+``forward(noisy, levels, state) -> (prediction, state)``: where a denoiser is causal, token ``j`` never changes what is
+predicted for tokens before ``j``. A state stands for the tokens seen so far, so a clean prefix is computed once;
+feeding the rest with that state gives what one full pass would give.
 """
 
 import abc
@@ -39,13 +39,15 @@ class DenoiserState:
 
 
 class Denoiser(nn.Module, abc.ABC):
-    """A causal network over tokens with a noise level per token and slot group.
+    """A network over tokens with a noise level per token and slot group.
 
     Attributes:
         token_dim: numbers in a token.
+        causal: whether later tokens never matter. If they do, a sampler must show all tokens at every call.
     """
 
     token_dim: int
+    causal: bool = True
 
     @abc.abstractmethod
     def forward(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +54,13 @@ class ForcingModel:
         return self
 
 
-def build_denoiser(name: str, *, layout: TokenLayout, **sizes: Any) -> Denoiser:
+def build_denoiser(name: str, *, layout: TokenLayout, causal: bool = True, **sizes: Any) -> Denoiser:
     """Build an untrained denoiser.
 
     Args:
         name: ``transformer`` or ``rnn``.
         layout: what a token holds.
+        causal: whether a token sees only those before it; an ``rnn`` always is.
         sizes: keyword arguments of :class:`TransformerDenoiser` or :class:`RecurrentDenoiser`.
 
     Raises:
@@ -71,8 +73,10 @@ def build_denoiser(name: str, *, layout: TokenLayout, **sizes: Any) -> Denoiser:
     }
     match name:
         case "transformer":
-            network = TransformerDenoiser
+            network = partial(TransformerDenoiser, causal=causal)
         case "rnn":
+            if not causal:
+                raise UserError("an rnn reads tokens in their order and is always causal; use model=transformer")
             network = RecurrentDenoiser
         case _:
             raise UserError(f"unknown model {name!r}; choose transformer or rnn")
@@ -129,12 +133,15 @@ def load_forcing_model(folder: Path) -> ForcingModel:
 
 def _empty_denoiser(model: Mapping[str, Any], *, layout: TokenLayout, tensors: Mapping[str, Tensor]) -> Denoiser:
     """The network of a description, once its sizes are known to be those of the tensors."""
-    sizes = {name: value for name, value in model.items() if name != "name"}
+    sizes = {name: value for name, value in model.items() if name not in ("name", "causal")}
     check_sizes(sizes, tensors)
+    causal = model.get("causal", True)  # absent from bundles of before there was a choice
+    if type(causal) is not bool:
+        raise ValueError(f"causal must be true or false; got {causal!r:.40}")
     with torch.device("meta"):  # shapes without memory
-        shapes = build_denoiser(model["name"], layout=layout, **sizes)
+        shapes = build_denoiser(model["name"], layout=layout, causal=causal, **sizes)
     check_fit(shapes, _under("denoiser.", tensors))
-    return build_denoiser(model["name"], layout=layout, **sizes)
+    return build_denoiser(model["name"], layout=layout, causal=causal, **sizes)
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

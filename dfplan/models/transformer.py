@@ -1,4 +1,4 @@
-"""The causal transformer denoiser: rotary positions, level-modulated blocks, a key/value cache for the clean prefix."""
+"""The transformer denoiser: rotary positions, level-modulated blocks, causal by default with a key/value cache."""
 
 from collections.abc import Sequence
 
@@ -23,9 +23,10 @@ class _Block(nn.Module):
     arXiv 2310.00426, adaLN-single).
     """
 
-    def __init__(self, width: int, *, num_heads: int) -> None:
+    def __init__(self, width: int, *, num_heads: int, causal: bool) -> None:
         super().__init__()
         self.num_heads = num_heads
+        self.causal = causal
         self.attention_in = nn.Linear(width, 3 * width, bias=False)
         self.attention_out = nn.Linear(width, width, bias=False)
         self.feed_in = nn.Linear(width, 4 * width, bias=False)
@@ -67,14 +68,19 @@ class _Block(nn.Module):
         pair = torch.cat([key.flatten(2), value], dim=-1)
         cache = pair if cache is None else torch.cat([cache, pair], dim=1)
         heads = cache.view(batch, -1, 2, self.num_heads, width // self.num_heads).transpose(1, 3)
+        is_causal = self.causal and mask is None and tokens > 1
         attended = F.scaled_dot_product_attention(
-            query.transpose(1, 2), heads[:, :, 0], heads[:, :, 1], attn_mask=mask, is_causal=mask is None and tokens > 1
+            query.transpose(1, 2), heads[:, :, 0], heads[:, :, 1], attn_mask=mask, is_causal=is_causal
         )
         return attended.transpose(1, 2).reshape(batch, tokens, width), cache
 
 
 class TransformerDenoiser(Denoiser):
-    """A causal transformer over tokens with a noise level each.
+    """A transformer over tokens with a noise level each.
+
+    Where it is not causal, every token sees every other (ordinary full-sequence diffusion, for comparison). Nothing can
+    be remembered of a prefix then but the prefix itself: the state holds the tokens and levels seen, and each call goes
+    through all of them again.
 
     Args:
         token_dim: numbers in a token.
@@ -83,6 +89,7 @@ class TransformerDenoiser(Denoiser):
         width: hidden size, a multiple of ``2 * num_heads``.
         num_layers: blocks.
         num_heads: attention heads.
+        causal: whether a token sees only itself and those before it.
 
     Raises:
         UserError: sizes that do not divide.
@@ -97,17 +104,19 @@ class TransformerDenoiser(Denoiser):
         width: int = 128,
         num_layers: int = 4,
         num_heads: int = 4,
+        causal: bool = True,
     ) -> None:
         super().__init__()
         if width % (2 * num_heads):
             raise UserError(f"width must be a multiple of 2 * num_heads; got width={width}, num_heads={num_heads}")
         self.token_dim = token_dim
+        self.causal = causal
         self.embed_tokens = TokenEmbedding(
             token_dim=token_dim, width=width, position_slots=position_slots, num_prefix_tokens=num_prefix_tokens
         )
         self.embed_levels = LevelEmbedding(width)
         self.modulate = nn.Linear(width, 6 * width)
-        self.blocks = nn.ModuleList(_Block(width, num_heads=num_heads) for _ in range(num_layers))
+        self.blocks = nn.ModuleList(_Block(width, num_heads=num_heads, causal=causal) for _ in range(num_layers))
         self.modulate_out = nn.Linear(width, 2 * width)
         self.project_out = nn.Linear(width, token_dim)
         head_dim = width // num_heads
@@ -129,6 +138,15 @@ class TransformerDenoiser(Denoiser):
         self, noisy: Tensor, levels: Tensor, state: DenoiserState | None = None
     ) -> tuple[Tensor, DenoiserState]:
         """See :meth:`Denoiser.forward`; the state holds keys and values, ``[batch, tokens, 2 * width]`` a layer."""
+        if self.causal:
+            return self._pass(noisy, levels, state)
+        seen = (noisy, levels.expand(len(noisy), -1, -1))
+        if state is not None:
+            seen = tuple(torch.cat([before, new], dim=1) for before, new in zip(state.layers, seen, strict=True))
+        prediction, _ = self._pass(seen[0], seen[1], None)
+        return prediction[:, -noisy.shape[1] :], DenoiserState(seen)
+
+    def _pass(self, noisy: Tensor, levels: Tensor, state: DenoiserState | None) -> tuple[Tensor, DenoiserState]:
         first = 0 if state is None else state.num_tokens
         tokens = noisy.shape[1]
         hidden = self.embed_tokens(noisy, first=first)

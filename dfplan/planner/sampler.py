@@ -1,7 +1,7 @@
 """Denoises token sequences row by row of a scheduling matrix, and computes only the tokens that move.
 
-Causality makes this exact: a finished token sits in the denoiser's state, and a token still at full noise cannot change
-what is predicted for those before it.
+With a causal denoiser this is exact: a finished token sits in the denoiser's state, and a token still at full noise
+cannot change what is predicted for those before it. One that is not causal is shown every token at every row.
 """
 
 from collections.abc import Callable
@@ -134,7 +134,8 @@ def sample_tokens(
         if not len(moving):
             continue
         finished, clean_before = state.num_tokens - NUM_PREFIX_TOKENS, _num_leading_clean(matrix[step])
-        last = tokens.shape[1] if sampling.guidance else int(moving[-1]) + 1
+        sees_all = sampling.guidance is not None or not denoiser.causal
+        last = tokens.shape[1] if sees_all else int(moving[-1]) + 1
         window = slice(finished, last)
         now, after = (_with_action_levels(each[:, window], sampling) for each in (now, after))
         clean, grown = _predict(denoiser, tokens[:, :last], finished, now, state, sampling, layout, parameterization)

@@ -186,6 +186,49 @@ def test_muon_gets_the_matrices_of_the_transformer_blocks_alone():
     assert tiny_denoiser("rnn").block_matrices() == []
 
 
+@pytest.fixture
+def open_denoiser():
+    """Every token sees every other; the weights are those of the causal one."""
+    return tiny_denoiser(causal=False)
+
+
+def test_without_causality_every_token_matters_to_every_other(open_denoiser, inputs):
+    noisy, levels = inputs
+    prediction, _ = open_denoiser(noisy, levels)
+    for token in range(TOKENS):
+        edited = noisy.clone()
+        edited[:, token] += 1
+        changed, _ = open_denoiser(edited, levels)
+        assert (changed != prediction).any(dim=-1).all()
+
+
+def test_without_causality_one_block_predicts_the_last_token_as_with_it(inputs):
+    """It sees all the others either way, and in the first block they are the same."""
+    weights = {name: each for name, each in tiny_denoiser().state_dict().items() if not name.startswith("blocks.1.")}
+    predictions = []
+    for causal in (True, False):
+        network = build_denoiser("transformer", layout=LAYOUT, causal=causal, width=16, num_layers=1)
+        network.load_state_dict(weights)
+        predictions.append(network(*inputs)[0])
+    _close(predictions[0][:, -1], predictions[1][:, -1])
+    assert (predictions[0][:, :-1] != predictions[1][:, :-1]).any(dim=-1).all()
+
+
+@pytest.mark.parametrize("split", [1, 4, TOKENS - 1])
+def test_without_causality_a_state_is_all_that_was_seen(open_denoiser, inputs, split):
+    noisy, levels = inputs
+    whole, _ = open_denoiser(noisy, levels)
+    _, state = open_denoiser(noisy[:, :split], levels[:, :split])
+    assert state.num_tokens == split
+    rest, grown = open_denoiser(noisy[:, split:], levels[:, split:], state)
+    assert torch.equal(rest, whole[:, split:])
+    assert grown.num_tokens == TOKENS
+    again, _ = open_denoiser(noisy[:, 2:], levels[:, 2:], grown.truncate(2))
+    assert torch.equal(again, whole[:, 2:])
+    chosen, _ = open_denoiser(noisy[[2, 0], split:], levels[[2, 0], split:], state.select(torch.tensor([2, 0])))
+    _close(chosen, whole[[2, 0], split:])
+
+
 @pytest.mark.slow
 def test_the_transformer_exports(inputs):
     class Prediction(nn.Module):
@@ -207,6 +250,7 @@ def test_the_transformer_exports(inputs):
         ("mamba", {}, "unknown model 'mamba'; choose transformer or rnn"),
         ("transformer", {"depth": 3}, "do not fit model 'transformer'.*depth"),
         ("rnn", {"num_heads": 4}, "do not fit model 'rnn'.*num_heads"),
+        ("rnn", {"causal": False}, "an rnn .* is always causal; use model=transformer"),
         ("transformer", {"width": 20, "num_heads": 4}, "multiple of 2 . num_heads; got width=20, num_heads=4"),
     ],
 )

@@ -77,6 +77,17 @@ def test_round_trip(name, tmp_path):
     assert loaded.support.cell == task.support.cell
 
 
+def test_a_description_tells_whether_the_network_is_causal(folder):
+    assert load_forcing_model(folder).denoiser.causal  # which one that does not say is
+    model = {"name": "transformer", **SIZES, "causal": False}
+    _rewrite(folder, metadata={"model": model})
+    assert not load_forcing_model(folder).denoiser.causal
+    for causal in (0, "no", None):
+        _rewrite(folder, metadata={"model": model | {"causal": causal}})
+        with pytest.raises(UserError, match="causal must be true or false"):
+            load_forcing_model(folder)
+
+
 def test_a_loaded_model_is_ready_to_plan_and_not_to_train(folder):
     model = load_forcing_model(folder)
     assert not model.denoiser.training

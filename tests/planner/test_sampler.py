@@ -106,6 +106,13 @@ def _close(found, expected):
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5 * max(1.0, scale))
 
 
+@pytest.mark.parametrize("slope", SLOPES)
+@pytest.mark.parametrize("eta", [0.0, 1.0])
+def test_a_denoiser_that_is_not_causal_is_shown_every_token_at_every_row(prefix, noisy, slope, eta):
+    denoiser, sampling = tiny_denoiser(causal=False), _sampling(slope, eta=eta)
+    _close(_sample(denoiser, prefix, noisy, sampling)[0], _sample_naively(denoiser, prefix, noisy, sampling))
+
+
 @pytest.mark.parametrize("name", DENOISERS)
 @pytest.mark.parametrize("slope", SLOPES)
 @pytest.mark.parametrize("eta", [0.0, 1.0])
