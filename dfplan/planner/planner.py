@@ -13,7 +13,7 @@ from dfplan.errors import UserError
 from dfplan.models.denoiser import DenoiserState
 from dfplan.models.forcing_model import ForcingModel
 from dfplan.planner.objectives import goal_distance, predicted_return, weighted_sum
-from dfplan.planner.ranking import first_arrival, largest_jump, share_outside, steps_along
+from dfplan.planner.ranking import judge_plans
 from dfplan.planner.sampler import Denoised, Guidance, Sampling, sample_tokens
 from dfplan.planner.settings import PlannerSettings
 from dfplan.planner.warm_start import warm_start
@@ -261,27 +261,19 @@ class Planner:
         layout, normalizer, count = self.model.layout, self.model.normalizer, self.settings.num_candidates
         actions, rewards, states = layout.unpack(tokens)
         states = normalizer.observations_back(states).cpu().numpy()
-        starts, goals = start.cpu().numpy(), goal.cpu().numpy()
-        positions = steps_along(
-            starts[:, : layout.position_dim],
-            states[..., : layout.position_dim],
-            steps_per_point=layout.steps_per_point,
-        )
         num_steps = lengths.cpu().numpy() * layout.steps_per_token
-        arrival = first_arrival(positions, goals, radius=self.model.goal_radius, num_steps=num_steps)
-        jump = largest_jump(
-            starts,
+        arrival, value = judge_plans(
+            start.cpu().numpy(),
             states,
-            arrival=arrival,
+            goal.cpu().numpy(),
+            num_steps=num_steps,
             steps_per_point=layout.steps_per_point,
+            goal_radius=self.model.goal_radius,
             point_mass=self.model.point_mass,
+            support=self.model.support,
+            jump_penalty=self.settings.jump_penalty,
+            support_penalty=self.settings.support_penalty,
         )
-        planned = np.arange(positions.shape[1]) < num_steps[:, None]
-        nearest = np.where(planned, np.linalg.norm(positions - goals[:, None], axis=-1), np.inf).min(axis=1)
-        doubt = self.settings.jump_penalty * jump
-        doubt += self.settings.support_penalty * share_outside(positions, arrival=arrival, support=self.model.support)
-        # Nearness only decides among equals, or where none arrives: it is squashed below one step.
-        value = -(arrival + nearest / (1 + nearest)) * (1 + doubt)
         best = value.reshape(-1, count).argmax(axis=1) + count * np.arange(len(value) // count)
         chosen = torch.from_numpy(best).to(tokens.device)
         longest = int(num_steps[best].max())

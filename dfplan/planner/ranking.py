@@ -77,3 +77,44 @@ def share_outside(positions: np.ndarray, *, arrival: np.ndarray, support: Positi
     """
     counted = np.arange(1, positions.shape[1] + 1) <= arrival[:, None]
     return (counted & ~support.contains(positions)).sum(axis=1) / counted.sum(axis=1)
+
+
+def judge_plans(
+    starts: np.ndarray,
+    states: np.ndarray,
+    goals: np.ndarray,
+    *,
+    num_steps: np.ndarray,
+    steps_per_point: int,
+    goal_radius: float,
+    point_mass: PointMass,
+    support: PositionSupport,
+    jump_penalty: float,
+    support_penalty: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Value plans: the believable one that arrives first is best; of those that never arrive, the nearest.
+
+    Args:
+        starts: ``(batch, observation_dim)`` states planned from.
+        states: ``(batch, points, observation_dim)`` planned states, one every ``steps_per_point`` steps.
+        goals: ``(batch, dim)``; positions are the leading ``dim`` numbers of a state.
+        num_steps: ``(batch,)`` how many steps of each plan are planned.
+        steps_per_point: steps between two points.
+        goal_radius: distance that counts as arrived.
+        point_mass: how actions move the agent.
+        support: where the data was.
+        jump_penalty: doubt per :func:`largest_jump`.
+        support_penalty: doubt per :func:`share_outside`.
+
+    Returns:
+        ``(batch,)`` step of arrival (:func:`first_arrival`) and ``(batch,)`` value; larger is better.
+    """
+    dim = goals.shape[1]
+    positions = steps_along(starts[:, :dim], states[..., :dim], steps_per_point=steps_per_point)
+    arrival = first_arrival(positions, goals, radius=goal_radius, num_steps=num_steps)
+    jump = largest_jump(starts, states, arrival=arrival, steps_per_point=steps_per_point, point_mass=point_mass)
+    planned = np.arange(positions.shape[1]) < num_steps[:, None]
+    nearest = np.where(planned, np.linalg.norm(positions - goals[:, None], axis=-1), np.inf).min(axis=1)
+    doubt = jump_penalty * jump + support_penalty * share_outside(positions, arrival=arrival, support=support)
+    # Nearness only decides among equals, or where none arrives: it is squashed below one step.
+    return arrival, -(arrival + nearest / (1 + nearest)) * (1 + doubt)
