@@ -1,0 +1,63 @@
+"""What an agent expects to see after an action: it bridges missing observations and shows how noisy the others are."""
+
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+
+from dfplan.types import PointMass
+
+Motion = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Maps an observation ``(observation_dim,)`` and an action ``(action_dim,)`` to the observation one step later."""
+
+_MEDIAN_TO_STD = 1.4826  # of the absolute value of a Gaussian
+
+
+def point_mass_motion(point_mass: PointMass) -> Motion:
+    """Motion of a point mass that is observed as positions, then velocities."""
+
+    def move(observation: np.ndarray, action: np.ndarray) -> np.ndarray:
+        position, velocity = np.split(observation, 2)
+        pushed = point_mass.decay * velocity + point_mass.gain * action
+        velocity = np.clip(pushed, -point_mass.max_speed, point_mass.max_speed)
+        return np.concatenate([position + point_mass.step * velocity, velocity])
+
+    return move
+
+
+class NoiseEstimate:
+    """Estimates the noise of a sensor from how far observations lie from what was expected one step before.
+
+    Independent noise of standard deviation ``s`` on every observation makes the difference of two, less the motion
+    between them, spread by about ``s * sqrt(2)``. The median of the last differences stands for the spread, so that a
+    single hit against a wall does not count. A constant bias cannot be seen this way.
+
+    Args:
+        motion: what is expected.
+        observation_dim: numbers in an observation.
+        memory: differences remembered; fewer than half of them say nothing yet.
+    """
+
+    def __init__(self, motion: Motion, *, observation_dim: int, memory: int = 16) -> None:
+        self._motion = motion
+        self._observation_dim = observation_dim
+        self._differences: deque[np.ndarray] = deque(maxlen=memory)
+        self._expected: np.ndarray | None = None
+
+    def update(self, observation: np.ndarray) -> np.ndarray:
+        """Take the observation of this step; returns the standard deviation of its noise ``(observation_dim,)``."""
+        if self._expected is not None:
+            self._differences.append(np.abs(observation - self._expected))
+        self._expected = None
+        if 2 * len(self._differences) < (self._differences.maxlen or 0):
+            return np.zeros(self._observation_dim)
+        return np.median(self._differences, axis=0) * (_MEDIAN_TO_STD / np.sqrt(2))
+
+    def expect(self, observation: np.ndarray | None, action: np.ndarray) -> None:
+        """Say what is done now; after None, or without this call, the next observation is compared with nothing."""
+        self._expected = None if observation is None else self._motion(observation, action)
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._differences.clear()
+        self._expected = None

@@ -1,0 +1,122 @@
+"""dfplan's planner as a program: ``python -m dfplan.realtime.planner_program --weights=… --horizon=… --socket=…``."""
+
+import argparse
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from dfplan.models.forcing_model import ForcingModel, load_forcing_model
+from dfplan.planner import Planner, PlannerSettings
+from dfplan.planner.warm_start import rest_of_plan
+from dfplan.realtime.serving import serve_plans
+from dfplan.realtime.wire import Message
+from dfplan.types import Plan
+
+
+def level_of_noise(noise: np.ndarray, *, model: ForcingModel, largest: float = 0.5) -> float:
+    """The noise level at which an observation with this much noise on it belongs.
+
+    At level ``l`` a token is ``alpha(l) * clean + sigma(l) * noise``; so an observation whose normalised noise has
+    standard deviation ``sigma(l) / alpha(l)`` is, scaled by alpha, exactly what the model was trained to see there.
+
+    Args:
+        noise: ``(observation_dim,)`` standard deviations in environment units.
+        model: its normaliser and schedule.
+        largest: level that is never exceeded: beyond it, nothing is left of where the robot is.
+    """
+    ratio = float(np.sqrt(np.mean((noise / model.normalizer.observation_std.cpu().numpy()) ** 2)))
+    levels = torch.linspace(0, largest, 501)
+    alpha, sigma = model.parameterization.schedule(levels)
+    return float(levels[min(int(torch.searchsorted(sigma / alpha, ratio)), len(levels) - 1)])
+
+
+class PlanMaker:
+    """Makes the plan that a request asks for; remembers the last one of the episode for the warm start.
+
+    Args:
+        model: the trained model.
+        settings: how to plan; a request's noise raises the level of the context.
+        horizon: steps to look ahead.
+    """
+
+    def __init__(self, model: ForcingModel, *, settings: PlannerSettings, horizon: int) -> None:
+        self._model = model
+        self._settings = settings
+        self._horizon = horizon
+        self._last: tuple[int, int, Plan] | None = None
+
+    def __call__(self, request: Message) -> tuple[Plan, float]:
+        """A plan for a ``request``, and the level its context was shown at."""
+        level = level_of_noise(request["observation_noise"], model=self._model)
+        settings = replace(self._settings, context_level=max(level, self._settings.context_level))
+        planner = Planner(self._model, settings=settings)
+        plan = planner.plan(
+            request["observation"][None],
+            request["goal"][None],
+            horizon=self._horizon,
+            generators=[torch.Generator().manual_seed(request["seed"])],
+            previous=[self._rest_of_last_plan(request)],
+        )
+        self._last = (request["episode"], request["step"], plan)
+        return plan, settings.context_level
+
+    def warm_up(self) -> float:
+        """Plan twice for nothing; returns the seconds of the second, as the first of a process takes far longer."""
+        middle = self._model.normalizer.observation_mean.cpu().numpy()[None]
+        planner, began = Planner(self._model, settings=self._settings), 0.0
+        for _ in range(2):
+            began = time.perf_counter()
+            planner.plan(
+                middle,
+                middle[:, : self._model.layout.position_dim],
+                horizon=self._horizon,
+                generators=[torch.Generator().manual_seed(0)],
+            )
+        return time.perf_counter() - began
+
+    def _rest_of_last_plan(self, request: Message) -> Plan | None:
+        if self._last is None or self._last[0] != request["episode"] or request["step"] <= self._last[1]:
+            return None
+        return rest_of_plan(self._last[2], row=0, elapsed=request["step"] - self._last[1])
+
+
+def main() -> None:
+    """Load the weights, warm up, and serve."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--horizon", type=int, required=True)
+    parser.add_argument("--socket", type=int, required=True)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--niceness", type=int, default=0)
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=NUMBER", help="a planner setting")
+    arguments = parser.parse_args()
+    os.nice(arguments.niceness)
+    torch.set_num_threads(arguments.threads)
+    model = load_forcing_model(arguments.weights)
+    maker = PlanMaker(model, settings=_settings(arguments.set), horizon=arguments.horizon)
+    layout, plan_seconds = model.layout, maker.warm_up()
+    serve_plans(
+        maker,
+        descriptor=arguments.socket,
+        ready={
+            "action_dim": layout.action_dim,
+            "observation_dim": layout.observation_dim,
+            "plan_seconds": plan_seconds,
+        },
+    )
+
+
+def _settings(options: list[str]) -> PlannerSettings:
+    """From ``name=number``; whole numbers where the default is whole."""
+    pairs = (option.split("=", 1) for option in options)
+    numbers: dict[str, Any] = {name: type(getattr(PlannerSettings(), name))(float(value)) for name, value in pairs}
+    return PlannerSettings(**numbers)
+
+
+if __name__ == "__main__":
+    main()
