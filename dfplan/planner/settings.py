@@ -26,8 +26,8 @@ class PlannerSettings:
             from pure noise every time, and the lowest is one level above clean.
     """
 
-    num_levels: int = 5
-    slope: float = 2.0
+    num_levels: int = 3
+    slope: float = 1.0
     num_candidates: int = 16
     quorum: float = 0.5
     jump_penalty: float = 4.0
