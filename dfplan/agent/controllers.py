@@ -4,7 +4,8 @@ from typing import Protocol
 
 import numpy as np
 
-from dfplan.types import Plan, PointMass
+from dfplan.planner.ranking import steps_along
+from dfplan.types import Plan, PointMass, PositionSupport
 
 
 class Controller(Protocol):
@@ -26,6 +27,10 @@ class Controller(Protocol):
         """Which rows could use a new plan, ``(batch,)`` bool."""
         ...
 
+    def disagreement(self, observations: np.ndarray) -> np.ndarray:
+        """How far, in environment units, each row is from where its plan has it; infinite where nothing is left."""
+        ...
+
 
 class PlannedActions:
     """Plays the planned actions back, open loop between plans; past the end of a plan it does nothing."""
@@ -33,12 +38,18 @@ class PlannedActions:
     def reset(self, goals: np.ndarray) -> None:
         """See :class:`Controller`."""
         self._plans: list[np.ndarray] = [np.zeros((0, 2), np.float32)] * len(goals)
+        # Where each planned action begins, a position an action.
+        self._positions: list[np.ndarray] = [np.zeros((0, goals.shape[1]))] * len(goals)
         self._next = np.zeros(len(goals), dtype=np.int64)
 
     def follow(self, plan: Plan, *, indices: np.ndarray, observations: np.ndarray) -> None:
         """See :class:`Controller`."""
         for row, index in enumerate(indices):
-            self._plans[index] = plan.actions[row, : plan.num_steps[row]]
+            num_steps, points = plan.num_steps[row], plan.observations[row, :, : self._positions[index].shape[1]]
+            start = observations[row, : points.shape[1]]
+            along = steps_along(start[None], points[None], steps_per_point=plan.steps_per_point)[0]
+            self._plans[index] = plan.actions[row, :num_steps]
+            self._positions[index] = np.concatenate([start[None], along])[:num_steps]
         self._next[indices] = 0
 
     def act(self, observations: np.ndarray) -> np.ndarray:
@@ -52,18 +63,27 @@ class PlannedActions:
         """Always: a plan's actions drift away from its states."""
         return np.ones(len(observations), dtype=bool)
 
+    def disagreement(self, observations: np.ndarray) -> np.ndarray:
+        """Distance between where the plan is at this step, interpolated between its points, and where the agent is."""
+        found = np.full(len(observations), np.inf)
+        for row, (positions, step) in enumerate(zip(self._positions, self._next, strict=True)):
+            if step < len(positions):
+                found[row] = np.linalg.norm(observations[row, : positions.shape[1]] - positions[step])
+        return found
+
 
 class Pursuit:
     """Drives along the planned path as fast as the agent's own dynamics allow, then holds the goal.
 
     Every step it simulates a small set of manoeuvres with the point mass that was measured on the data (two constant
     actions, one after the other), and takes the first action of the one that gets farthest along the path without
-    leaving a tube around it. Inside the goal disc a proportional-derivative law holds the goal. It knows no walls; it
-    trusts the path.
+    leaving a tube around it, nor, where it is told them, the positions that the data visited. Inside the goal disc a
+    proportional-derivative law holds the goal. It knows no walls; it trusts the path.
 
     Args:
         point_mass: how actions move the agent.
         goal_radius: distance that counts as being at the goal.
+        support: which positions the data visited, or None.
         tube: how far from the path, in environment units, driving costs nothing.
         lookahead: steps simulated.
         switch: steps after which the second action of a manoeuvre begins.
@@ -75,6 +95,7 @@ class Pursuit:
         point_mass: PointMass,
         *,
         goal_radius: float,
+        support: PositionSupport | None = None,
         tube: float = 0.25,
         lookahead: int = 32,
         switch: int = 8,
@@ -82,6 +103,7 @@ class Pursuit:
     ) -> None:
         self.point_mass = point_mass
         self.goal_radius = goal_radius
+        self.support = support
         self.tube = tube
         self.lookahead = lookahead
         self.switch = switch
@@ -96,6 +118,7 @@ class Pursuit:
         self._first, self._second = directions[first], directions[second]
 
     _SPACING = 0.1  # of the points a path is resampled at, in environment units
+    _STRANGE = 0.25  # what a position that the data never visited counts as, in units outside the tube
     _LOCAL = 40  # path points ahead that a manoeuvre is compared with: 4 units, more than the lookahead can reach
 
     def reset(self, goals: np.ndarray) -> None:
@@ -123,6 +146,12 @@ class Pursuit:
         """Rows outside their goal disc."""
         return np.linalg.norm(observations[:, :2] - self._goals, axis=1) > self.goal_radius
 
+    def disagreement(self, observations: np.ndarray) -> np.ndarray:
+        """Distance from the path ahead; when along it the agent is does not matter."""
+        ahead = (path[first : first + self._LOCAL] for path, first in zip(self._paths, self._progress, strict=True))
+        near = [np.linalg.norm(local - row[:2], axis=1).min() for local, row in zip(ahead, observations, strict=True)]
+        return np.array(near)
+
     def act(self, observations: np.ndarray) -> np.ndarray:
         """See :class:`Controller`."""
         position, velocity = observations[:, :2].astype(np.float64), observations[:, 2:].astype(np.float64)
@@ -136,17 +165,17 @@ class Pursuit:
         """First action of the best manoeuvre for each of ``rows``."""
         path = np.stack([self._ahead(row, position[index]) for index, row in enumerate(rows)])
         visited = self._simulate(position, velocity)
-        batch, looks, manoeuvres, _ = visited.shape
-        flat = visited.reshape(batch, looks * manoeuvres, 2)
-        squared = (flat**2).sum(-1)[..., None] - 2 * flat @ path.transpose(0, 2, 1) + (path**2).sum(-1)[:, None]
-        squared = squared.reshape(batch, looks, manoeuvres, -1)
-        off_path = np.sqrt(np.maximum(squared.min(axis=-1), 0))
-        outside = np.maximum(off_path - self.tube, 0).sum(axis=1)
+        squared = _squared_distances(visited - position[:, None, None], path - position[:, None])
+        nearest = squared.argmin(axis=-1)
+        off_path = np.sqrt(np.take_along_axis(squared, nearest[..., None], axis=-1)[..., 0])
+        outside = np.maximum(off_path - self.tube, 0)
+        if self.support is not None:
+            outside += self._STRANGE * ~self.support.contains(visited)
         # Progress counts at every look, or a manoeuvre that idles first and hurries later would be chosen for ever. At
         # the end of the path progress saturates; nearness to its last point takes over.
-        reached = squared.argmin(axis=-1) * self._SPACING
-        remaining = np.sqrt(np.maximum(squared[..., -1], 0))
-        score = (reached - 0.05 * remaining).sum(axis=1) - 20 * outside
+        reached = nearest * self._SPACING
+        remaining = np.sqrt(squared[..., -1])
+        score = (reached - 0.05 * remaining).sum(axis=1) - 20 * outside.sum(axis=1)
         return self._first[score.argmax(axis=1)]
 
     def _ahead(self, row: int, position: np.ndarray) -> np.ndarray:
@@ -169,6 +198,22 @@ class Pursuit:
             if (step + 1) % self.stride == 0:
                 visited.append(position)
         return np.stack(visited, axis=1)
+
+
+def _squared_distances(positions: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Squared distances ``(batch, looks, manoeuvres, points)`` of ``(batch, looks, manoeuvres, 2)`` to every point.
+
+    One matrix product in single precision, a quarter of the time of a sum of squares; coordinates should be small.
+    """
+    batch, looks, manoeuvres, _ = positions.shape
+    left = np.empty((batch, looks * manoeuvres, 4), np.float32)
+    left[..., :2] = positions.reshape(batch, -1, 2)
+    left[..., 2], left[..., 3] = (left[..., :2] ** 2).sum(axis=-1), 1
+    right = np.empty((batch, 4, points.shape[1]), np.float32)
+    right[:, :2] = -2 * points.transpose(0, 2, 1)
+    right[:, 2], right[:, 3] = 1, (points**2).sum(axis=-1)
+    product = left @ right
+    return np.maximum(product, 0, out=product).reshape(batch, looks, manoeuvres, -1)
 
 
 def _resample(knots: np.ndarray, *, spacing: float) -> np.ndarray:
