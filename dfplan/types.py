@@ -88,12 +88,15 @@ class PlanEvent:
         step: environment step within the episode at which it was planned.
         plan: the chosen plans, batch = planned.
         seconds: wall time of the whole batch.
+        reasons: ``(planned,)`` str, why each was planned anew: "scheduled" (also the first plan), "disagreement" (the
+            world is not where the plan has it) or "ended" (nothing of the last plan was left); None if it is not known.
     """
 
     indices: np.ndarray
     step: int
     plan: Plan
     seconds: float
+    reasons: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from dfplan.types import Plan, PlanEvent
 
 
 class MPCAgent:
-    """Plans for a batch of environments every ``replan_every`` steps and acts in between.
+    """Plans for a batch of environments every ``replan_every`` steps, or when a plan fails, and acts in between.
 
     ::
 
@@ -23,11 +23,25 @@ class MPCAgent:
         plan         ●────────────●──────────────────●────────────────     horizon steps each
         controller   actions      actions            actions
 
+    An environment is planned for anew, if its controller has any use for a plan (:meth:`Controller.needs_plan`), when
+
+    - it has no plan yet, or its plan is ``replan_every`` steps old ("scheduled");
+    - its controller finds it farther than ``replan_when`` from where the plan has it ("disagreement"): it was pushed,
+      is stuck, or is led by actions that do not do what they were planned to do;
+    - its plan has run out ("ended"), unless the agent plans once an episode.
+
+    The goal stays the same however often it is planned for. It is not tied to the end of the horizon, so that the plan
+    may arrive at any time before (a free horizon).
+
     Args:
         planner: makes the plans.
         controller: turns them into actions.
-        replan_every: steps between two plans; 0 plans once an episode (open loop).
+        replan_every: steps between two plans, at most; 0 sets no such limit: plans once an episode (open loop), or
+            whenever plan and world disagree.
         horizon: steps that a plan looks ahead.
+        replan_when: distance between plan and world, in environment units, above which to plan anew; None is never.
+        episode_steps: steps of an episode, so that no plan looks beyond its end (a shrinking horizon); None is not to
+            care.
         on_plan: called with a :class:`~dfplan.types.PlanEvent` after each planning.
     """
 
@@ -38,16 +52,24 @@ class MPCAgent:
         controller: Controller,
         replan_every: int,
         horizon: int,
+        replan_when: float | None = None,
+        episode_steps: int | None = None,
         on_plan: Callable[[PlanEvent], None] | None = None,
     ) -> None:
         if replan_every < 0 or horizon < 1:
             raise UserError(
-                f"replan_every must be 0 (plan once) or more and horizon 1 or more; got {replan_every} and {horizon}"
+                f"replan_every must be 0 (no limit) or more and horizon 1 or more; got {replan_every} and {horizon}"
             )
+        if replan_when is not None and not replan_when > 0:
+            raise UserError(f"replan_when must be above 0, or None to keep to replan_every; got {replan_when}")
+        if episode_steps is not None and episode_steps < 1:
+            raise UserError(f"episode_steps must be 1 or more, or None for a free horizon; got {episode_steps}")
         self.planner = planner
         self.controller = controller
         self.replan_every = replan_every
         self.horizon = horizon
+        self.replan_when = replan_when
+        self.episode_steps = episode_steps
         self.on_plan = on_plan
         self._step = 0
         self._generators: list[torch.Generator] = []
@@ -83,19 +105,38 @@ class MPCAgent:
         check_rows(
             "observations", observations, num_rows=len(self._goals), width=self.planner.model.layout.observation_dim
         )
-        if self._step % self.replan_every == 0 if self.replan_every else self._step == 0:
-            wanting = np.flatnonzero(self.controller.needs_plan(observations))
-            if len(wanting):
-                self._plan(wanting, observations[wanting])
+        reasons = self._reasons(observations)
+        wanting = np.flatnonzero(reasons != "")
+        if len(wanting):
+            self._plan(wanting, observations[wanting], reasons[wanting])
         self._step += 1
         return self.controller.act(observations)
 
-    def _plan(self, indices: np.ndarray, observations: np.ndarray) -> None:
+    def _reasons(self, observations: np.ndarray) -> np.ndarray:
+        """Why each environment is to be planned for now, ``(batch,)``; "" where it is not."""
+        age = np.array([self._step - last[2] if last else np.inf for last in self._last])
+        apart = self.controller.disagreement(observations)
+        reasons = np.full(len(observations), "", dtype="<U12")
+        if self.replan_every or self.replan_when is not None:
+            reasons[np.isinf(apart)] = "ended"
+        if self.replan_when is not None:
+            reasons[np.isfinite(apart) & (apart > self.replan_when)] = "disagreement"
+        reasons[age >= (self.replan_every or np.inf)] = "scheduled"
+        reasons[~self.controller.needs_plan(observations)] = ""
+        return reasons
+
+    def _horizon(self) -> int:
+        """Steps to look ahead now."""
+        if self.episode_steps is None:
+            return self.horizon
+        return max(1, min(self.horizon, self.episode_steps - self._step))
+
+    def _plan(self, indices: np.ndarray, observations: np.ndarray, reasons: np.ndarray) -> None:
         began = time.perf_counter()
         plan = self.planner.plan(
             observations,
             self._goals[indices],
-            horizon=self.horizon,
+            horizon=self._horizon(),
             generators=[self._generators[index] for index in indices],
             previous=[self._rest_of_last_plan(index) for index in indices],
         )
@@ -104,7 +145,7 @@ class MPCAgent:
             self._last[index] = (plan, row, self._step)
         self.controller.follow(plan, indices=indices, observations=observations)
         if self.on_plan is not None:
-            self.on_plan(PlanEvent(indices=indices, step=self._step, plan=plan, seconds=seconds))
+            self.on_plan(PlanEvent(indices=indices, step=self._step, plan=plan, seconds=seconds, reasons=reasons))
 
     def _rest_of_last_plan(self, index: int) -> Plan | None:
         last = self._last[index]

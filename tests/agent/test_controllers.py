@@ -106,6 +106,32 @@ def test_without_a_plan_nothing_is_done_and_a_reset_forgets():
     assert controller.needs_plan(np.zeros((2, 4))).all()
 
 
+def test_planned_actions_disagree_by_the_distance_from_where_the_plan_is_now():
+    controller = PlannedActions()
+    controller.reset(np.zeros((2, 2)))
+    assert np.isinf(controller.disagreement(np.zeros((2, 4)))).all()  # no plan, nothing to agree with
+    starts = np.array([[1.0, 1.0, 0.0, 0.0], [1.0, 1.0, 0.0, 0.0]])
+    plan = _straight_plans(starts[:, :2], np.array([[5.0, 1.0], [1.0, 5.0]]), num_points=3)  # 0.2 in 8 steps
+    controller.follow(plan, indices=np.arange(2), observations=starts)
+    found = []
+    for _ in range(25):
+        found.append(controller.disagreement(starts))
+        controller.act(starts)
+    np.testing.assert_allclose(np.array(found)[:24, 0], 0.025 * np.arange(24), atol=1e-9)
+    np.testing.assert_allclose(np.array(found)[:24, 1], 0.025 * np.arange(24), atol=1e-9)
+    assert np.isinf(found[24]).all()
+
+
+def test_pursuit_disagrees_by_the_distance_from_the_path_whenever_it_is_there(pursuit):
+    starts, goals = np.array([[1.0, 1.0], [1.0, 1.0]]), np.array([[1.0, 5.0], [1.0, 5.0]])
+    pursuit.reset(goals)
+    at = np.pad(starts, [(0, 0), (0, 2)])
+    pursuit.follow(_straight_plans(starts, goals), indices=np.arange(2), observations=at)
+    elsewhere = np.array([[1.0, 1.5, 0.0, 0.0], [1.7, 2.0, 0.0, 0.0]])
+    np.testing.assert_allclose(pursuit.disagreement(at), [0, 0], atol=1e-9)
+    np.testing.assert_allclose(pursuit.disagreement(elsewhere), [0, 0.7], atol=0.01)
+
+
 @pytest.mark.parametrize(("start", "goal"), [((1, 1), (3, 5)), ((3, 5), (1, 1)), ((1, 1), (1, 5)), ((3, 1), (1, 1.5))])
 def test_pursuit_reaches_the_goal_fast_and_stays(pursuit, start, goal):
     _, distance = _drive(pursuit, start=start, goal=goal, steps=300)

@@ -13,7 +13,7 @@ STATES = np.array([[1.0, 1.0, 0.0, 0.0], [1.0, 2.0, 0.5, 0.0], [2.0, 1.0, 0.0, -
 GOALS = np.array([[1.0, 3.0], [3.0, 5.0], [2.0, 4.0], [1.0, 1.0]])
 
 
-def _agent(model=None, *, controller=None, replan_every=8, horizon=20, settings=None, on_plan=None):
+def _agent(model=None, *, controller=None, replan_every=8, horizon=20, settings=None, on_plan=None, **options):
     planner = Planner(model or tiny_model(), settings=PlannerSettings(**({"num_candidates": 2} | (settings or {}))))
     return MPCAgent(
         planner,
@@ -21,6 +21,7 @@ def _agent(model=None, *, controller=None, replan_every=8, horizon=20, settings=
         replan_every=replan_every,
         horizon=horizon,
         on_plan=on_plan,
+        **options,
     )
 
 
@@ -75,15 +76,106 @@ def test_four_at_once_are_four_alone(controller, settings):
         np.testing.assert_allclose(alone[0], together[row], atol=1e-3)
 
 
-@pytest.mark.parametrize(("replan_every", "expected"), [(8, [0, 8, 16]), (5, [0, 5, 10, 15, 20]), (24, [0]), (0, [0])])
+@pytest.mark.parametrize(
+    ("replan_every", "expected"), [(8, [0, 8, 16]), (5, [0, 5, 10, 15, 20]), (16, [0, 16]), (0, [0])]
+)
 def test_plans_are_made_every_so_many_steps(replan_every, expected):
     events = []
-    _roll_out(_agent(replan_every=replan_every, on_plan=events.append), seeds=[1, 2])
+    _roll_out(_agent(replan_every=replan_every, horizon=24, on_plan=events.append), seeds=[1, 2])
     assert [event.step for event in events] == expected
     for event in events:
         assert event.indices.tolist() == [0, 1]
         assert len(event.plan.actions) == 2
         assert event.seconds > 0
+
+
+def _push_out(controller, *, replan_when, pushed_at=None, pushed=1.0, num_steps=40):
+    """Drive one straight line in the open maze; at one step the ball is set aside. Returns steps and reasons."""
+    events = []
+    agent = _agent(
+        line_model(num_tokens=40),
+        controller=controller,
+        replan_every=0,
+        horizon=160,
+        replan_when=replan_when,
+        on_plan=events.append,
+    )
+    env = gymnasium.make("dfplan_envs:maze2d-open-v0", goal="random")
+    state, info = env.reset(seed=0, options={"start": (1, 1), "goal": (3, 5)})
+    agent.reset(seeds=[0], goals=info["goal"][None])
+    for step in range(num_steps):
+        if step == pushed_at:
+            env.unwrapped.ball.set_state(state[0] + pushed, *(float(each) for each in state[1:]))
+            state = state + np.array([pushed, 0, 0, 0])
+        state, *_ = env.step(agent.act(state[None])[0])
+    env.close()
+    return [event.step for event in events], [reason for event in events for reason in event.reasons]
+
+
+@pytest.mark.parametrize("controller", [PlannedActions, _pursuit])
+def test_a_pushed_agent_plans_anew_at_that_very_step(controller):
+    steps, reasons = _push_out(controller(), replan_when=0.8, pushed_at=20)
+    assert steps == [0, 20]
+    assert reasons == ["scheduled", "disagreement"]
+
+
+@pytest.mark.parametrize("controller", [PlannedActions, _pursuit])
+@pytest.mark.parametrize("case", [{"replan_when": 0.8}, {"replan_when": 0.8, "pushed_at": 20, "pushed": 0.1}])
+def test_an_undisturbed_agent_keeps_its_plan(controller, case):
+    assert _push_out(controller(), **case) == ([0], ["scheduled"])
+
+
+def test_without_a_limit_of_disagreement_a_push_changes_nothing():
+    assert _push_out(PlannedActions(), replan_when=None, pushed_at=20)[0] == [0]
+
+
+def test_only_the_pushed_environment_plans_anew_and_the_schedule_counts_from_its_last_plan():
+    events = []
+    agent = _agent(line_model(), horizon=80, replan_every=10, replan_when=1.0, on_plan=events.append)
+    agent.reset(seeds=range(2), goals=np.array([[5.0, 1.0], [5.0, 2.0]]))
+    states = np.array([[1.0, 1.0, 0.0, 0.0], [1.0, 2.0, 0.0, 0.0]])
+    for step in range(18):
+        moved = states + np.array([0.05 * step, 0, 0, 0])
+        moved[1, 1] += 1.5 * (step >= 6)
+        agent.act(moved)
+    assert [(event.step, event.indices.tolist(), event.reasons.tolist()) for event in events] == [
+        (0, [0, 1], ["scheduled", "scheduled"]),
+        (6, [1], ["disagreement"]),
+        (10, [0], ["scheduled"]),
+        (16, [1], ["scheduled"]),
+    ]
+
+
+def test_a_plan_that_ran_out_is_followed_by_another():
+    events = []
+    agent = _agent(line_model(), horizon=4, replan_every=10, on_plan=events.append)  # one token is four steps
+    agent.reset(seeds=[0], goals=np.array([[5.0, 1.0]]))
+    actions = [agent.act(np.array([[1.0 + 0.05 * step, 1.0, 5.0, 0.0]])) for step in range(12)]
+    assert [(event.step, *event.reasons) for event in events] == [(0, "scheduled"), (4, "ended"), (8, "ended")]
+    np.testing.assert_allclose(np.concatenate(actions), np.tile([1.0, 0.0], (12, 1)), atol=1e-4)
+
+
+def test_at_the_goal_the_planned_actions_are_played_on():
+    # The model plans to stop dead at the goal; the agent enters the disc and every later plan is made inside it.
+    events = []
+    agent = _agent(line_model(), horizon=40, replan_every=2, on_plan=events.append)
+    agent.reset(seeds=[0], goals=np.array([[1.22, 1.0]]))
+    actions = np.concatenate([agent.act(np.array([[1.0 + 0.05 * min(step, 4), 1.0, 0, 0]])) for step in range(8)])
+    assert [event.step for event in events] == [0, 2, 4, 6]
+    for event in events:
+        assert event.plan.arrival.tolist() == [1]
+        np.testing.assert_array_equal(actions[event.step : event.step + 2], event.plan.actions[0, :2])
+    assert actions[:, 0].tolist() == pytest.approx([1, 1, 1, 1, 0, 0, 0, 0], abs=1e-4)
+
+
+@pytest.mark.parametrize(("episode_steps", "expected"), [(None, [20, 20, 20, 20]), (24, [20, 16, 8, 4])])
+def test_a_shrinking_horizon_looks_no_further_than_the_episode(episode_steps, expected):
+    events = []
+    agent = _agent(horizon=20, replan_every=8, episode_steps=episode_steps, on_plan=events.append)
+    agent.reset(seeds=[0], goals=np.array([[50.0, 50.0]]))  # too far for any plan to end early
+    for _ in range(25):
+        agent.act(STATES[:1])
+    assert [int(event.plan.num_steps[0]) for event in events] == expected
 
 
 def test_between_plans_the_planned_actions_are_played():
