@@ -12,7 +12,7 @@ from dfplan.errors import UserError
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 PAIR = re.compile(rf"\s*\(?\s*({NUMBER})\s*,\s*({NUMBER})\s*\)?\s*")
 POSITION_KEYS = {"plan": ("start", "goal")}
-PATH_KEYS = ("data", "output", "resume", "weights")
+PATH_KEYS = ("data", "output", "resume", "weights", "planner.guidance.distance_field")
 FLAGS = ("-m", "--multirun", "--resolve", "-h", "--help", "--hydra-help", "--info")
 FLAGS_WITH_VALUE = ("--cfg", "-c", "--config-dir", "--package", "-p")
 

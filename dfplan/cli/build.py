@@ -12,6 +12,7 @@ import torch
 
 from dfplan.agent import Controller, MPCAgent, PlannedActions, Pursuit
 from dfplan.cli.folders import bundled_weights
+from dfplan.cli.guidance import build_guidance
 from dfplan.cli.schema import ControllerConfig, PlannerConfig, TrainConfig
 from dfplan.data.dynamics import fit_point_mass
 from dfplan.data.split import hold_out
@@ -89,7 +90,7 @@ def build_planner(
     planner: PlannerConfig, *, weights: Path, env_name: str, device: torch.device, say: Callable[[str], None]
 ) -> Planner:
     """Load the weights and set the planner up; ``say`` hears about weights of another environment."""
-    settings = asdict(planner)
+    settings = asdict(planner) | {"guidance": build_guidance(planner.guidance)}
     settings.pop("horizon")  # the agent's affair
     model = load_forcing_model(weights).to(str(device))
     if model.metadata.get("env") != env_name:

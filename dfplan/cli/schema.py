@@ -22,9 +22,14 @@ def option(
     above: float | None = None,
     choices: Sequence[str] | None = None,
     length: int | None = None,
+    row_lengths: Sequence[int] | None = None,
 ) -> Any:
-    """Declare an option: numbers lie in ``[low, high]`` or above ``above``, words among ``choices``."""
-    limits = {"low": low, "high": high, "above": above, "choices": choices, "length": length}
+    """Declare an option: numbers lie in ``[low, high]`` or above ``above``, words among ``choices``.
+
+    A list has ``length`` numbers; a list of lists has rows of one of ``row_lengths``.
+    """
+    limits = {"low": low, "high": high, "above": above, "choices": choices}
+    limits |= {"length": length, "row_lengths": row_lengths}
     return field(default=MISSING, metadata={"meaning": meaning, **limits})
 
 
@@ -43,6 +48,35 @@ class EnvConfig:
 
 
 @dataclass
+class GuidanceConfig:
+    """What plans are steered towards by gradients. Weights are log-probabilities per unit of what they weigh."""
+
+    reward: float = option("weight of the predicted share of time at the goal", low=0)
+    distance: float = option("weight of the mean distance to the goal, in goal radii", low=0)
+    time: float = option("weight of arriving early: the share of the plan that passes before", low=0)
+    stay: float = option("weight of staying: mean distance from the goal after arriving, in goal radii", low=0)
+    smoothness: float = option("weight of the squared change of the step from point to point", low=0)
+    progress: float = option("weight of the progress along distance_field, in goal radii", low=0)
+    constraints: float = option("weight of waypoints, keep_out, keep_in and max_speed where given", low=0)
+    waypoints: list[list[float]] | None = option("places to pass: [[x,y],...]", row_lengths=(2,))
+    in_order: bool = option("pass the waypoints in the order given, rather than in any")
+    keep_out: list[list[float]] | None = option(
+        "regions to avoid, discs [x,y,radius] or boxes [x1,y1,x2,y2]: [[...],...]", row_lengths=(3, 4)
+    )
+    keep_in: list[list[float]] | None = option(
+        "regions, one of which to be in, discs or boxes: [[...],...]", row_lengths=(3, 4)
+    )
+    max_speed: float | None = option("speed not to exceed, in units per second", above=0)
+    distance_field: str | None = option(
+        "map: a .npz file with arrays distances (grid along x and y), origin (x,y) and cell (edge length)"
+    )
+    lowest_level: float = option("noise level of a token below which it no longer guides", low=0, high=1)
+    highest_level: float = option("noise level of a token above which it does not guide yet", low=0, high=1)
+    num_futures: int = option("sampled futures to average over (Monte Carlo guidance); 0 = the mean", low=0)
+    lookahead: int | None = option("tokens after those being denoised that guide; null = all", low=0)
+
+
+@dataclass
 class PlannerConfig:
     """How a plan is made."""
 
@@ -54,13 +88,13 @@ class PlannerConfig:
     support_penalty: float = option("doubt in a plan per share of its steps where the data never was", low=0)
     eta: float = option("0 = deterministic denoising, 1 = ancestral sampling", low=0, high=1)
     context_level: float = option("noise level at which the present observation is shown", low=0, high=1)
-    return_guidance: float = option("weight of the predicted return in the guidance", low=0)
-    distance_guidance: float = option("weight of the distance to the goal in the guidance", low=0)
+    goal_guidance: float = option("how much the goal is believed: 0 = not shown, 1 = shown, more = exaggerated", low=0)
     window_tokens: int = option("tokens denoised at a time; 0 = the training window", low=0)
     warm_level: float = option(
         "noise level from which the last plan is denoised again; 1 = from scratch", low=0, high=1
     )
     horizon: int | None = option("steps a plan looks ahead; null = a whole episode", low=1)
+    guidance: GuidanceConfig = group(GuidanceConfig, "what plans are steered towards")
 
 
 @dataclass
@@ -233,16 +267,26 @@ def check_ranges(config: Any, prefix: str = "") -> None:
         if is_dataclass(value):
             check_ranges(value, f"{name}.")
         elif isinstance(value, list):
-            _check_list(name, value, length=each.metadata["length"])
+            _check_list(name, value, each.metadata)
         elif isinstance(value, int | float) and not isinstance(value, bool):
             _check_number(name, value, each.metadata)
         elif isinstance(value, str) and each.metadata.get("choices"):
             _check_word(name, value, choices=each.metadata["choices"])
 
 
-def _check_list(name: str, values: list[float], *, length: int) -> None:
-    if len(values) != length or not all(math.isfinite(value) for value in values):
-        raise UserError(f"{name} must be {length} finite numbers, for instance {name}=1,1; got {values}")
+def _check_list(name: str, values: list[Any], limits: Any) -> None:
+    length, row_lengths = limits["length"], limits["row_lengths"]
+    if row_lengths is None:
+        if len(values) != length or not all(math.isfinite(value) for value in values):
+            raise UserError(f"{name} must be {length} finite numbers, for instance {name}=1,1; got {values}")
+        return
+    for row in values:
+        if len(row) not in row_lengths or not all(math.isfinite(value) for value in row):
+            example = ",".join(["1"] * row_lengths[0])
+            raise UserError(
+                f"{name} must be rows of {' or '.join(map(str, row_lengths))} finite numbers, for instance "
+                f"{name}=[[{example}],[{example}]]; got the row {row}"
+            )
 
 
 def _check_number(name: str, value: float, limits: Any) -> None:

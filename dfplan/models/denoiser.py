@@ -44,10 +44,12 @@ class Denoiser(nn.Module, abc.ABC):
     Attributes:
         token_dim: numbers in a token.
         causal: whether later tokens never matter. If they do, a sampler must show all tokens at every call.
+        passes: how often a sequence goes through a network in one call.
     """
 
     token_dim: int
     causal: bool = True
+    passes: int = 1
 
     @abc.abstractmethod
     def forward(

@@ -1,7 +1,24 @@
-"""Sampling, guidance and planning with a trained model."""
+"""Sampling, guidance and planning with a trained model.
 
-from dfplan.planner.planner import Planner
-from dfplan.planner.sampler import Denoised, Guidance, Sampling, sample_tokens
-from dfplan.planner.settings import PlannerSettings
+The names below are loaded when they are first asked for: the modules beside them that need no torch come without it.
+"""
 
-__all__ = ["Denoised", "Guidance", "Planner", "PlannerSettings", "Sampling", "sample_tokens"]
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dfplan.planner.guidance import Guidance
+    from dfplan.planner.guidance_settings import GuidanceSettings
+    from dfplan.planner.planner import Planner
+    from dfplan.planner.sampler import Denoised, Sampling, sample_tokens
+    from dfplan.planner.settings import PlannerSettings
+
+__all__ = ["Denoised", "Guidance", "GuidanceSettings", "Planner", "PlannerSettings", "Sampling", "sample_tokens"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from dfplan.planner import guidance, guidance_settings, planner, sampler, settings
+
+    modules = (planner, guidance, guidance_settings, sampler, settings)
+    return next(vars(module)[name] for module in modules if name in vars(module))

@@ -12,12 +12,13 @@ from dfplan.diffusion import add_noise, sloped_matrix
 from dfplan.errors import UserError
 from dfplan.models.denoiser import DenoiserState
 from dfplan.models.forcing_model import ForcingModel
-from dfplan.planner.objectives import goal_distance, predicted_return, weighted_sum
+from dfplan.planner.goal_guidance import GoalGuided, hide_goal
+from dfplan.planner.guidance import Guidance
 from dfplan.planner.ranking import judge_plans
-from dfplan.planner.sampler import Denoised, Guidance, Sampling, sample_tokens
+from dfplan.planner.sampler import Denoised, Sampling, sample_tokens
 from dfplan.planner.settings import PlannerSettings
 from dfplan.planner.warm_start import warm_start
-from dfplan.tokens import CONTEXT_TOKEN, GOAL_TOKEN, NUM_PREFIX_TOKENS
+from dfplan.tokens import CONTEXT_TOKEN, NUM_PREFIX_TOKENS
 from dfplan.types import Plan
 
 
@@ -44,6 +45,10 @@ class Planner:
         self.settings = settings
         self.window_tokens = settings.window_tokens or model.num_tokens
         self.device = model.normalizer.action_mean.device
+        self.objective = settings.guidance.objective()
+        self.denoiser = model.denoiser
+        if settings.goal_guidance not in (0, 1):
+            self.denoiser = GoalGuided(model.denoiser, weight=settings.goal_guidance)
 
     @property
     def window_steps(self) -> int:
@@ -170,18 +175,21 @@ class Planner:
         return found[0], found[1]
 
     def _prefix_state(self, context: Tensor, goal: Tensor | None) -> DenoiserState:
-        """The denoiser's state after goal and context; no goal means a goal token of pure noise level."""
-        normalizer = self.model.normalizer
-        shown = torch.zeros_like(context[:, : self.model.layout.position_dim]) if goal is None else goal
-        prefix = self.model.layout.prefix(normalizer.observations(shown), normalizer.observations(context))
+        """The state of ``self.denoiser`` after goal and context; no goal, or one without weight, is pure noise."""
+        normalizer, layout = self.model.normalizer, self.model.layout
+        shown = context[:, : layout.position_dim] if goal is None else goal
+        prefix = layout.prefix(normalizer.observations(shown), normalizer.observations(context))
         levels = torch.zeros(len(context), NUM_PREFIX_TOKENS, 2, device=self.device)
-        levels[:, GOAL_TOKEN] = float(goal is None)
         levels[:, CONTEXT_TOKEN] = self.settings.context_level
-        slot_levels = self.model.layout.per_slot(levels)
         prefix = add_noise(
-            prefix, torch.zeros_like(prefix), level=slot_levels, schedule=self.model.parameterization.schedule
+            prefix,
+            torch.zeros_like(prefix),
+            level=layout.per_slot(levels),
+            schedule=self.model.parameterization.schedule,
         )
-        return self.model.denoiser(prefix, levels)[1]
+        if goal is None or self.settings.goal_guidance == 0:
+            prefix, levels = hide_goal(prefix, levels)
+        return self.denoiser(prefix, levels)[1]
 
     def _denoise(
         self,
@@ -218,12 +226,12 @@ class Planner:
             matrix=sloped_matrix(num_tokens, num_levels=settings.num_levels, slope=settings.slope),
             num_levels=settings.num_levels,
             eta=settings.eta,
-            guidance=self._guidance(goal),
+            guidance=None if goal is None else self._guidance(context, goal),
             known_actions=known_actions,
             start_levels=start_levels,
         )
         return sample_tokens(
-            self.model.denoiser,
+            self.denoiser,
             noisy,
             state=self._prefix_state(context, goal),
             sampling=sampling,
@@ -231,15 +239,23 @@ class Planner:
             parameterization=self.model.parameterization,
             noise=noise,
             on_row=on_row,
-            is_done=is_done if arrived is not None and sampling.guidance is None else None,
+            is_done=is_done if arrived is not None else None,
         )
 
-    def _guidance(self, goal: Tensor | None) -> Guidance | None:
-        weights = (self.settings.return_guidance, self.settings.distance_guidance)
-        if goal is None or not any(weights):
+    def _guidance(self, context: Tensor, goal: Tensor) -> Guidance | None:
+        """What the settings ask for, for plans from the observations ``context`` to ``goal``; None if nothing."""
+        if self.objective is None:
             return None
-        parts = {"layout": self.model.layout, "normalizer": self.model.normalizer}
-        return Guidance(weighted_sum([predicted_return(**parts), goal_distance(goal, **parts)], weights=weights), 1.0)
+        return Guidance(
+            self.objective,
+            starts=context[:, : self.model.layout.position_dim],
+            goals=goal,
+            normalizer=self.model.normalizer,
+            goal_radius=self.model.goal_radius,
+            seconds_per_point=self.model.layout.steps_per_point * self.model.point_mass.step,
+            num_futures=self.settings.guidance.num_futures,
+            lookahead=self.settings.guidance.lookahead,
+        )
 
     def _reaches(self, tokens: Tensor, goal: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Which sequences have a planned point at the goal within their first ``lengths`` tokens, ``[batch]`` bool."""

@@ -12,27 +12,8 @@ from torch import Tensor
 
 from dfplan.diffusion import Parameterization, reverse_step
 from dfplan.models.denoiser import Denoiser, DenoiserState
+from dfplan.planner.guidance import Guidance, Prediction, predict_guided
 from dfplan.tokens import NUM_PREFIX_TOKENS, TokenLayout
-
-Objective = Callable[[Tensor], Tensor]
-"""Maps predicted clean tokens ``[batch, tokens, token_dim]`` (normalised) to a value ``[batch]`` to be made large."""
-
-
-@dataclass(frozen=True)
-class Guidance:
-    """Steers the denoising towards a large objective (classifier guidance, arXiv 2105.05233, algorithm 2).
-
-    The predicted clean tokens move by ``scale * sigma² * gradient`` of the objective on them with respect to the noisy
-    tokens; the gradient of each sequence is its own, so that the strength does not depend on the batch. (The textbook
-    factor is ``sigma² / alpha``, which is infinite at pure noise.)
-
-    Attributes:
-        objective: what to make large.
-        scale: strength; 0 is none.
-    """
-
-    objective: Objective
-    scale: float
 
 
 @dataclass(frozen=True)
@@ -43,7 +24,7 @@ class Sampling:
         matrix: ``[rows, tokens]`` scheduling matrix.
         num_levels: the integer level that is pure noise.
         eta: 0 deterministic … 1 ancestral.
-        guidance: steering, or None. Its objective sees the whole batch, so it does not go with ``is_done``.
+        guidance: steering, or None.
         known_actions: ``[batch, tokens, num_action_slots]`` normalised actions that are given (prediction), or None.
         start_levels: ``[batch, tokens]`` integer levels, at least 1, at which tokens come in; a token waits there until
             the matrix falls below it (warm start). None is pure noise everywhere.
@@ -113,7 +94,7 @@ def sample_tokens(
         first_row: row of the matrix that the tokens are at.
         last_row: row of the matrix to stop at; None is the last one.
         noise: draws standard Gaussian values ``[len(rows), tokens, token_dim]`` for the given rows of the batch; needed
-            when ``sampling.eta > 0``.
+            when ``sampling.eta > 0`` and for Monte Carlo guidance.
         on_row: called with the row of the matrix just reached and a copy of all tokens.
         is_done: called with the finished leading tokens of the sequences still at work, and their rows in the batch,
             whenever there is one more; returns which of them ``[len(rows)]`` need no more tokens. They leave the batch;
@@ -134,23 +115,35 @@ def sample_tokens(
         if not len(moving):
             continue
         finished, clean_before = state.num_tokens - NUM_PREFIX_TOKENS, _num_leading_clean(matrix[step])
-        sees_all = sampling.guidance is not None or not denoiser.causal
-        last = tokens.shape[1] if sees_all else int(moving[-1]) + 1
+        current = int(moving[-1]) + 1
+        last = tokens.shape[1] if not denoiser.causal else min(current + _num_looked_ahead(sampling), tokens.shape[1])
         window = slice(finished, last)
         now, after = (_with_action_levels(each[:, window], sampling) for each in (now, after))
-        clean, grown = _predict(denoiser, tokens[:, :last], finished, now, state, sampling, layout, parameterization)
-        evaluations[rows] += 1
-        token_evaluations[rows] += last - finished
+        predicted = _predict(
+            denoiser,
+            tokens[:, :last],
+            levels=now,
+            num_finished=finished,
+            num_current=current - finished,
+            state=state,
+            rows=rows,
+            sampling=sampling,
+            layout=layout,
+            parameterization=parameterization,
+            noise=noise,
+        )
+        evaluations[rows] += denoiser.passes * predicted.evaluations
+        token_evaluations[rows] += denoiser.passes * predicted.token_evaluations
         tokens[:, window] = reverse_step(
             tokens[:, window],
-            clean,
+            predicted.clean,
             level=layout.per_slot(now),
             next_level=layout.per_slot(after),
             schedule=parameterization.schedule,
             eta=sampling.eta,
             noise=None if fresh is None else fresh[:, window],
         )
-        state = grown.truncate(NUM_PREFIX_TOKENS + clean_before)
+        state = predicted.state.truncate(NUM_PREFIX_TOKENS + clean_before)
         if on_row is not None:
             on_row(step + 1, tokens.clone())
         num_clean = _num_leading_clean(matrix[step + 1])
@@ -179,27 +172,44 @@ def _with_action_levels(levels: Tensor, sampling: Sampling) -> Tensor:
     return torch.stack([actions, levels], dim=-1)
 
 
+def _num_looked_ahead(sampling: Sampling) -> int:
+    """Tokens after those that move that have to be predicted, too."""
+    if sampling.guidance is None:
+        return 0
+    ahead = sampling.guidance.lookahead
+    return sampling.matrix.shape[1] if ahead is None else ahead
+
+
 def _predict(
     denoiser: Denoiser,
     tokens: Tensor,
-    finished: int,
+    *,
     levels: Tensor,
+    num_finished: int,
+    num_current: int,
     state: DenoiserState,
+    rows: Tensor,
     sampling: Sampling,
     layout: TokenLayout,
     parameterization: Parameterization,
-) -> tuple[Tensor, DenoiserState]:
-    """Predicted clean tokens from token ``finished`` on, guided where asked for, and the state after them."""
-    slot_levels = layout.per_slot(levels)
-    with torch.set_grad_enabled(sampling.guidance is not None):
-        noisy = tokens[:, finished:].detach().requires_grad_(sampling.guidance is not None)
+    noise: Callable[[Tensor], Tensor] | None,
+) -> Prediction:
+    """Clean tokens from token ``num_finished`` on, guided where asked for."""
+    if sampling.guidance is None:
+        noisy = tokens[:, num_finished:]
         prediction, grown = denoiser(noisy, levels, state)
-        clean = parameterization.to_clean(prediction, noisy, level=slot_levels)
-        if sampling.guidance is None:
-            return clean, grown
-        (gradient,) = torch.autograd.grad(
-            sampling.guidance.objective(torch.cat([tokens[:, :finished], clean], dim=1)).sum(), noisy
-        )
-    _, sigma = parameterization.schedule(slot_levels)
-    guided = clean.detach() + sampling.guidance.scale * sigma.square() * gradient
-    return guided, DenoiserState(tuple(layer.detach() for layer in grown.layers))
+        clean = parameterization.to_clean(prediction, noisy, level=layout.per_slot(levels))
+        return Prediction(clean, grown, evaluations=1, token_evaluations=noisy.shape[1])
+    return predict_guided(
+        denoiser,
+        tokens,
+        levels=levels,
+        num_finished=num_finished,
+        num_current=num_current,
+        state=state,
+        rows=rows,
+        guidance=sampling.guidance,
+        layout=layout,
+        parameterization=parameterization,
+        noise=noise,
+    )

@@ -1,9 +1,10 @@
 """The settings of a planner: what a plan costs, how it is steered and by what it is chosen."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dfplan.errors import UserError
+from dfplan.planner.guidance_settings import GuidanceSettings
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,12 @@ class PlannerSettings:
         support_penalty: how much a plan counts as later per share of its steps where the data never was.
         eta: 0 deterministic … 1 ancestral sampling.
         context_level: noise level at which the present observation is presented (stabilisation).
-        return_guidance: weight of the predicted return in the guidance.
-        distance_guidance: weight of the distance to the goal, per environment unit, in the guidance.
+        goal_guidance: how much the goal is believed (classifier-free guidance, arXiv 2207.12598): 0 does not show it, 1
+            shows it, more exaggerates what it changes, at twice the cost.
         window_tokens: tokens denoised at a time; longer horizons chain windows. 0 takes the training window.
         warm_level: noise level from which a previous plan is denoised again, where there is one (warm start); 1 starts
             from pure noise every time, and the lowest is one level above clean.
+        guidance: objectives whose gradients steer the denoising.
     """
 
     num_levels: int = 3
@@ -34,10 +36,10 @@ class PlannerSettings:
     support_penalty: float = 20.0
     eta: float = 0.0
     context_level: float = 0.0
-    return_guidance: float = 0.0
-    distance_guidance: float = 0.0
+    goal_guidance: float = 1.0
     window_tokens: int = 0
     warm_level: float = 1.0
+    guidance: GuidanceSettings = field(default_factory=GuidanceSettings)
 
     def __post_init__(self) -> None:
         for name in ("num_levels", "num_candidates"):
@@ -46,13 +48,6 @@ class PlannerSettings:
         for name in ("quorum", "eta", "context_level", "warm_level"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"{name} must lie between 0 and 1; got {getattr(self, name)}")
-        for name in (
-            "slope",
-            "jump_penalty",
-            "support_penalty",
-            "return_guidance",
-            "distance_guidance",
-            "window_tokens",
-        ):
+        for name in ("slope", "jump_penalty", "support_penalty", "goal_guidance", "window_tokens"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise UserError(f"{name} must be 0 or more; got {getattr(self, name)}")

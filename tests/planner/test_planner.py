@@ -7,11 +7,14 @@ from tiny_model import DENOISERS, LAYOUT, POINT_MASS, line_model, tiny_denoiser,
 
 from dfplan.errors import UserError
 from dfplan.models.denoiser import Denoiser
-from dfplan.planner import Planner, PlannerSettings
+from dfplan.planner import GuidanceSettings, Planner, PlannerSettings
 
 STATES = np.array([[1.0, 1.0, 0.0, 0.0], [1.0, 2.0, 0.5, 0.0], [2.0, 1.0, 0.0, -0.5]])
 # Hit by full speed from STATES after 30.4, 50.4 and 0 steps.
 GOALS = np.array([[1.0, 3.02], [4.02, 2.0], [2.0, 1.2]])
+
+
+GUIDED = {"guidance": GuidanceSettings(distance=0.5, time=5.0, stay=0.5, reward=0.5)}
 
 
 class RecordingDenoiser(Denoiser):
@@ -116,7 +119,7 @@ def test_a_horizon_beyond_the_training_window_chains_windows():
 
 
 @pytest.mark.parametrize("name", DENOISERS)
-@pytest.mark.parametrize("settings", [{}, {"eta": 1.0}, {"distance_guidance": 0.5, "return_guidance": 0.5}])
+@pytest.mark.parametrize("settings", [{}, {"eta": 1.0}, GUIDED])
 def test_a_batch_is_the_plans_made_one_by_one(name, settings):
     planner = _planner(tiny_model(tiny_denoiser(name)), quorum=0.3, **settings)
     together = _plan(planner)
@@ -210,7 +213,7 @@ def test_goal_and_context_are_presented_as_set(level):
 
 def _mean_distance(*, scale, start=1.0):
     model = line_model(spread=0.5, seeks_goal=False, num_tokens=4)
-    planner = _planner(model, num_candidates=8, distance_guidance=scale, num_levels=8, slope=1.0)
+    planner = _planner(model, num_candidates=1, guidance=GuidanceSettings(distance=scale), num_levels=8, slope=1.0)
     states = np.array([[start, 1.0, 0.0, 0.0]])
     plan = planner.plan(states, np.array([[4.0, 4.0]]), horizon=16, generators=_generators(1))
     return float(np.linalg.norm(plan.observations[0, :, :2] - [4, 4], axis=-1).mean())
@@ -225,7 +228,7 @@ def test_return_guidance_raises_the_predicted_return_the_more_it_weighs():
     model = line_model(spread=0.5, seeks_goal=False, num_tokens=4)
     returns = []
     for scale in (0.0, 1.0, 2.0, 4.0):
-        planner = _planner(model, num_candidates=1, return_guidance=scale, num_levels=8)
+        planner = _planner(model, num_candidates=1, guidance=GuidanceSettings(reward=scale), num_levels=8)
         plan = _plan(planner, horizon=16, states=STATES[:1], goals=np.array([[4.0, 4.0]]))
         returns.append(float(plan.rewards.mean()))
     assert (np.diff(returns) > 0.001).all()
@@ -308,7 +311,7 @@ def test_what_cannot_be_predicted_is_refused(change, complaint):
         ({"eta": -0.1}, "eta must lie between 0 and 1"),
         ({"eta": float("nan")}, "eta must lie between 0 and 1"),
         ({"slope": float("inf")}, "slope must be 0 or more; got inf"),
-        ({"distance_guidance": -1}, "distance_guidance must be 0 or more"),
+        ({"goal_guidance": -1}, "goal_guidance must be 0 or more"),
         ({"window_tokens": -1}, "window_tokens must be 0 or more"),
     ],
 )

@@ -4,10 +4,12 @@ import itertools
 
 import pytest
 import torch
-from tiny_model import DENOISERS, LAYOUT, tiny_denoiser
+from tiny_model import DENOISERS, LAYOUT, tiny_denoiser, tiny_model
 
 from dfplan.diffusion import Parameterization, Schedule, reverse_step, sloped_matrix
-from dfplan.planner.sampler import Guidance, Sampling, sample_tokens
+from dfplan.planner.guidance import Guidance, predict_guided
+from dfplan.planner.objectives import goal_distance
+from dfplan.planner.sampler import Sampling, sample_tokens
 from dfplan.tokens import NUM_PREFIX_TOKENS
 
 BATCH, TOKENS, LEVELS = 3, 6, 4
@@ -65,16 +67,25 @@ def _sample_naively(denoiser, prefix, noisy, sampling, *, parameterization=VELOC
         if sampling.known_actions is not None:
             levels = [each * torch.tensor([0.0, 1.0]) for each in levels]
         level, next_level = (LAYOUT.per_slot(each) for each in levels)
-        inputs = tokens.clone().requires_grad_()
         whole_levels = torch.cat([torch.zeros(BATCH, NUM_PREFIX_TOKENS, 2), levels[0]], dim=1)
-        prediction = denoiser(torch.cat([prefix, inputs], dim=1), whole_levels)[0][:, NUM_PREFIX_TOKENS:]
-        clean = parameterization.to_clean(prediction, inputs, level=level)
+        prediction = denoiser(torch.cat([prefix, tokens], dim=1), whole_levels)[0][:, NUM_PREFIX_TOKENS:]
+        clean = parameterization.to_clean(prediction, tokens, level=level)
         if sampling.guidance is not None:
-            (gradient,) = torch.autograd.grad(sampling.guidance.objective(clean).sum(), inputs)
-            clean = clean + sampling.guidance.scale * parameterization.schedule(level)[1].square() * gradient
+            clean = predict_guided(
+                denoiser,
+                tokens,
+                levels=levels[0],
+                num_finished=0,
+                num_current=TOKENS,
+                state=denoiser(prefix, torch.zeros(BATCH, NUM_PREFIX_TOKENS, 2))[1],
+                rows=torch.arange(BATCH),
+                guidance=sampling.guidance,
+                layout=LAYOUT,
+                parameterization=parameterization,
+            ).clean
         tokens = reverse_step(
             tokens,
-            clean.detach(),
+            clean,
             level=level,
             next_level=next_level,
             schedule=parameterization.schedule,
@@ -82,6 +93,14 @@ def _sample_naively(denoiser, prefix, noisy, sampling, *, parameterization=VELOC
             noise=draw(range(BATCH)) if sampling.eta else None,
         )
     return tokens
+
+
+def _guidance(rows=slice(None), **changes):
+    """Pulls every sequence to a place of its own."""
+    goals = torch.tensor([[1.0, 1.0], [3.0, 1.0], [2.0, 4.0]])[rows]
+    options = {"starts": torch.zeros_like(goals), "goals": goals, "normalizer": tiny_model().normalizer}
+    options |= {"goal_radius": 0.5, "seconds_per_point": 0.02, "strength": 5.0}
+    return Guidance(goal_distance, **(options | changes))
 
 
 def _counting(denoiser):
@@ -137,8 +156,7 @@ def test_cached_equals_naive_for_every_kind_of_prediction(kind, schedule, prefix
 @pytest.mark.parametrize("name", DENOISERS)
 @pytest.mark.parametrize("slope", [0.0, 1.0, 4.0])
 def test_cached_equals_naive_with_guidance(name, slope, prefix, noisy):
-    guidance = Guidance(lambda tokens: -(tokens[..., LAYOUT.observation_slots] - 1).square().mean(dim=(1, 2)), 1.0)
-    denoiser, sampling = tiny_denoiser(name), _sampling(slope, guidance=guidance)
+    denoiser, sampling = tiny_denoiser(name), _sampling(slope, guidance=_guidance())
     tokens, _ = _sample(denoiser, prefix, noisy, sampling)
     _close(tokens, _sample_naively(denoiser, prefix, noisy, sampling))
     unguided, _ = _sample(denoiser, prefix, noisy, _sampling(slope))
@@ -237,10 +255,11 @@ def test_every_row_is_reported_and_the_last_is_the_result(slope, prefix, noisy):
 
 
 def test_guidance_moves_each_sequence_alone(prefix, noisy):
-    guidance = Guidance(lambda tokens: -(tokens - 1).square().mean(dim=(1, 2)), 1.0)
-    together, _ = _sample(tiny_denoiser(), prefix, noisy, _sampling(guidance=guidance))
+    together, _ = _sample(tiny_denoiser(), prefix, noisy, _sampling(guidance=_guidance()))
     for row in range(BATCH):
-        alone, _ = _sample(tiny_denoiser(), prefix[row, None], noisy[row, None], _sampling(guidance=guidance))
+        alone, _ = _sample(
+            tiny_denoiser(), prefix[row, None], noisy[row, None], _sampling(guidance=_guidance(slice(row, row + 1)))
+        )
         _close(alone[0], together[row])
 
 
@@ -248,8 +267,8 @@ def test_guidance_moves_each_sequence_alone(prefix, noisy):
 @pytest.mark.parametrize("slope", SLOPES)
 @pytest.mark.parametrize("guided", [False, True])
 def test_parts_are_the_whole_bit_for_bit(name, slope, guided, prefix, noisy):
-    guidance = Guidance(lambda tokens: -(tokens - 1).square().mean(dim=(1, 2)), 1.0) if guided else None
-    denoiser, sampling = tiny_denoiser(name), _sampling(slope, eta=0.0 if guided else 1.0, guidance=guidance)
+    denoiser = tiny_denoiser(name)
+    sampling = _sampling(slope, eta=0.0 if guided else 1.0, guidance=_guidance() if guided else None)
     shared = {"sampling": sampling, "layout": LAYOUT, "parameterization": VELOCITY}
     with torch.no_grad():
         state = denoiser(prefix, torch.zeros(BATCH, NUM_PREFIX_TOKENS, 2))[1]

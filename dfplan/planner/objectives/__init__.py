@@ -1,0 +1,37 @@
+"""What a plan should be good at: differentiable functions from a predicted clean plan to a value per plan.
+
+Each is normalised by the plan's own length and measures lengths in goal radii, so that the same weight means the same
+for long and short plans and in any unit of length. They compose by :func:`weighted_sum` and :func:`weighted_by_level`.
+"""
+
+from dfplan.planner.objectives.compose import weighted_by_level, weighted_sum, within_levels
+from dfplan.planner.objectives.distance_field import DistanceField, field_progress, load_distance_field
+from dfplan.planner.objectives.goal import arrival_time, goal_distance, predicted_return, stay_at_goal
+from dfplan.planner.objectives.motion import smoothness, speed_limit
+from dfplan.planner.objectives.predicted_plan import Objective, PredictedPlan
+from dfplan.planner.objectives.regions import Box, Disc, Region, keep_in, keep_out
+from dfplan.planner.objectives.waypoints import waypoints_in_any_order, waypoints_in_order
+
+__all__ = [
+    "Box",
+    "Disc",
+    "DistanceField",
+    "Objective",
+    "PredictedPlan",
+    "Region",
+    "arrival_time",
+    "field_progress",
+    "goal_distance",
+    "keep_in",
+    "keep_out",
+    "load_distance_field",
+    "predicted_return",
+    "smoothness",
+    "speed_limit",
+    "stay_at_goal",
+    "waypoints_in_any_order",
+    "waypoints_in_order",
+    "weighted_by_level",
+    "weighted_sum",
+    "within_levels",
+]

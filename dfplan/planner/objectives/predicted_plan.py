@@ -1,0 +1,64 @@
+"""The predicted clean plan as objectives see it: in environment units, with what it was planned for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class PredictedPlan:
+    """Predicted clean plans of a batch, differentiable.
+
+    Attributes:
+        starts: ``[batch, position_dim]`` positions planned from.
+        goals: ``[batch, position_dim]``.
+        observations: ``[batch, points, observation_dim]`` in environment units; the position comes first.
+        rewards: ``[batch, tokens]`` predicted share of each token's steps that is spent at the goal.
+        levels: ``[batch or 1, tokens]`` noise level in [0, 1] of the tokens that the plan was predicted from.
+        goal_radius: distance that counts as being at the goal: the unit of length.
+        seconds_per_point: time between two points.
+    """
+
+    starts: Tensor
+    goals: Tensor
+    observations: Tensor
+    rewards: Tensor
+    levels: Tensor
+    goal_radius: float
+    seconds_per_point: float
+
+    @property
+    def positions(self) -> Tensor:
+        """Planned positions ``[batch, points, position_dim]``."""
+        return self.observations[..., : self.starts.shape[-1]]
+
+    @property
+    def goal_distances(self) -> Tensor:
+        """Distance of every point to the goal ``[batch, points]``, in goal radii."""
+        return length(self.positions - self.goals[:, None]) / self.goal_radius
+
+    @property
+    def path(self) -> Tensor:
+        """The start and the planned positions ``[batch, 1 + points, position_dim]``."""
+        return torch.cat([self.starts[:, None], self.positions], dim=1)
+
+
+Objective = Callable[[PredictedPlan], Tensor]
+"""Maps predicted plans to a value ``[batch]`` to be made large."""
+
+
+def length(vectors: Tensor) -> Tensor:
+    """Euclidean length along the last dimension, with a gradient of zero (not infinite) at zero length."""
+    squared = vectors.square().sum(dim=-1)
+    return torch.where(squared > 0, squared.clamp(min=1e-12).sqrt(), squared)
+
+
+def soft_minimum(values: Tensor, *, temperature: float) -> Tensor:
+    """Minimum along the last dimension, smoothed: ``-temperature * log(sum(exp(-values / temperature)))``.
+
+    Never above the minimum; below it by at most ``temperature * log(n)``. Its gradient is shared by all values within a
+    few temperatures of the least.
+    """
+    return -temperature * torch.logsumexp(-values / temperature, dim=-1)

@@ -1,0 +1,52 @@
+"""Way-points: places that a plan should pass, in order or in any order."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from dfplan.planner.objectives.predicted_plan import Objective, PredictedPlan, length, soft_minimum
+
+
+def waypoints_in_any_order(waypoints: Sequence[Sequence[float]], *, temperature: float = 0.2) -> Objective:
+    """Minus the mean, over way-points, of how near the plan comes to each, in goal radii.
+
+    Args:
+        waypoints: positions in environment units.
+        temperature: of the soft minimum over the points of the plan, in goal radii.
+    """
+
+    def objective(plan: PredictedPlan) -> Tensor:
+        return -soft_minimum(_distances(plan, waypoints), temperature=temperature).mean(dim=1)
+
+    return objective
+
+
+def waypoints_in_order(waypoints: Sequence[Sequence[float]], *, temperature: float = 0.2) -> Objective:
+    """As :func:`waypoints_in_any_order`, where each way-point counts only if passed after the one before.
+
+    The best ordered assignment of points to way-points is found by dynamic programming with soft minima (as in soft
+    dynamic time warping, arXiv 1703.01541).
+
+    Raises:
+        ValueError: when evaluated on a plan with fewer points than way-points.
+    """
+
+    def objective(plan: PredictedPlan) -> Tensor:
+        distances = _distances(plan, waypoints)
+        if distances.shape[2] < distances.shape[1]:
+            raise ValueError(f"{distances.shape[2]} points cannot pass {distances.shape[1]} way-points in order")
+        best = distances[:, 0]
+        for number in range(1, len(waypoints)):
+            # The best so far of the way-points before, at points before this one.
+            earlier = -temperature * torch.logcumsumexp(-best / temperature, dim=1)
+            best = distances[:, number, number:] + earlier[:, :-1]
+        return -soft_minimum(best, temperature=temperature) / len(waypoints)
+
+    return objective
+
+
+def _distances(plan: PredictedPlan, waypoints: Sequence[Sequence[float]]) -> Tensor:
+    """``[batch, waypoints, points]`` in goal radii."""
+    places = plan.positions.new_tensor(waypoints)
+    return length(plan.positions[:, None] - places[:, None]) / plan.goal_radius

@@ -1,0 +1,216 @@
+"""Guided plans are those of the tilted distribution, known in closed form where plans are Gaussian."""
+
+import pytest
+import torch
+from tiny_model import LAYOUT, tiny_denoiser, tiny_model
+
+from dfplan.diffusion import Parameterization, Schedule, sloped_matrix
+from dfplan.models.denoiser import Denoiser, DenoiserState
+from dfplan.planner.guidance import Guidance, share_to_go
+from dfplan.planner.objectives import PredictedPlan, goal_distance
+from dfplan.planner.sampler import Sampling, sample_tokens
+from dfplan.tokens import NUM_PREFIX_TOKENS, Normalizer
+
+TOKENS = 4
+FIRST_POSITION = LAYOUT.num_action_slots + 1
+MEAN, VARIANCE = 0.3, 0.5
+
+
+class GaussianDenoiser(Denoiser):
+    """Knows the answer where every number of a token is Gaussian on its own, with one mean and one variance."""
+
+    def __init__(self, parameterization, *, mean=MEAN, variance=VARIANCE):
+        super().__init__()
+        self.token_dim = LAYOUT.token_dim
+        self.parameterization, self.mean, self.variance = parameterization, mean, variance
+        self.calls = []
+
+    def forward(self, noisy, levels, state=None):
+        self.calls.append(noisy.shape)
+        alpha, sigma = self.parameterization.schedule(LAYOUT.per_slot(levels))
+        gain = alpha * self.variance / (alpha.square() * self.variance + sigma.square())
+        clean = self.mean + gain * (noisy - alpha * self.mean)
+        seen = noisy if state is None else torch.cat([state.layers[0], noisy], dim=1)
+        return clean, DenoiserState((seen,))
+
+
+def identity():
+    return Normalizer.blank(action_dim=LAYOUT.action_dim, observation_dim=LAYOUT.observation_dim)
+
+
+def guidance(objective, *, batch, **options):
+    places = torch.zeros(batch, LAYOUT.position_dim)
+    options = {"normalizer": identity(), "goal_radius": 1.0, "seconds_per_point": 1.0} | options
+    return Guidance(objective, **({"starts": places, "goals": places} | options))
+
+
+def guided_mean(objective, *, num_levels, schedule="linear", slope=1.0, batch=2, denoiser=None, **options):
+    """Mean of the guided samples. The noise comes in pairs of opposite sign, so their mean is that of all samples."""
+    parameterization = Parameterization("clean", Schedule(schedule))
+    half = torch.randn(batch // 2, TOKENS, LAYOUT.token_dim, generator=torch.Generator().manual_seed(0))
+    noisy = torch.cat([half, -half])
+    denoiser = denoiser or GaussianDenoiser(parameterization)
+    prefix = torch.zeros(batch, NUM_PREFIX_TOKENS, LAYOUT.token_dim)
+    with torch.no_grad():
+        state = denoiser(prefix, torch.zeros(batch, NUM_PREFIX_TOKENS, 2))[1]
+        tokens = sample_tokens(
+            denoiser,
+            noisy,
+            state=state,
+            sampling=Sampling(
+                matrix=sloped_matrix(TOKENS, num_levels=num_levels, slope=slope),
+                num_levels=num_levels,
+                guidance=guidance(objective, batch=batch, **options),
+            ),
+            layout=LAYOUT,
+            parameterization=parameterization,
+            noise=_noise(),
+        ).tokens
+    return tokens.mean(dim=0)
+
+
+def _noise():
+    generator = torch.Generator().manual_seed(1)
+    return lambda rows: torch.randn(len(rows), TOKENS, LAYOUT.token_dim, generator=generator)
+
+
+def along_x(plan: PredictedPlan):
+    """A linear objective: the sum of the planned first coordinates."""
+    return plan.positions[..., 0].sum(dim=1)
+
+
+def near_two(plan: PredictedPlan):
+    """A quadratic objective: half the squared distance of the planned first coordinates to 2."""
+    return -(plan.positions[..., 0] - 2).square().sum(dim=1) / 2
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+@pytest.mark.parametrize("num_levels", [1, 2, 5, 10, 40])
+@pytest.mark.parametrize("slope", [0.0, 1.0, 5.0])
+def test_a_linear_objective_moves_the_mean_by_strength_times_variance_for_any_number_of_levels(
+    schedule, num_levels, slope
+):
+    # p(x) exp(s x) is Gaussian with mean + s * variance. (What is left is that pure noise is shown at level 0.9.)
+    mean = guided_mean(along_x, num_levels=num_levels, schedule=schedule, slope=slope, strength=3.0)
+    expected = torch.full((TOKENS, 2), MEAN + 3.0 * VARIANCE)
+    torch.testing.assert_close(mean[:, FIRST_POSITION :: LAYOUT.observation_dim], expected, rtol=0.02, atol=0)
+    unguided = torch.full((TOKENS, LAYOUT.num_action_slots), MEAN)
+    torch.testing.assert_close(mean[:, : LAYOUT.num_action_slots], unguided, rtol=0.03, atol=0)
+
+
+@pytest.mark.parametrize("strength", [0.1, 1.0, 10.0, 1000.0])
+@pytest.mark.parametrize("num_levels", [1, 5, 40])
+def test_a_quadratic_objective_moves_the_mean_to_the_tilted_one_and_never_beyond(num_levels, strength):
+    # p(x) exp(-s (x - 2)² / 2) is Gaussian with mean (mean / variance + 2 s) / (1 / variance + s).
+    mean = guided_mean(near_two, num_levels=num_levels, slope=0.0, strength=strength)
+    expected = (MEAN / VARIANCE + 2 * strength) / (1 / VARIANCE + strength)
+    found = mean[:, FIRST_POSITION :: LAYOUT.observation_dim]
+    torch.testing.assert_close(found, torch.full_like(found, expected), rtol=0.01, atol=0)
+
+
+@pytest.mark.parametrize("strength", [1.0, 30.0, 1e4])
+def test_strength_that_overshoots_elsewhere_ends_at_the_goal_here(strength):
+    def distance(plan):
+        return -(plan.positions[..., 0] - 2).abs().sum(dim=1)
+
+    found = guided_mean(distance, num_levels=5, slope=0.0, strength=strength)[:, FIRST_POSITION]
+    assert (found > MEAN + 0.1).all()
+    assert (found < 2.2).all()
+
+
+def test_a_batch_of_one_and_of_many_move_alike():
+    denoiser, parameterization = tiny_denoiser(), Parameterization("velocity", Schedule("linear"))
+    noisy = torch.randn(64, TOKENS, LAYOUT.token_dim, generator=torch.Generator().manual_seed(0))
+    starts, goals = torch.zeros(64, 2), torch.rand(64, 2, generator=torch.Generator().manual_seed(2)) * 4
+    strength = torch.linspace(0, 10, 64)
+
+    def sample(rows):
+        with torch.no_grad():
+            prefix = torch.zeros(len(rows), NUM_PREFIX_TOKENS, LAYOUT.token_dim)
+            return sample_tokens(
+                denoiser,
+                noisy[rows],
+                state=denoiser(prefix, torch.zeros(len(rows), NUM_PREFIX_TOKENS, 2))[1],
+                sampling=Sampling(
+                    matrix=sloped_matrix(TOKENS, num_levels=5, slope=2.0),
+                    num_levels=5,
+                    guidance=guidance(
+                        goal_distance,
+                        batch=64,
+                        starts=starts[rows],
+                        goals=goals[rows],
+                        strength=strength[rows],
+                        normalizer=tiny_model().normalizer,
+                    ),
+                ),
+                layout=LAYOUT,
+                parameterization=parameterization,
+            ).tokens
+
+    together = sample(torch.arange(64))
+    for row in (0, 1, 31, 63):
+        torch.testing.assert_close(sample(torch.tensor([row]))[0], together[row], rtol=0, atol=1e-4)
+
+
+def test_the_unit_of_length_does_not_matter():
+    def plan_in(unit):
+        normalizer = Normalizer(
+            action_mean=torch.zeros(2),
+            action_std=torch.ones(2),
+            observation_mean=unit * torch.tensor([3.0, 3.0, 0.0, 0.0]),
+            observation_std=unit * torch.tensor([1.5, 1.5, 2.0, 2.0]),
+        )
+        mean = guided_mean(
+            goal_distance,
+            num_levels=5,
+            normalizer=normalizer,
+            goal_radius=unit * 0.5,
+            goals=unit * torch.tensor([[1.0, 5.0], [1.0, 5.0]]),
+            strength=8.0,
+        )
+        return mean
+
+    torch.testing.assert_close(plan_in(100.0), plan_in(1.0), rtol=1e-4, atol=1e-4)
+
+
+def test_the_scale_that_the_model_was_trained_at_does_not_matter():
+    # The same Gaussian in environment units, once normalised to variance 0.5 and once to 0.125.
+    def moved_by(std):
+        normalizer = identity()
+        normalizer.observation_std = torch.full((LAYOUT.observation_dim,), std)
+        denoiser = GaussianDenoiser(
+            Parameterization("clean", Schedule("linear")), mean=0.3 / std, variance=VARIANCE / std**2
+        )
+        mean = guided_mean(along_x, num_levels=20, denoiser=denoiser, normalizer=normalizer, strength=3.0)
+        return std * mean[:, FIRST_POSITION]
+
+    torch.testing.assert_close(moved_by(2.0), moved_by(1.0), rtol=0.02, atol=0)
+
+
+def test_no_strength_is_no_guidance():
+    guided = guided_mean(along_x, num_levels=5, strength=0.0)
+    torch.testing.assert_close(guided, torch.full_like(guided, MEAN), rtol=0.02, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("slope", "root"),
+    [
+        (lambda share: torch.full_like(share, 2.0), 1.0),  # as steep everywhere: all the way
+        (lambda share: 2.0 - 6.0 * share, 0.25),
+        (lambda share: 2.0 + share, 1.0),  # steeper and steeper: no farther than all the way
+        (lambda share: -2.0 + share, 0.0),  # downhill
+        (lambda share: torch.where(share < 0.01, 2.0, -2.0), 0.01),
+        (lambda share: 2.0 * torch.exp(-50 * share), 0.0415),
+        (lambda share: torch.zeros_like(share), 0.0),
+    ],
+)
+def test_how_far_to_go(slope, root):
+    found = share_to_go(slope, at_start=slope(torch.zeros(3)))
+    torch.testing.assert_close(found, torch.full((3,), root), rtol=0.5, atol=1e-6)
+
+
+@pytest.mark.parametrize("num_futures", [1, 4])
+def test_futures_do_not_change_where_a_linear_objective_leads(num_futures):
+    mean = guided_mean(along_x, num_levels=5, slope=5.0, strength=3.0, num_futures=num_futures, batch=4)
+    expected = torch.full((TOKENS,), MEAN + 3.0 * VARIANCE)
+    torch.testing.assert_close(mean[:, FIRST_POSITION], expected, rtol=0.01, atol=0)
