@@ -135,7 +135,7 @@ class WindowsConfig:
 class DiffusionConfig:
     """How noise is drawn and what the network predicts."""
 
-    schedule: str = option("noise schedule", choices=("linear", "cosine", "ddpm"))
+    schedule: str = option("noise schedule", choices=("linear", "cosine", "ddpm", "ddpm_rescaled"))
     prediction: str = option("what the network predicts", choices=("velocity", "clean", "noise"))
     levels: str = option("noise levels of a window's tokens", choices=("independent", "shared"))
     goal_dropped: float = option("share of windows without a goal", low=0, high=1)

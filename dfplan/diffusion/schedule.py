@@ -31,15 +31,35 @@ def _ddpm(level: Tensor) -> tuple[Tensor, Tensor]:
 
     Between the 1,000 published values log alpha-bar is interpolated linearly; level 0 is exactly clean.
     """
+    log_value = _ddpm_log_alpha_bar(level)
+    return (0.5 * log_value).exp().to(level.dtype), (-torch.expm1(log_value)).sqrt().to(level.dtype)
+
+
+def _ddpm_rescaled(level: Tensor) -> tuple[Tensor, Tensor]:
+    """``ddpm`` with its alpha shifted and stretched so that level 1 is pure noise (arXiv 2305.08891, algorithm 1).
+
+    Level 0, not the first of the 1,000 published values, keeps its place: it is exactly clean.
+    """
+    lost, lost_at_end = (-torch.expm1(0.5 * _ddpm_log_alpha_bar(each)) for each in (level, torch.ones_like(level)))
+    share = lost / lost_at_end  # 1 - alpha
+    return (1 - share).to(level.dtype), (share * (2 - share)).sqrt().to(level.dtype)
+
+
+def _ddpm_log_alpha_bar(level: Tensor) -> Tensor:
+    """Logarithm of alpha squared, float64."""
     betas = torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64)
     log_alpha_bar = torch.cat([torch.zeros(1, dtype=torch.float64), torch.log1p(-betas).cumsum(0)]).to(level.device)
     position = level.double() * 1000
     below = position.floor().clamp(max=999).long()
-    log_value = torch.lerp(log_alpha_bar[below], log_alpha_bar[below + 1], position - below)
-    return (0.5 * log_value).exp().to(level.dtype), (-torch.expm1(log_value)).sqrt().to(level.dtype)
+    return torch.lerp(log_alpha_bar[below], log_alpha_bar[below + 1], position - below)
 
 
-_SCHEDULES: dict[str, Callable[[Tensor], tuple[Tensor, Tensor]]] = {"linear": _linear, "cosine": _cosine, "ddpm": _ddpm}
+_SCHEDULES: dict[str, Callable[[Tensor], tuple[Tensor, Tensor]]] = {
+    "linear": _linear,
+    "cosine": _cosine,
+    "ddpm": _ddpm,
+    "ddpm_rescaled": _ddpm_rescaled,
+}
 
 
 @dataclass(frozen=True)
@@ -47,8 +67,8 @@ class Schedule:
     """A noise schedule by name.
 
     Args:
-        name: ``linear`` (flow matching), ``cosine`` (variance preserving, no signal left at level 1) or ``ddpm``
-            (the 1,000 linear betas; a little signal is left at level 1).
+        name: ``linear`` (flow matching), ``cosine`` (variance preserving, no signal left at level 1), ``ddpm``
+            (the 1,000 linear betas; a little signal is left at level 1) or ``ddpm_rescaled`` (no signal left).
 
     Raises:
         UserError: the name is unknown.

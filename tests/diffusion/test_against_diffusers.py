@@ -64,6 +64,16 @@ def test_ddpm_step_is_ancestral_sampling(diffusers, values, kind):
         torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
 
 
+def test_rescaled_betas(diffusers):
+    """Theirs keeps the first of the 1,000 values where it was, ours level 0: 3e-7 apart at the clean end."""
+    from diffusers.schedulers.scheduling_ddpm import rescale_zero_terminal_snr
+
+    betas = rescale_zero_terminal_snr(torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64))
+    alpha, _ = Schedule("ddpm_rescaled")(torch.arange(1, 1001, dtype=torch.float64) / 1000)
+    torch.testing.assert_close(alpha, (1 - betas).cumprod(0).sqrt(), rtol=0, atol=5e-7)
+    assert alpha[-1] == 0
+
+
 def test_signal_to_noise_ratio(diffusers):
     from diffusers.training_utils import compute_snr
 

@@ -6,7 +6,7 @@ import torch
 from dfplan.diffusion import Schedule, add_noise
 from dfplan.errors import UserError
 
-NAMES = ("linear", "cosine", "ddpm")
+NAMES = ("linear", "cosine", "ddpm", "ddpm_rescaled")
 LEVELS = torch.linspace(0, 1, 1001, dtype=torch.float64)
 
 
@@ -40,7 +40,7 @@ def test_signal_to_noise_ratio_falls_and_stays_finite(name):
     assert ratio[0] == 1e8
 
 
-@pytest.mark.parametrize("name", ["cosine", "ddpm"])
+@pytest.mark.parametrize("name", ["cosine", "ddpm", "ddpm_rescaled"])
 def test_variance_is_preserved(name):
     alpha, sigma = Schedule(name)(LEVELS)
     torch.testing.assert_close(alpha**2 + sigma**2, torch.ones_like(LEVELS), rtol=0, atol=1e-12)
@@ -70,5 +70,7 @@ def test_noise_is_added_per_token(name):
 
 
 def test_unknown_schedule_is_refused_with_the_known_ones():
-    with pytest.raises(UserError, match="unknown noise schedule 'sigmoid'; choose one of linear, cosine, ddpm"):
+    with pytest.raises(
+        UserError, match="unknown noise schedule 'sigmoid'; choose one of linear, cosine, ddpm, ddpm_rescaled"
+    ):
         Schedule("sigmoid")
