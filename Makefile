@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-all check fix bench tables clean
+.PHONY: help demo test test-all check fix bench ablations tables clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
@@ -31,6 +31,10 @@ fix: $(VENV)/installed-dev  ## mend what can be mended by machine
 bench: $(VENV)/installed-dev  ## measure again every score in the README (about an hour on two cores)
 	$(BIN)/python benchmarks/maze_scores/run.py
 	$(MAKE) tables
+
+ablations: $(VENV)/installed-dev  ## measure again which part of the method earns what (about an hour on two cores)
+	$(BIN)/python benchmarks/ablations/run.py
+	$(BIN)/python benchmarks/ablations/report.py
 
 tables: $(VENV)/installed-dev  ## write the README's tables from the result files
 	$(BIN)/python benchmarks/readme_tables.py
