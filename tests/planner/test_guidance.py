@@ -160,7 +160,7 @@ def test_the_unit_of_length_does_not_matter():
             observation_mean=unit * torch.tensor([3.0, 3.0, 0.0, 0.0]),
             observation_std=unit * torch.tensor([1.5, 1.5, 2.0, 2.0]),
         )
-        mean = guided_mean(
+        return guided_mean(
             goal_distance,
             num_levels=5,
             normalizer=normalizer,
@@ -168,7 +168,6 @@ def test_the_unit_of_length_does_not_matter():
             goals=unit * torch.tensor([[1.0, 5.0], [1.0, 5.0]]),
             strength=8.0,
         )
-        return mean
 
     torch.testing.assert_close(plan_in(100.0), plan_in(1.0), rtol=1e-4, atol=1e-4)
 
@@ -214,3 +213,67 @@ def test_futures_do_not_change_where_a_linear_objective_leads(num_futures):
     mean = guided_mean(along_x, num_levels=5, slope=5.0, strength=3.0, num_futures=num_futures, batch=4)
     expected = torch.full((TOKENS,), MEAN + 3.0 * VARIANCE)
     torch.testing.assert_close(mean[:, FIRST_POSITION], expected, rtol=0.01, atol=0)
+
+
+def test_futures_cost_a_batch_and_share_what_came_before():
+    denoiser = GaussianDenoiser(Parameterization("clean", Schedule("linear")))
+    guided_mean(along_x, num_levels=1, slope=1.0, num_futures=3, denoiser=denoiser)
+    # One token after the other: the window with its future, then three futures of each of the two sequences.
+    shapes = [tuple(shape[:2]) for shape in denoiser.calls[1:]]
+    assert shapes == [(2, 4), (6, 3), (2, 4), (6, 2), (2, 3), (6, 1), (2, 2)]
+
+
+def test_futures_are_counted():
+    denoiser = GaussianDenoiser(Parameterization("clean", Schedule("linear")))
+    noisy = torch.zeros(2, TOKENS, LAYOUT.token_dim)
+    sampling = Sampling(
+        matrix=sloped_matrix(TOKENS, num_levels=1, slope=1.0),
+        num_levels=1,
+        guidance=guidance(along_x, batch=2, num_futures=3),
+    )
+    with torch.no_grad():
+        state = denoiser(torch.zeros(2, NUM_PREFIX_TOKENS, LAYOUT.token_dim), torch.zeros(2, NUM_PREFIX_TOKENS, 2))[1]
+        denoised = sample_tokens(
+            denoiser,
+            noisy,
+            state=state,
+            sampling=sampling,
+            layout=LAYOUT,
+            parameterization=denoiser.parameterization,
+            noise=_noise(),
+        )
+    assert denoised.evaluations.tolist() == [4 + 3 * 3] * 2
+    assert denoised.token_evaluations.tolist() == [(4 + 4 + 3 + 2) + 3 * (3 + 2 + 1)] * 2
+
+
+def test_the_objective_sees_as_far_as_it_is_let():
+    seen = []
+
+    def recording(plan):
+        seen.append(plan.positions.shape[1])
+        return along_x(plan)
+
+    guided_mean(recording, num_levels=1, slope=1.0, lookahead=1)
+    points = LAYOUT.points_per_token
+    assert sorted(set(seen)) == [2 * points, 3 * points, 4 * points]
+
+
+def test_futures_differ_where_the_mean_does_not():
+    # The mean of a symmetric future is 0 and so is the gradient of its square; its futures are not at 0.
+    def spread(plan):
+        return plan.positions[:, -1, 0].abs()
+
+    values = []
+    for num_futures in (0, 8):
+
+        def recording(plan):
+            values[-1].append(spread(plan).mean().item())
+            return spread(plan)
+
+        values.append([])
+        guided_mean(recording, num_levels=5, slope=5.0, num_futures=num_futures, strength=0.0, denoiser=_centred())
+    assert values[1][0] > values[0][0] + 0.1
+
+
+def _centred():
+    return GaussianDenoiser(Parameterization("clean", Schedule("linear")), mean=0.0)

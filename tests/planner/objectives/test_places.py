@@ -123,10 +123,10 @@ def test_a_distance_field_comes_from_a_file(tmp_path):
 
 
 def test_files_that_are_no_distance_field_are_refused(tmp_path):
-    with pytest.raises(UserError, match="no distance field at .*none.npz"):
+    with pytest.raises(UserError, match=r"no distance field at .*none\.npz"):
         load_distance_field(tmp_path / "none.npz")
     np.savez(tmp_path / "other.npz", distances=np.zeros((3, 3)))
-    with pytest.raises(UserError, match="origin is not a file in the archive.*np.savez"):
+    with pytest.raises(UserError, match=r"origin is not a file in the archive.*np\.savez"):
         load_distance_field(tmp_path / "other.npz")
     (tmp_path / "text.npz").write_text("no archive")
     with pytest.raises(UserError, match=r"text\.npz is no distance field"):
