@@ -14,9 +14,8 @@ from dfplan.agent import Controller, MPCAgent, PlannedActions, Pursuit
 from dfplan.cli.folders import bundled_weights
 from dfplan.cli.guidance import build_guidance
 from dfplan.cli.schema import ControllerConfig, PlannerConfig, TrainConfig
-from dfplan.data.dynamics import fit_point_mass
+from dfplan.data.retrace import retrace
 from dfplan.data.split import hold_out
-from dfplan.data.support import measure_support
 from dfplan.data.windows import WindowDataset
 from dfplan.diffusion import Parameterization, Schedule
 from dfplan.errors import UserError
@@ -24,7 +23,7 @@ from dfplan.models.forcing_model import ForcingModel, build_denoiser, load_forci
 from dfplan.planner import Planner, PlannerSettings
 from dfplan.tokens import Normalizer, TokenLayout
 from dfplan.training.forcing import ForcingLevels, ForcingTask
-from dfplan.types import Trajectories
+from dfplan.types import PointMass, PositionSupport, Trajectories
 
 BUNDLED = {"bundled": "", "bundled-rnn": "-rnn"}  # what is said on the command line: ending of the folder's name
 
@@ -121,6 +120,38 @@ def build_agent(planner: Planner, *, controller: ControllerConfig, horizon: int)
     )
 
 
+def drive_anew(
+    config: TrainConfig,
+    trajectories: Trajectories,
+    *,
+    point_mass: PointMass,
+    support: PositionSupport,
+    on_progress: Callable[[int, int], None],
+) -> Trajectories:
+    """The data as they are, or, where it is asked for, their ways driven anew."""
+    settings = config.retrace
+    if not settings.num_steps:
+        return trajectories
+    if settings.shortest_hold > settings.longest_hold:
+        raise UserError(
+            f"retrace.shortest_hold must be at most retrace.longest_hold; got {settings.shortest_hold} and "
+            f"{settings.longest_hold}"
+        )
+    radius = config.windows.goal_radius
+    return retrace(
+        trajectories,
+        Pursuit(point_mass, goal_radius=radius, support=support, tube=settings.tube),
+        point_mass=point_mass,
+        support=support,
+        num_steps=settings.num_steps,
+        seed=config.seed,
+        goal_radius=radius,
+        noise=settings.noise,
+        hold_steps=(settings.shortest_hold, settings.longest_hold),
+        on_progress=on_progress,
+    )
+
+
 def build_datasets(config: TrainConfig, trajectories: Trajectories) -> tuple[WindowDataset, WindowDataset | None]:
     """Windows to train on, and held-out windows to validate on."""
     windows = config.windows
@@ -154,7 +185,13 @@ def build_layout(config: TrainConfig, trajectories: Trajectories) -> TokenLayout
 
 
 def build_task(
-    config: TrainConfig, trajectories: Trajectories, *, validation: WindowDataset | None, provenance: dict[str, Any]
+    config: TrainConfig,
+    trajectories: Trajectories,
+    *,
+    point_mass: PointMass,
+    support: PositionSupport,
+    validation: WindowDataset | None,
+    provenance: dict[str, Any],
 ) -> ForcingTask:
     """The Diffusion Forcing task; ``provenance`` travels in the description of the exported weights."""
     layout, diffusion, training = build_layout(config, trajectories), config.diffusion, config.training
@@ -179,8 +216,8 @@ def build_task(
         learning_rate=training.learning_rate,
         matrix_learning_rate=training.matrix_learning_rate,
         weight_decay=training.weight_decay,
-        point_mass=fit_point_mass(trajectories),
-        support=measure_support(trajectories),
+        point_mass=point_mass,
+        support=support,
         validation=validation,
         compiled=bool(training.compiled),
         metadata={

@@ -132,6 +132,17 @@ class WindowsConfig:
 
 
 @dataclass
+class RetraceConfig:
+    """How the ways in the data are driven anew before training."""
+
+    num_steps: int = option("transitions to imagine; 0 = train on the data as they are", low=0)
+    tube: float = option("distance from the collector's way that costs nothing", above=0)
+    noise: float = option("largest standard deviation of the noise on the actions", low=0)
+    shortest_hold: int = option("least steps of standing at the end of a way", low=1)
+    longest_hold: int = option("most steps of standing at the end of a way", low=1)
+
+
+@dataclass
 class DiffusionConfig:
     """How noise is drawn and what the network predicts."""
 
@@ -220,6 +231,7 @@ class TrainConfig(RunConfig):
     """``dfplan train``."""
 
     model: ModelConfig = group(ModelConfig, "the network")
+    retrace: RetraceConfig = group(RetraceConfig, "whether to drive the data's ways anew, faster")
     windows: WindowsConfig = group(WindowsConfig, "what the model is shown of the data")
     diffusion: DiffusionConfig = group(DiffusionConfig, "how noise is drawn and what is predicted")
     training: TrainingConfig = group(TrainingConfig, "the training loop")

@@ -14,7 +14,7 @@ from dfplan.errors import UserError
 GROUPS = {
     "eval": ("env", "planner", "controller", "experiment"),
     "plan": ("env", "planner"),
-    "train": ("env", "model", "windows", "diffusion", "training", "logger"),
+    "train": ("env", "model", "retrace", "windows", "diffusion", "training", "logger"),
     "generate": ("env",),
 }
 CHOICES = [

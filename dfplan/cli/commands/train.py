@@ -9,12 +9,14 @@ from typing import Any
 import torch
 from omegaconf import OmegaConf
 
-from dfplan.cli.build import build_datasets, build_task, resolve_compiled, select_device
+from dfplan.cli.build import build_datasets, build_task, drive_anew, resolve_compiled, select_device
 from dfplan.cli.compose import plain, to_schema
 from dfplan.cli.folders import dataset_folder, make_run_folder
 from dfplan.cli.progress import progress_bar, say
 from dfplan.cli.schema import TrainConfig
+from dfplan.data.dynamics import fit_point_mass
 from dfplan.data.sources import load_trajectories
+from dfplan.data.support import measure_support
 from dfplan.errors import UserError
 from dfplan.evaluation.report import find_commit
 from dfplan.training import Logger, train, wandb_logger
@@ -42,9 +44,19 @@ def run(config: TrainConfig, *, given: Sequence[str]) -> None:
         trajectories = load_trajectories(
             config.data, env_id=config.env.id, cache_folder=dataset_folder(), say=say, on_progress=show
         )
-    windows, validation = build_datasets(config, trajectories)
     record = recorded(config, trajectories)
-    task = build_task(config, trajectories, validation=validation, provenance=_provenance(record, device))
+    point_mass, support = fit_point_mass(trajectories), measure_support(trajectories)
+    with progress_bar("ways driven anew") as show:
+        trajectories = drive_anew(config, trajectories, point_mass=point_mass, support=support, on_progress=show)
+    windows, validation = build_datasets(config, trajectories)
+    task = build_task(
+        config,
+        trajectories,
+        point_mass=point_mass,
+        support=support,
+        validation=validation,
+        provenance=_provenance(record, device),
+    )
     folder = (
         Path(config.resume)
         if config.resume

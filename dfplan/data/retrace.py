@@ -1,0 +1,207 @@
+"""Drives the ways of a dataset anew: faster than its collector did, and standing still at the goal."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from dfplan.errors import UserError
+from dfplan.types import PointMass, PositionSupport, Trajectories
+
+
+class PathDriver(Protocol):
+    """Drives a batch of point masses along paths and holds their ends."""
+
+    def reset(self, goals: np.ndarray) -> None:
+        """Begin with goals ``(batch, position_dim)``."""
+        ...
+
+    def drive_along(self, index: int, *, path: np.ndarray, goal: np.ndarray) -> None:
+        """Send one row along ``path`` ``(points, position_dim)`` to ``goal`` ``(position_dim,)``."""
+        ...
+
+    def act(self, observations: np.ndarray) -> np.ndarray:
+        """Actions ``(batch, action_dim)`` in [-1, 1]."""
+        ...
+
+
+def retrace(
+    trajectories: Trajectories,
+    driver: PathDriver,
+    *,
+    point_mass: PointMass,
+    support: PositionSupport,
+    num_steps: int,
+    seed: int,
+    goal_radius: float = 0.5,
+    noise: float = 0.4,
+    hold_steps: tuple[int, int] = (16, 64),
+    num_drivers: int = 256,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Trajectories:
+    """Imagine how the ways in a dataset could have been driven, with the dynamics that were measured on it.
+
+    Every leg follows what the collector drove towards one of its goals, or a part of it, from wherever the last leg
+    ended, then stands at its end for a while; the next leg goes on from there. The state moves as the point mass says;
+    walls are unknown, so a leg that leaves the positions that the data visited is thrown away and the driver begins
+    anew where a random way of the data begins. The segments of the result are the legs.
+
+    Args:
+        trajectories: the data; observations are positions followed by velocities.
+        driver: drives along a path.
+        point_mass: how actions move the agent.
+        support: which positions the data visited.
+        num_steps: rows to imagine, before legs are thrown away.
+        seed: of all that is drawn.
+        goal_radius: distance that counts as being at the goal.
+        noise: largest standard deviation of the noise on the actions; each leg draws its own between 0 and this.
+        hold_steps: shortest and longest time at the end of a leg.
+        num_drivers: driven side by side; they share nothing.
+        on_progress: called as ``on_progress(done, total)``.
+
+    Raises:
+        UserError: no leg came through.
+    """
+    legs = _Legs(trajectories, driver, generator=np.random.default_rng(seed), hold_steps=hold_steps, noise=noise)
+    state = legs.begin(num_drivers)
+    dim, rounds = trajectories.actions.shape[1], -(-num_steps // num_drivers)
+    observations = np.zeros((num_drivers, rounds, 2 * dim), np.float32)
+    actions = np.zeros((num_drivers, rounds, dim), np.float32)
+    number = np.zeros((num_drivers, rounds), np.int64)
+    for now in range(rounds):
+        action = np.clip(driver.act(state) + legs.draw_noise(), -1, 1)
+        observations[:, now], actions[:, now], number[:, now] = state, action, legs.number
+        state = _step(state, action, point_mass=point_mass)
+        at_goal = np.linalg.norm(state[:, :dim] - legs.goals, axis=1) <= goal_radius
+        done, lost = legs.judge(now, at_goal=at_goal, inside=support.contains(state[:, :dim]))
+        for index in np.flatnonzero(done).tolist():
+            legs.go_on(index, state[index], now=now)
+        for index in np.flatnonzero(lost).tolist():
+            state[index] = legs.restart(index, now=now)
+        if on_progress is not None:
+            on_progress(min((now + 1) * num_drivers, num_steps), num_steps)
+    return _collect(observations, actions, number, legs, source=f"{trajectories.source}, driven anew")
+
+
+def _step(state: np.ndarray, action: np.ndarray, *, point_mass: PointMass) -> np.ndarray:
+    """States ``(batch, 2 * dim)`` one step later."""
+    dim = action.shape[1]
+    velocity = point_mass.decay * state[:, dim:] + point_mass.gain * action
+    velocity = np.clip(velocity, -point_mass.max_speed, point_mass.max_speed)
+    return np.concatenate([state[:, :dim] + point_mass.step * velocity, velocity], axis=1)
+
+
+class _Legs:
+    """Which leg each driver is on, where it leads, and which legs ended well.
+
+    Attributes:
+        goals: ``(drivers, dim)``.
+        number: ``(drivers,)`` of the legs under way; every leg has a number of its own.
+        finished: numbers of the legs that ended well.
+        fresh: numbers of the legs that began at a row of the data and not where the leg before ended.
+    """
+
+    _SHORTEST = 16  # rows of a leg
+    _STRIDE = 4  # rows between two points of a path
+    _WHOLE = 0.8  # share of legs that lead all the way to the collector's goal; the others stop somewhere before
+    _PATIENCE = 64  # steps beyond the collector's own time after which a leg is given up
+
+    def __init__(
+        self,
+        data: Trajectories,
+        driver: PathDriver,
+        *,
+        generator: np.random.Generator,
+        hold_steps: tuple[int, int],
+        noise: float,
+    ) -> None:
+        self.data, self.driver, self.generator = data, driver, generator
+        self.hold_steps, self.noise = hold_steps, noise
+        rows = len(data)
+        self._last_row = np.repeat(data.starts[1:] - 1, np.diff(data.starts))
+        ends = np.where(data.segment_ends, np.arange(rows), rows)
+        self._segment_end = np.minimum(np.minimum.accumulate(ends[::-1])[::-1], self._last_row)
+        begins = np.concatenate([data.starts[:-1], np.flatnonzero(data.segment_ends[:-1]) + 1])
+        self._starts = np.unique(begins[self._segment_end[begins] - begins >= self._SHORTEST])
+        self.finished: set[int] = set()
+        self.fresh: set[int] = set()
+
+    def begin(self, count: int) -> np.ndarray:
+        """Put every driver where some way of the data begins; returns their states ``(count, 2 * dim)``.
+
+        Raises:
+            UserError: no way in the data is long enough.
+        """
+        if not len(self._starts):
+            raise UserError(f"no way in {self.data.source} is {self._SHORTEST} steps long; there is nothing to retrace")
+        self.goals = np.zeros((count, self.data.actions.shape[1]))
+        self.number, self._cursor, self._deadline, self._release = (np.full(count, -1) for _ in range(4))
+        self._noise_level = np.zeros((count, 1))
+        self._next_number = 0
+        self.driver.reset(self.goals)
+        return np.stack([self.restart(index, now=-1) for index in range(count)])
+
+    def draw_noise(self) -> np.ndarray:
+        """What is added to the actions of one step, ``(drivers, dim)``."""
+        return self.generator.normal(size=self.goals.shape) * self._noise_level
+
+    def judge(self, now: int, *, at_goal: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Which legs have ended well and which are lost, both ``(drivers,)`` bool, after step ``now``."""
+        arriving = at_goal & (self._release < 0)
+        holds = self.generator.integers(*self.hold_steps, size=len(at_goal), endpoint=True)
+        self._release = np.where(arriving, now + holds, self._release)
+        arrived = self._release >= 0
+        over = arrived & (now >= self._release)
+        lost = ~inside | (~arrived & (now > self._deadline)) | (over & ~at_goal)
+        done = over & ~lost
+        self.finished.update(self.number[done].tolist())
+        return done, lost
+
+    def restart(self, index: int, *, now: int) -> np.ndarray:
+        """Put a driver where some way of the data begins; returns its state."""
+        self._cursor[index] = self._starts[self.generator.integers(len(self._starts))]
+        state = self.data.observations[self._cursor[index]].astype(np.float64)
+        self.go_on(index, state, now=now)
+        self.fresh.add(int(self.number[index]))
+        return state
+
+    def go_on(self, index: int, state: np.ndarray, *, now: int) -> None:
+        """Give a driver its next leg, from where it is, along what the collector drove next."""
+        first = int(self._cursor[index])
+        if self._segment_end[first] - first < self._SHORTEST:
+            # After the last way of the data comes the first: the driver is not there, and that leg is lost.
+            later = np.searchsorted(self._starts, self._segment_end[first] + 1)
+            first = int(self._starts[later % len(self._starts)])
+        end = int(self._segment_end[first])
+        whole, part = self.generator.random() < self._WHOLE, self.generator.integers(first + self._SHORTEST, end + 1)
+        last = end if whole else int(part)
+        dim = self.goals.shape[1]
+        path = self.data.observations[np.append(np.arange(first, last, self._STRIDE), last), :dim]
+        path = np.concatenate([state[None, :dim], path]).astype(np.float64)
+        self.goals[index] = path[-1]
+        self.driver.drive_along(index, path=path, goal=path[-1])
+        self._cursor[index] = min(last + 1, len(self.data) - 1)
+        self._deadline[index], self._release[index] = now + (last - first) + self._PATIENCE, -1
+        self._noise_level[index] = self.generator.uniform(0, self.noise)
+        self.number[index] = self._next_number
+        self._next_number += 1
+
+
+def _collect(
+    observations: np.ndarray, actions: np.ndarray, number: np.ndarray, legs: _Legs, *, source: str
+) -> Trajectories:
+    """Lay the finished legs end to end; a trajectory goes on as long as no leg was lost."""
+    finished = np.isin(number, np.fromiter(legs.finished, np.int64)).ravel()
+    if not finished.any():
+        raise UserError(f"{source}: no leg reached its goal within the positions that the data visited")
+    kept = np.flatnonzero(finished)
+    number = number.ravel()[kept]
+    begins = np.append(True, number[1:] != number[:-1])
+    anew = begins & (np.isin(number, np.fromiter(legs.fresh, np.int64)) | np.append(True, np.diff(kept) > 1))
+    return Trajectories(
+        observations=observations.reshape(-1, observations.shape[-1])[kept],
+        actions=actions.reshape(-1, actions.shape[-1])[kept],
+        starts=np.append(np.flatnonzero(anew), len(kept)),
+        segment_ends=np.append(begins[1:], True),
+        source=source,
+    )

@@ -1,0 +1,122 @@
+"""Ways driven anew: true to the measured dynamics, inside the data's positions, faster, and standing at their ends."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from dfplan.agent import Pursuit
+from dfplan.data.d4rl_file import read_d4rl, write_d4rl
+from dfplan.data.dynamics import fit_point_mass
+from dfplan.data.generate import generate_maze2d
+from dfplan.data.maze import load_maze
+from dfplan.data.retrace import retrace
+from dfplan.data.support import measure_support
+from dfplan.errors import UserError
+
+HOLD = (32, 48)
+
+
+@pytest.fixture(scope="module")
+def collected(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "umaze.hdf5"
+    write_d4rl(path, generate_maze2d("maze2d-umaze-v1", num_steps=100_000, seed=3), metadata={})
+    return read_d4rl(path)
+
+
+def driven(collected, *, support=None, seed=0, num_steps=6_000, noise=0.2):
+    point_mass = fit_point_mass(collected)
+    return retrace(
+        collected,
+        Pursuit(point_mass, goal_radius=0.5, support=support or measure_support(collected), tube=0.2),
+        point_mass=point_mass,
+        support=support or measure_support(collected),
+        num_steps=num_steps,
+        seed=seed,
+        noise=noise,
+        hold_steps=HOLD,
+        num_drivers=10,
+    )
+
+
+@pytest.fixture(scope="module")
+def anew(collected):
+    return driven(collected)
+
+
+def inner_rows(trajectories):
+    """Rows whose next row belongs to the same trajectory."""
+    rows = np.ones(len(trajectories), dtype=bool)
+    rows[trajectories.starts[1:] - 1] = False
+    return np.flatnonzero(rows)
+
+
+def test_every_step_is_what_the_point_mass_says(collected, anew):
+    mass, rows = fit_point_mass(collected), inner_rows(anew)
+    assert len(rows) > 0.5 * len(anew)
+    velocity = np.clip(
+        mass.decay * anew.observations[rows, 2:] + mass.gain * anew.actions[rows], -mass.max_speed, mass.max_speed
+    )
+    np.testing.assert_allclose(anew.observations[rows + 1, 2:], velocity, atol=1e-5)
+    moved = anew.observations[rows, :2] + mass.step * velocity
+    np.testing.assert_allclose(anew.observations[rows + 1, :2], moved, atol=1e-5)
+    assert np.abs(anew.actions).max() <= 1
+
+
+def test_no_position_lies_where_the_data_never_was(collected, anew):
+    rows = np.setdiff1d(np.arange(len(anew)), anew.starts[:-1])  # a driver may begin at a rare row of the data
+    assert measure_support(collected).contains(anew.observations[rows, :2]).all()
+    assert not load_maze("maze2d-umaze-v1").contains_wall(anew.observations[:, :2]).any()
+
+
+def test_every_way_ends_with_standing_at_its_goal(anew):
+    for end in np.flatnonzero(anew.segment_ends):
+        held = anew.observations[end - HOLD[0] + 1 : end + 1]
+        assert np.linalg.norm(held[:, :2] - held[-1, :2], axis=1).max() <= 2 * 0.5
+        assert np.linalg.norm(held[-1, 2:]) < 2.0
+    speeds = np.linalg.norm(anew.observations[anew.segment_ends, 2:], axis=1)
+    assert np.median(speeds) < 0.5
+
+
+def test_ways_are_driven_faster_than_they_were_collected(collected, anew):
+    def speeds(trajectories):
+        """Units per second up to arrival, of every way that is longer than two units."""
+        ends = np.flatnonzero(trajectories.segment_ends)
+        for first, last in zip(np.append(0, ends[:-1] + 1), ends, strict=True):
+            way = trajectories.observations[first : last + 1, :2]
+            steps = np.argmax(np.linalg.norm(way - way[-1], axis=1) <= 0.5)
+            length = np.linalg.norm(np.diff(way[: steps + 1], axis=0), axis=1).sum()
+            if length > 2:
+                yield length / (0.01 * steps)
+
+    assert np.mean(list(speeds(anew))) > 1.1 * np.mean(list(speeds(collected)))
+
+
+def test_a_trajectory_ends_with_a_finished_way_and_is_laid_out_whole(anew):
+    assert anew.starts[0] == 0
+    assert anew.starts[-1] == len(anew) == len(anew.actions) == len(anew.segment_ends)
+    assert (np.diff(anew.starts) > 0).all()
+    assert anew.segment_ends[anew.starts[1:] - 1].all()
+    assert anew.source.endswith("driven anew")
+
+
+def test_the_seed_decides(collected, anew):
+    same, other = driven(collected), driven(collected, seed=1)
+    np.testing.assert_array_equal(same.observations, anew.observations)
+    assert other.observations.shape != anew.observations.shape or (other.observations != anew.observations).any()
+
+
+def test_ways_that_leave_the_visited_positions_are_thrown_away(collected, anew):
+    support = measure_support(collected)
+    left = support.visited.copy()
+    left[left.shape[0] // 2 :] = False  # half of the maze was never visited
+    rows = driven(collected, support=dataclasses.replace(support, visited=left)).observations
+    assert rows[:, 0].max() < support.origin[0] + support.cell * (left.shape[0] // 2) + 0.1
+    with pytest.raises(UserError, match="no leg reached its goal"):
+        driven(collected, support=dataclasses.replace(support, visited=np.zeros_like(left)), num_steps=100)
+
+
+def test_data_without_a_way_is_refused(collected):
+    every_row = dataclasses.replace(collected, segment_ends=np.ones_like(collected.segment_ends))
+    with pytest.raises(UserError, match="nothing to retrace"):
+        driven(every_row)
