@@ -110,13 +110,15 @@ def build_controller(controller: ControllerConfig, *, model: ForcingModel) -> Co
             raise UserError(f"unknown controller {controller.name!r}; choose actions or pursuit")
 
 
-def build_agent(planner: Planner, *, controller: ControllerConfig, horizon: int) -> MPCAgent:
-    """The planner in a receding horizon."""
+def build_agent(planner: Planner, *, controller: ControllerConfig, horizon: int | None, episode_steps: int) -> MPCAgent:
+    """The planner in a receding horizon; where no ``horizon`` is given, that of a whole episode."""
     return MPCAgent(
         planner,
         controller=build_controller(controller, model=planner.model),
         replan_every=controller.replan_every,
-        horizon=horizon,
+        horizon=horizon or episode_steps,
+        replan_when=controller.replan_when,
+        episode_steps=episode_steps if controller.shrinking else None,
     )
 
 

@@ -93,6 +93,7 @@ class PlannerConfig:
     warm_level: float = option(
         "noise level from which the last plan is denoised again; 1 = from scratch", low=0, high=1
     )
+    budget_ms: float | None = option("milliseconds after which a plan ends with what is finished; null = none", above=0)
     horizon: int | None = option("steps a plan looks ahead; null = a whole episode", low=1)
     guidance: GuidanceConfig = group(GuidanceConfig, "what plans are steered towards")
 
@@ -102,7 +103,11 @@ class ControllerConfig:
     """How a plan becomes actions."""
 
     name: str = option("actions = the planned ones; pursuit = drive along the path", choices=("actions", "pursuit"))
-    replan_every: int = option("steps between two plans; 0 = plan once", low=0)
+    replan_every: int = option("steps between two plans, at most; 0 = no such limit: plan once", low=0)
+    replan_when: float | None = option(
+        "distance between plan and world above which to plan anew; null = never", above=0
+    )
+    shrinking: bool = option("true = plans look no further than the end of the episode")
     tube: float | None = option("pursuit: distance from the path that costs nothing", above=0)
     lookahead: int | None = option("pursuit: steps simulated ahead", low=1)
 

@@ -1,6 +1,7 @@
 """The planner: many candidate plans towards a goal, denoised together; the one that arrives first is chosen."""
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -74,7 +75,7 @@ class Planner:
             observations: ``(batch, observation_dim)``.
             goals: ``(batch, position_dim)``.
             horizon: steps to look ahead; rounded up to whole tokens. The plan of an environment ends earlier, once a
-                quorum of its own candidates has arrived.
+                quorum of its own candidates has arrived or ``budget_ms`` have passed.
             generators: one CPU generator per environment.
             previous: what is left of each environment's last plan (batch of one, see
                 :func:`~dfplan.planner.warm_start.rest_of_plan`), or None; used if ``warm_level < 1``.
@@ -83,6 +84,8 @@ class Planner:
         Raises:
             UserError: shapes that do not fit, values that are not finite, or a horizon below 1.
         """
+        budget = math.inf if self.settings.budget_ms is None else self.settings.budget_ms / 1000
+        deadline = time.perf_counter() + budget
         context, goal = self._check(observations, goals, horizon, generators)
         count, layout = self.settings.num_candidates, self.model.layout
         context, goal = context.repeat_interleave(count, dim=0), goal.repeat_interleave(count, dim=0)
@@ -101,6 +104,7 @@ class Planner:
                 part.stop - part.start,
                 generators=[generators[index] for index in (rows[::count] // count).tolist()],
                 arrived=None if record_history else arrived[rows],
+                deadline=deadline,
                 on_row=(lambda _, each: history.append(each)) if record_history and not first else None,
                 previous=previous if not first else None,
             )
@@ -112,7 +116,7 @@ class Planner:
             states = layout.unpack(tokens[rows, part])[2]
             context[rows] = self.model.normalizer.observations_back(states[:, -1])
             rows = rows[~self._enough(arrived[rows])]
-            if not len(rows):
+            if not len(rows) or time.perf_counter() >= deadline:
                 break
         plan = self._choose(tokens, lengths, start, goal, history)
         evaluations = evaluations.view(-1, count, 2).sum(dim=1).cpu().numpy()
@@ -199,6 +203,7 @@ class Planner:
         *,
         generators: Sequence[torch.Generator],
         arrived: Tensor | None = None,
+        deadline: float = math.inf,
         known_actions: Tensor | None = None,
         on_row: Callable[[int, Tensor], None] | None = None,
         previous: Sequence[Plan | None] | None = None,
@@ -215,6 +220,8 @@ class Planner:
         def is_done(tokens: Tensor, rows: Tensor) -> Tensor:
             assert goal is not None
             assert arrived is not None
+            if time.perf_counter() >= deadline:
+                return torch.ones_like(rows, dtype=torch.bool)
             return self._enough(arrived[rows] | self._reaches(tokens, goal[rows]))
 
         noisy, start_levels = noise(torch.arange(len(context))), None

@@ -25,6 +25,8 @@ class PlannerSettings:
         window_tokens: tokens denoised at a time; longer horizons chain windows. 0 takes the training window.
         warm_level: noise level from which a previous plan is denoised again, where there is one (warm start); 1 starts
             from pure noise every time, and the lowest is one level above clean.
+        budget_ms: milliseconds of wall time after which denoising stops; plans end with the tokens that are finished by
+            then, the first one always. None is no limit. What a plan is then depends on the machine and its load.
         guidance: objectives whose gradients steer the denoising.
     """
 
@@ -39,6 +41,7 @@ class PlannerSettings:
     goal_guidance: float = 1.0
     window_tokens: int = 0
     warm_level: float = 1.0
+    budget_ms: float | None = None
     guidance: GuidanceSettings = field(default_factory=GuidanceSettings)
 
     def __post_init__(self) -> None:
@@ -51,3 +54,5 @@ class PlannerSettings:
         for name in ("slope", "jump_penalty", "support_penalty", "goal_guidance", "window_tokens"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise UserError(f"{name} must be 0 or more; got {getattr(self, name)}")
+        if self.budget_ms is not None and not self.budget_ms > 0:
+            raise UserError(f"budget_ms must be above 0, or None for no limit; got {self.budget_ms}")

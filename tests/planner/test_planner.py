@@ -110,6 +110,21 @@ def test_windows_chain_into_one_plan(window_tokens):
         np.testing.assert_allclose(chained.actions[row, :steps], whole.actions[row, :steps], atol=1e-4)
 
 
+@pytest.mark.parametrize(("horizon", "num_tokens"), [(1, 1), (LAYOUT.steps_per_token, 1), (60, 15), (80, 20)])
+@pytest.mark.parametrize("name", DENOISERS)
+def test_one_set_of_weights_plans_any_horizon_the_same_way_each_time(name, horizon, num_tokens):
+    planner = _planner(tiny_model(tiny_denoiser(name), num_tokens=5), quorum=1.0)  # up to four training windows
+    far = GOALS + 100
+    together, again = (_plan(planner, horizon=horizon, goals=far) for _ in range(2))
+    assert together.num_steps.tolist() == [num_tokens * LAYOUT.steps_per_token] * 3
+    np.testing.assert_array_equal(together.actions, again.actions)
+    np.testing.assert_array_equal(together.observations, again.observations)
+    for row in range(len(STATES)):
+        own = _generators(1, first=row)
+        alone = planner.plan(STATES[row, None], far[row, None], horizon=horizon, generators=own)
+        _assert_same(together, row, alone)
+
+
 def test_a_horizon_beyond_the_training_window_chains_windows():
     recorder = RecordingDenoiser(line_model().denoiser)
     model = tiny_model(recorder, prediction="clean", num_tokens=5)
@@ -313,11 +328,26 @@ def test_what_cannot_be_predicted_is_refused(change, complaint):
         ({"slope": float("inf")}, "slope must be 0 or more; got inf"),
         ({"goal_guidance": -1}, "goal_guidance must be 0 or more"),
         ({"window_tokens": -1}, "window_tokens must be 0 or more"),
+        ({"budget_ms": 0}, "budget_ms must be above 0, or None for no limit; got 0"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings, complaint):
     with pytest.raises(UserError, match=complaint):
         PlannerSettings(**settings)
+
+
+@pytest.mark.parametrize("window_tokens", [1, 4, 20])
+def test_when_the_budget_is_spent_plans_end_with_what_is_finished(window_tokens):
+    settings = {"num_levels": 4, "slope": 2.0, "window_tokens": window_tokens}
+    far = GOALS + 100
+    whole = _plan(_planner(**settings), goals=far)
+    cut = _plan(_planner(budget_ms=1e-6, **settings), goals=far)
+    ample = _plan(_planner(budget_ms=1e6, **settings), goals=far)
+    assert whole.num_steps.tolist() == [40, 40, 40]
+    assert cut.num_steps.tolist() == [LAYOUT.steps_per_token] * 3  # the first token is always finished
+    assert cut.arrival.tolist() == [LAYOUT.steps_per_token + 1] * 3
+    np.testing.assert_allclose(cut.actions, whole.actions[:, : LAYOUT.steps_per_token], atol=1e-4)
+    np.testing.assert_array_equal(ample.actions, whole.actions)
 
 
 def test_full_speed_is_what_the_point_mass_can_do():

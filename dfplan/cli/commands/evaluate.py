@@ -24,8 +24,12 @@ def run(config: EvalConfig) -> None:
     weights = find_weights(config.weights, env_name=config.env.name)
     planner = build_planner(config.planner, weights=weights, env_name=config.env.name, device=device, say=say)
     maze = load_maze(config.env.id)
-    horizon = config.planner.horizon or maze.max_episode_steps
-    agent = build_agent(planner, controller=config.controller, horizon=horizon)
+    agent = build_agent(
+        planner,
+        controller=config.controller,
+        horizon=config.planner.horizon,
+        episode_steps=maze.max_episode_steps,
+    )
     folder = make_run_folder("eval", env_name=config.env.name, chosen=config.output)
     with progress_bar(f"{config.env.name}, {config.goal} goal") as show:
         rollouts = evaluate_agent(
