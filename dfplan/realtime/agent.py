@@ -76,6 +76,8 @@ class _Episode:
     due_at: int = 0  # when the plan under way is expected
     seen: np.ndarray | None = None  # the last good observation
     blind_steps: int = 0
+    follows: bool = False  # whether the last action was of a plan
+    driven: int = 0  # steps on actions of plans since the plan under way was asked for
     context_level: float = 0.0
 
 
@@ -206,6 +208,7 @@ class RealtimeAgent:
         now = self._clock()
         steps = self._rate.tick(now)
         episode.step += steps
+        episode.driven += steps if episode.follows else 0
         self._follower.advance(steps)
         tick = _Tick(self._gate.check(observation, stamp=now if stamp is None else stamp, now=now))
         self._note_observation(tick, steps)
@@ -216,6 +219,7 @@ class RealtimeAgent:
             self._wait_for_plan(tick, deadline)
             followed = self._followed(tick)
         action, source = self._ladder.choose(followed, stopped=self.is_stopped, seen=episode.seen)
+        episode.follows = source == "plan"
         if not self.is_stopped:
             self._take(self._ask(tick), tick)
         self._gate.expect(tick.verdict, action)
@@ -253,8 +257,8 @@ class RealtimeAgent:
     def _join(self, answer: Answer, tick: _Tick) -> None:
         episode, request = self._begun(), answer.request
         before = self._follower.upcoming(1)
-        elapsed = episode.step - request.step
-        self._follower.join(answer.plan, observation=request.observation, elapsed=elapsed)
+        # Steps on hold or on the safe action do not count: whoever stood still for a plan begins it at its beginning.
+        self._follower.join(answer.plan, observation=request.observation, elapsed=episode.driven)
         after = self._follower.upcoming(1)
         if episode.step > episode.due_at:
             tick.faults.append("late_plan")
@@ -302,7 +306,7 @@ class RealtimeAgent:
         if observation is None or not self._wants_plan(tick):
             return self._planning.ping()
         episode, delay = self._begun(), self.delay_steps
-        episode.due_at = episode.step + delay
+        episode.due_at, episode.driven = episode.step + delay, 0
         return self._planning.submit(
             Request(
                 episode=episode.number,

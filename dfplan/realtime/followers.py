@@ -21,7 +21,7 @@ class Follower(Protocol):
         ...
 
     def join(self, plan: Plan, *, observation: np.ndarray, elapsed: int) -> None:
-        """Go over to a plan (batch of one) that was made at ``observation``, ``elapsed`` steps ago."""
+        """Go over to a plan (batch of one) made at ``observation``, of which ``elapsed`` steps have been driven."""
         ...
 
     def advance(self, steps: int) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from dfplan.errors import UserError
 
 # A call this share of a period before the end of the next step counts as that step: the loop skips to whole ticks.
-_EARLY = 0.25
+_EARLY = 0.1
 _PULL = 0.1  # of the clock of the steps towards the clock of the calls, per call
 
 
@@ -32,7 +32,7 @@ class RateMeter:
     def period(self) -> float:
         """Seconds of a step, measured; as planned while nothing is measured."""
         if self._gaps:
-            return max(float(np.median(self._gaps)), 1e-6)
+            return max(float(np.mean(self._gaps)), 1e-6)
         return self._nominal or 1.0
 
     def tick(self, now: float) -> int:

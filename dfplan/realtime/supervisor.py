@@ -17,6 +17,8 @@ from dfplan.types import Plan
 
 FAILURES = ("planner_died", "planner_hung", "planner_failed", "planner_bad_answer", "planner_start_timeout")
 
+_ROUNDING = 1e-9  # seconds: a tick that falls on a time-out counts
+
 
 class Worker(Protocol):
     """What the supervisor needs of a :class:`~dfplan.realtime.process.PlannerProcess`."""
@@ -189,7 +191,7 @@ class PlanningSupervisor:
             return self._replace("planner_died", str(error))
         except WireError as error:
             return self._replace("planner_bad_answer", str(error))
-        if self._clock() - self._since >= self._timeouts[self._state]:
+        if self._clock() - self._since >= self._timeouts[self._state] - _ROUNDING:
             failure = "planner_start_timeout" if self._state == "starting" else "planner_hung"
             return self._replace(failure, f"silent for {self._clock() - self._since:.3f} s")
         return Update()

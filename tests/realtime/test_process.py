@@ -1,0 +1,150 @@
+"""Real planner processes, in real time: they answer, fail, hang and die, and leave nothing behind."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_planner import HIGH, LOW
+from planner_program import DIE, HANG, NOT_FINITE, RAISE
+
+from dfplan.errors import UserError
+from dfplan.realtime import PlannerProcess, PlanningSupervisor
+from dfplan.realtime.stream import ConnectionLostError
+from dfplan.realtime.supervisor import Request, Update
+from dfplan.realtime.wire import encode
+
+PROGRAM = [sys.executable, str(Path(__file__).with_name("planner_program.py"))]
+
+
+@pytest.fixture
+def process():
+    process = PlannerProcess(PROGRAM)
+    yield process
+    process.close()
+
+
+def supervisor(process, **options):
+    return PlanningSupervisor(
+        process, action_low=LOW, action_high=HIGH, observation_dim=4, clock=time.monotonic, **options
+    )
+
+
+def request(goal=0.0):
+    zeros = np.zeros(4)
+    return Request(
+        episode=0,
+        step=0,
+        seed=0,
+        observation=zeros,
+        observation_noise=zeros,
+        goal=np.array([goal, 0]),
+        committed=np.zeros((0, 2)),
+    )
+
+
+def outcome(planning, goal) -> Update:
+    """What becomes of one request."""
+    planning.submit(request(goal))
+    while planning.is_busy:
+        update = planning.update(timeout=0.05)
+        if update != Update():
+            return update
+    return Update()
+
+
+@pytest.mark.slow
+def test_a_real_process_plans_fails_and_goes_on(process):
+    planning = supervisor(process)
+    planning.start()
+    answer = outcome(planning, 0.0).answer
+    assert answer.plan.actions.shape == (1, 64, 2)
+    assert answer.context_level == 0.125
+    failed = outcome(planning, RAISE)
+    assert (failed.failure, failed.detail) == ("planner_failed", "RuntimeError: as asked")
+    failed = outcome(planning, NOT_FINITE)
+    assert failed.failure == "planner_failed"
+    assert "plan: cannot be sent" in failed.detail
+    assert outcome(planning, 0.0).answer is not None
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_or_hangs_is_replaced(process):
+    planning = supervisor(process, plan_timeout=0.2)
+    planning.start()
+    first = process.process_id
+    assert outcome(planning, DIE).failure == "planner_died"
+    second = process.process_id
+    while planning.is_down:
+        planning.update(timeout=1)
+    began = time.monotonic()
+    assert outcome(planning, HANG).failure == "planner_hung"
+    assert time.monotonic() - began < 0.5
+    while planning.is_down:
+        planning.update(timeout=1)
+    assert outcome(planning, 0.0).answer is not None
+    assert len({first, second, process.process_id}) == 3
+    for gone in (first, second):
+        assert not _runs(gone)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("sent", "failure"), [(signal.SIGKILL, "planner_died"), (signal.SIGSTOP, "planner_hung")])
+def test_an_idle_process_that_is_killed_or_frozen_is_noticed(process, sent, failure):
+    planning = supervisor(process, plan_timeout=0.2)
+    planning.start()
+    os.kill(process.process_id, sent)
+    began, noticed = time.monotonic(), None
+    while noticed is None and time.monotonic() < began + 5:
+        noticed = planning.update(timeout=0.02).failure or planning.ping().failure
+    assert noticed == failure
+    assert time.monotonic() - began < 0.2 + 2 * 0.02 + 0.1
+
+
+@pytest.mark.slow
+def test_a_process_ends_with_its_loop_even_while_it_hangs(process):
+    planning = supervisor(process)
+    planning.start()
+    planning.submit(request(HANG))
+    pid = process.process_id
+    process._stream.close()  # as when the loop is killed
+    until = time.monotonic() + 5
+    while _runs(pid) and time.monotonic() < until:
+        time.sleep(0.01)
+        process._process.poll()
+    assert not _runs(pid)
+
+
+def test_many_starts_leave_no_process_and_no_descriptor_behind():
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        process = PlannerProcess(PROGRAM)
+        for _ in range(5):
+            process.start()
+        process.close()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_command_that_is_none_is_told(process):
+    planning = supervisor(PlannerProcess(["/nowhere/planner"]))
+    with pytest.raises(UserError, match=r"the planner process cannot be started: .*nowhere"):
+        planning.start()
+    with pytest.raises(UserError, match=r"did not start: planner_died"):
+        supervisor(PlannerProcess([sys.executable, "-c", "pass"])).start()
+
+
+def test_an_unstarted_process_is_no_process(process):
+    with pytest.raises(ConnectionLostError, match="has not been started"):
+        process.send(encode("ping"))
+    assert process.process_id is None
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process runs; one that has ended but is not cleared away does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0] != "Z"
+    except OSError:
+        return False
