@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from dfplan.cli.folders import group_choices
 from dfplan.evaluation.metrics import crossed_interval
 from dfplan.models.bundle import load_bundle, save_bundle
 
@@ -90,6 +91,22 @@ def test_trainings_that_met_other_episodes_are_not_averaged(script, tmp_path):
     )
     with pytest.raises(SystemExit, match="different episodes"):
         tables.render(tables.load_records(tmp_path))
+
+
+def test_the_latency_table_is_that_of_the_newest_file(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(BENCHMARKS / "latency"))
+    latency = importlib.import_module("run")
+    sys.modules.pop("run")
+    assert set(latency.EXPERIMENTS) <= set(group_choices("experiment"))
+    assert latency.render(latency.load_newest(tmp_path)) == "No result file yet."
+    row = record(date="2026-01-01", score=200.0) | {"experiment": "maze2d-large-pursuit", "budget": "default"}
+    row |= {"plan_seconds": {"p50": 0.04, "p95": 0.05, "p99": 0.06, "plans": 9}, "plan_network": {"evaluations": 96.0}}
+    facts = {"machine": "test", "threads": 2, "commit": "0" * 40, "load_average_before": [0.5], "note": ""}
+    write(tmp_path, old={"rows": []}, recent=facts | {"rows": [row]})
+    text = latency.render(latency.load_newest(tmp_path))
+    assert "| maze2d-large-pursuit | default | 40 | 50 | 60 | 9 | 96 | 200.0 [199.0, 201.0] | 100.0 |" in text
+    readme = (BENCHMARKS / "latency" / "README.md").read_text()
+    assert latency.updated(readme, newest=latency.load_newest(BENCHMARKS / "latency" / "results")) == readme
 
 
 def test_a_thinned_log_keeps_every_validation_and_the_last_line(script):
