@@ -112,6 +112,10 @@ def _run_once(command: str, composed: DictConfig) -> None:
             from dfplan.cli.commands import generate
 
             generate.run(config)
+        case "export":
+            from dfplan.cli.commands import export
+
+            export.run(config)
         case _:
             raise AssertionError(f"no command {command}")
 

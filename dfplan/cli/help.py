@@ -19,6 +19,8 @@ ABOUT = {
     "train": "Train a model: data, training, validation, checkpoints, and at the end weights for `eval` and `plan`.\n"
     "Ctrl-C saves and stops; resume=<run folder> continues exactly where it stopped.",
     "generate": "Make a maze2d dataset by D4RL's published procedure, as a D4RL HDF5 file.",
+    "export": "Write a trained transformer as ONNX and torch.export, with a manifest of SHA-256 sums, shapes and\n"
+    "constants; dfplan.export.onnx_planner plans with it without torch. The last line printed is the folder.",
 }
 EXAMPLES = {
     "eval": (
@@ -28,6 +30,7 @@ EXAMPLES = {
     ),
     "plan": ("dfplan plan env=maze2d-large start=1,1 goal=7,9", "dfplan plan env=maze2d-umaze planner.slope=0"),
     "train": ("dfplan train env=maze2d-umaze model=rnn training.num_steps=2000", "dfplan train resume=runs/train/..."),
+    "export": ("dfplan export env=maze2d-large", "dfplan export weights=runs/train/... planner.num_candidates=4"),
     "generate": ("dfplan generate env=maze2d-large", "dfplan generate env=maze2d-umaze num_steps=10000 output=u.hdf5"),
 }
 INDENT, WIDTH = 35, 118

@@ -20,6 +20,8 @@ usage: dfplan COMMAND [key=value ...]
   plan       make one plan and draw how it was denoised, row by row
   train      train a model on a dataset; resume=<run folder> continues
   generate   make a dataset by D4RL's published procedure
+  export     write a trained planner as ONNX and torch.export, to run without training code
+  verify     tell what a file or folder of dfplan is, and whether it is whole
   info       versions, device and folders: what to paste into a bug report
   completion what to put into your shell for tab completion
 
@@ -31,7 +33,7 @@ examples:
 
 `dfplan COMMAND --help` lists the options of a command. `-m` sweeps: dfplan eval -m seed=0,1,2"""
 
-COMMANDS = ("eval", "plan", "train", "generate", "info", "completion")
+COMMANDS = ("eval", "plan", "train", "generate", "export", "verify", "info", "completion")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,11 +76,15 @@ def _dispatch(arguments: list[str]) -> int:
             from dfplan.cli.commands import info
 
             return info.run(options)
+        case "verify":
+            from dfplan.cli.commands import verify
+
+            return verify.run(options)
         case "completion":
             from dfplan.cli import completion
 
             return completion.run(options)
-        case "eval" | "plan" | "train" | "generate":
+        case "eval" | "plan" | "train" | "generate" | "export":
             from dfplan.cli import compose
 
             return compose.run(command, options)

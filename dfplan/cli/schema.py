@@ -257,7 +257,18 @@ class GenerateConfig:
     overwrite: bool = option("replace an existing file")
 
 
+@dataclass
+class ExportConfig:
+    """``dfplan export``."""
+
+    env: EnvConfig = group(EnvConfig, "the maze")
+    planner: PlannerConfig = group(PlannerConfig, "how the exported planner plans")
+    weights: str = option("bundled, or a folder: of a model or of a training run")
+    output: str | None = option("folder to write to; null = runs/export/<env>/<time>")
+
+
 SCHEMAS: dict[str, type] = {
+    "export": ExportConfig,
     "eval": EvalConfig,
     "plan": PlanConfig,
     "train": TrainConfig,

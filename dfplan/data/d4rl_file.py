@@ -47,7 +47,7 @@ def write_d4rl(path: Path, arrays: Mapping[str, np.ndarray], *, metadata: Mappin
     with written_whole(path) as temporary:
         temporary.write_bytes(content)
         # Without a note the file is simply unchecked; with the note of its predecessor it would count as damaged.
-        _note_file(path).unlink(missing_ok=True)
+        note_file(path).unlink(missing_ok=True)
     note_checksum(path, hashlib.sha256(content).hexdigest())
     return path
 
@@ -104,17 +104,18 @@ def hash_file(path: Path) -> str:
 
 def note_checksum(path: Path, checksum: str) -> None:
     """Note the checksum beside the file, in the format that the command ``sha256sum --check`` reads."""
-    with written_whole(_note_file(path)) as temporary:
+    with written_whole(note_file(path)) as temporary:
         temporary.write_text(f"{checksum}  {path.name}\n")
 
 
-def _note_file(path: Path) -> Path:
+def note_file(path: Path) -> Path:
+    """Where the SHA-256 of a dataset is noted."""
     return path.with_name(f"{path.name}.sha256")
 
 
 def _check_against_note(path: Path) -> str:
     """Return the file's SHA-256; raise if another one was noted."""
-    checksum, note = hash_file(path), _note_file(path)
+    checksum, note = hash_file(path), note_file(path)
     if note.is_file():
         noted = note.read_text(errors="replace").partition(" ")[0].strip()
         if noted != checksum:

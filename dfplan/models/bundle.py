@@ -83,6 +83,12 @@ def load_bundle(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         ) from error
 
 
+def bundle_checksum(folder: Path) -> str:
+    """Return the SHA-256 of the tensors, by the description of a bundle that was just loaded."""
+    description = _read_description(folder / DESCRIPTION_FILE)
+    return _matching_description(folder / TENSORS_FILE, description)["sha256"]
+
+
 def _checked_content(tensors: Mapping[str, Tensor]) -> bytes:
     """Return the tensors as the bytes of a safetensors file, within the caps that reading enforces."""
     for name in tensors:

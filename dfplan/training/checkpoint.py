@@ -15,6 +15,7 @@ from dfplan.files import cannot_write, sync_folder
 from dfplan.models.bundle import load_bundle, save_bundle
 
 _STEP_FOLDER = re.compile(r"step-(\d{8,})")
+_WRITING, _REMOVING = ".writing-", ".removing-"
 
 
 def checkpoint_steps(folder: Path) -> list[int]:
@@ -22,7 +23,13 @@ def checkpoint_steps(folder: Path) -> list[int]:
     if not folder.is_dir():
         return []
     matches = [_STEP_FOLDER.fullmatch(each.name) for each in folder.iterdir()]
-    return sorted(int(match[1]) for match in matches if match)
+    steps = {int(match[1]): match[0] for match in matches if match}
+    return sorted(step for step, name in steps.items() if name == checkpoint_folder(folder, step).name)
+
+
+def checkpoint_folder(folder: Path, step: int) -> Path:
+    """Return where the checkpoint of a step lies."""
+    return folder / f"step-{step:08d}"
 
 
 def save_checkpoint(
@@ -35,16 +42,16 @@ def save_checkpoint(
     Raises:
         UserError: it cannot be written; the previous checkpoints are untouched.
     """
-    final = folder / f"step-{step:08d}"
-    staged = folder / f".writing-{final.name}"
+    final = checkpoint_folder(folder, step)
+    staged = folder / f"{_WRITING}{final.name}"
     try:
         _remove_folder(staged)
         save_bundle(staged, tensors, metadata)
-        _remove_folder(final)
+        _remove_folder(final)  # killed before the next line, `staged` is found whole and gets its name
         os.rename(staged, final)
         sync_folder(folder)
         for old in checkpoint_steps(folder)[:-keep]:
-            _remove_folder(folder / f"step-{old:08d}")
+            _remove_folder(checkpoint_folder(folder, old))
     except OSError as error:
         raise cannot_write(final, error) from error
     finally:
@@ -63,13 +70,16 @@ def load_newest_checkpoint(
     Raises:
         UserError: there is none, or none is whole.
     """
-    remove_leftovers(folder)
-    steps = checkpoint_steps(folder)
+    try:
+        remove_leftovers(folder)
+        steps = checkpoint_steps(folder)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be read ({error.strerror}); check its permissions") from error
     if not steps:
         raise UserError(f"{folder}: no checkpoint to resume from; check the run folder, or start without resume")
     damaged: dict[Path, UserError] = {}
     for step in reversed(steps):
-        path = folder / f"step-{step:08d}"
+        path = checkpoint_folder(folder, step)
         try:
             tensors, metadata = load_bundle(path)
         except UserError as error:
@@ -98,17 +108,29 @@ def is_in_use(folder: Path) -> bool:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what a killed process left half-written or half-removed."""
-    if folder.is_dir():
-        for each in folder.iterdir():
-            if each.name.startswith((".writing-", ".removing-")):
-                shutil.rmtree(each, ignore_errors=True)
+    """Remove what a killed process left half-written or half-removed; what it left whole is kept."""
+    if not folder.is_dir():
+        return
+    for each in folder.iterdir():
+        final = folder / each.name.removeprefix(_WRITING)
+        if each.name.startswith(_WRITING) and not final.exists() and _is_whole(each):
+            os.rename(each, final)
+        elif each.name.startswith((_WRITING, _REMOVING)):
+            shutil.rmtree(each, ignore_errors=True)
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        load_bundle(folder)
+    except UserError:
+        return False
+    return True
 
 
 def _remove_folder(folder: Path) -> None:
     """Remove a folder; it disappears under its name at once, so that a kill cannot leave half a checkpoint there."""
     if folder.exists():
-        doomed = folder.with_name(f".removing-{folder.name}")
+        doomed = folder.with_name(f"{_REMOVING}{folder.name}")
         shutil.rmtree(doomed, ignore_errors=True)
         os.rename(folder, doomed)
         shutil.rmtree(doomed)

@@ -16,6 +16,7 @@ GROUPS = {
     "plan": ("env", "planner"),
     "train": ("env", "model", "retrace", "windows", "diffusion", "training", "logger"),
     "generate": ("env",),
+    "export": ("env", "planner"),
 }
 CHOICES = [
     (command, group, choice)

@@ -1,0 +1,139 @@
+"""``dfplan verify``: what a file or folder of dfplan is, and whether it is whole. Nothing in it is ever executed."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from dfplan.errors import UserError
+from dfplan.files import is_sealed
+
+MAX_RECORD_BYTES = 64 * 2**20
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+ARCHIVES = {b"PK": "a zip archive", b"\x80": "a pickle", b"\x1f\x8b": "a gzip file"}
+PARTS = ("model.json", "model.safetensors", "manifest.json", "denoise.onnx", "denoise.pt2")
+
+
+def run(words: Sequence[str]) -> int:
+    """Verify paths; one line each, and the first that is not whole is an error."""
+    if not words or words[0] in ("-h", "--help"):
+        print("usage: dfplan verify PATH...")
+        print("PATH is a run, checkpoint or model folder, an export, a dataset (.hdf5) or the results.json of an eval")
+        return 0
+    for word in words:
+        if word.startswith("-"):
+            raise UserError(f"dfplan verify takes paths only; got {word!r}")
+        path = Path(word).expanduser()
+        try:
+            print(f"{path}: {verify(path)}")
+        except OSError as error:
+            raise UserError(f"{error.filename or path}: cannot be read ({error.strerror or error})") from error
+    return 0
+
+
+def verify(path: Path) -> str:
+    """Say what is at a path that is whole.
+
+    Raises:
+        UserError: it is damaged, incomplete, or nothing that dfplan wrote; names the file.
+    """
+    if path.is_dir():
+        return _folder(path)
+    if not path.is_file():
+        raise UserError(f"{path}: no such file or folder, or a special one")
+    if path.name in PARTS:
+        return _folder(path.parent)
+    with path.open("rb") as file:
+        start = file.read(8)
+    if start == HDF5_SIGNATURE or path.suffix in (".hdf5", ".h5"):
+        return _dataset(path)
+    if path.suffix == ".json":
+        return _record(path)
+    for signature, kind in ARCHIVES.items():
+        if start.startswith(signature):
+            raise UserError(
+                f"{path}: {kind}, which dfplan neither writes nor reads: such files can run code when loaded"
+            )
+    raise UserError(
+        f"{path}: nothing that dfplan writes; give a run, model or export folder, an .hdf5 or a results.json"
+    )
+
+
+def _folder(folder: Path) -> str:
+    if (folder / "manifest.json").exists():
+        return _export(folder)
+    if (folder / "model.json").exists() or (folder / "model.safetensors").exists():
+        return _bundle(folder)
+    if (folder / "checkpoints").is_dir():
+        return _run(folder)
+    raise UserError(
+        f"{folder}: neither a run, a checkpoint, a model nor an export; an export has its manifest.json last"
+    )
+
+
+def _bundle(folder: Path) -> str:
+    from dfplan.models.bundle import load_bundle
+
+    tensors, metadata = load_bundle(folder)
+    size = f"{len(tensors)} tensors, {sum(each.nbytes for each in tensors.values()):,} bytes, whole"
+    if "state" in metadata:
+        return f"a checkpoint, {size}"
+    if "layout" not in metadata:
+        return f"a bundle, {size}"
+    from dfplan.models.forcing_model import load_forcing_model
+
+    model = load_forcing_model(folder)
+    return f"the weights of a {metadata['model']['name']} for {model.metadata.get('env')}, {size}"
+
+
+def _run(folder: Path) -> str:
+    from dfplan.training.checkpoint import checkpoint_folder, checkpoint_steps
+
+    steps = checkpoint_steps(folder / "checkpoints")
+    if not steps:
+        raise UserError(f"{folder / 'checkpoints'}: no checkpoint in it")
+    for step in steps:
+        _bundle(checkpoint_folder(folder / "checkpoints", step))
+    model = f"; model: {_bundle(folder / 'model')}" if (folder / "model").exists() else ""
+    return f"a training run with checkpoints of steps {', '.join(map(str, steps))}, all whole{model}"
+
+
+def _export(folder: Path) -> str:
+    from dfplan.export.manifest import ONNX_FILE, TORCH_FILE, check_file, read_manifest
+
+    manifest = read_manifest(folder)
+    sizes = [len(check_file(folder, name)) for name in (ONNX_FILE, TORCH_FILE)]
+    return (
+        f"an exported planner, windows of {manifest.num_tokens} tokens, {sum(sizes):,} bytes, whole "
+        f"({TORCH_FILE} is for torch.export.load, which may run what is in it: load only your own)"
+    )
+
+
+def _dataset(path: Path) -> str:
+    from dfplan.data.check_dataset import check_in_another_process
+
+    facts = check_in_another_process(path)
+    checked = "whole" if facts["noted"] else "readable, but no .sha256 beside it tells whether it is unchanged"
+    return f"a D4RL dataset, {facts['rows']:,} rows in {facts['trajectories']} trajectories, {checked}"
+
+
+def _record(path: Path) -> str:
+    from dfplan.evaluation.report import RECORD_SEAL
+
+    size = path.stat().st_size
+    if size > MAX_RECORD_BYTES:
+        raise UserError(f"{path}: {size:,} bytes, too many for a record of an evaluation")
+    text = path.read_bytes()
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError(
+            f"{path}: damaged: not readable as JSON ({str(error)[:80]}); run the evaluation again"
+        ) from error
+    if not isinstance(record, dict) or not {"env", "metrics"} <= record.keys():
+        raise UserError(f"{path}: no record of an evaluation")
+    if RECORD_SEAL not in record:
+        unsealed = f"without {RECORD_SEAL} nothing tells whether it is unchanged"
+        return f"the record of an evaluation of {record['env']}; {unsealed}"
+    if not is_sealed(text, record, seal=RECORD_SEAL):
+        raise UserError(f"{path}: damaged or changed: its content is not what its own SHA-256 says")
+    return f"the record of an evaluation of {record['env']}, whole"

@@ -1,0 +1,224 @@
+"""What an exported planner says of itself, in a sealed JSON beside its files. Needs no torch.
+
+The manifest is written last: a folder without one is no export, whatever else lies in it.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dfplan.errors import UserError
+from dfplan.files import is_sealed, sealed_json, write_whole
+from dfplan.types import PointMass, PositionSupport
+
+MANIFEST_FILE, ONNX_FILE, TORCH_FILE = "manifest.json", "denoise.onnx", "denoise.pt2"
+KIND, SEAL, FORMAT_VERSION = "dfplan export", "manifest_sha256", 1
+MAX_MANIFEST_BYTES = 2 * 2**20
+MAX_FILE_BYTES = 2**30
+MAX_SIZE = 1_000_000  # of any number that something is made as long as
+# A tensor of an ONNX file may name another file to read its values from, by an entry with this key.
+EXTERNAL_DATA = b"location"
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """Means and standard deviations, float32, as in :class:`dfplan.tokens.Normalizer`."""
+
+    action_mean: np.ndarray
+    action_std: np.ndarray
+    observation_mean: np.ndarray
+    observation_std: np.ndarray
+    reward_mean: float
+    reward_std: float
+
+
+@dataclass(frozen=True)
+class ExportedSettings:
+    """What the planner without torch can do, of :class:`dfplan.planner.PlannerSettings`; all else is as by default."""
+
+    num_levels: int
+    slope: float
+    num_candidates: int
+    quorum: float
+    jump_penalty: float
+    support_penalty: float
+    context_level: float
+    window_tokens: int
+
+    def __post_init__(self) -> None:
+        for name, least in {"num_levels": 1, "num_candidates": 1, "window_tokens": 0}.items():
+            value = getattr(self, name)
+            if type(value) is not int or not least <= value <= MAX_SIZE:
+                raise ValueError(f"{name} must be a whole number from {least} to {MAX_SIZE}; got {str(value)[:20]}")
+        for name in ("slope", "quorum", "jump_penalty", "support_penalty", "context_level"):
+            if not 0 <= _number(getattr(self, name)) <= MAX_SIZE:
+                raise ValueError(f"{name} must lie between 0 and {MAX_SIZE}; got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """An exported planner, without its network.
+
+    Attributes:
+        layout: sizes of a token, the arguments of :class:`dfplan.tokens.TokenLayout`.
+        normalization: environment units to the scale of the noise.
+        planner: the settings it was exported with.
+        context_scale: what the normalised observation is multiplied by before it is shown (its share of signal).
+        cache_layers: layers of the cache.
+        cache_width: numbers per layer and token of the cache.
+        num_tokens: tokens of a training window.
+        goal_radius: distance that counts as being at the goal.
+        point_mass: how actions move the agent.
+        support: where the data was.
+    """
+
+    layout: Mapping[str, int]
+    normalization: Normalization
+    planner: ExportedSettings
+    context_scale: float
+    cache_layers: int
+    cache_width: int
+    num_tokens: int
+    goal_radius: float
+    point_mass: PointMass
+    support: PositionSupport
+
+
+def write_manifest(folder: Path, *, manifest: Manifest, description: Mapping[str, Any]) -> None:
+    """Seal an export whose other files are in place.
+
+    Args:
+        folder: of the export.
+        manifest: the planner.
+        description: for people: what the files take and give, where they come from.
+    """
+    content: dict[str, Any] = {"kind": KIND, "format_version": FORMAT_VERSION, **description}
+    content["files"] = {name: _measured(folder / name) for name in (ONNX_FILE, TORCH_FILE)}
+    content |= {name: value for name, value in vars(manifest).items() if name not in ("normalization", "support")}
+    content["normalization"] = {
+        name: value.tolist() if isinstance(value, np.ndarray) else value
+        for name, value in vars(manifest.normalization).items()
+    }
+    visited = manifest.support.visited
+    content |= {"planner": vars(manifest.planner), "point_mass": vars(manifest.point_mass)}
+    content["support"] = {
+        "origin": manifest.support.origin.tolist(),
+        "cell": manifest.support.cell,
+        "shape": visited.shape,
+        "visited_bits": np.packbits(visited).tobytes().hex(),
+    }
+    write_whole(folder / MANIFEST_FILE, sealed_json(content, seal=SEAL))
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Return the planner that a folder describes; its files are checked by :func:`check_file`.
+
+    Raises:
+        UserError: there is no manifest, or it is damaged or makes no sense.
+    """
+    path = folder / MANIFEST_FILE
+    content = _read_sealed(path)
+    try:
+        return _parsed(content)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise UserError(f"{path}: does not describe an exported planner ({error}); export it again") from error
+
+
+def check_file(folder: Path, name: str) -> bytes:
+    """Return a file of an export once it is known to be the one that was written.
+
+    Raises:
+        UserError: it is missing, damaged, or names files outside of itself.
+    """
+    path, noted = folder / name, _read_sealed(folder / MANIFEST_FILE).get("files")
+    expected = noted.get(name) if isinstance(noted, dict) else None
+    if not isinstance(expected, dict):
+        raise UserError(f"{folder / MANIFEST_FILE}: does not list {name}; export it again")
+    if not path.is_file():
+        raise UserError(f"{path}: missing or not a file; export it again")
+    if path.stat().st_size != expected.get("num_bytes") or path.stat().st_size > MAX_FILE_BYTES:
+        raise UserError(f"{path}: damaged: {path.stat().st_size} bytes are not what was written; export it again")
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != expected.get("sha256"):
+        raise UserError(f"{path}: damaged: its SHA-256 is not the one in {MANIFEST_FILE}; export it again")
+    if name == ONNX_FILE and EXTERNAL_DATA in content:
+        raise UserError(f"{path}: refers to other files, which dfplan never writes; it is not to be trusted")
+    return content
+
+
+def _measured(path: Path) -> dict[str, Any]:
+    content = path.read_bytes()
+    return {"num_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def _read_sealed(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise UserError(f"{path}: missing; an export is whole once it has its manifest, so export it again")
+    if path.stat().st_size > MAX_MANIFEST_BYTES:
+        raise UserError(f"{path}: {path.stat().st_size} bytes are too many for a manifest; it is not dfplan's")
+    text = path.read_bytes()
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: damaged: not readable as JSON ({error}); export it again") from error
+    if not isinstance(content, dict) or content.get("kind") != KIND:
+        raise UserError(f"{path}: not the manifest of a dfplan export")
+    if content.get("format_version") != FORMAT_VERSION:
+        found = str(content.get("format_version"))[:20]
+        raise UserError(f"{path}: format version {found}, this dfplan reads {FORMAT_VERSION}; export it again")
+    if not is_sealed(text, content, seal=SEAL):
+        raise UserError(f"{path}: damaged: its content is not what its own SHA-256 says; export it again")
+    return content
+
+
+def _parsed(content: Mapping[str, Any]) -> Manifest:
+    layout = {name: _size(value) for name, value in content["layout"].items()}
+    widths = {"action": layout["action_dim"], "observation": layout["observation_dim"]}
+    measured = dict(content["normalization"])
+    for name in ("action_mean", "action_std", "observation_mean", "observation_std"):
+        measured[name] = _vector(measured[name], length=widths[name.partition("_")[0]]).astype(np.float32)
+    support = content["support"]
+    shape = tuple(_size(length) for length in support["shape"])
+    bits = np.frombuffer(bytes.fromhex(support["visited_bits"]), np.uint8)
+    if len(shape) != layout["position_dim"] or -(-int(np.prod(shape, dtype=np.int64)) // 8) != len(bits):
+        raise ValueError(f"{len(bits)} bytes of visited cells do not make a grid of shape {shape}")
+    return Manifest(
+        layout=layout,
+        normalization=Normalization(**measured),
+        planner=ExportedSettings(**content["planner"]),
+        context_scale=_number(content["context_scale"]),
+        cache_layers=_size(content["cache_layers"]),
+        cache_width=_size(content["cache_width"]),
+        num_tokens=_size(content["num_tokens"]),
+        goal_radius=_number(content["goal_radius"]),
+        point_mass=PointMass(**{name: _number(value) for name, value in content["point_mass"].items()}),
+        support=PositionSupport(
+            visited=np.unpackbits(bits, count=int(np.prod(shape))).reshape(shape).astype(bool),
+            origin=_vector(support["origin"], length=len(shape)),
+            cell=_number(support["cell"]),
+        ),
+    )
+
+
+def _size(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= MAX_SIZE:
+        raise ValueError(f"{str(value)[:20]} is no size")
+    return value
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{str(value)[:20]} is no number")
+    return float(value)
+
+
+def _vector(values: Any, *, length: int) -> np.ndarray:
+    array = np.array(values, dtype=np.float64)
+    if array.shape != (length,) or not np.isfinite(array).all():
+        raise ValueError(f"a vector of {length} finite numbers was expected, found shape {array.shape}")
+    return array
