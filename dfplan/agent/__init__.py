@@ -1,6 +1,7 @@
 """Agents and the controllers that turn plans into motion."""
 
 from dfplan.agent.controllers import Controller, PlannedActions, Pursuit
+from dfplan.agent.goal_policy import GoalObservation, GoalPolicy
 from dfplan.agent.mpc import MPCAgent
 
-__all__ = ["Controller", "MPCAgent", "PlannedActions", "Pursuit"]
+__all__ = ["Controller", "GoalObservation", "GoalPolicy", "MPCAgent", "PlannedActions", "Pursuit"]

@@ -15,6 +15,10 @@ class Controller(Protocol):
         """Begin new episodes with goals ``(batch, position_dim)``."""
         ...
 
+    def restart(self, indices: np.ndarray, goals: np.ndarray) -> None:
+        """Begin new episodes for the rows ``indices`` alone, with goals ``(len(indices), position_dim)``."""
+        ...
+
     def follow(self, plan: Plan, *, indices: np.ndarray, observations: np.ndarray) -> None:
         """Take new plans for the rows ``indices``, made at ``observations`` ``(len(indices), observation_dim)``."""
         ...
@@ -41,6 +45,12 @@ class PlannedActions:
         # Where each planned action begins, a position an action.
         self._positions: list[np.ndarray] = [np.zeros((0, goals.shape[1]))] * len(goals)
         self._next = np.zeros(len(goals), dtype=np.int64)
+
+    def restart(self, indices: np.ndarray, goals: np.ndarray) -> None:
+        """See :class:`Controller`."""
+        for index, goal in zip(indices, goals, strict=True):
+            self._plans[index], self._positions[index] = np.zeros((0, 2), np.float32), np.zeros((0, len(goal)))
+        self._next[indices] = 0
 
     def follow(self, plan: Plan, *, indices: np.ndarray, observations: np.ndarray) -> None:
         """See :class:`Controller`."""
@@ -123,9 +133,14 @@ class Pursuit:
 
     def reset(self, goals: np.ndarray) -> None:
         """See :class:`Controller`."""
-        self._goals = np.asarray(goals, dtype=np.float64)
+        self._goals = np.array(goals, dtype=np.float64)
         self._paths: list[np.ndarray] = [goal[None] for goal in self._goals]
         self._progress = np.zeros(len(goals), dtype=np.int64)
+
+    def restart(self, indices: np.ndarray, goals: np.ndarray) -> None:
+        """See :class:`Controller`."""
+        for index, goal in zip(indices, goals, strict=True):
+            self.drive_along(index, path=goal[None], goal=goal)
 
     def follow(self, plan: Plan, *, indices: np.ndarray, observations: np.ndarray) -> None:
         """See :class:`Controller`."""

@@ -72,6 +72,7 @@ class MPCAgent:
         self.episode_steps = episode_steps
         self.on_plan = on_plan
         self._step = 0
+        self._begun = np.zeros(0, dtype=np.int64)  # at which step, per environment
         self._generators: list[torch.Generator] = []
         self._goals = np.zeros((0, 2))
         # Per environment the plan it follows: batch of plans, row in it, step at which it was made.
@@ -86,13 +87,28 @@ class MPCAgent:
         """
         if len(seeds) != len(goals):
             raise UserError(f"each goal needs a seed; got {len(seeds)} seeds and {len(goals)} goals")
-        goals = np.asarray(goals, dtype=np.float64)
+        goals = np.array(goals, dtype=np.float64)
         check_rows("goals", goals, num_rows=len(seeds), width=self.planner.model.layout.position_dim)
         self._step = 0
+        self._begun = np.zeros(len(goals), dtype=np.int64)
         self._generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
         self._last = [None] * len(goals)
         self._goals = goals
         self.controller.reset(self._goals)
+
+    def restart(self, indices: np.ndarray, *, goals: np.ndarray) -> None:
+        """Begin new episodes in some of the environments while the others go on; their noise goes on as well.
+
+        Args:
+            indices: ``(restarted,)`` which environments.
+            goals: ``(restarted, position_dim)``.
+        """
+        goals = np.asarray(goals, dtype=np.float64)
+        check_rows("goals", goals, num_rows=len(indices), width=self.planner.model.layout.position_dim)
+        self._goals[indices], self._begun[indices] = goals, self._step
+        for index in indices:
+            self._last[index] = None
+        self.controller.restart(indices, goals)
 
     def act(self, observations: np.ndarray) -> np.ndarray:
         """Actions ``(batch, action_dim)`` float32 in [-1, 1] for observations ``(batch, observation_dim)``."""
@@ -125,18 +141,18 @@ class MPCAgent:
         reasons[~self.controller.needs_plan(observations)] = ""
         return reasons
 
-    def _horizon(self) -> int:
-        """Steps to look ahead now."""
+    def _horizon(self, step: int) -> int:
+        """Steps to look ahead from a step of the episode."""
         if self.episode_steps is None:
             return self.horizon
-        return max(1, min(self.horizon, self.episode_steps - self._step))
+        return max(1, min(self.horizon, self.episode_steps - step))
 
     def _plan(self, indices: np.ndarray, observations: np.ndarray, reasons: np.ndarray) -> None:
-        began = time.perf_counter()
+        began, step = time.perf_counter(), self._step - int(self._begun[indices].max())
         plan = self.planner.plan(
             observations,
             self._goals[indices],
-            horizon=self._horizon(),
+            horizon=self._horizon(step),
             generators=[self._generators[index] for index in indices],
             previous=[self._rest_of_last_plan(index) for index in indices],
         )
@@ -145,7 +161,7 @@ class MPCAgent:
             self._last[index] = (plan, row, self._step)
         self.controller.follow(plan, indices=indices, observations=observations)
         if self.on_plan is not None:
-            self.on_plan(PlanEvent(indices=indices, step=self._step, plan=plan, seconds=seconds, reasons=reasons))
+            self.on_plan(PlanEvent(indices=indices, step=step, plan=plan, seconds=seconds, reasons=reasons))
 
     def _rest_of_last_plan(self, index: int) -> Plan | None:
         last = self._last[index]
@@ -160,14 +176,14 @@ class MPCAgent:
     ) -> tuple[np.ndarray, tuple[np.ndarray, ...] | None]:
         """Stable-Baselines3's signature over :meth:`act`: ``(observation, …) -> (action, state)``.
 
-        The goals of the last :meth:`reset` stay; where ``episode_start`` is True for every row, the step count begins
-        anew. The agent keeps its own memory, so ``state`` is passed through; ``deterministic`` is accepted because
-        callers pass it, and plans are a function of the seeds either way.
+        Rows where ``episode_start`` is True begin a new episode, towards the goals that they have; for goals that
+        change, see :class:`~dfplan.agent.goal_policy.GoalPolicy`. The agent keeps its own memory, so ``state`` is
+        passed through; ``deterministic`` is accepted because callers pass it, and plans are a function of the seeds
+        either way.
         """
         single = np.ndim(observation) == 1
-        if episode_start is not None and np.all(episode_start):
-            self._step = 0
-            self._last = [None] * len(self._goals)
-            self.controller.reset(self._goals)
+        if episode_start is not None:
+            starting = np.flatnonzero(episode_start)
+            self.restart(starting, goals=self._goals[starting])
         actions = self.act(np.atleast_2d(observation))
         return (actions[0] if single else actions), state

@@ -265,6 +265,30 @@ def test_an_episode_start_begins_with_a_new_plan():
     assert [event.step for event in events] == [0, 0]
 
 
+@pytest.mark.parametrize("controller", [PlannedActions, _pursuit])
+def test_an_episode_start_of_some_rows_leaves_the_others_alone(controller):
+    model, starts = line_model(spread=0.3), np.array([False, True, False, True])
+    some, none = (_agent(model, controller=controller(), replan_every=0) for _ in range(2))
+    events = []
+    some.on_plan = events.append
+    for agent in (some, none):
+        agent.reset(seeds=range(4), goals=GOALS)
+    for step in range(6):
+        acted = [agent.predict(STATES, episode_start=starts & (step == 3))[0] for agent in (some, none)]
+        np.testing.assert_array_equal(acted[0][~starts], acted[1][~starts])
+    assert [(event.step, event.indices.tolist()) for event in events] == [(0, [0, 1, 2, 3]), (0, [1, 3])]
+    fresh = _agent(model, controller=controller(), replan_every=0)
+    fresh.reset(seeds=range(4), goals=GOALS)
+    fresh.act(STATES)
+    fresh.restart(np.arange(4), goals=GOALS[::-1])
+    swapped = fresh.act(STATES)
+    again = _agent(model, controller=controller(), replan_every=0)
+    again.reset(seeds=range(4), goals=GOALS)
+    again.act(STATES)
+    again.restart(np.array([2]), goals=GOALS[1:2])
+    np.testing.assert_array_equal(again.act(STATES)[2], swapped[2])
+
+
 @pytest.mark.parametrize("sizes", [{"replan_every": -1}, {"horizon": 0}])
 def test_sizes_that_make_no_sense_are_refused(sizes):
     with pytest.raises(UserError, match=r"replan_every must be 0 .* or more and horizon 1 or more"):
