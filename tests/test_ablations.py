@@ -29,6 +29,7 @@ def test_every_row_is_one_that_the_commands_accept(script, file):
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
         for name, group in questions["groups"].items():
             assert group["question"].endswith("?"), name
+            assert group.keys() <= {"question", "situations", "rows", "episodes"}
             for options in group["rows"].values():
                 options = options if isinstance(options, dict) else {"eval": options}
                 assert options.keys() <= {"eval", "train"}

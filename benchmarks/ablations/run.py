@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -109,6 +109,7 @@ def run_group(
 ) -> dict[str, Any]:
     """Evaluate every row of a group in each of its situations, trained before where the row says how."""
     group = questions["groups"][name]
+    budget = replace(budget, num_episodes=min(budget.num_episodes, group.get("episodes", budget.num_episodes)))
     rows = list(group["rows"].items())[: budget.rows]
     situations = group["situations"][: budget.situations]
     found: dict[str, Any] = {}
