@@ -45,6 +45,8 @@ class Guidance:
         num_futures: futures of the tokens that are still pure noise, over which the objective is averaged (Monte Carlo
             guidance, arXiv 2407.01392, section 3.4); 0 takes the one predicted mean.
         lookahead: tokens after those being denoised that the objective sees; None is all.
+        before: ``[batch, tokens, token_dim]`` clean tokens between ``starts`` and the window, which the objective sees
+            too; None is none.
     """
 
     objective: Objective
@@ -56,6 +58,7 @@ class Guidance:
     strength: float | Tensor = 1.0
     num_futures: int = 0
     lookahead: int | None = None
+    before: Tensor | None = None
 
     def read(self, tokens: Tensor, levels: Tensor, *, rows: Tensor, layout: TokenLayout) -> PredictedPlan:
         """Clean tokens ``[len(rows), tokens, token_dim]`` of the given sequences of the batch as a plan."""
@@ -181,6 +184,8 @@ def _reader(
     guidance: Guidance, finished: Tensor, rows: Tensor, levels: Tensor, layout: TokenLayout
 ) -> Callable[[Sequence[Tensor]], Tensor]:
     """The objective ``[batch]`` as a function of current and future clean tokens, averaged over futures."""
+    if guidance.before is not None:
+        finished = torch.cat([guidance.before[rows], finished], dim=1)
     levels = torch.cat([levels.new_zeros(len(levels), finished.shape[1], 2), levels], dim=1)[..., 1]
 
     def value(parts: Sequence[Tensor]) -> Tensor:

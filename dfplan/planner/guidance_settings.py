@@ -15,6 +15,7 @@ from dfplan.planner.objectives import (
     keep_in,
     keep_out,
     predicted_return,
+    restrict_support,
     smoothness,
     speed_limit,
     stay_at_goal,
@@ -23,6 +24,7 @@ from dfplan.planner.objectives import (
     weighted_sum,
     within_levels,
 )
+from dfplan.types import PositionSupport
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,10 @@ class GuidanceSettings:
         if (self.lowest_level, self.highest_level) == (0.0, 1.0):
             return objective
         return within_levels(objective, low=self.lowest_level, high=self.highest_level)
+
+    def restrict(self, support: PositionSupport) -> PositionSupport:
+        """The support less what is to be kept out of, and of what is to be kept in."""
+        return restrict_support(support, keep_out=self.keep_out, keep_in=self.keep_in)
 
     def _constraints(self) -> list[Objective]:
         found: list[Objective] = []

@@ -47,6 +47,7 @@ class Planner:
         self.window_tokens = settings.window_tokens or model.num_tokens
         self.device = model.normalizer.action_mean.device
         self.objective = settings.guidance.objective()
+        self.support = settings.guidance.restrict(model.support)
         self.denoiser = model.denoiser
         if settings.goal_guidance not in (0, 1):
             self.denoiser = GoalGuided(model.denoiser, weight=settings.goal_guidance)
@@ -95,6 +96,8 @@ class Planner:
         arrived = torch.zeros(len(goal), dtype=torch.bool, device=self.device)
         evaluations = torch.zeros(len(goal), 2, dtype=torch.int64, device=self.device)
         history: list[Tensor] = []
+        # A plan that is to be shown whole, or may have to pass more places, does not end where it touches the goal.
+        ends_early = not record_history and not self.settings.guidance.waypoints
         rows, start = torch.arange(len(goal), device=self.device), context
         for first in range(0, num_tokens, self.window_tokens):
             part = slice(first, min(first + self.window_tokens, num_tokens))
@@ -103,7 +106,8 @@ class Planner:
                 goal[rows],
                 part.stop - part.start,
                 generators=[generators[index] for index in (rows[::count] // count).tolist()],
-                arrived=None if record_history else arrived[rows],
+                guidance=self._guidance(start[rows], goal[rows], before=tokens[rows, :first]),
+                arrived=arrived[rows] if ends_early else None,
                 deadline=deadline,
                 on_row=(lambda _, each: history.append(each)) if record_history and not first else None,
                 previous=previous if not first else None,
@@ -115,7 +119,8 @@ class Planner:
             context = context.clone()
             states = layout.unpack(tokens[rows, part])[2]
             context[rows] = self.model.normalizer.observations_back(states[:, -1])
-            rows = rows[~self._enough(arrived[rows])]
+            if not self.settings.guidance.waypoints:
+                rows = rows[~self._enough(arrived[rows])]
             if not len(rows) or time.perf_counter() >= deadline:
                 break
         plan = self._choose(tokens, lengths, start, goal, history)
@@ -202,6 +207,7 @@ class Planner:
         num_tokens: int,
         *,
         generators: Sequence[torch.Generator],
+        guidance: Guidance | None = None,
         arrived: Tensor | None = None,
         deadline: float = math.inf,
         known_actions: Tensor | None = None,
@@ -233,7 +239,7 @@ class Planner:
             matrix=sloped_matrix(num_tokens, num_levels=settings.num_levels, slope=settings.slope),
             num_levels=settings.num_levels,
             eta=settings.eta,
-            guidance=None if goal is None else self._guidance(context, goal),
+            guidance=guidance,
             known_actions=known_actions,
             start_levels=start_levels,
         )
@@ -249,8 +255,11 @@ class Planner:
             is_done=is_done if arrived is not None else None,
         )
 
-    def _guidance(self, context: Tensor, goal: Tensor) -> Guidance | None:
-        """What the settings ask for, for plans from the observations ``context`` to ``goal``; None if nothing."""
+    def _guidance(self, context: Tensor, goal: Tensor, *, before: Tensor | None = None) -> Guidance | None:
+        """What the settings ask for, for plans from the observations ``context`` to ``goal``; None if nothing.
+
+        The tokens ``before`` are planned already.
+        """
         if self.objective is None:
             return None
         return Guidance(
@@ -262,6 +271,7 @@ class Planner:
             seconds_per_point=self.model.layout.steps_per_point * self.model.point_mass.step,
             num_futures=self.settings.guidance.num_futures,
             lookahead=self.settings.guidance.lookahead,
+            before=before,
         )
 
     def _reaches(self, tokens: Tensor, goal: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -293,9 +303,11 @@ class Planner:
             steps_per_point=layout.steps_per_point,
             goal_radius=self.model.goal_radius,
             point_mass=self.model.point_mass,
-            support=self.model.support,
+            support=self.support,
             jump_penalty=self.settings.jump_penalty,
             support_penalty=self.settings.support_penalty,
+            waypoints=self.settings.guidance.waypoints,
+            in_order=self.settings.guidance.in_order,
         )
         best = value.reshape(-1, count).argmax(axis=1) + count * np.arange(len(value) // count)
         chosen = torch.from_numpy(best).to(tokens.device)

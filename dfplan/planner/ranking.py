@@ -1,5 +1,7 @@
 """What makes one candidate plan better than another: when it arrives, and whether its motion is believable."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from dfplan.types import PointMass, PositionSupport
@@ -91,8 +93,12 @@ def judge_plans(
     support: PositionSupport,
     jump_penalty: float,
     support_penalty: float,
+    waypoints: Sequence[Sequence[float]] = (),
+    in_order: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Value plans: the believable one that arrives first is best; of those that never arrive, the nearest.
+
+    Where there are way-points, a plan that passes more of them before it arrives is better than any that passes fewer.
 
     Args:
         starts: ``(batch, observation_dim)`` states planned from.
@@ -105,6 +111,8 @@ def judge_plans(
         support: where the data was.
         jump_penalty: doubt per :func:`largest_jump`.
         support_penalty: doubt per :func:`share_outside`.
+        waypoints: positions to come within ``goal_radius`` of.
+        in_order: whether they are to be passed in the order given.
 
     Returns:
         ``(batch,)`` step of arrival (:func:`first_arrival`) and ``(batch,)`` value; larger is better.
@@ -117,4 +125,38 @@ def judge_plans(
     nearest = np.where(planned, np.linalg.norm(positions - goals[:, None], axis=-1), np.inf).min(axis=1)
     doubt = jump_penalty * jump + support_penalty * share_outside(positions, arrival=arrival, support=support)
     # Nearness only decides among equals, or where none arrives: it is squashed below one step.
-    return arrival, -(arrival + nearest / (1 + nearest)) * (1 + doubt)
+    cost = (arrival + nearest / (1 + nearest)) * (1 + doubt)
+    if waypoints:
+        passed = waypoints_passed(positions, waypoints, arrival=arrival, radius=goal_radius, in_order=in_order)
+        # Cost is squashed to below 1, which one way-point more outweighs.
+        return arrival, passed - len(waypoints) - cost / (1 + cost)
+    return arrival, -cost
+
+
+def waypoints_passed(
+    positions: np.ndarray,
+    waypoints: Sequence[Sequence[float]],
+    *,
+    arrival: np.ndarray,
+    radius: float,
+    in_order: bool,
+) -> np.ndarray:
+    """How many way-points each path passes until it arrives, ``(batch,)`` int64; in order, none after a missed one.
+
+    Args:
+        positions: ``(batch, steps, dim)``, entry ``k`` after ``k + 1`` steps.
+        waypoints: ``dim`` numbers each.
+        arrival: ``(batch,)`` step of arrival.
+        radius: distance that counts as passing.
+        in_order: whether a way-point counts only once the one before it was passed.
+    """
+    steps = np.arange(1, positions.shape[1] + 1)
+    since, passed = np.zeros(len(positions), dtype=np.int64), np.zeros(len(positions), dtype=np.int64)
+    for place in waypoints:
+        there = np.linalg.norm(positions - np.asarray(place), axis=-1) <= radius
+        there &= (steps <= arrival[:, None]) & (steps >= since[:, None])
+        found = there.any(axis=1)
+        passed += found
+        if in_order:
+            since = np.where(found, there.argmax(axis=1) + 1, positions.shape[1] + 1)
+    return passed

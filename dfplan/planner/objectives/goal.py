@@ -40,7 +40,7 @@ def arrival_time(*, slowest: float = 2.0, temperature: float = 0.05) -> Objectiv
     return objective
 
 
-def stay_at_goal(*, within: float = 0.5, sharpness: float = 4.0) -> Objective:
+def stay_at_goal(*, within: float = 0.5) -> Objective:
     """Minus the mean distance by which points after the first arrival lie off the goal.
 
     How much a point counts as "after the arrival" is a soft indicator without gradient, so that never arriving is no
@@ -48,13 +48,10 @@ def stay_at_goal(*, within: float = 0.5, sharpness: float = 4.0) -> Objective:
 
     Args:
         within: distance from the goal that is good enough, in goal radii.
-        sharpness: of the edge of the goal disc, per goal radius.
     """
 
     def objective(plan: PredictedPlan) -> Tensor:
-        distances = plan.goal_distances
-        outside = torch.sigmoid(sharpness * (distances.detach() - 1))
-        after = 1 - outside.cumprod(dim=1)
+        after, distances = plan.arrived, plan.goal_distances
         return -(after * (distances - within).clamp(min=0)).sum(dim=1) / after.sum(dim=1).clamp(min=1)
 
     return objective

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+# How sharp the edge of the goal disc is to those who ask whether a plan has arrived, per goal radius.
+EDGE_SHARPNESS = 8.0
+
 
 @dataclass(frozen=True)
 class PredictedPlan:
@@ -38,6 +41,12 @@ class PredictedPlan:
     def goal_distances(self) -> Tensor:
         """Distance of every point to the goal ``[batch, points]``, in goal radii."""
         return length(self.positions - self.goals[:, None]) / self.goal_radius
+
+    @property
+    def arrived(self) -> Tensor:
+        """Whether the plan was at the goal at a point or before, ``[batch, points]`` from 0 to 1, without gradient."""
+        outside = torch.sigmoid(EDGE_SHARPNESS * (self.goal_distances.detach() - 1))
+        return 1 - outside.cumprod(dim=1)
 
     @property
     def path(self) -> Tensor:

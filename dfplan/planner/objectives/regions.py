@@ -1,13 +1,15 @@
 """Regions to keep out of or to keep in: discs and boxes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from dfplan.errors import UserError
 from dfplan.planner.objectives.predicted_plan import Objective, PredictedPlan, length
+from dfplan.types import PositionSupport
 
 
 @dataclass(frozen=True)
@@ -79,3 +81,18 @@ def keep_in(regions: Sequence[Region]) -> Objective:
         return -nearest.clamp(min=0).mean(dim=1) / plan.goal_radius
 
     return objective
+
+
+def restrict_support(
+    support: PositionSupport, *, keep_out: Sequence[Region], keep_in: Sequence[Region]
+) -> PositionSupport:
+    """Cells that were visited, lie in none of ``keep_out`` and, if there is any, in one of ``keep_in``."""
+    centers = np.stack(np.meshgrid(*(np.arange(size) + 0.5 for size in support.visited.shape), indexing="ij"), axis=-1)
+    points = torch.from_numpy(support.origin + support.cell * centers)
+    allowed = torch.from_numpy(support.visited)
+    for region in keep_out:
+        allowed = allowed & (region.signed_distance(points) > 0)
+    if keep_in:
+        inside = [region.signed_distance(points) <= 0 for region in keep_in]
+        allowed = allowed & torch.stack(inside).any(dim=0)
+    return replace(support, visited=allowed.numpy())

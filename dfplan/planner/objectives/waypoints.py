@@ -7,6 +7,8 @@ from torch import Tensor
 
 from dfplan.planner.objectives.predicted_plan import Objective, PredictedPlan, length, soft_minimum
 
+TOO_LATE = 10.0  # goal radii by which a point is farther away once the plan has arrived
+
 
 def waypoints_in_any_order(waypoints: Sequence[Sequence[float]], *, temperature: float = 0.2) -> Objective:
     """Minus the mean, over way-points, of how near the plan comes to each, in goal radii.
@@ -47,6 +49,7 @@ def waypoints_in_order(waypoints: Sequence[Sequence[float]], *, temperature: flo
 
 
 def _distances(plan: PredictedPlan, waypoints: Sequence[Sequence[float]]) -> Tensor:
-    """``[batch, waypoints, points]`` in goal radii."""
+    """``[batch, waypoints, points]`` in goal radii; points after the arrival count as far away."""
     places = plan.positions.new_tensor(waypoints)
-    return length(plan.positions[:, None] - places[:, None]) / plan.goal_radius
+    distances = length(plan.positions[:, None] - places[:, None]) / plan.goal_radius
+    return distances + TOO_LATE * plan.arrived[:, None]

@@ -49,11 +49,11 @@ def test_arriving_early_pulls_at_the_points_before_the_arrival():
 
 
 def test_stay_counts_only_what_comes_after_the_arrival():
-    stay = stay_at_goal(within=0.5, sharpness=50.0)
-    assert stay(plan_along(LINE, goal=GOAL)).item() == pytest.approx(0, abs=1e-3)
+    stay = stay_at_goal(within=0.5)
+    assert stay(plan_along(LINE, goal=GOAL)).item() == pytest.approx(0, abs=0.01)
     passing = [[[float(x), 0.0] for x in (6, 8, 10, 12, 14, 16)]]
     # After the arrival: 0, 2, 4 and 6 away, less the half radius that is good enough.
-    assert stay(plan_along(passing, goal=GOAL)).item() == pytest.approx(-(0 + 1.5 + 3.5 + 5.5) / 4, abs=1e-3)
+    assert stay(plan_along(passing, goal=GOAL)).item() == pytest.approx(-(0 + 1.5 + 3.5 + 5.5) / 4, abs=0.01)
 
 
 def test_a_plan_that_never_arrives_has_nothing_to_stay_at():

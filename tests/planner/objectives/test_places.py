@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from plans import gradient_of, plan_along
+from plans import gradient_of
+from plans import plan_along as plan_along_anywhere
 
 from dfplan.errors import UserError
 from dfplan.planner.objectives import (
@@ -14,12 +15,19 @@ from dfplan.planner.objectives import (
     keep_in,
     keep_out,
     load_distance_field,
+    restrict_support,
     waypoints_in_any_order,
     waypoints_in_order,
 )
+from dfplan.types import PositionSupport
 
+FAR = (50.0, 50.0)  # where the goal is out of the way
 SHARP = {"temperature": 1e-3}
 LINE = [[[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [3.0, 0.0]]]
+
+
+def plan_along(positions, *, goal=FAR, **options):
+    return plan_along_anywhere(positions, goal=goal, **options)
 
 
 def test_waypoints_in_any_order_are_missed_by_the_mean_of_the_nearest_distances():
@@ -55,9 +63,16 @@ def test_more_waypoints_than_points_cannot_be_passed_in_order():
 
 
 def test_a_waypoint_pulls_at_the_point_that_comes_nearest():
-    gradient = gradient_of(waypoints_in_any_order([[2.0, 1.0]], temperature=0.05), LINE)
+    gradient = gradient_of(waypoints_in_any_order([[2.0, 1.0]], temperature=0.05), LINE, goal=FAR)
     assert gradient[0, 2, 1] > 0.9
     assert gradient[0, [0, 1, 3]].abs().max() < 0.01
+
+
+def test_a_waypoint_passed_after_the_arrival_is_passed_too_late():
+    waypoint, there_first, goal_first = [[3.0, 0.0]], [[[3.0, 0.0], [0.0, 0.0]]], [[[0.0, 0.0], [3.0, 0.0]]]
+    for passing in (waypoints_in_any_order, waypoints_in_order):
+        assert passing(waypoint, **SHARP)(plan_along(there_first, goal=(0.0, 0.0))).item() == pytest.approx(0, abs=0.01)
+        assert passing(waypoint, **SHARP)(plan_along(goal_first, goal=(0.0, 0.0))).item() < -2.9
 
 
 @pytest.mark.parametrize(
@@ -93,6 +108,15 @@ def test_keep_out_is_minus_the_mean_depth():
 def test_keep_in_is_minus_the_mean_distance_to_the_nearest_region():
     regions = [Disc((0.0, 0.0), 0.5), Box((2.0, -1.0), (9.0, 1.0))]
     assert keep_in(regions)(plan_along(LINE)).item() == pytest.approx(-0.5 / 4)
+
+
+def test_support_is_restricted_to_what_is_allowed():
+    support = PositionSupport(visited=np.array([[True, True, False], [True, True, True]]), origin=np.zeros(2), cell=1.0)
+    kept = restrict_support(support, keep_out=[Disc((0.5, 0.5), 0.3)], keep_in=[])
+    assert kept.visited.tolist() == [[False, True, False], [True, True, True]]
+    kept = restrict_support(support, keep_out=[], keep_in=[Box((0.0, 1.0), (2.0, 2.0)), Disc((1.5, 2.5), 0.1)])
+    assert kept.visited.tolist() == [[False, True, False], [False, True, True]]
+    assert restrict_support(support, keep_out=[], keep_in=[]).visited.tolist() == support.visited.tolist()
 
 
 def field():
