@@ -106,7 +106,7 @@ class Planner:
                 goal[rows],
                 part.stop - part.start,
                 generators=[generators[index] for index in (rows[::count] // count).tolist()],
-                guidance=self._guidance(start[rows], goal[rows], before=tokens[rows, :first]),
+                guidance=self.guidance(start[rows], goal[rows], before=tokens[rows, :first]),
                 arrived=arrived[rows] if ends_early else None,
                 deadline=deadline,
                 on_row=(lambda _, each: history.append(each)) if record_history and not first else None,
@@ -183,7 +183,7 @@ class Planner:
             found.append(torch.as_tensor(values, dtype=torch.float32, device=self.device))
         return found[0], found[1]
 
-    def _prefix_state(self, context: Tensor, goal: Tensor | None) -> DenoiserState:
+    def prefix_state(self, context: Tensor, goal: Tensor | None) -> DenoiserState:
         """The state of ``self.denoiser`` after goal and context; no goal, or one without weight, is pure noise."""
         normalizer, layout = self.model.normalizer, self.model.layout
         shown = context[:, : layout.position_dim] if goal is None else goal
@@ -246,7 +246,7 @@ class Planner:
         return sample_tokens(
             self.denoiser,
             noisy,
-            state=self._prefix_state(context, goal),
+            state=self.prefix_state(context, goal),
             sampling=sampling,
             layout=layout,
             parameterization=self.model.parameterization,
@@ -255,7 +255,7 @@ class Planner:
             is_done=is_done if arrived is not None else None,
         )
 
-    def _guidance(self, context: Tensor, goal: Tensor, *, before: Tensor | None = None) -> Guidance | None:
+    def guidance(self, context: Tensor, goal: Tensor, *, before: Tensor | None = None) -> Guidance | None:
         """What the settings ask for, for plans from the observations ``context`` to ``goal``; None if nothing.
 
         The tokens ``before`` are planned already.
