@@ -21,6 +21,7 @@ TRUE_STATE_KEYS = ("infos/qpos", "infos/qvel")
 MAIN_KEYS = ("observations", "actions")
 END_KEYS = ("timeouts", "terminals")
 HASH_BLOCK = 1 << 20
+MAX_NOTE_LENGTH = 4096
 
 
 def write_d4rl(path: Path, arrays: Mapping[str, np.ndarray], *, metadata: Mapping[str, Any]) -> Path:
@@ -117,7 +118,8 @@ def _check_against_note(path: Path) -> str:
     """Return the file's SHA-256; raise if another one was noted."""
     checksum, note = hash_file(path), note_file(path)
     if note.is_file():
-        noted = note.read_text(errors="replace").partition(" ")[0].strip()
+        with note.open(errors="replace") as file:
+            noted = file.read(MAX_NOTE_LENGTH).partition(" ")[0].strip()
         if noted != checksum:
             raise UserError(
                 f"{path} is damaged or was changed: its SHA-256 begins {checksum[:12]}, noted was {noted[:12]} in "

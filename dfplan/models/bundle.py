@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,9 @@ MAX_HEADER_BYTES = 2 * 2**20
 MAX_DESCRIPTION_BYTES = 2 * 2**20
 MAX_TENSORS = 10_000
 MAX_TENSOR_BYTES = 2**30
+
+ShapeCheck = Callable[[Mapping[str, tuple[int, ...]], Mapping[str, Any]], None]
+"""Raises if tensors of these shapes do not belong to this metadata."""
 
 _NAME = re.compile(r"[A-Za-z0-9_\-]+(\.[A-Za-z0-9_\-]+)*")
 
@@ -64,8 +67,12 @@ def save_bundle(folder: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
         write_whole(folder / DESCRIPTION_FILE, sealed_json(description, seal=SEAL))
 
 
-def load_bundle(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def load_bundle(folder: Path, *, check: ShapeCheck | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the tensors (on the CPU) and the metadata that ``save_bundle`` wrote.
+
+    Args:
+        folder: of the bundle.
+        check: called with the shapes of the tensors and the metadata before the tensors take any memory.
 
     Raises:
         UserError: a file is missing, damaged, oversized or of another version; names the file and the fix.
@@ -76,7 +83,7 @@ def load_bundle(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     tensors_path, description_path = folder / TENSORS_FILE, folder / DESCRIPTION_FILE
     try:
         description = _read_description(description_path)
-        return _read_tensors(tensors_path, description)
+        return _read_tensors(tensors_path, description, check=check)
     except OSError as error:
         raise UserError(
             f"{error.filename or folder}: cannot be read ({error.strerror}); check its permissions"
@@ -166,9 +173,13 @@ def _matching_description(path: Path, description: dict[str, Any]) -> dict[str, 
     raise _damaged(path, f"its SHA-256 is not the one in {DESCRIPTION_FILE}")
 
 
-def _read_tensors(path: Path, description: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    _check_header(path)
+def _read_tensors(
+    path: Path, description: dict[str, Any], *, check: ShapeCheck | None
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    shapes = _shapes_in_header(path)
     matching = _matching_description(path, description)
+    if check is not None:
+        check(shapes, matching["metadata"])
     try:
         tensors = safetensors.torch.load_file(path)
     except (SafetensorError, ValueError, KeyError) as error:
@@ -176,7 +187,7 @@ def _read_tensors(path: Path, description: dict[str, Any]) -> tuple[dict[str, Te
     return tensors, matching["metadata"]
 
 
-def _check_header(path: Path) -> None:
+def _shapes_in_header(path: Path) -> dict[str, tuple[int, ...]]:
     """Check length, tensor count and names of a safetensors header without trusting any number in it."""
     size = _size_of_file(path, at_most=MAX_TENSOR_BYTES)
     with path.open("rb") as file:
@@ -192,3 +203,7 @@ def _check_header(path: Path) -> None:
     for name in header:
         if not _NAME.fullmatch(name):
             raise _damaged(path, f"tensor name {name[:60]!r}")
+    try:
+        return {name: tuple(each["shape"]) for name, each in header.items() if name != "__metadata__"}
+    except (KeyError, TypeError) as error:
+        raise _damaged(path, f"its header does not give every tensor a shape ({error})") from error

@@ -5,42 +5,55 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
 
+Shapes = Mapping[str, tuple[int, ...]]
+
+PARTS = ("denoiser.", "normalizer.", "support.")
 MAX_NUM_TOKENS = 100_000
+MAX_CELLS = 10_000_000
 TENSORS_PER_LAYER = 4  # at least; a layer of either network has more
 
 
-def check_sizes(sizes: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+def check_sizes(sizes: Mapping[str, Any], shapes: Shapes) -> None:
     """Refuse sizes of a layout or a network that the tensors beside them cannot have come from.
 
     Every size is a length of some tensor, or shorter than one; layers are many tensors each. So whatever is built from
-    the sizes is no larger than what the file itself holds.
+    the sizes is no larger than what the file itself holds. A switch has no size.
 
     Raises:
         ValueError: names the size.
     """
-    longest = max((length for tensor in tensors.values() for length in tensor.shape), default=0)
+    longest = max((length for shape in shapes.values() for length in shape), default=0)
     for name, value in sizes.items():
-        largest = len(tensors) // TENSORS_PER_LAYER if name == "num_layers" else longest
-        if type(value) is not int or not 1 <= value <= largest:
+        largest = len(shapes) // TENSORS_PER_LAYER if name == "num_layers" else longest
+        if not isinstance(value, bool) and (not isinstance(value, int) or not 1 <= value <= largest):
             raise ValueError(f"{name} must be a whole number from 1 to {largest}, by its tensors; got {_short(value)}")
 
 
-def check_fit(network: torch.nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Refuse tensors that are not exactly those of a network, which may be without memory (on the device ``meta``).
+def check_fit(network: torch.nn.Module, shapes: Shapes) -> None:
+    """Refuse shapes that are not exactly those of a network, which may be without memory (on the device ``meta``).
 
     Raises:
         ValueError: names the first tensor that does not fit.
     """
     expected = {name: tuple(each.shape) for name, each in network.state_dict().items()}
-    found = {name: tuple(each.shape) for name, each in tensors.items()}
-    for name in sorted(expected.keys() | found.keys()):
-        if expected.get(name) != found.get(name):
+    for name in sorted(expected.keys() | shapes.keys()):
+        if expected.get(name) != shapes.get(name):
             raise ValueError(
                 "the weights do not fit the network its description names: "
-                f"{name} should be {expected.get(name, 'absent')}, is {found.get(name, 'absent')}"
+                f"{name} should be {expected.get(name, 'absent')}, is {shapes.get(name, 'absent')}"
             )
+
+
+def check_others(shapes: Shapes) -> None:
+    """Refuse tensors that belong to no part of a planner, and a map of visited cells that is too large for a maze.
+
+    Raises:
+        ValueError: names the tensor.
+    """
+    for name, shape in shapes.items():
+        if not name.startswith(PARTS) or (name.startswith("support.") and math.prod(shape) > MAX_CELLS):
+            raise ValueError(f"tensor {name} of shape {shape} is no part of a planner")
 
 
 def positive(name: str, value: Any) -> float:

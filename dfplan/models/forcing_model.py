@@ -14,11 +14,13 @@ from dfplan.diffusion import Parameterization, Schedule
 from dfplan.errors import UserError
 from dfplan.models.bundle import load_bundle
 from dfplan.models.denoiser import Denoiser
-from dfplan.models.description import check_fit, check_num_tokens, check_sizes, positive
+from dfplan.models.description import check_fit, check_num_tokens, check_others, check_sizes, positive
 from dfplan.models.rnn import RecurrentDenoiser
 from dfplan.models.transformer import TransformerDenoiser
 from dfplan.tokens import NUM_PREFIX_TOKENS, Normalizer, TokenLayout
 from dfplan.types import PointMass, PositionSupport
+
+SENSELESS = (AttributeError, KeyError, TypeError, ValueError)  # what a description that makes no sense leads to
 
 
 @dataclass(frozen=True)
@@ -95,11 +97,10 @@ def load_forcing_model(folder: Path) -> ForcingModel:
     Raises:
         UserError: the bundle is missing or damaged, or is not of a planner.
     """
-    tensors, metadata = load_bundle(folder)
+    tensors, metadata = load_bundle(folder, check=partial(_check_claims, folder=folder))
     try:
-        check_sizes(metadata["layout"], tensors)
         layout = TokenLayout(**metadata["layout"])
-        denoiser = _empty_denoiser(metadata["model"], layout=layout, tensors=tensors)
+        denoiser = build_denoiser(layout=layout, **metadata["model"])
         parameterization = Parameterization(metadata["prediction"], Schedule(metadata["schedule"]))
         point_mass = PointMass(**{name: positive(name, value) for name, value in metadata["point_mass"].items()})
         support = PositionSupport(
@@ -111,10 +112,8 @@ def load_forcing_model(folder: Path) -> ForcingModel:
             raise ValueError(f"the visited positions are not of {layout.position_dim} dimensions")
         num_tokens = check_num_tokens(metadata["num_tokens"])
         goal_radius = positive("goal_radius", metadata["goal_radius"])
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UserError(
-            f"{folder} does not describe a dfplan planner ({error}); train one with `dfplan train`"
-        ) from error
+    except SENSELESS as error:
+        raise _no_planner(folder, error) from error
     normalizer = Normalizer.blank(action_dim=layout.action_dim, observation_dim=layout.observation_dim)
     _load(denoiser, tensors, prefix="denoiser.", folder=folder)
     _load(normalizer, tensors, prefix="normalizer.", folder=folder)
@@ -131,21 +130,29 @@ def load_forcing_model(folder: Path) -> ForcingModel:
     )
 
 
-def _empty_denoiser(model: Mapping[str, Any], *, layout: TokenLayout, tensors: Mapping[str, Tensor]) -> Denoiser:
-    """The network of a description, once its sizes are known to be those of the tensors."""
-    sizes = {name: value for name, value in model.items() if name not in ("name", "causal")}
-    check_sizes(sizes, tensors)
-    causal = model.get("causal", True)  # absent from bundles of before there was a choice
-    if type(causal) is not bool:
-        raise ValueError(f"causal must be true or false; got {causal!r:.40}")
-    with torch.device("meta"):  # shapes without memory
-        shapes = build_denoiser(model["name"], layout=layout, causal=causal, **sizes)
-    check_fit(shapes, _under("denoiser.", tensors))
-    return build_denoiser(model["name"], layout=layout, causal=causal, **sizes)
+def _check_claims(shapes: Mapping[str, tuple[int, ...]], metadata: Mapping[str, Any], *, folder: Path) -> None:
+    """Refuse a description whose layout and network are not those of the tensors, before these take any memory."""
+    try:
+        sizes = {name: value for name, value in metadata["model"].items() if name not in ("name", "causal")}
+        for each in (metadata["layout"], sizes):
+            check_sizes(each, shapes)
+        causal = metadata["model"].get("causal", True)  # absent from bundles of before there was a choice
+        if type(causal) is not bool:
+            raise ValueError(f"causal must be true or false; got {causal!r:.40}")
+        with torch.device("meta"):  # shapes without memory
+            network = build_denoiser(layout=TokenLayout(**metadata["layout"]), **metadata["model"])
+        check_fit(network, _under("denoiser.", shapes))
+        check_others(shapes)
+    except SENSELESS as error:
+        raise _no_planner(folder, error) from error
 
 
-def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+def _no_planner(folder: Path, error: Exception) -> UserError:
+    return UserError(f"{folder} does not describe a dfplan planner ({error}); train one with `dfplan train`")
+
+
+def _under(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
 
 
 def _load(module: torch.nn.Module, tensors: Mapping[str, Tensor], *, prefix: str, folder: Path) -> None:

@@ -172,10 +172,23 @@ HUGE = 10**9
 )
 def test_a_huge_size_is_refused_before_anything_is_built(folder, part, sizes, monkeypatch):
     _rewrite(folder, metadata={part: load_bundle(folder)[1][part] | sizes})
-    monkeypatch.setattr("dfplan.models.forcing_model.build_denoiser", lambda *_, **__: pytest.fail("built"))
+    monkeypatch.setattr("dfplan.models.forcing_model.build_denoiser", lambda **_: pytest.fail("built"))
     with pytest.raises(
         UserError, match=rf"must be a whole number from 1 to \d+, by its tensors; got {max(sizes.values())}"
     ):
+        load_forcing_model(folder)
+
+
+def test_tensors_that_belong_to_nothing_are_refused_unread(folder, monkeypatch):
+    _rewrite(folder, tensors={"junk": torch.zeros(7)})
+    monkeypatch.setattr("safetensors.torch.load_file", lambda _: pytest.fail("read"))
+    with pytest.raises(UserError, match=r"tensor junk of shape \(7,\) is no part of a planner"):
+        load_forcing_model(folder)
+
+
+def test_a_map_of_visited_cells_has_a_largest_size(folder, monkeypatch):
+    monkeypatch.setattr("dfplan.models.description.MAX_CELLS", 3)
+    with pytest.raises(UserError, match=r"tensor support\.visited of shape"):
         load_forcing_model(folder)
 
 
