@@ -4,7 +4,7 @@ import select
 import socket
 import time
 
-from dfplan.realtime.wire import HEADER_BYTES, Message, body_length, decode
+from dfplan.realtime.wire import HEADER_BYTES, Message, WireError, body_length, decode
 
 
 class ConnectionLostError(Exception):
@@ -22,6 +22,7 @@ class MessageStream:
         connection.setblocking(False)
         self._socket = connection
         self._buffer = bytearray()
+        self.is_broken = False  # whether what comes cannot be cut into messages any more
 
     def fileno(self) -> int:
         """The socket's descriptor, for ``select``."""
@@ -49,7 +50,7 @@ class MessageStream:
 
         Raises:
             ConnectionLostError: the other side has gone.
-            WireError: what came is no message. After a wrong header the stream is of no use any more.
+            WireError: what came is no message; if :attr:`is_broken`, nothing that follows will be one.
         """
         deadline = time.monotonic() + timeout
         while True:
@@ -79,7 +80,11 @@ class MessageStream:
             raise ConnectionLostError(str(error)) from error
 
     def _is_whole(self) -> bool:
-        return len(self._buffer) >= HEADER_BYTES + body_length(bytes(self._buffer[:HEADER_BYTES]))
+        try:
+            return len(self._buffer) >= HEADER_BYTES + body_length(bytes(self._buffer[:HEADER_BYTES]))
+        except WireError:
+            self.is_broken = True
+            raise
 
     def _take(self) -> Message | None:
         if len(self._buffer) < HEADER_BYTES or not self._is_whole():

@@ -1,0 +1,173 @@
+"""Drives the maze robot of ``maze_robot.py``, which runs in another process, by the wall clock.
+
+python examples/drive_maze_robot.py --rate 20 --episodes 2
+python examples/drive_maze_robot.py --rate 50 --controller actions
+"""
+
+import argparse
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dfplan.agent import Pursuit
+from dfplan.cli.folders import bundled_weights
+from dfplan.models import load_forcing_model
+from dfplan.realtime import (
+    ActionQueue,
+    LoopReport,
+    ObservationGate,
+    PathFollower,
+    PlannerProcess,
+    PlanningSupervisor,
+    RealtimeAgent,
+    run_loop,
+)
+from dfplan.realtime.motion import point_mass_motion
+from dfplan.realtime.process import planner_command
+from dfplan.realtime.stream import MessageStream
+from dfplan.realtime.wire import Message, encode
+
+STEPS = 800  # of an episode of maze2d-large
+AFTER_SENSING = 0.001  # seconds by which the loop's ticks lie behind the robot's
+
+
+class RobotLink:
+    """The robot in the other process, as :func:`dfplan.realtime.run_loop` wants it."""
+
+    def __init__(self, port: int) -> None:
+        connection = socket.create_connection(("127.0.0.1", port))
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._stream = MessageStream(connection)
+
+    def reset(self, *, seed: int) -> np.ndarray:
+        """Begin an episode; returns its goal."""
+        self._stream.send(encode("reset", seed=seed, goal=np.zeros(0)), timeout=1)
+        self._newest = self._wait_for("sensed")
+        time.sleep(AFTER_SENSING)
+        return self._newest["goal"]
+
+    def observe(self) -> tuple[np.ndarray, float]:
+        """The newest observation and when it was measured: both processes read the same clock."""
+        while (message := self._stream.receive()) is not None:
+            if message.kind == "sensed":
+                self._newest = message
+        return self._newest["observation"], self._newest["stamp"]
+
+    def send(self, action: np.ndarray) -> None:
+        """Answer the newest observation."""
+        self._stream.send(encode("command", step=self._newest["step"], action=action), timeout=0.001)
+
+    def finish(self) -> Message:
+        """What the robot says at the end of an episode."""
+        return self._wait_for("finished")
+
+    def close(self) -> None:
+        """Let the robot go."""
+        self._stream.close()
+
+    def _wait_for(self, kind: str) -> Message:
+        while True:
+            message = self._stream.receive(timeout=5)
+            if message is None:
+                raise TimeoutError(f"the robot has said nothing for 5 s; {kind} was expected")
+            if message.kind == kind:
+                return message
+
+
+@contextmanager
+def maze_robot(*, rate: float, env_id: str = "maze2d-large-v1"):
+    """A robot process of one's own, and the link to it."""
+    program = [sys.executable, str(Path(__file__).with_name("maze_robot.py"))]
+    options = [f"--rate={rate}", f"--env={env_id}", "--once"]
+    process = subprocess.Popen([*program, *options], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    link = RobotLink(int(process.stdout.readline()))
+    try:
+        yield link
+    finally:
+        link.close()
+        process.wait(timeout=10)
+        process.stdout.close()
+
+
+def build_agent(
+    *, weights: Path, rate: float, controller: str, command: list[str] | None = None, **options: Any
+) -> RealtimeAgent:
+    """A real-time agent for a maze, its planner ready.
+
+    Args:
+        weights: folder of a bundle.
+        rate: ticks a second.
+        controller: ``pursuit`` (drives along the planned path) or ``actions`` (plays the planned actions).
+        command: of the planner process; None is dfplan's own.
+        options: of the supervisor (``plan_timeout``) or the agent.
+    """
+    model = load_forcing_model(weights)
+    motion = point_mass_motion(model.point_mass)
+    settings = {"num_candidates": 16} if controller == "pursuit" else {"num_candidates": 4}
+    planning = PlanningSupervisor(
+        PlannerProcess(command or planner_command(weights, horizon=STEPS, settings=settings)),
+        action_low=-np.ones(2),
+        action_high=np.ones(2),
+        observation_dim=4,
+        clock=time.monotonic,
+        plan_timeout=options.pop("plan_timeout", 1.0),
+    )
+    planning.start()
+    extent = np.array(model.support.visited.shape) * model.support.cell
+    speed = model.point_mass.max_speed
+    gate = ObservationGate(
+        low=np.array([*model.support.origin - 1, -1.2 * speed, -1.2 * speed]),
+        high=np.array([*model.support.origin + extent + 1, 1.2 * speed, 1.2 * speed]),
+        max_age=4 / rate,
+        motion=motion,
+    )
+    pursuit = PathFollower(Pursuit(model.point_mass, goal_radius=model.goal_radius), motion=motion)
+    return RealtimeAgent(
+        planning,
+        gate=gate,
+        follower=pursuit if controller == "pursuit" else ActionQueue(),
+        replan_every=64 if controller == "pursuit" else 16,
+        period=1 / rate,
+        safe_action=lambda seen: np.zeros(2) if seen is None else np.clip(-seen[2:], -1, 1),  # brake
+        **options,
+    )
+
+
+def drive_episode(link: RobotLink, agent: RealtimeAgent, *, rate: float, seed: int) -> tuple[LoopReport, Message]:
+    """One episode; how the loop kept its rate, and what the robot says of it."""
+    goal = link.reset(seed=seed)
+    agent.reset(seed=seed, goal=goal)
+    return run_loop(link, agent, rate=rate, num_ticks=STEPS), link.finish()
+
+
+def main() -> int:
+    """Drive a few episodes and say how they went."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rate", type=float, default=20.0, help="ticks a second")
+    parser.add_argument("--episodes", type=int, default=1)
+    parser.add_argument("--controller", choices=["pursuit", "actions"], default="pursuit")
+    arguments = parser.parse_args()
+    weights = bundled_weights() / "maze2d-large"
+    agent = build_agent(weights=weights, rate=arguments.rate, controller=arguments.controller)
+    with maze_robot(rate=arguments.rate) as link:
+        for seed in range(1000, 1000 + arguments.episodes):
+            report, finished = drive_episode(link, agent, rate=arguments.rate, seed=seed)
+            quickest, slowest = (1000 * report.seconds[name] for name in ("p50", "max"))
+            print(
+                f"seed {seed}: score {finished['score']:.0f}, missed ticks {report.missed}, unanswered by the robot "
+                f"{finished['unanswered']}, from tick to action {quickest:.1f} ms, at most {slowest:.1f} ms; "
+                f"actions from {report.sources}, faults {report.faults}"
+            )
+    agent.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
