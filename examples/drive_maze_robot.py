@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from dfplan.agent import Pursuit
 from dfplan.cli.folders import bundled_weights
 from dfplan.models import load_forcing_model
 from dfplan.realtime import (
+    ActInfo,
     ActionQueue,
     LoopReport,
     ObservationGate,
@@ -34,22 +36,23 @@ from dfplan.realtime.stream import MessageStream
 from dfplan.realtime.wire import Message, encode
 
 STEPS = 800  # of an episode of maze2d-large
-AFTER_SENSING = 0.001  # seconds by which the loop's ticks lie behind the robot's
+AFTER_SENSING = 0.1  # of a period: by how much the loop's ticks lie behind the robot's
 
 
 class RobotLink:
     """The robot in the other process, as :func:`dfplan.realtime.run_loop` wants it."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, rate: float) -> None:
         connection = socket.create_connection(("127.0.0.1", port))
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._stream = MessageStream(connection)
+        self._period = 1 / rate
 
     def reset(self, *, seed: int) -> np.ndarray:
         """Begin an episode; returns its goal."""
         self._stream.send(encode("reset", seed=seed, goal=np.zeros(0)), timeout=1)
         self._newest = self._wait_for("sensed")
-        time.sleep(AFTER_SENSING)
+        time.sleep(AFTER_SENSING * self._period)
         return self._newest["goal"]
 
     def observe(self) -> tuple[np.ndarray, float]:
@@ -81,13 +84,13 @@ class RobotLink:
 
 
 @contextmanager
-def maze_robot(*, rate: float, env_id: str = "maze2d-large-v1"):
+def maze_robot(*, rate: float, goal: str = "fixed", env_id: str = "maze2d-large-v1"):
     """A robot process of one's own, and the link to it."""
     program = [sys.executable, str(Path(__file__).with_name("maze_robot.py"))]
-    options = [f"--rate={rate}", f"--env={env_id}", "--once"]
+    options = [f"--rate={rate}", f"--env={env_id}", f"--goal={goal}", "--once"]
     process = subprocess.Popen([*program, *options], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    link = RobotLink(int(process.stdout.readline()))
+    link = RobotLink(int(process.stdout.readline()), rate=rate)
     try:
         yield link
     finally:
@@ -140,11 +143,18 @@ def build_agent(
     )
 
 
-def drive_episode(link: RobotLink, agent: RealtimeAgent, *, rate: float, seed: int) -> tuple[LoopReport, Message]:
+def drive_episode(
+    link: RobotLink,
+    agent: RealtimeAgent,
+    *,
+    rate: float,
+    seed: int,
+    on_tick: Callable[[ActInfo], None] | None = None,
+) -> tuple[LoopReport, Message]:
     """One episode; how the loop kept its rate, and what the robot says of it."""
     goal = link.reset(seed=seed)
     agent.reset(seed=seed, goal=goal)
-    return run_loop(link, agent, rate=rate, num_ticks=STEPS), link.finish()
+    return run_loop(link, agent, rate=rate, num_ticks=STEPS, on_tick=on_tick), link.finish()
 
 
 def main() -> int:

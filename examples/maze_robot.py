@@ -28,12 +28,13 @@ class MazeRobot:
     Args:
         stream: to the agent.
         env_id: a maze2d environment.
+        goal: "fixed" or "random".
         rate: ticks a second.
     """
 
-    def __init__(self, stream: MessageStream, *, env_id: str, rate: float) -> None:
+    def __init__(self, stream: MessageStream, *, env_id: str, goal: str, rate: float) -> None:
         self._stream = stream
-        self._env = gymnasium.make(f"dfplan_envs:{env_id}", goal="random", disable_env_checker=True)
+        self._env = gymnasium.make(f"dfplan_envs:{env_id}", goal=goal, disable_env_checker=True)
         self._maze = self._env.get_wrapper_attr("maze")
         self._period = 1 / rate
 
@@ -78,6 +79,7 @@ def main() -> int:
     """Serve agents one after the other, or the first alone."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--env", default="maze2d-large-v1")
+    parser.add_argument("--goal", choices=["fixed", "random"], default="fixed")
     parser.add_argument("--rate", type=float, default=20.0, help="ticks a second")
     parser.add_argument("--port", type=int, default=0, help="on this machine only; 0 takes a free one")
     parser.add_argument("--once", action="store_true", help="leave with the first agent")
@@ -88,7 +90,7 @@ def main() -> int:
             connection, _ = server.accept()
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             stream = MessageStream(connection)
-            MazeRobot(stream, env_id=arguments.env, rate=arguments.rate).serve()
+            MazeRobot(stream, env_id=arguments.env, goal=arguments.goal, rate=arguments.rate).serve()
             stream.close()
             if arguments.once:
                 return 0
