@@ -56,7 +56,7 @@ QUICK = Budget(
     num_alone=1,
     rows=2,
     situations=1,
-    train=("training.num_steps=3", "training.batch_size=8", "training.compiled=false"),
+    train=("training.num_steps=3", "training.batch_size=8", "training.compiled=false", "retrace.num_steps=5000"),
 )
 
 
@@ -73,14 +73,15 @@ def main() -> int:
     unknown = set(arguments.groups) - set(questions["groups"])
     if unknown:
         parser.error(f"no group {sorted(unknown)[0]!r}; there are {', '.join(questions['groups'])}")
+    budget = QUICK if arguments.quick else Budget()
     words = [f"seed={arguments.seed}", "threads=1", *arguments.set]
+    trained: dict[tuple[str, ...], dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in arguments.groups or questions["groups"]:
             try:
                 record = run_group(
-                    name, questions=questions, budget=QUICK if arguments.quick else Budget(), words=words,
-                    folder=Path(folder),
-                )  # fmt: skip
+                    name, questions=questions, budget=budget, words=words, folder=Path(folder), trained=trained
+                )
             except CommandError as error:
                 print(error, file=sys.stderr)
                 return error.status
@@ -105,9 +106,18 @@ def load_questions(path: Path) -> dict[str, Any]:
 
 
 def run_group(
-    name: str, *, questions: Mapping[str, Any], budget: Budget, words: Sequence[str], folder: Path
+    name: str,
+    *,
+    questions: Mapping[str, Any],
+    budget: Budget,
+    words: Sequence[str],
+    folder: Path,
+    trained: dict[tuple[str, ...], dict[str, Any]],
 ) -> dict[str, Any]:
-    """Evaluate every row of a group in each of its situations, trained before where the row says how."""
+    """Evaluate every row of a group in each of its situations.
+
+    A row that says how to train is trained first, unless ``trained`` holds that training already.
+    """
     group = questions["groups"][name]
     budget = replace(budget, num_episodes=min(budget.num_episodes, group.get("episodes", budget.num_episodes)))
     rows = list(group["rows"].items())[: budget.rows]
@@ -115,17 +125,19 @@ def run_group(
     found: dict[str, Any] = {}
     measured = []
     for number, (row, options) in enumerate(rows):
-        trained = {}
         options = options if isinstance(options, dict) else {"eval": options}
+        training: dict[str, Any] = {}
         if "train" in options:
-            trained = train([*questions["train"], *options["train"], *budget.train], folder / f"{name}-{number}")
-        weights = [f"weights={trained['folder']}"] if trained else []
+            say = (*questions["train"], *options["train"], *budget.train)
+            if say not in trained:
+                trained[say] = train(say, folder / f"training-{len(trained)}")
+            training = trained[say]
+        weights = [f"weights={training['folder']}"] if training else []
         for situation in situations:
             say = [*questions["situations"][situation], *options.get("eval", []), *weights, *words]
             result, found = measure(say, budget=budget, folder=folder / f"{name}-{number}-{situation}")
-            measured.append(
-                {"row": row, "options": options, "situation": situation, "training": trained.get("log")} | result
-            )
+            row_facts = {"row": row, "options": options, "situation": situation, "training": training.get("log")}
+            measured.append(row_facts | result)
     check_paired(measured)
     for each in measured:
         del each["starts"]
