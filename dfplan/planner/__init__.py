@@ -11,14 +11,26 @@ if TYPE_CHECKING:
     from dfplan.planner.planner import Planner
     from dfplan.planner.sampler import Denoised, Sampling, sample_tokens
     from dfplan.planner.settings import PlannerSettings
+    from dfplan.planner.tree_nodes import TreeSettings
+    from dfplan.planner.tree_planner import TreePlanner
 
-__all__ = ["Denoised", "Guidance", "GuidanceSettings", "Planner", "PlannerSettings", "Sampling", "sample_tokens"]
+__all__ = [
+    "Denoised",
+    "Guidance",
+    "GuidanceSettings",
+    "Planner",
+    "PlannerSettings",
+    "Sampling",
+    "TreePlanner",
+    "TreeSettings",
+    "sample_tokens",
+]
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from dfplan.planner import guidance, guidance_settings, planner, sampler, settings
+    from dfplan.planner import guidance, guidance_settings, planner, sampler, settings, tree_nodes, tree_planner
 
-    modules = (planner, guidance, guidance_settings, sampler, settings)
+    modules = (planner, guidance, guidance_settings, sampler, settings, tree_nodes, tree_planner)
     return next(vars(module)[name] for module in modules if name in vars(module))

@@ -43,7 +43,8 @@ class Expansion:
     """What making nodes gave, row by row.
 
     Attributes:
-        prior: ``[rows, branches]`` how promising each of a node's branches looks before it is tried; rows sum to 1.
+        prior: ``[rows, branches]`` how promising each of a node's branches looks before it is tried; rows sum to 1, and
+            a branch of 0 is none.
         is_terminal: ``[rows]`` bool, True where a node is finished and has no branches.
         evaluations: ``[rows]`` or one number: network evaluations spent.
     """
@@ -162,7 +163,7 @@ class Tree:
 
 
 def search(
-    root: Expansion,
+    root: Callable[[], Expansion],
     *,
     expand: Callable[[NewNodes], Expansion],
     evaluate: Callable[[NewNodes], Evaluation],
@@ -176,7 +177,7 @@ def search(
     The root is valued first, whatever the budget, so that there always is an answer.
 
     Args:
-        root: what making the roots gave, one row per environment.
+        root: makes the roots, one row per environment.
         expand: makes new nodes.
         evaluate: values nodes that were just made, by simulating them to their end.
         budget: when to stop.
@@ -188,7 +189,7 @@ def search(
     if leaves < 1:
         raise UserError(f"leaves must be at least 1; got {leaves}")
     rule, began = rule or Rule(), clock()
-    tree = _plant(root)
+    tree = _plant(root())
     _hand_up(tree, _roots(tree), evaluate(_roots(tree)))
     longest = clock() - began
     while True:
@@ -236,18 +237,20 @@ def _with_room(tree: Tree, leaves: int) -> Tree:
         return tree
     empty = {"value": -np.inf, "value_max": -np.inf, "parent": NONE, "branch": NONE, "children": NONE}
     longer = {}
-    for each in fields(tree):
-        array = getattr(tree, each.name)
-        if array.ndim > 1:
-            room = [(0, 0), (0, capacity + leaves), *[(0, 0)] * (array.ndim - 2)]
-            longer[each.name] = np.pad(array, room, constant_values=empty.get(each.name, 0))
+    for name, array in _node_arrays(tree):
+        room = [(0, 0), (0, capacity + leaves), *[(0, 0)] * (array.ndim - 2)]
+        longer[name] = np.pad(array, room, constant_values=empty.get(name, 0))
     return replace(tree, **longer)
 
 
 def _trimmed(tree: Tree) -> Tree:
     longest = int(tree.num_nodes.max(initial=1))
-    arrays = {each.name: getattr(tree, each.name) for each in fields(tree)}
-    return replace(tree, **{name: array[:, :longest] for name, array in arrays.items() if array.ndim > 1})
+    return replace(tree, **{name: array[:, :longest] for name, array in _node_arrays(tree)})
+
+
+def _node_arrays(tree: Tree) -> list[tuple[str, np.ndarray]]:
+    arrays = [(each.name, getattr(tree, each.name)) for each in fields(tree)]
+    return [(name, array) for name, array in arrays if array.ndim > 1]
 
 
 def _choose_leaves(tree: Tree, *, leaves: int, rule: Rule, budget: Budget) -> NewNodes:
@@ -266,7 +269,7 @@ def _choose_leaves(tree: Tree, *, leaves: int, rule: Rule, budget: Budget) -> Ne
         tree.children[environment, parent, branch] = node
         tree.parent[environment, node], tree.branch[environment, node] = parent, branch
         tree.depth[environment, node] = tree.depth[environment, parent] + 1
-        _walk_up(tree, environment, node, _count_visit)
+        _walk_up(tree, environment, node, is_visit=True)
         found.append(np.stack([environment, node, parent, branch, tree.depth[environment, node]]))
     rows = np.concatenate(found, axis=1)
     rows = rows[:, np.argsort(rows[0], kind="stable")]
@@ -302,34 +305,27 @@ def _scores(tree: Tree, environment: np.ndarray, node: np.ndarray, *, rule: Rule
         worth = np.where(tried, worth, np.inf)
         bonus = np.sqrt(np.log(visits) / np.maximum(child_visits, 1))
     can_go_down = tried & tree.is_open[rows, children]
-    may_widen = np.ones_like(tried)
+    can_widen = ~tried & (tree.prior[environment, node] > 0)
     if rule.widening is not None:
-        may_widen &= tried.sum(axis=1, keepdims=True) < np.ceil(visits**rule.widening)
-    may_widen |= ~can_go_down.any(axis=1, keepdims=True)
-    return np.where(can_go_down | (~tried & may_widen), worth + rule.exploration * bonus, -np.inf)
+        is_due = tried.sum(axis=1, keepdims=True) < np.ceil(visits**rule.widening)
+        can_widen &= is_due | ~can_go_down.any(axis=1, keepdims=True)
+    return np.where(can_go_down | can_widen, worth + rule.exploration * bonus, -np.inf)
 
 
-def _walk_up(
-    tree: Tree, environment: np.ndarray, node: np.ndarray, visit: Callable[[Tree, np.ndarray, np.ndarray], None]
-) -> None:
-    """Call ``visit(tree, environment, node)`` with the given nodes, then their parents, up to the roots."""
+def _walk_up(tree: Tree, environment: np.ndarray, node: np.ndarray, *, is_visit: bool) -> None:
+    """From the given nodes up to the roots: count a visit, and whether something is left to make.
+
+    A node with children is open if it has an untried branch or an open child; one without stays as it is.
+    """
     while len(node):
-        visit(tree, environment, node)
+        tree.visits[environment, node] += is_visit
+        children = tree.children[environment, node]
+        untried = (children == NONE) & (tree.prior[environment, node] > 0)
+        open_below = (untried | tree.is_open[environment[:, None], children]).any(axis=1)
+        has_children = (children != NONE).any(axis=1)
+        tree.is_open[environment, node] = np.where(has_children, open_below, tree.is_open[environment, node])
         parent = tree.parent[environment, node]
         environment, node = environment[parent != NONE], parent[parent != NONE]
-
-
-def _count_visit(tree: Tree, environment: np.ndarray, node: np.ndarray) -> None:
-    tree.visits[environment, node] += 1
-    _update_open(tree, environment, node)
-
-
-def _update_open(tree: Tree, environment: np.ndarray, node: np.ndarray) -> None:
-    """A node with children is open if it has an untried branch or an open child; without, it stays as it is."""
-    children = tree.children[environment, node]
-    open_below = ((children == NONE) | tree.is_open[environment[:, None], children]).any(axis=1)
-    has_children = (children != NONE).any(axis=1)
-    tree.is_open[environment, node] = np.where(has_children, open_below, tree.is_open[environment, node])
 
 
 def _enter(tree: Tree, new: NewNodes, expansion: Expansion) -> None:
@@ -337,7 +333,7 @@ def _enter(tree: Tree, new: NewNodes, expansion: Expansion) -> None:
     tree.prior[new.environment, new.node] = expansion.prior
     tree.is_open[new.environment, new.node] = ~expansion.is_terminal
     np.add.at(tree.evaluations, new.environment, expansion.evaluations)
-    _walk_up(tree, new.environment, new.node, _update_open)
+    _walk_up(tree, new.environment, new.node, is_visit=False)
 
 
 def _hand_up(tree: Tree, new: NewNodes, evaluation: Evaluation) -> None:

@@ -49,7 +49,7 @@ class HandMadeTrees:
     def search(self, budget, **options):
         if isinstance(budget, int):
             budget = Budget(expansions=budget)
-        return search(self.root, expand=self.expand, evaluate=self.evaluate, budget=budget, **options)
+        return search(lambda: self.root, expand=self.expand, evaluate=self.evaluate, budget=budget, **options)
 
     def order(self, tree, environment=0):
         """Paths of the nodes in the order of their making."""
@@ -136,6 +136,14 @@ def test_without_widening_by_visits_a_finished_branch_still_gives_way_to_the_nex
     assert not tree.is_open.any()
 
 
+def test_a_branch_of_prior_zero_is_none():
+    for selection in ("puct", "uct"):
+        trees = HandMadeTrees({}, prior=(0.5, 0.0, 0.5))
+        tree = trees.search(100, rule=Rule(selection=selection))
+        assert sorted(trees.order(tree)) == [(0,), (0, 0), (0, 2), (2,), (2, 0), (2, 2)]
+        assert not tree.is_open.any()
+
+
 def test_several_leaves_an_iteration_make_all_siblings_first():
     trees = HandMadeTrees({}, prior=np.full(4, 0.25))
     trees.search(6, rule=Rule(selection="uct"), leaves=4)
@@ -194,7 +202,7 @@ def test_environments_that_are_finished_wait_for_the_others():
     trees = HandMadeTrees({}, {})
     root = trees.root
     root.is_terminal[0] = True
-    tree = search(root, expand=trees.expand, evaluate=trees.evaluate, budget=Budget(expansions=3))
+    tree = search(lambda: root, expand=trees.expand, evaluate=trees.evaluate, budget=Budget(expansions=3))
     assert tree.num_nodes.tolist() == [1, 4]
     assert tree.best().tolist() == [0, 0]
 
@@ -234,7 +242,7 @@ def test_a_budget_of_time_begins_nothing_that_would_end_late():
     def run(milliseconds):
         now[0], trees.paths = 0.0, {(0, ROOT): ()}
         budget = Budget(milliseconds=milliseconds)
-        return search(trees.root, expand=trees.expand, evaluate=evaluate, budget=budget, clock=lambda: now[0])
+        return search(lambda: trees.root, expand=trees.expand, evaluate=evaluate, budget=budget, clock=lambda: now[0])
 
     assert [int(run(milliseconds).num_nodes[0]) for milliseconds in (0, 250, 499, 500, 1000)] == [1, 1, 1, 2, 4]
 

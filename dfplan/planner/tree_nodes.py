@@ -1,0 +1,311 @@
+"""The nodes of a plan tree: whole plans, each of which leaves its parent somewhere on the way.
+
+::
+
+    node      ●──●──●──●──●──●      tokens of a plan, all clean
+    child     ╰─────●──○──○──○      the same plan taken back to the row of its scheduling matrix at which two tokens are
+                                    clean: the others are noise again, fresh noise, and denoised anew
+
+A state holds all that matters for what comes after it. So the network is shown the state where a child leaves as its
+context, not the tokens before: every child begins at the first row of a window, and children of different nodes make
+one batch. An environment's network calls are its own: its tree is the same bit for bit, whatever is planned beside it.
+"""
+
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from dfplan.diffusion import sloped_matrix
+from dfplan.errors import UserError
+from dfplan.planner.planner import Planner
+from dfplan.planner.ranking import judge_plans
+from dfplan.planner.sampler import Denoised, Sampling, sample_tokens
+from dfplan.planner.search import ROOT
+
+
+@dataclass(frozen=True)
+class TreeSettings:
+    """What the nodes of a plan tree are.
+
+    Attributes:
+        tokens_per_edge: tokens between two places where children can leave a plan.
+        num_siblings: children that can leave at the same place.
+        strengths: of the guidance of siblings, in turn; 0 is none. The noise of every child is fresh besides.
+        apart: no child leaves within this distance of a place that another plan of the tree passes no later, so that
+            siblings and cousins take different routes; 0 does without this rule.
+    """
+
+    tokens_per_edge: int = 2
+    num_siblings: int = 4
+    strengths: tuple[float, ...] = (0.0,)
+    apart: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name in ("tokens_per_edge", "num_siblings"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 1; got {getattr(self, name)}")
+        if not self.strengths or not all(math.isfinite(each) and each >= 0 for each in self.strengths):
+            raise UserError(f"strengths must be one or more numbers of 0 or more; got {list(self.strengths)}")
+        if not (math.isfinite(self.apart) and self.apart >= 0):
+            raise UserError(f"apart must be 0 or more; got {self.apart}")
+
+
+@dataclass(frozen=True)
+class PlanNode:
+    """A whole plan: it ends where it arrives, at the horizon, or where it can no longer be the best.
+
+    Attributes:
+        tokens: ``[tokens, token_dim]``, clean.
+        num_kept: leading tokens that are its parent's.
+        strength: of the guidance of the others.
+        arrival: step at which it reaches the goal; one after its last step where it never does.
+        cost: steps until it arrives, more the less it is believed; see :meth:`GrowingPlans.value`.
+        leaves: how many of its tokens a child keeps, for every place where children can leave.
+    """
+
+    tokens: Tensor
+    num_kept: int
+    strength: float
+    arrival: int = 0
+    cost: float = math.inf
+    leaves: tuple[int, ...] = (0,)
+
+
+class GrowingPlans:
+    """The plans in one environment's tree.
+
+    Args:
+        planner: how to denoise and guide, and what to doubt; also how many plans are denoised at first.
+        tree: what nodes are.
+        start: ``[1, observation_dim]`` state planned from.
+        goal: ``[1, position_dim]``.
+        num_tokens: longest plan.
+        generator: all noise comes from it, in the order of the nodes.
+    """
+
+    def __init__(
+        self,
+        planner: Planner,
+        *,
+        tree: TreeSettings,
+        start: Tensor,
+        goal: Tensor,
+        num_tokens: int,
+        generator: torch.Generator,
+    ) -> None:
+        self.planner, self.tree = planner, tree
+        self.start, self.goal, self.num_tokens, self.generator = start, goal, num_tokens, generator
+        self.layout, self.settings = planner.model.layout, planner.settings
+        self.nodes: list[PlanNode] = []
+        self.token_evaluations = 0
+        self._first: list[PlanNode] = []  # first plans that are no node yet
+        self._places = np.zeros((0, 1 + goal.shape[1]))  # tokens until a place, and its position
+
+    @property
+    def num_steps(self) -> int:
+        """Steps of the longest plan."""
+        return self.num_tokens * self.layout.steps_per_token
+
+    @property
+    def num_branches(self) -> int:
+        """Children that a node can have at most."""
+        places = self.num_tokens // self.tree.tokens_per_edge + 1
+        return max(places * self.tree.num_siblings, self.settings.num_candidates)
+
+    def plant(self) -> int:
+        """Denoise the first plans side by side. The best is the root; all of them will be its first children.
+
+        Returns:
+            The network evaluations it took.
+        """
+        count = self.settings.num_candidates
+        nothing = torch.zeros(0, self.layout.token_dim, device=self.goal.device)
+        empty = [PlanNode(nothing, 0, self._strength(index)) for index in range(count)]
+        self._first, evaluations = self._finish(empty)
+        self.nodes.append(replace(min(self._first, key=lambda node: node.cost), leaves=(0,)))
+        return sum(evaluations)
+
+    def expand(self, parents: Sequence[int], branches: Sequence[int]) -> list[int]:
+        """Make nodes by their parents and branches; return the network evaluations each of them took."""
+        made: dict[int, PlanNode] = {}
+        wanted: dict[int, PlanNode] = {}
+        for index, (parent, branch) in enumerate(zip(parents, branches, strict=True)):
+            if parent == ROOT:
+                made[index] = self._first.pop(0)
+            else:
+                kept = self.nodes[parent].leaves[branch // self.tree.num_siblings]
+                strength = self._strength(branch % self.tree.num_siblings)
+                wanted[index] = PlanNode(self.nodes[parent].tokens[:kept], kept, strength)
+        finished, evaluations = self._finish(list(wanted.values()))
+        made |= dict(zip(wanted, finished, strict=True))
+        for index in range(len(parents)):
+            self.nodes.append(replace(made[index], leaves=self._leaves(made[index])))
+        spent = dict(zip(wanted, evaluations, strict=True))
+        return [spent.get(index, 0) for index in range(len(parents))]
+
+    def prior(self, node: int) -> np.ndarray:
+        """Which branches of a node there are, all alike, ``[num_branches]``; none if it is not worth leaving."""
+        prior = np.zeros(self.num_branches)
+        if node == ROOT:
+            prior[: self.settings.num_candidates] = 1
+        else:
+            prior[: len(self.nodes[node].leaves) * self.tree.num_siblings] = 1
+        return prior / max(prior.sum(), 1)
+
+    def value(self, node: int) -> float:
+        """What a node is worth: ``1 / (1 + cost / num_steps)``, 1/2 for a plan that arrives with the last step.
+
+        A plan that does not arrive costs what the longest plan does, and the steps from its end to the goal in a
+        straight line at full speed.
+        """
+        return 1 / (1 + self.nodes[node].cost / self.num_steps)
+
+    def _strength(self, sibling: int) -> float:
+        return self.tree.strengths[sibling % len(self.tree.strengths)]
+
+    def _finish(self, begun: Sequence[PlanNode]) -> tuple[list[PlanNode], list[int]]:
+        """Denoise plans from where they are to their ends, window by window, and judge them."""
+        tokens, evaluations = [node.tokens for node in begun], [0] * len(begun)
+        going, window_tokens = list(range(len(begun))), self.planner.window_tokens
+        while going:
+            lengths = [min(window_tokens, self.num_tokens - len(tokens[index])) for index in going]
+            noise = [torch.randn(length, self.layout.token_dim, generator=self.generator) for length in lengths]
+            # Way-points count the whole plan, and guidance sees plans of one length at a time.
+            planned = [len(tokens[index]) if self.settings.guidance.waypoints else 0 for index in going]
+            strengths = [begun[index].strength for index in going]
+            keys = [
+                (length, strength > 0, before)
+                for length, strength, before in zip(lengths, strengths, planned, strict=True)
+            ]
+            for places in _groups(keys):
+                denoised = self._denoise(
+                    [tokens[going[place]] for place in places],
+                    torch.stack([noise[place] for place in places]).to(self.goal.device),
+                    strengths=torch.tensor([strengths[place] for place in places]),
+                )
+                for row, place in enumerate(places):
+                    window = denoised.tokens[row, : int(denoised.lengths[row])]
+                    tokens[going[place]] = torch.cat([tokens[going[place]], window])
+                    evaluations[going[place]] += int(denoised.evaluations[row])
+            going = [index for index in going if not self._is_over(tokens[index])]
+        return self._judged([replace(node, tokens=each) for node, each in zip(begun, tokens, strict=True)]), evaluations
+
+    def _denoise(self, before: Sequence[Tensor], noise: Tensor, *, strengths: Tensor) -> Denoised:
+        """Denoise the windows after plans ``before``; sequences that need no more tokens end early."""
+        lasts = [self._states(tokens[None, -1:])[:, -1] if len(tokens) else self.start for tokens in before]
+        contexts, goals = torch.cat(lasts), self.goal.expand(len(before), -1)
+        num_before = torch.tensor([len(tokens) for tokens in before], device=goals.device)
+        guidance = None
+        if strengths[0] > 0:
+            whole = bool(self.settings.guidance.waypoints)
+            starts = self.start.expand(len(before), -1) if whole else contexts
+            guidance = self.planner.guidance(starts, goals, before=torch.stack(list(before)) if whole else None)
+            assert guidance is not None
+            guidance = replace(guidance, strength=strengths.to(goals.device))
+        num_tokens, settings = noise.shape[1], self.settings
+
+        def fresh(rows: Tensor) -> Tensor:
+            shape = (len(rows), num_tokens, self.layout.token_dim)
+            return torch.randn(shape, generator=self.generator).to(goals.device)
+
+        denoised = sample_tokens(
+            self.planner.denoiser,
+            noise,
+            state=self.planner.prefix_state(contexts, goals),
+            sampling=Sampling(
+                matrix=sloped_matrix(num_tokens, num_levels=settings.num_levels, slope=settings.slope),
+                num_levels=settings.num_levels,
+                eta=settings.eta,
+                guidance=guidance,
+            ),
+            layout=self.layout,
+            parameterization=self.planner.model.parameterization,
+            noise=fresh,
+            is_done=lambda tokens, rows: self._are_over(tokens[:, -1:], num_before[rows] + tokens.shape[1]),
+        )
+        self.token_evaluations += int(denoised.token_evaluations.sum())
+        return denoised
+
+    def _judged(self, nodes: Sequence[PlanNode]) -> list[PlanNode]:
+        """Nodes with arrival and cost."""
+        if not nodes:
+            return []
+        num_steps = np.array([len(node.tokens) for node in nodes]) * self.layout.steps_per_token
+        states = self._states(pad_sequence([node.tokens for node in nodes], batch_first=True)).cpu().numpy()
+        starts, goals = (each.cpu().numpy().repeat(len(nodes), axis=0) for each in (self.start, self.goal))
+        model = self.planner.model
+        arrival, value = judge_plans(
+            starts,
+            states,
+            goals,
+            num_steps=num_steps,
+            steps_per_point=self.layout.steps_per_point,
+            goal_radius=model.goal_radius,
+            point_mass=model.point_mass,
+            support=self.planner.support,
+            jump_penalty=self.settings.jump_penalty,
+            support_penalty=self.settings.support_penalty,
+            waypoints=self.settings.guidance.waypoints,
+            in_order=self.settings.guidance.in_order,
+        )
+        ends = states[np.arange(len(nodes)), num_steps // self.layout.steps_per_point - 1, : goals.shape[1]]
+        cost = -value + np.where(arrival > num_steps, self.num_steps + self._steps_left(ends), 0)
+        rows = zip(nodes, arrival.tolist(), cost.tolist(), strict=True)
+        return [replace(node, arrival=step, cost=each) for node, step, each in rows]
+
+    def _leaves(self, node: PlanNode) -> tuple[int, ...]:
+        """Where children can leave a plan: at places new to the tree, from which a better plan is possible."""
+        positions = self._states(node.tokens[None])[0, :, : self.goal.shape[1]].cpu().numpy()
+        ends, leaves = positions[self.layout.points_per_token - 1 :: self.layout.points_per_token], []
+        inside, left = self.planner.support.contains(ends), self._steps_left(ends)
+        limit = min(self._best_cost(), node.arrival)
+        for kept in range(node.num_kept + self.tree.tokens_per_edge, len(ends), self.tree.tokens_per_edge):
+            here = ends[kept - 1]
+            if not inside[kept - 1] or kept * self.layout.steps_per_token + left[kept - 1] >= limit:
+                break
+            near = np.linalg.norm(self._places[:, 1:] - here, axis=1) < self.tree.apart
+            if not (near & (self._places[:, 0] <= kept)).any():
+                self._places = np.concatenate([self._places, [[kept, *here]]])
+                leaves.append(kept)
+        return tuple(leaves)
+
+    def _is_over(self, tokens: Tensor) -> bool:
+        """Tell whether a plan needs no more tokens."""
+        full = torch.tensor([len(tokens)], device=tokens.device)
+        return len(tokens) == self.num_tokens or bool(self._are_over(tokens[None, -1:], full))
+
+    def _are_over(self, last: Tensor, num_tokens: Tensor) -> Tensor:
+        """Which plans arrive with their last token, or can no longer be better than the best, ``[batch]`` bool."""
+        positions = self._states(last)[..., : self.goal.shape[1]]
+        arrives = ((positions - self.goal[:, None]).norm(dim=-1) <= self.planner.model.goal_radius).any(dim=1)
+        if self.settings.guidance.waypoints:
+            arrives[:] = False
+        left = torch.from_numpy(self._steps_left(positions[:, -1].cpu().numpy())).to(num_tokens.device)
+        return arrives | (num_tokens * self.layout.steps_per_token + left >= self._best_cost())
+
+    def _best_cost(self) -> float:
+        return min((node.cost for node in self.nodes), default=math.inf)
+
+    def _steps_left(self, positions: np.ndarray) -> np.ndarray:
+        """Fewest steps from positions ``(batch, dim)`` to the goal: in a straight line at full speed."""
+        mass = self.planner.model.point_mass
+        gaps = np.linalg.norm(positions - self.goal.cpu().numpy(), axis=-1) - self.planner.model.goal_radius
+        # Full speed is per axis: along the diagonal it is larger.
+        return np.maximum(gaps, 0) / (math.sqrt(self.goal.shape[1]) * mass.max_speed * mass.step)
+
+    def _states(self, tokens: Tensor) -> Tensor:
+        """Planned states ``[batch, points, observation_dim]`` in environment units."""
+        return self.planner.model.normalizer.observations_back(self.layout.unpack(tokens)[2])
+
+
+def _groups(keys: Sequence[Hashable]) -> list[list[int]]:
+    """Indices of equal keys together, in the order of their first."""
+    groups: dict[Hashable, list[int]] = {}
+    for index, key in enumerate(keys):
+        groups.setdefault(key, []).append(index)
+    return list(groups.values())

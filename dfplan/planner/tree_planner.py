@@ -1,0 +1,161 @@
+"""The tree planner: Monte Carlo Tree Guidance, a search over plans that are taken back and denoised anew."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn.utils.rnn import pad_sequence
+
+from dfplan.errors import UserError
+from dfplan.models.forcing_model import ForcingModel
+from dfplan.planner.planner import Planner
+from dfplan.planner.search import Budget, Evaluation, Expansion, NewNodes, Rule, Tree, search
+from dfplan.planner.settings import PlannerSettings
+from dfplan.planner.tree_nodes import GrowingPlans, TreeSettings
+from dfplan.types import Plan
+
+
+@dataclass(frozen=True)
+class PlanTrees:
+    """The trees of a batch of environments.
+
+    Attributes:
+        tree: their structure, visits and values.
+        plans: per environment, the plans that are their nodes.
+    """
+
+    tree: Tree
+    plans: list[GrowingPlans]
+
+
+class TreePlanner(Planner):
+    """Searches over plans (after Monte Carlo Tree Diffusion, arXiv 2502.07202).
+
+    It begins with the candidates of :class:`Planner`; then it takes plans back to where it is worth it, and denoises
+    them anew from there, as many side by side as there were candidates. It can be stopped at any time and answers with
+    the best plan so far.
+
+    Args:
+        model: the trained model.
+        settings: how to denoise and guide, and what to doubt. ``budget_ms`` bounds the search.
+        tree: what nodes and branches are.
+        rule: how branches are chosen.
+        max_nodes: plans in a tree, the first ones included; None is no limit.
+        max_evaluations: network evaluations of a tree; None is no limit.
+
+    Raises:
+        UserError: no limit at all, guided branches without anything to guide towards, or a warm start.
+    """
+
+    def __init__(
+        self,
+        model: ForcingModel,
+        *,
+        settings: PlannerSettings,
+        tree: TreeSettings | None = None,
+        rule: Rule | None = None,
+        max_nodes: int | None = None,
+        max_evaluations: int | None = None,
+    ) -> None:
+        super().__init__(model, settings=settings)
+        self.tree, self.rule = tree or TreeSettings(), rule or Rule()
+        self.budget = Budget(expansions=max_nodes, evaluations=max_evaluations, milliseconds=settings.budget_ms)
+        if any(self.tree.strengths) and self.objective is None:
+            raise UserError(
+                f"strengths {list(self.tree.strengths)} guide towards nothing; give an objective such as "
+                "planner.guidance.distance=1, or strengths of 0"
+            )
+        if settings.warm_level < 1:
+            raise UserError(f"a tree has no warm start: warm_level must be 1; got {settings.warm_level}")
+
+    @torch.no_grad()
+    def plan(
+        self,
+        observations: np.ndarray,
+        goals: np.ndarray,
+        *,
+        horizon: int,
+        generators: Sequence[torch.Generator],
+        previous: Sequence[Plan | None] | None = None,
+        record_history: bool = False,
+    ) -> Plan:
+        """Plan for a batch of environments; see :meth:`Planner.plan`. The last plan (``previous``) is not used.
+
+        Raises:
+            UserError: also if a history is asked for; :meth:`grow` gives the whole tree.
+        """
+        if record_history:
+            raise UserError("a tree keeps no partly denoised states; look at the plans that TreePlanner.grow returns")
+        return self.answer(self.grow(observations, goals, horizon=horizon, generators=generators))
+
+    @torch.no_grad()
+    def grow(
+        self, observations: np.ndarray, goals: np.ndarray, *, horizon: int, generators: Sequence[torch.Generator]
+    ) -> PlanTrees:
+        """Search for a batch of environments; the arguments are those of :meth:`plan`."""
+        starts, goal = self._check(observations, goals, horizon, generators)
+        num_tokens = math.ceil(horizon / self.model.layout.steps_per_token)
+        growing = [
+            GrowingPlans(
+                self,
+                tree=self.tree,
+                start=starts[index, None],
+                goal=goal[index, None],
+                num_tokens=num_tokens,
+                generator=generator,
+            )
+            for index, generator in enumerate(generators)
+        ]
+
+        def plant() -> Expansion:
+            return _expansion([(plans, 0) for plans in growing], [plans.plant() for plans in growing])
+
+        def expand(new: NewNodes) -> Expansion:
+            spent: list[int] = []
+            for index in np.unique(new.environment).tolist():
+                rows = new.environment == index
+                spent += growing[index].expand(new.parent[rows].tolist(), new.branch[rows].tolist())
+            return _expansion(_pairs(growing, new), spent)
+
+        def evaluate(new: NewNodes) -> Evaluation:
+            return Evaluation(np.array([plans.value(node) for plans, node in _pairs(growing, new)]))
+
+        tree = search(
+            plant,
+            expand=expand,
+            evaluate=evaluate,
+            budget=self.budget,
+            rule=self.rule,
+            leaves=self.settings.num_candidates,
+        )
+        return PlanTrees(tree, growing)
+
+    def answer(self, trees: PlanTrees) -> Plan:
+        """The best plan of every tree."""
+        layout, normalizer = self.model.layout, self.model.normalizer
+        nodes = trees.tree.best().tolist()
+        best = [plans.nodes[node] for plans, node in zip(trees.plans, nodes, strict=True)]
+        actions, rewards, states = layout.unpack(pad_sequence([node.tokens for node in best], batch_first=True))
+        return Plan(
+            observations=normalizer.observations_back(states).cpu().numpy(),
+            actions=normalizer.actions_back(actions).clamp(-1, 1).cpu().numpy(),
+            rewards=normalizer.rewards_back(rewards).cpu().numpy(),
+            arrival=np.array([node.arrival for node in best]),
+            num_steps=np.array([len(node.tokens) for node in best]) * layout.steps_per_token,
+            value=np.array([plans.value(node) for plans, node in zip(trees.plans, nodes, strict=True)]),
+            steps_per_point=layout.steps_per_point,
+            evaluations=trees.tree.evaluations,
+            token_evaluations=np.array([plans.token_evaluations for plans in trees.plans]),
+        )
+
+
+def _pairs(growing: Sequence[GrowingPlans], new: NewNodes) -> list[tuple[GrowingPlans, int]]:
+    """New nodes, each with the plans of its tree."""
+    return [(growing[index], node) for index, node in zip(new.environment.tolist(), new.node.tolist(), strict=True)]
+
+
+def _expansion(made: Sequence[tuple[GrowingPlans, int]], evaluations: Sequence[int]) -> Expansion:
+    prior = np.stack([plans.prior(node) for plans, node in made])
+    return Expansion(prior, is_terminal=prior.sum(axis=1) == 0, evaluations=np.array(evaluations))
