@@ -35,7 +35,7 @@ class PlannerSettings:
     num_candidates: int = 16
     quorum: float = 0.5
     jump_penalty: float = 4.0
-    support_penalty: float = 20.0
+    support_penalty: float = 60.0
     eta: float = 0.0
     context_level: float = 0.0
     goal_guidance: float = 1.0
