@@ -20,7 +20,8 @@ from dfplan.data.windows import WindowDataset
 from dfplan.diffusion import Parameterization, Schedule
 from dfplan.errors import UserError
 from dfplan.models.forcing_model import ForcingModel, build_denoiser, load_forcing_model
-from dfplan.planner import Planner, PlannerSettings
+from dfplan.planner import Planner, PlannerSettings, TreePlanner, TreeSettings
+from dfplan.planner.search import Rule
 from dfplan.tokens import Normalizer, TokenLayout
 from dfplan.training.forcing import ForcingLevels, ForcingTask
 from dfplan.types import PointMass, PositionSupport, Trajectories
@@ -89,12 +90,28 @@ def build_planner(
     planner: PlannerConfig, *, weights: Path, env_name: str, device: torch.device, say: Callable[[str], None]
 ) -> Planner:
     """Load the weights and set the planner up; ``say`` hears about weights of another environment."""
-    settings = asdict(planner) | {"guidance": build_guidance(planner.guidance)}
+    settings: dict[str, Any] = asdict(planner) | {"guidance": build_guidance(planner.guidance)}
     settings.pop("horizon")  # the agent's affair
+    search, tree = settings.pop("search"), settings.pop("tree")
     model = load_forcing_model(weights).to(str(device))
     if model.metadata.get("env") != env_name:
         say(f"warning: the weights in {weights} were trained on {model.metadata.get('env')}, not on {env_name}")
-    return Planner(model, settings=PlannerSettings(**settings))
+    if search == "candidates":
+        return Planner(model, settings=PlannerSettings(**settings))
+    return build_tree_planner(model, settings=PlannerSettings(**settings), **tree)
+
+
+def build_tree_planner(model: ForcingModel, *, settings: PlannerSettings, **tree: Any) -> TreePlanner:
+    """The tree planner from the options of ``planner.tree``."""
+    nodes = {name: tree[name] for name in ("tokens_per_edge", "num_siblings", "apart")}
+    return TreePlanner(
+        model,
+        settings=settings,
+        tree=TreeSettings(strengths=tuple(tree["strengths"]), **nodes),
+        rule=Rule(**{name: tree[name] for name in ("selection", "backup", "exploration", "widening")}),
+        max_nodes=tree["max_nodes"],
+        max_evaluations=tree["max_evaluations"],
+    )
 
 
 def build_controller(controller: ControllerConfig, *, model: ForcingModel) -> Controller:

@@ -58,28 +58,50 @@ class GuidanceConfig:
     smoothness: float = option("weight of the squared change of the step from point to point", low=0)
     progress: float = option("weight of the progress along distance_field, in goal radii", low=0)
     constraints: float = option("weight of waypoints, keep_out, keep_in and max_speed where given", low=0)
-    waypoints: list[list[float]] | None = option("places to pass: [[x,y],...]", row_lengths=(2,))
+    waypoints: list[Any] | None = option("places to pass: [[x,y],...]", row_lengths=(2,))
     in_order: bool = option("pass the waypoints in the order given, rather than in any")
-    keep_out: list[list[float]] | None = option(
+    keep_out: list[Any] | None = option(
         "regions to avoid, discs [x,y,radius] or boxes [x1,y1,x2,y2]: [[...],...]", row_lengths=(3, 4)
     )
-    keep_in: list[list[float]] | None = option(
+    keep_in: list[Any] | None = option(
         "regions, one of which to be in, discs or boxes: [[...],...]", row_lengths=(3, 4)
     )
     max_speed: float | None = option("speed not to exceed, in units per second", above=0)
     distance_field: str | None = option(
         "map: a .npz file with arrays distances (grid along x and y), origin (x,y) and cell (edge length)"
     )
-    lowest_level: float = option("noise level of a token below which it no longer guides", low=0, high=1)
-    highest_level: float = option("noise level of a token above which it does not guide yet", low=0, high=1)
+    lowest_level: float = option("noise level of a token below which it is no longer guided", low=0, high=1)
+    highest_level: float = option("noise level of a token above which it is not guided yet", low=0, high=1)
     num_futures: int = option("sampled futures to average over (Monte Carlo guidance); 0 = the mean", low=0)
     lookahead: int | None = option("tokens after those being denoised that guide; null = all", low=0)
+
+
+@dataclass
+class TreeConfig:
+    """How plans are searched where planner.search=tree."""
+
+    max_nodes: int | None = option("plans in a tree, the first ones included; null = no limit", low=0)
+    max_evaluations: int | None = option("sequences through the network for one tree; null = no limit", low=0)
+    tokens_per_edge: int = option("tokens (rows of the matrix) between two places where children leave a plan", low=1)
+    num_siblings: int = option("children that can leave a plan at the same place", low=1)
+    strengths: list[float] = option("of the guidance of siblings, in turn: [0,1]; 0 = none, fresh noise alone")
+    apart: float = option("distance that places where children leave keep from places passed earlier", low=0)
+    selection: str = option("how a branch is chosen", choices=("puct", "uct"))
+    backup: str = option("what a branch is worth: max = its best plan, mean = its average", choices=("max", "mean"))
+    exploration: float = option("weight of what was tried little; plans are worth 0 to 1", low=0)
+    widening: float | None = option(
+        "w offers ceil(visits**w) of a plan's branches; null = all from the start", low=0, high=1
+    )
 
 
 @dataclass
 class PlannerConfig:
     """How a plan is made."""
 
+    search: str = option(
+        "candidates = the best of some plans; tree = take plans back and denoise them anew, while the budget lasts",
+        choices=("candidates", "tree"),
+    )
     num_candidates: int = option("plans denoised side by side, of which the one that arrives first is kept", low=1)
     num_levels: int = option("noise levels from pure noise to clean", low=1)
     slope: float = option("levels by which each token lags the one before it; 0 = all together", low=0)
@@ -96,6 +118,7 @@ class PlannerConfig:
     budget_ms: float | None = option("milliseconds after which a plan ends with what is finished; null = none", above=0)
     horizon: int | None = option("steps a plan looks ahead; null = a whole episode", low=1)
     guidance: GuidanceConfig = group(GuidanceConfig, "what plans are steered towards")
+    tree: TreeConfig = group(TreeConfig, "how plans are searched")
 
 
 @dataclass
@@ -305,16 +328,24 @@ def check_ranges(config: Any, prefix: str = "") -> None:
 def _check_list(name: str, values: list[Any], limits: Any) -> None:
     length, row_lengths = limits["length"], limits["row_lengths"]
     if row_lengths is None:
-        if len(values) != length or not all(math.isfinite(value) for value in values):
+        if length is None and values and all(_is_finite(value) for value in values):
+            return
+        if length is None:
+            raise UserError(f"{name} must be one or more finite numbers, for instance {name}=[0,1]; got {values}")
+        if len(values) != length or not all(_is_finite(value) for value in values):
             raise UserError(f"{name} must be {length} finite numbers, for instance {name}=1,1; got {values}")
         return
     for row in values:
-        if len(row) not in row_lengths or not all(math.isfinite(value) for value in row):
+        if not isinstance(row, list) or len(row) not in row_lengths or not all(_is_finite(value) for value in row):
             example = ",".join(["1"] * row_lengths[0])
             raise UserError(
                 f"{name} must be rows of {' or '.join(map(str, row_lengths))} finite numbers, for instance "
                 f"{name}=[[{example}],[{example}]]; got the row {row}"
             )
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _check_number(name: str, value: float, limits: Any) -> None:

@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from dfplan.planner.sampler import Denoised, Sampling, sample_tokens
     from dfplan.planner.settings import PlannerSettings
     from dfplan.planner.tree_nodes import TreeSettings
-    from dfplan.planner.tree_planner import TreePlanner
+    from dfplan.planner.tree_planner import PlanTrees, TreePlanner
 
 __all__ = [
     "Denoised",
     "Guidance",
     "GuidanceSettings",
+    "PlanTrees",
     "Planner",
     "PlannerSettings",
     "Sampling",

@@ -66,6 +66,7 @@ class PlanNode:
         arrival: step at which it reaches the goal; one after its last step where it never does.
         cost: steps until it arrives, more the less it is believed; see :meth:`GrowingPlans.value`.
         leaves: how many of its tokens a child keeps, for every place where children can leave.
+        gains: steps that a child can gain there at best, against the best plan when the node was made.
     """
 
     tokens: Tensor
@@ -73,7 +74,8 @@ class PlanNode:
     strength: float
     arrival: int = 0
     cost: float = math.inf
-    leaves: tuple[int, ...] = (0,)
+    leaves: tuple[int, ...] = ()
+    gains: tuple[float, ...] = ()
 
 
 class GrowingPlans:
@@ -127,7 +129,7 @@ class GrowingPlans:
         nothing = torch.zeros(0, self.layout.token_dim, device=self.goal.device)
         empty = [PlanNode(nothing, 0, self._strength(index)) for index in range(count)]
         self._first, evaluations = self._finish(empty)
-        self.nodes.append(replace(min(self._first, key=lambda node: node.cost), leaves=(0,)))
+        self.nodes.append(min(self._first, key=lambda node: node.cost))
         return sum(evaluations)
 
     def expand(self, parents: Sequence[int], branches: Sequence[int]) -> list[int]:
@@ -144,18 +146,19 @@ class GrowingPlans:
         finished, evaluations = self._finish(list(wanted.values()))
         made |= dict(zip(wanted, finished, strict=True))
         for index in range(len(parents)):
-            self.nodes.append(replace(made[index], leaves=self._leaves(made[index])))
+            self.nodes.append(self._with_leaves(made[index]))
         spent = dict(zip(wanted, evaluations, strict=True))
         return [spent.get(index, 0) for index in range(len(parents))]
 
     def prior(self, node: int) -> np.ndarray:
-        """Which branches of a node there are, all alike, ``[num_branches]``; none if it is not worth leaving."""
+        """How promising the branches of a node are, ``[num_branches]``: what they can gain. All 0 if it is not left."""
         prior = np.zeros(self.num_branches)
         if node == ROOT:
             prior[: self.settings.num_candidates] = 1
         else:
-            prior[: len(self.nodes[node].leaves) * self.tree.num_siblings] = 1
-        return prior / max(prior.sum(), 1)
+            gains = np.repeat(self.nodes[node].gains, self.tree.num_siblings)
+            prior[: len(gains)] = gains
+        return prior / max(prior.sum(), 1e-9)
 
     def value(self, node: int) -> float:
         """What a node is worth: ``1 / (1 + cost / num_steps)``, 1/2 for a plan that arrives with the last step.
@@ -164,6 +167,13 @@ class GrowingPlans:
         straight line at full speed.
         """
         return 1 / (1 + self.nodes[node].cost / self.num_steps)
+
+    def path(self, node: int) -> np.ndarray:
+        """Positions ``(points, dim)`` of a node from where it leaves its parent to where it arrives or ends."""
+        plan, positions = self.nodes[node], [self.start[:, : self.goal.shape[1]]]
+        positions.append(self._states(plan.tokens[None])[0, :, : self.goal.shape[1]])
+        first = plan.num_kept * self.layout.points_per_token
+        return torch.cat(positions)[first : 1 - (-plan.arrival // self.layout.steps_per_point)].cpu().numpy()
 
     def _strength(self, sibling: int) -> float:
         return self.tree.strengths[sibling % len(self.tree.strengths)]
@@ -258,21 +268,22 @@ class GrowingPlans:
         rows = zip(nodes, arrival.tolist(), cost.tolist(), strict=True)
         return [replace(node, arrival=step, cost=each) for node, step, each in rows]
 
-    def _leaves(self, node: PlanNode) -> tuple[int, ...]:
-        """Where children can leave a plan: at places new to the tree, from which a better plan is possible."""
+    def _with_leaves(self, node: PlanNode) -> PlanNode:
+        """The node with the places where children can leave: new to the tree, and on the way to a better plan."""
         positions = self._states(node.tokens[None])[0, :, : self.goal.shape[1]].cpu().numpy()
-        ends, leaves = positions[self.layout.points_per_token - 1 :: self.layout.points_per_token], []
-        inside, left = self.planner.support.contains(ends), self._steps_left(ends)
-        limit = min(self._best_cost(), node.arrival)
-        for kept in range(node.num_kept + self.tree.tokens_per_edge, len(ends), self.tree.tokens_per_edge):
-            here = ends[kept - 1]
-            if not inside[kept - 1] or kept * self.layout.steps_per_token + left[kept - 1] >= limit:
+        ends = positions[self.layout.points_per_token - 1 :: self.layout.points_per_token]
+        steps = np.arange(1, len(ends) + 1) * self.layout.steps_per_token
+        gains = min(self._best_cost(), self.num_steps) - steps - self._steps_left(ends)
+        passable = self.planner.support.contains(ends) & (steps < node.arrival) & (gains > 0)
+        leaves = []
+        for kept in range(node.num_kept + self.tree.tokens_per_edge, len(ends) + 1, self.tree.tokens_per_edge):
+            if not passable[kept - 1]:
                 break
-            near = np.linalg.norm(self._places[:, 1:] - here, axis=1) < self.tree.apart
+            near = np.linalg.norm(self._places[:, 1:] - ends[kept - 1], axis=1) < self.tree.apart
             if not (near & (self._places[:, 0] <= kept)).any():
-                self._places = np.concatenate([self._places, [[kept, *here]]])
+                self._places = np.concatenate([self._places, [[kept, *ends[kept - 1]]]])
                 leaves.append(kept)
-        return tuple(leaves)
+        return replace(node, leaves=tuple(leaves), gains=tuple(gains[kept - 1] for kept in leaves))
 
     def _is_over(self, tokens: Tensor) -> bool:
         """Tell whether a plan needs no more tokens."""

@@ -61,6 +61,8 @@ class TreePlanner(Planner):
     ) -> None:
         super().__init__(model, settings=settings)
         self.tree, self.rule = tree or TreeSettings(), rule or Rule()
+        if max_nodes is None and max_evaluations is None and settings.budget_ms is None:
+            raise UserError("a tree must end: give tree.max_nodes, tree.max_evaluations or budget_ms")
         self.budget = Budget(expansions=max_nodes, evaluations=max_evaluations, milliseconds=settings.budget_ms)
         if any(self.tree.strengths) and self.objective is None:
             raise UserError(

@@ -70,7 +70,7 @@ def draw_rollouts(
     """
     if color_by not in ("time", "success"):
         raise UserError(f"roll-outs can be coloured by 'time' or 'success'; got {color_by!r}")
-    figure = Figure(figsize=_figure_size(maze), layout="constrained", dpi=150)
+    figure = Figure(figsize=figure_size(maze), layout="constrained", dpi=150)
     ax = figure.add_subplot()
     draw_maze(ax, maze)
     success = at_goal.any(axis=1)
@@ -86,11 +86,11 @@ def draw_rollouts(
             chosen = positions[success == wanted][..., ::-1]
             ax.add_collection(LineCollection(list(chosen), colors=color, linewidths=width, alpha=0.6))
             ax.plot([], [], color=color, label=f"{label} ({len(chosen)})")
-    _draw_goals(ax, goals, radius=maze.goal_radius)
-    _draw_starts(ax, positions[:, 0], failed=np.logical_not(success))
+    draw_goals(ax, goals, radius=maze.goal_radius)
+    draw_starts(ax, positions[:, 0], failed=np.logical_not(success))
     ax.set_title(title, loc="left", fontsize=11, color=INK)
     _add_legend(figure)
-    return _save(figure, path)
+    return save(figure, path)
 
 
 def draw_plan(
@@ -119,7 +119,7 @@ def draw_plan(
     """
     rows = [] if plan.history is None else _spread_rows(len(plan.history))
     history = np.empty(0) if plan.history is None else plan.history[:, index, :, :2]
-    width, height = _figure_size(maze)
+    width, height = figure_size(maze)
     strip_height = 0 if not rows else 2 * (width / 4) * height / width * 1.15
     matrix_height = 0.0 if matrix is None else 2.2
     figure = Figure(figsize=(width, height + strip_height + matrix_height), layout="constrained", dpi=150)
@@ -135,7 +135,7 @@ def draw_plan(
     if matrix is not None:
         _draw_matrix(figure.add_subplot(grid[len(heights) - 1]), matrix, marked_rows=[row + 1 for row in rows])
     _add_legend(figure)
-    return _save(figure, path)
+    return save(figure, path)
 
 
 def _draw_final_plan(
@@ -147,12 +147,12 @@ def _draw_final_plan(
     every_point = np.concatenate([np.reshape(start, (1, 2)), plan.observations[index, :, :2]])
     points = every_point[: 1 - (-min(arrival, last_step) // plan.steps_per_point)]
     afterwards = every_point[len(points) - 1 : 1 + last_step // plan.steps_per_point]
-    _draw_goals(ax, np.reshape(goal, (1, 2)), radius=maze.goal_radius)
+    draw_goals(ax, np.reshape(goal, (1, 2)), radius=maze.goal_radius)
     ax.plot(*afterwards.T[::-1], color=WALL, linewidth=0.8, alpha=0.4, zorder=1.8)
     lines = _draw_timed_paths(ax, points[None], width=2.2, steps_per_point=plan.steps_per_point)
     steps = np.arange(len(points)) * plan.steps_per_point
     ax.scatter(*points.T[::-1], c=steps, cmap=TIME_COLORS, s=16, zorder=4, edgecolors="white", linewidths=0.5)
-    _draw_starts(ax, np.reshape(start, (1, 2)), failed=np.array([False]))
+    draw_starts(ax, np.reshape(start, (1, 2)), failed=np.array([False]))
     _add_color_bar(ax, lines, label="environment step")
     verdict = f"arrives at step {arrival}" if arrival <= last_step else f"does not arrive within {last_step} steps"
     ax.set_title(f"{title}: {verdict}", loc="left", fontsize=11, color=INK)
@@ -202,7 +202,8 @@ def _draw_timed_paths(ax: Axes, positions: np.ndarray, *, width: float, steps_pe
     return lines
 
 
-def _draw_goals(ax: Axes, goals: np.ndarray, *, radius: float) -> None:
+def draw_goals(ax: Axes, goals: np.ndarray, *, radius: float) -> None:
+    """Draw goals ``(episodes, 2)``; the disc around them too where all are the same."""
     distinct = np.unique(goals, axis=0)
     if len(distinct) == 1:
         center = (distinct[0, 1], distinct[0, 0])
@@ -221,7 +222,8 @@ def _draw_goals(ax: Axes, goals: np.ndarray, *, radius: float) -> None:
     )
 
 
-def _draw_starts(ax: Axes, starts: np.ndarray, *, failed: np.ndarray) -> None:
+def draw_starts(ax: Axes, starts: np.ndarray, *, failed: np.ndarray) -> None:
+    """Draw starts ``(episodes, 2)``, those of failed episodes ``(episodes,)`` with a cross."""
     ax.scatter(*starts.T[::-1], s=18, color="white", edgecolors=INK, linewidths=0.9, zorder=5, label="start")
     if failed.any():
         label = f"start of a failure ({int(failed.sum())})"
@@ -255,14 +257,15 @@ def _spread_rows(num_rows: int) -> list[int]:
     return sorted({round(row) for row in np.linspace(0, num_rows - 1, SHOWN_ROWS).tolist()})
 
 
-def _figure_size(maze: Any) -> tuple[float, float]:
+def figure_size(maze: Any) -> tuple[float, float]:
     """Choose inches that fit a maze of this shape, with room for the colour bar, title and legend."""
     rows, columns = len(maze.layout), len(maze.layout[0])
     width = min(8.0, 6.5 * columns / rows)
     return width, (width - 1.4) * (rows - 2 * OUTER_WALL) / (columns - 2 * OUTER_WALL) + 1.3
 
 
-def _save(figure: Figure, path: Path) -> Path:
+def save(figure: Figure, path: Path) -> Path:
+    """Write a figure whole; the ending of its name chooses the format."""
     allowed = figure.canvas.get_supported_filetypes()
     if path.suffix.removeprefix(".") not in allowed:
         raise UserError(f"cannot draw into {path}: its name must end in one of .{', .'.join(sorted(allowed))}")

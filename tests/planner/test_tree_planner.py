@@ -169,7 +169,7 @@ def test_a_budget_of_time_ends_the_search():
 
 
 def test_mistakes_are_said():
-    with pytest.raises(UserError, match="needs a budget"):
+    with pytest.raises(UserError, match="a tree must end"):
         _planner(max_nodes=None)
     with pytest.raises(UserError, match="guide towards nothing"):
         _planner(tree=TreeSettings(strengths=(0.0, 1.0)))

@@ -1,4 +1,4 @@
-"""``dfplan plan``: one plan over the maze, and how it was denoised row by row."""
+"""``dfplan plan``: one plan over the maze, and how it was denoised row by row, or found in a tree of plans."""
 
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from dfplan.cli.schema import PlanConfig
 from dfplan.data.maze import load_maze
 from dfplan.diffusion import sloped_matrix
 from dfplan.errors import UserError
+from dfplan.planner import PlanTrees, TreePlanner
+from dfplan.types import Plan
 
 
 def run(config: PlanConfig) -> None:
@@ -23,13 +25,16 @@ def run(config: PlanConfig) -> None:
     start = check_position("start", config.start or maze.free_cells[0].tolist(), maze=maze)
     goal = check_position("goal", config.goal or list(maze.goal_cell), maze=maze)
     planner = build_planner(config.planner, weights=weights, env_name=config.env.name, device=device, say=say)
-    plan = planner.plan(
-        np.concatenate([start, np.zeros(2)])[None],
-        goal[None],
-        horizon=config.planner.horizon or maze.max_episode_steps,
-        generators=[torch.Generator().manual_seed(config.seed)],
-        record_history=True,
-    )
+    situation = (np.concatenate([start, np.zeros(2)])[None], goal[None])
+    wanted: dict[str, Any] = {
+        "horizon": config.planner.horizon or maze.max_episode_steps,
+        "generators": [torch.Generator().manual_seed(config.seed)],
+    }
+    if isinstance(planner, TreePlanner):
+        trees = planner.grow(*situation, **wanted)
+        plan = planner.answer(trees)
+    else:
+        trees, plan = None, planner.plan(*situation, **wanted, record_history=True)
     folder = make_run_folder("plan", env_name=config.env.name, chosen=config.output)
     steps, arrival = int(plan.num_steps[0]), int(plan.arrival[0])
     verdict = f"arrives at step {arrival}" if arrival <= steps else f"does not arrive within {steps} steps"
@@ -40,9 +45,10 @@ def run(config: PlanConfig) -> None:
         num_levels=config.planner.num_levels,
         slope=config.planner.slope,
     )
-    print(
-        _draw(plan, maze=maze, start=start, goal=goal, path=folder / "plan.png", matrix=matrix.numpy(), config=config)
-    )
+    picture = {"maze": maze, "start": start, "goal": goal, "title": config.env.name}
+    if trees:
+        print(_draw_tree(trees, path=folder / "tree.png", **picture))
+    print(_draw(plan, path=folder / "plan.png", matrix=None if trees else matrix.numpy(), **picture))
 
 
 def check_position(name: str, xy: list[float], *, maze: Any) -> np.ndarray:
@@ -64,9 +70,27 @@ def _pair(position: np.ndarray) -> str:
     return ",".join(f"{value:g}" for value in position)
 
 
-def _draw(
-    plan: Any, *, maze: Any, start: np.ndarray, goal: np.ndarray, path: Path, matrix: Any, config: PlanConfig
-) -> Path:
+def _draw(plan: Plan, **picture: Any) -> Path:
     from dfplan.viz.maze import draw_plan  # matplotlib is slow to import
 
-    return draw_plan(plan, maze=maze, start=start, goal=goal, path=path, title=config.env.name, matrix=matrix)
+    return draw_plan(plan, **picture)
+
+
+def _draw_tree(trees: PlanTrees, **picture: Any) -> Path:
+    from dfplan.viz.tree import DrawnPlan, draw_tree
+
+    tree, plans = trees.tree, trees.plans[0]
+    # The root is the best of the first plans once more; they are the first plans here.
+    drawn = [
+        DrawnPlan(
+            path=plans.path(node),
+            parent=int(tree.parent[0, node]) - 1,
+            first_step=plans.nodes[node].num_kept * plans.layout.steps_per_token,
+            last_step=min(plans.nodes[node].arrival, len(plans.nodes[node].tokens) * plans.layout.steps_per_token),
+            arrives=plans.nodes[node].arrival <= len(plans.nodes[node].tokens) * plans.layout.steps_per_token,
+            value=plans.value(node),
+            visits=int(tree.visits[0, node]),
+        )
+        for node in range(1, len(plans.nodes))
+    ]
+    return draw_tree(drawn, answer=int(np.argmax([plan.value for plan in drawn])), **picture)
