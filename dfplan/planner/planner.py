@@ -66,6 +66,7 @@ class Planner:
         horizon: int,
         generators: Sequence[torch.Generator],
         previous: Sequence[Plan | None] | None = None,
+        committed: Sequence[np.ndarray] | None = None,
         record_history: bool = False,
     ) -> Plan:
         """Plan for a batch of environments.
@@ -80,6 +81,8 @@ class Planner:
             generators: one CPU generator per environment.
             previous: what is left of each environment's last plan (batch of one, see
                 :func:`~dfplan.planner.warm_start.rest_of_plan`), or None; used if ``warm_level < 1``.
+            committed: per environment ``(steps, action_dim)``, actions with which its plan has to begin, because they
+                will be executed before the plan is there; as few as none.
             record_history: keep the partly denoised states of the chosen plans of the first window.
 
         Raises:
@@ -91,6 +94,7 @@ class Planner:
         count, layout = self.settings.num_candidates, self.model.layout
         context, goal = context.repeat_interleave(count, dim=0), goal.repeat_interleave(count, dim=0)
         num_tokens = math.ceil(horizon / layout.steps_per_token)
+        known = None if committed is None else self._known_actions(committed, num_tokens)
         tokens = torch.zeros(len(goal), num_tokens, layout.token_dim, device=self.device)
         lengths = torch.zeros(len(goal), dtype=torch.int64, device=self.device)
         arrived = torch.zeros(len(goal), dtype=torch.bool, device=self.device)
@@ -109,6 +113,7 @@ class Planner:
                 guidance=self.guidance(start[rows], goal[rows], before=tokens[rows, :first]),
                 arrived=arrived[rows] if ends_early else None,
                 deadline=deadline,
+                known_actions=None if known is None else known[rows, part],
                 on_row=(lambda _, each: history.append(each)) if record_history and not first else None,
                 previous=previous if not first else None,
             )
@@ -182,6 +187,18 @@ class Planner:
             check_rows(name, np.asarray(values), num_rows=len(generators), width=width)
             found.append(torch.as_tensor(values, dtype=torch.float32, device=self.device))
         return found[0], found[1]
+
+    def _known_actions(self, committed: Sequence[np.ndarray], num_tokens: int) -> Tensor | None:
+        """Normalised ``[batch * candidates, tokens, num_action_slots]``, NaN where none is committed; or None."""
+        layout = self.model.layout
+        known = torch.full((len(committed), num_tokens * layout.steps_per_token, layout.action_dim), torch.nan)
+        for row, actions in enumerate(committed):
+            check_rows("committed", np.asarray(actions), num_rows=len(actions), width=layout.action_dim)
+            known[row, : len(actions)] = torch.as_tensor(np.asarray(actions), dtype=torch.float32)[: known.shape[1]]
+        if known.isnan().all():
+            return None
+        known = self.model.normalizer.actions(known.to(self.device)).view(len(committed), num_tokens, -1)
+        return known.repeat_interleave(self.settings.num_candidates, dim=0)
 
     def prefix_state(self, context: Tensor, goal: Tensor | None) -> DenoiserState:
         """The state of ``self.denoiser`` after goal and context; no goal, or one without weight, is pure noise."""

@@ -25,7 +25,9 @@ class Sampling:
         num_levels: the integer level that is pure noise.
         eta: 0 deterministic … 1 ancestral.
         guidance: steering, or None.
-        known_actions: ``[batch, tokens, num_action_slots]`` normalised actions that are given (prediction), or None.
+        known_actions: ``[batch, tokens, num_action_slots]`` normalised actions that are given, NaN where they are not;
+            or None. A token's actions that are all given are clean from the beginning (level 0); where only some are
+            given, those replace what is predicted for them at every row.
         start_levels: ``[batch, tokens]`` integer levels, at least 1, at which tokens come in; a token waits there until
             the matrix falls below it (warm start). None is pure noise everywhere.
     """
@@ -41,6 +43,22 @@ class Sampling:
         """Integer levels ``[len(rows) or 1, tokens]`` of the given sequences of the batch at a row of the matrix."""
         levels = self.matrix[row].to(rows.device)[None]
         return levels if self.start_levels is None else torch.minimum(levels, self.start_levels[rows])
+
+    def real_levels(self, levels: Tensor, rows: Tensor, window: slice) -> Tensor:
+        """Real levels ``[…, window, 2]`` (actions; the rest) from integer levels ``[…, tokens]``."""
+        levels = levels[:, window].float() / self.num_levels
+        if self.known_actions is None:
+            return torch.stack([levels, levels], dim=-1)
+        all_known = self.known_actions[rows, window].isfinite().all(dim=-1)
+        return torch.stack(torch.broadcast_tensors(levels.where(~all_known, 0), levels), dim=-1)
+
+    def with_known_actions(self, clean: Tensor, rows: Tensor, window: slice) -> Tensor:
+        """Predicted clean tokens ``[len(rows), window, token_dim]``, the given actions in place of those predicted."""
+        if self.known_actions is None:
+            return clean
+        known = self.known_actions[rows, window]
+        actions, rest = clean.split([known.shape[-1], clean.shape[-1] - known.shape[-1]], dim=-1)
+        return torch.cat([torch.where(known.isnan(), actions, known), rest], dim=-1)
 
 
 @dataclass(frozen=True)
@@ -103,7 +121,9 @@ def sample_tokens(
     matrix, tokens = sampling.matrix, noisy.clone()
     last_row = len(matrix) - 1 if last_row is None else last_row
     if sampling.known_actions is not None:
-        tokens[..., : layout.num_action_slots] = sampling.known_actions
+        slots = tokens[..., : layout.num_action_slots]
+        all_known = sampling.known_actions.isfinite().all(dim=-1, keepdim=True)
+        slots.copy_(torch.where(all_known, sampling.known_actions, slots))
     rows = torch.arange(len(tokens), device=tokens.device)
     result, lengths = tokens.clone(), torch.full_like(rows, _num_leading_clean(matrix[last_row]))
     evaluations, token_evaluations = torch.zeros_like(rows), torch.zeros_like(rows)
@@ -118,7 +138,7 @@ def sample_tokens(
         current = int(moving[-1]) + 1
         last = tokens.shape[1] if not denoiser.causal else min(current + _num_looked_ahead(sampling), tokens.shape[1])
         window = slice(finished, last)
-        now, after = (_with_action_levels(each[:, window], sampling) for each in (now, after))
+        now, after = (sampling.real_levels(each, rows, window) for each in (now, after))
         predicted = _predict(
             denoiser,
             tokens[:, :last],
@@ -136,7 +156,7 @@ def sample_tokens(
         token_evaluations[rows] += denoiser.passes * predicted.token_evaluations
         tokens[:, window] = reverse_step(
             tokens[:, window],
-            predicted.clean,
+            sampling.with_known_actions(predicted.clean, rows, window),
             level=layout.per_slot(now),
             next_level=layout.per_slot(after),
             schedule=parameterization.schedule,
@@ -163,13 +183,6 @@ def _num_leading_clean(row: Tensor) -> int:
     """Tokens before the first noisy one."""
     noisy = row.nonzero()
     return int(noisy[0, 0]) if len(noisy) else len(row)
-
-
-def _with_action_levels(levels: Tensor, sampling: Sampling) -> Tensor:
-    """Real levels ``[…, tokens, 2]`` (actions; the rest) from integer levels ``[…, tokens]``."""
-    levels = levels.float() / sampling.num_levels
-    actions = torch.zeros_like(levels) if sampling.known_actions is not None else levels
-    return torch.stack([actions, levels], dim=-1)
 
 
 def _num_looked_ahead(sampling: Sampling) -> int:

@@ -61,6 +61,7 @@ class PlanMaker:
             horizon=self._horizon,
             generators=[torch.Generator().manual_seed(request["seed"])],
             previous=[self._rest_of_last_plan(request)],
+            committed=[request["committed"].reshape(-1, self._model.layout.action_dim)],
         )
         self._last = (request["episode"], request["step"], plan)
         return plan, settings.context_level

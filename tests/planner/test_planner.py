@@ -355,3 +355,33 @@ def test_full_speed_is_what_the_point_mass_can_do():
     plan = _plan(_planner(jump_penalty=100.0), states=np.array([[1.0, 1.0, 0.0, 5.0]]), goals=GOALS[:1])
     assert plan.value[0] == pytest.approx(-31.5, abs=0.5)
     assert POINT_MASS.max_speed == 5.0
+
+
+@pytest.mark.parametrize("name", DENOISERS)
+@pytest.mark.parametrize("settings", [{}, {"eta": 1.0}, {"warm_level": 0.4}])
+def test_a_plan_begins_with_the_actions_it_is_committed_to(name, settings):
+    planner = Planner(tiny_model(tiny_denoiser(name)), settings=PlannerSettings(num_candidates=3, **settings))
+    states, goals = np.array([[1.0, 1.0, 0, 0], [2.0, 1.0, 0, 0], [3, 3, 0, 0]]), np.full((3, 2), 50.0)
+    # 0, 6 (a token and a half) and 25 steps (beyond the first window of 5 tokens of 4 steps).
+    committed = [np.random.default_rng(length).uniform(-1, 1, size=(length, 2)) for length in (0, 6, 25)]
+
+    def plan(rows, **options):
+        generators = [torch.Generator().manual_seed(row) for row in rows]
+        return planner.plan(states[rows], goals[rows], horizon=40, generators=generators, **options)
+
+    free = plan([0, 1, 2])
+    bound = plan([0, 1, 2], committed=committed)
+    for row, actions in enumerate(committed):
+        np.testing.assert_allclose(bound.actions[row, : len(actions)], actions, atol=1e-6)
+        alone = plan([row], committed=[actions])
+        np.testing.assert_allclose(alone.actions[0], bound.actions[row], atol=1e-3)
+    np.testing.assert_allclose(bound.actions[0], free.actions[0], atol=1e-5)
+    assert np.abs(bound.observations[1] - free.observations[1]).max() > 1e-3  # the states know of it
+
+
+@pytest.mark.parametrize("committed", [np.zeros((3, 1)), np.zeros(3), np.full((2, 2), np.nan)])
+def test_commitments_that_make_no_sense_are_refused(committed):
+    with pytest.raises(UserError, match="committed must"):
+        Planner(tiny_model(), settings=PlannerSettings()).plan(
+            np.zeros((1, 4)), np.zeros((1, 2)), horizon=8, generators=[torch.Generator()], committed=[committed]
+        )
