@@ -136,6 +136,9 @@ class Pursuit:
         self._goals = np.array(goals, dtype=np.float64)
         self._paths: list[np.ndarray] = [goal[None] for goal in self._goals]
         self._progress = np.zeros(len(goals), dtype=np.int64)
+        # Where on its path, as a fractional point, the plan has each row, one entry a step.
+        self._due: list[np.ndarray] = [np.zeros(1) for _ in self._goals]
+        self._elapsed = np.zeros(len(goals), dtype=np.int64)
 
     def restart(self, indices: np.ndarray, goals: np.ndarray) -> None:
         """See :class:`Controller`."""
@@ -149,23 +152,43 @@ class Pursuit:
             knots = np.concatenate([observations[row, None, :2], plan.observations[row, :last, :2]])
             if plan.arrival[row] <= plan.num_steps[row]:
                 knots = np.concatenate([knots, self._goals[index, None]])
-            self.drive_along(index, path=knots, goal=self._goals[index])
+            self.drive_along(index, path=knots, goal=self._goals[index], steps_per_point=plan.steps_per_point)
 
-    def drive_along(self, index: int, *, path: np.ndarray, goal: np.ndarray) -> None:
-        """Send one row along ``path`` ``(points, 2)`` from where it is, and make ``goal`` ``(2,)`` what it holds."""
+    def drive_along(
+        self, index: int, *, path: np.ndarray, goal: np.ndarray, steps_per_point: int | None = None
+    ) -> None:
+        """Send one row along ``path`` ``(points, 2)`` from where it is, and make ``goal`` ``(2,)`` what it holds.
+
+        Its points are due ``steps_per_point`` steps apart; None is whenever.
+        """
         self._goals[index] = goal
         self._paths[index] = _resample(path, spacing=self._SPACING)
-        self._progress[index] = 0
+        self._progress[index] = self._elapsed[index] = 0
+        self._due[index] = np.zeros(1)
+        if steps_per_point is not None:
+            share = np.cumsum(np.linalg.norm(np.diff(path, axis=0, prepend=path[:1]), axis=1))
+            share *= (len(self._paths[index]) - 1) / max(share[-1], 1e-9)
+            steps = np.arange(steps_per_point * (len(path) - 1) + 1)
+            self._due[index] = np.interp(steps / steps_per_point, np.arange(len(path)), share)
 
     def needs_plan(self, observations: np.ndarray) -> np.ndarray:
         """Rows outside their goal disc."""
         return np.linalg.norm(observations[:, :2] - self._goals, axis=1) > self.goal_radius
 
     def disagreement(self, observations: np.ndarray) -> np.ndarray:
-        """Distance from the path ahead; when along it the agent is does not matter."""
-        ahead = (path[first : first + self._LOCAL] for path, first in zip(self._paths, self._progress, strict=True))
-        near = [np.linalg.norm(local - row[:2], axis=1).min() for local, row in zip(ahead, observations, strict=True)]
-        return np.array(near)
+        """Distance from the part of the path that is yet to be driven: being ahead of the plan is no disagreement.
+
+        Infinite at the end of a path that stops short of the goal.
+        """
+        found = np.empty(len(observations))
+        for row, path in enumerate(self._paths):
+            due = int(self._due[row][min(self._elapsed[row], len(self._due[row]) - 1)])
+            first = max(due, self._progress[row])
+            found[row] = np.linalg.norm(path[first : first + self._LOCAL] - observations[row, :2], axis=1).min()
+            stops_short = np.linalg.norm(path[-1] - self._goals[row]) > self.goal_radius
+            if stops_short and self._progress[row] == len(path) - 1:
+                found[row] = np.inf
+        return found
 
     def act(self, observations: np.ndarray) -> np.ndarray:
         """See :class:`Controller`."""
@@ -174,6 +197,7 @@ class Pursuit:
         driving = np.flatnonzero(self.needs_plan(observations))
         if len(driving):
             actions[driving] = self._drive(position[driving], velocity[driving], driving)
+        self._elapsed += 1
         return actions.astype(np.float32)
 
     def _drive(self, position: np.ndarray, velocity: np.ndarray, rows: np.ndarray) -> np.ndarray:

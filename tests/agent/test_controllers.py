@@ -1,5 +1,7 @@
 """Controllers on plans made by hand, Pursuit in the real open maze."""
 
+from dataclasses import replace
+
 import gymnasium
 import numpy as np
 import pytest
@@ -122,7 +124,7 @@ def test_planned_actions_disagree_by_the_distance_from_where_the_plan_is_now():
     assert np.isinf(found[24]).all()
 
 
-def test_pursuit_disagrees_by_the_distance_from_the_path_whenever_it_is_there(pursuit):
+def test_pursuit_disagrees_by_the_distance_from_the_path_unless_it_is_ahead_of_it(pursuit):
     starts, goals = np.array([[1.0, 1.0], [1.0, 1.0]]), np.array([[1.0, 5.0], [1.0, 5.0]])
     pursuit.reset(goals)
     at = np.pad(starts, [(0, 0), (0, 2)])
@@ -130,6 +132,30 @@ def test_pursuit_disagrees_by_the_distance_from_the_path_whenever_it_is_there(pu
     elsewhere = np.array([[1.0, 1.5, 0.0, 0.0], [1.7, 2.0, 0.0, 0.0]])
     np.testing.assert_allclose(pursuit.disagreement(at), [0, 0], atol=1e-9)
     np.testing.assert_allclose(pursuit.disagreement(elsewhere), [0, 0.7], atol=0.01)
+
+
+def test_pursuit_that_is_stuck_disagrees_more_with_every_step(pursuit):
+    start, goal = np.array([[1.0, 1.0, 0.0, 0.0]]), np.array([[1.0, 5.0]])
+    pursuit.reset(goal)
+    pursuit.follow(_straight_plans(start[:, :2], goal), indices=np.array([0]), observations=start)
+    found = []
+    for _ in range(81):
+        found.append(pursuit.disagreement(start)[0])
+        pursuit.act(start)
+    # The plan moves 0.2 in 8 steps; the path's points lie 0.1 apart.
+    np.testing.assert_allclose(found, 0.025 * np.arange(81), atol=0.101)
+    assert found[80] == pytest.approx(2.0, abs=1e-6)
+
+
+def test_pursuit_asks_for_more_at_the_end_of_a_path_that_stops_short(pursuit):
+    start, goal = np.array([[1.0, 1.0, 0.0, 0.0]]), np.array([[1.0, 5.0]])
+    pursuit.reset(goal)
+    plan = replace(_straight_plans(start[:, :2], goal, num_points=4), arrival=np.array([33]))
+    pursuit.follow(plan, indices=np.array([0]), observations=start)
+    end = np.array([[1.0, 1.8, 0.0, 0.0]])
+    assert np.isfinite(pursuit.disagreement(end)).all()  # it has not moved there yet
+    pursuit.act(end)
+    assert np.isinf(pursuit.disagreement(end)).all()
 
 
 @pytest.mark.parametrize(("start", "goal"), [((1, 1), (3, 5)), ((3, 5), (1, 1)), ((1, 1), (1, 5)), ((3, 1), (1, 1.5))])
