@@ -139,7 +139,7 @@ def _waiting_scores(seeds: range, *, controller: str) -> list[float]:
     agent = MPCAgent(
         Planner(model, settings=PlannerSettings(num_candidates=16 if is_pursuit else 4)),
         controller=Pursuit(model.point_mass, goal_radius=model.goal_radius) if is_pursuit else PlannedActions(),
-        replan_every=64 if is_pursuit else 16,
+        replan_every=32 if is_pursuit else 8,
         horizon=STEPS,
     )
     env = gymnasium.make("dfplan_envs:maze2d-large-v1")

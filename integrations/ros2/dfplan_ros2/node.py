@@ -53,7 +53,7 @@ def build_agent(weights: Path, *, rate: float, plan_timeout: float, max_age: flo
             motion=motion,
         ),
         follower=PathFollower(Pursuit(model.point_mass, goal_radius=model.goal_radius), motion=motion),
-        replan_every=64,
+        replan_every=32,
         period=1 / rate,
     )
 

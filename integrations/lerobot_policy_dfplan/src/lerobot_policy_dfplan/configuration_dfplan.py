@@ -28,7 +28,7 @@ class DfplanConfig(PreTrainedConfig):
     controller: str = "pursuit"
     horizon: int = 800
     chunk_size: int = 64
-    replan_every: int = 64
+    replan_every: int = 32
     num_candidates: int = 16
     seed: int = 0
     normalization_mapping: dict[str, NormalizationMode] = field(
