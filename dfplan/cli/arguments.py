@@ -12,6 +12,8 @@ from dfplan.errors import UserError
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 PAIR = re.compile(rf"\s*\(?\s*({NUMBER})\s*,\s*({NUMBER})\s*\)?\s*")
 POSITION_KEYS = {"plan": ("start", "goal")}
+ROW_KEYS = ("planner.guidance.waypoints", "planner.guidance.keep_out", "planner.guidance.keep_in")
+ROW = re.compile(rf"\s*{NUMBER}(?:\s*,\s*{NUMBER})*\s*")
 PATH_KEYS = ("data", "output", "resume", "weights", "planner.guidance.distance_field")
 FLAGS = ("-m", "--multirun", "--resolve", "-h", "--help", "--hydra-help", "--info")
 FLAGS_WITH_VALUE = ("--cfg", "-c", "--config-dir", "--package", "-p")
@@ -51,6 +53,9 @@ def _rewrite(command: str, word: str, *, sweep: bool) -> str:
     bare = key.lstrip("+")
     if bare in POSITION_KEYS.get(command, ()):
         return f"{key}={_position(bare, value)}"
+    if bare in ROW_KEYS and ROW.fullmatch(value.removeprefix("[").removesuffix("]")):
+        # One row alone: 7,1 or [7,1] becomes Hydra's list of lists [[7,1]].
+        return f"{key}=[[{value.removeprefix('[').removesuffix(']')}]]"
     if bare in PATH_KEYS and not sweep:
         return f"{key}={_quoted(value)}"
     return word

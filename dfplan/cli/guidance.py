@@ -12,7 +12,7 @@ from dfplan.planner.objectives import Box, Disc, Region, load_distance_field
 def build_guidance(guidance: GuidanceConfig) -> GuidanceSettings:
     """Plain numbers become regions, and the name of a file the distance field in it."""
     settings = asdict(guidance)
-    settings["waypoints"] = tuple(tuple(place) for place in guidance.waypoints or ())
+    settings["waypoints"] = tuple(tuple(float(axis) for axis in place) for place in guidance.waypoints or ())
     settings["keep_out"] = build_regions(guidance.keep_out or ())
     settings["keep_in"] = build_regions(guidance.keep_in or ())
     if guidance.distance_field is not None:

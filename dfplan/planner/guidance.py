@@ -24,7 +24,7 @@ from dfplan.planner.objectives import Objective, PredictedPlan
 from dfplan.tokens import Normalizer, TokenLayout
 
 # At pure noise a token says nothing of its neighbours (alpha is 0); guided tokens are shown at this level at most.
-HIGHEST_LEVEL = 0.9
+SHOWN_LEVEL = 0.9
 # Level to which Monte Carlo futures are denoised before the objective reads them: halfway, where they differ most.
 FUTURE_LEVEL = 0.5
 NUM_TRIALS = 8  # evaluations of the objective to find how far to go; none of the network
@@ -44,6 +44,8 @@ class Guidance:
         strength: factor on the objective; one number or one per sequence ``[batch]``.
         num_futures: futures of the tokens that are still pure noise, over which the objective is averaged (Monte Carlo
             guidance, arXiv 2407.01392, section 3.4); 0 takes the one predicted mean.
+        lowest_level: noise level of a token below which it is no longer guided.
+        highest_level: noise level of a token above which it is not guided yet.
         lookahead: tokens after those being denoised that the objective sees; None is all.
         before: ``[batch, tokens, token_dim]`` clean tokens between ``starts`` and the window, which the objective sees
             too; None is none.
@@ -57,6 +59,8 @@ class Guidance:
     seconds_per_point: float
     strength: float | Tensor = 1.0
     num_futures: int = 0
+    lowest_level: float = 0.0
+    highest_level: float = 1.0
     lookahead: int | None = None
     before: Tensor | None = None
 
@@ -135,7 +139,7 @@ def predict_guided(
         return list(values.tensor_split([num_current], dim=1))
 
     finished, window = tokens[:, :num_finished], tokens.shape[1] - num_finished
-    part_levels = split(levels.clamp(max=HIGHEST_LEVEL))
+    part_levels = split(levels.clamp(max=SHOWN_LEVEL))
     num_future, count = window - num_current, guidance.num_futures if window > num_current else 0
     with torch.enable_grad():
         noisy = [part.detach().requires_grad_() for part in split(tokens[:, num_finished:])]
@@ -154,7 +158,8 @@ def predict_guided(
             several = torch.arange(len(rows), device=rows.device).repeat_interleave(count)
             clean[1], _ = clean_of(noisy[1], part_levels[1], before.select(several))
         read = _reader(guidance, finished, rows, torch.cat(part_levels, dim=1), layout)
-        step = _climb(read, clean, noisy, _gains(part_levels, layout, parameterization), guidance.strengths(rows))
+        gains = [_gain(part, guidance, layout, parameterization) for part in part_levels]
+        step = _climb(read, clean, noisy, gains, guidance.strengths(rows))
     guided = torch.cat([clean[0] + step, split(whole)[1]], dim=1).detach()
     return Prediction(
         guided,
@@ -171,13 +176,12 @@ def _draw(noise: Callable[[Tensor], Tensor] | None, rows: Tensor, *, count: int)
     return torch.stack([noise(rows) for _ in range(count)], dim=1).flatten(0, 1)
 
 
-def _gains(levels: Sequence[Tensor], layout: TokenLayout, parameterization: Parameterization) -> list[Tensor]:
-    """sigma² / alpha of the slots of every part."""
-    gains = []
-    for part in levels:
-        alpha, sigma = parameterization.schedule(layout.per_slot(part))
-        gains.append(sigma.square() / alpha)
-    return gains
+def _gain(levels: Tensor, guidance: Guidance, layout: TokenLayout, parameterization: Parameterization) -> Tensor:
+    """sigma² / alpha of every slot, or 0 at levels that are not guided."""
+    slots = layout.per_slot(levels)
+    alpha, sigma = parameterization.schedule(slots)
+    guided = (slots >= guidance.lowest_level) & (slots <= guidance.highest_level)
+    return guided * sigma.square() / alpha
 
 
 def _reader(
@@ -222,7 +226,7 @@ def _climb(
     # The objective is a mean over futures, and each of them would move by its own gradient.
     per_future = [len(part) // batch for part in clean]
     steps = [
-        strength.repeat_interleave(count)[:, None, None] * count * gain * part
+        count * strength.repeat_interleave(count)[:, None, None] * gain * part
         for count, gain, part in zip(per_future, gains, back, strict=True)
     ]
 

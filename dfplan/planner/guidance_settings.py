@@ -22,7 +22,6 @@ from dfplan.planner.objectives import (
     waypoints_in_any_order,
     waypoints_in_order,
     weighted_sum,
-    within_levels,
 )
 from dfplan.types import PositionSupport
 
@@ -45,8 +44,9 @@ class GuidanceSettings:
         keep_in: regions, one of which the plan should always be in.
         max_speed: environment units per second not to exceed; None is no limit.
         distance_field: distances to the goal along a map.
-        lowest_level: noise level of a token below which its part of the plan no longer guides.
-        highest_level: noise level of a token above which its part of the plan does not guide yet.
+        lowest_level: noise level of a token below which it is no longer guided (guidance interval, arXiv 2404.07724);
+            without guidance at the end a plan is smoother, with it, it keeps closer to its constraints.
+        highest_level: noise level of a token above which it is not guided yet.
         num_futures: futures over which the objective is averaged (Monte Carlo guidance); 0 takes the predicted mean.
         lookahead: tokens after those being denoised that the objective sees; None is all.
     """
@@ -57,14 +57,14 @@ class GuidanceSettings:
     stay: float = 0.0
     smoothness: float = 0.0
     progress: float = 0.0
-    constraints: float = 100.0
+    constraints: float = 30.0
     waypoints: Sequence[Sequence[float]] = ()
     in_order: bool = False
     keep_out: Sequence[Region] = ()
     keep_in: Sequence[Region] = ()
     max_speed: float | None = None
     distance_field: DistanceField | None = None
-    lowest_level: float = 0.0
+    lowest_level: float = 0.3
     highest_level: float = 1.0
     num_futures: int = 0
     lookahead: int | None = None
@@ -104,10 +104,7 @@ class GuidanceSettings:
         if not wanted:
             return None
         weights, objectives = zip(*wanted, strict=True)
-        objective = weighted_sum(objectives, weights=weights)
-        if (self.lowest_level, self.highest_level) == (0.0, 1.0):
-            return objective
-        return within_levels(objective, low=self.lowest_level, high=self.highest_level)
+        return weighted_sum(objectives, weights=weights)
 
     def restrict(self, support: PositionSupport) -> PositionSupport:
         """The support less what is to be kept out of, and of what is to be kept in."""

@@ -287,6 +287,8 @@ class Planner:
             goal_radius=self.model.goal_radius,
             seconds_per_point=self.model.layout.steps_per_point * self.model.point_mass.step,
             num_futures=self.settings.guidance.num_futures,
+            lowest_level=self.settings.guidance.lowest_level,
+            highest_level=self.settings.guidance.highest_level,
             lookahead=self.settings.guidance.lookahead,
             before=before,
         )

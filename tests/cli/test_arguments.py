@@ -19,6 +19,12 @@ from dfplan.errors import UserError
         ("weights=it's", "weights='it\\'s'"),
         ("weights='quoted'", "weights='quoted'"),
         ("planner.slope=2", "planner.slope=2"),
+        ("planner.guidance.waypoints=7,1", "planner.guidance.waypoints=[[7,1]]"),
+        ("planner.guidance.waypoints=[7,1]", "planner.guidance.waypoints=[[7,1]]"),
+        ("planner.guidance.waypoints=[[7,1],[5,4]]", "planner.guidance.waypoints=[[7,1],[5,4]]"),
+        ("planner.guidance.keep_out=4,5,0.8", "planner.guidance.keep_out=[[4,5,0.8]]"),
+        ("planner.guidance.keep_in=null", "planner.guidance.keep_in=null"),
+        ("planner.guidance.distance_field=my map.npz", "planner.guidance.distance_field='my map.npz'"),
     ],
 )
 def test_words_are_rewritten_for_hydra(word, expected):

@@ -6,7 +6,7 @@ from tiny_model import LAYOUT, tiny_denoiser, tiny_model
 
 from dfplan.diffusion import Parameterization, Schedule, sloped_matrix
 from dfplan.models.denoiser import Denoiser, DenoiserState
-from dfplan.planner.guidance import Guidance, share_to_go
+from dfplan.planner.guidance import Guidance, predict_guided, share_to_go
 from dfplan.planner.objectives import PredictedPlan, goal_distance
 from dfplan.planner.sampler import Sampling, sample_tokens
 from dfplan.tokens import NUM_PREFIX_TOKENS, Normalizer
@@ -184,6 +184,27 @@ def test_the_scale_that_the_model_was_trained_at_does_not_matter():
         return std * mean[:, FIRST_POSITION]
 
     torch.testing.assert_close(moved_by(2.0), moved_by(1.0), rtol=0.02, atol=0)
+
+
+def test_tokens_are_guided_between_two_levels_only():
+    # At one level a token: the tokens at 0.75 and 0.5 are in between, those at 0.25 and 1 (shown at 0.9) are not.
+    parameterization = Parameterization("clean", Schedule("linear"))
+    denoiser, noisy = GaussianDenoiser(parameterization), torch.zeros(1, TOKENS, LAYOUT.token_dim)
+    levels = torch.tensor([[0.25, 0.5, 0.75, 1.0]])[..., None].expand(1, TOKENS, 2)
+    shared = {"levels": levels, "num_finished": 0, "num_current": TOKENS, "rows": torch.arange(1), "layout": LAYOUT}
+    state = denoiser(torch.zeros(1, NUM_PREFIX_TOKENS, LAYOUT.token_dim), torch.zeros(1, NUM_PREFIX_TOKENS, 2))[1]
+    guided, unguided = (
+        predict_guided(
+            denoiser,
+            noisy,
+            state=state,
+            guidance=guidance(along_x, batch=1, lowest_level=0.5, highest_level=0.8, strength=strength),
+            parameterization=parameterization,
+            **shared,
+        ).clean
+        for strength in (1.0, 0.0)
+    )
+    assert (guided != unguided).any(dim=2).tolist() == [[False, True, True, False]]
 
 
 def test_no_strength_is_no_guidance():

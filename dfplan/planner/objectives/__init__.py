@@ -4,7 +4,7 @@ Each is normalised by the plan's own length and measures lengths in goal radii, 
 for long and short plans and in any unit of length. They compose by :func:`weighted_sum` and :func:`weighted_by_level`.
 """
 
-from dfplan.planner.objectives.compose import weighted_by_level, weighted_sum, within_levels
+from dfplan.planner.objectives.compose import weighted_by_level, weighted_sum
 from dfplan.planner.objectives.distance_field import DistanceField, field_progress, load_distance_field
 from dfplan.planner.objectives.goal import arrival_time, goal_distance, predicted_return, stay_at_goal
 from dfplan.planner.objectives.motion import smoothness, speed_limit
@@ -34,5 +34,4 @@ __all__ = [
     "waypoints_in_order",
     "weighted_by_level",
     "weighted_sum",
-    "within_levels",
 ]

@@ -48,11 +48,6 @@ def weighted_by_level(objective: Objective, *, weight: Callable[[Tensor], Tensor
     return weighted
 
 
-def within_levels(objective: Objective, *, low: float, high: float) -> Objective:
-    """Guide tokens only at noise levels from ``low`` to ``high`` (guidance interval, arXiv 2404.07724)."""
-    return weighted_by_level(objective, weight=lambda levels: ((levels >= low) & (levels <= high)).to(levels))
-
-
 def _with_gradient(values: Tensor, weights: Tensor) -> Tensor:
     """The values, whose gradient is multiplied by the weights."""
     return values.detach() + weights * (values - values.detach())

@@ -11,7 +11,6 @@ from dfplan.planner.objectives import (
     speed_limit,
     weighted_by_level,
     weighted_sum,
-    within_levels,
 )
 
 POINTS = [[[3.0, 0.0], [0.0, 4.0], [0.0, 2.0], [1.0, 0.0]]]
@@ -33,18 +32,12 @@ def test_a_weight_by_level_changes_no_value_but_each_tokens_share_of_the_gradien
     torch.testing.assert_close(found, plain * torch.tensor([0.75, 0.75, 0.0, 0.0])[:, None])
 
 
-def test_within_levels_guides_only_tokens_between_them():
-    levels = torch.tensor([[0.2, 0.6]])
-    plain = gradient_of(goal_distance, POINTS)
-    found = gradient_of(within_levels(goal_distance, low=0.5, high=0.6), POINTS, levels=levels)
-    torch.testing.assert_close(found, plain * torch.tensor([0.0, 0.0, 1.0, 1.0])[:, None])
-
-
 def test_rewards_are_weighted_by_level_too():
     rewards = torch.tensor([[0.5, 0.5]], requires_grad=True)
-    plan = plan_along(POINTS, rewards=rewards, levels=[[0.0, 1.0]])
-    (gradient,) = torch.autograd.grad(within_levels(predicted_return, low=0.0, high=0.5)(plan).sum(), rewards)
-    assert gradient.tolist() == [[0.5, 0.0]]
+    plan = plan_along(POINTS, rewards=rewards, levels=[[0.0, 0.75]])
+    weighted = weighted_by_level(predicted_return, weight=lambda level: 1 - level)
+    (gradient,) = torch.autograd.grad(weighted(plan).sum(), rewards)
+    assert gradient.tolist() == [[0.5, 0.125]]
 
 
 def test_a_speed_limit_counts_the_share_by_which_it_is_exceeded():
