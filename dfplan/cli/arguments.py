@@ -27,15 +27,16 @@ def closest(word: str, allowed: Iterable[str]) -> str:
 
 def prepare(command: str, words: Sequence[str]) -> list[str]:
     """Return the words as Hydra reads them; a word that is neither a known flag nor ``key=value`` is refused."""
-    prepared, sweep = [], "-m" in words or "--multirun" in words
+    # Hydra stops reading options at a flag that comes between them, so flags go first.
+    flags, prepared, sweep = [], [], "-m" in words or "--multirun" in words
     value_expected = False
     for word in words:
         flag = word.split("=", 1)[0] if word.startswith("--") else word
         if value_expected or flag in FLAGS:
-            prepared.append(word)
+            flags.append(word)
             value_expected = False
         elif flag in FLAGS_WITH_VALUE:
-            prepared.append(word)
+            flags.append(word)
             value_expected = flag == word
         elif word.startswith("-"):
             raise UserError(f"unknown flag {word!r}; options are written key=value, see `dfplan {command} --help`")
@@ -43,7 +44,7 @@ def prepare(command: str, words: Sequence[str]) -> list[str]:
             prepared.append(_rewrite(command, word, sweep=sweep))
     if value_expected:
         raise UserError(f"{words[-1]} needs a value after it")
-    return prepared
+    return [*flags, *prepared]
 
 
 def _rewrite(command: str, word: str, *, sweep: bool) -> str:

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from dfplan.data.foreign_hdf5 import PARSE_ERRORS, open_arrays
 from dfplan.errors import UserError
-from dfplan.files import written_whole
+from dfplan.files import write_whole
 from dfplan.types import Trajectories
 
 # Readable by every HDF5 tool, a fifth smaller than D4RL's own files and written in half the time.
@@ -44,13 +45,25 @@ def write_d4rl(path: Path, arrays: Mapping[str, np.ndarray], *, metadata: Mappin
         for key, value in arrays.items():
             file.create_dataset(key, data=value, **COMPRESSION)
         file.attrs["metadata"] = json.dumps(dict(metadata))
-    content = buffer.getbuffer()
-    with written_whole(path) as temporary:
-        temporary.write_bytes(content)
-        # Without a note the file is simply unchecked; with the note of its predecessor it would count as damaged.
-        note_file(path).unlink(missing_ok=True)
-    note_checksum(path, hashlib.sha256(content).hexdigest())
+    content, before = buffer.getvalue(), _checksums_before(path)
+    checksum = hashlib.sha256(content).hexdigest()
+    # While the file changes, the note holds for the old one and for the new one.
+    note_checksum(path, checksum, *before)
+    try:
+        write_whole(path, content)
+    except UserError:
+        with suppress(UserError):
+            note_checksum(path, *before)
+        raise
+    note_checksum(path, checksum)
     return path
+
+
+def _checksums_before(path: Path) -> list[str]:
+    """What holds for the file that is there already: what was noted, or else what it is."""
+    if not path.is_file():
+        return []
+    return _noted_checksums(path) or [hash_file(path)]
 
 
 def read_d4rl(path: Path) -> Trajectories:
@@ -103,10 +116,12 @@ def hash_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-def note_checksum(path: Path, checksum: str) -> None:
-    """Note the checksum beside the file, in the format that the command ``sha256sum --check`` reads."""
-    with written_whole(note_file(path)) as temporary:
-        temporary.write_text(f"{checksum}  {path.name}\n")
+def note_checksum(path: Path, *checksums: str) -> None:
+    """Note beside the file what its checksum may be, in the format that the command ``sha256sum --check`` reads."""
+    if checksums:
+        write_whole(note_file(path), "".join(f"{each}  {path.name}\n" for each in checksums).encode())
+    else:
+        note_file(path).unlink(missing_ok=True)
 
 
 def note_file(path: Path) -> Path:
@@ -114,17 +129,24 @@ def note_file(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256")
 
 
+def _noted_checksums(path: Path) -> list[str]:
+    """The checksums noted beside a file; empty where there is no note."""
+    note = note_file(path)
+    if not note.is_file():
+        return []
+    with note.open(errors="replace") as file:
+        return [line.partition(" ")[0].strip() for line in file.read(MAX_NOTE_LENGTH).splitlines()] or [""]
+
+
 def _check_against_note(path: Path) -> str:
     """Return the file's SHA-256; raise if another one was noted."""
-    checksum, note = hash_file(path), note_file(path)
-    if note.is_file():
-        with note.open(errors="replace") as file:
-            noted = file.read(MAX_NOTE_LENGTH).partition(" ")[0].strip()
-        if noted != checksum:
-            raise UserError(
-                f"{path} is damaged or was changed: its SHA-256 begins {checksum[:12]}, noted was {noted[:12]} in "
-                f"{note.name}; delete both files and fetch or make the dataset again (or the note, if you changed it)"
-            )
+    checksum, noted = hash_file(path), _noted_checksums(path)
+    if noted and checksum not in noted:
+        raise UserError(
+            f"{path} is damaged or was changed: its SHA-256 begins {checksum[:12]}, noted was {noted[0][:12]} in "
+            f"{note_file(path).name}; delete both files and fetch or make the dataset again (or the note, if you "
+            "changed it)"
+        )
     return checksum
 
 

@@ -4,8 +4,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
 Shapes = Mapping[str, tuple[int, ...]]
 
 PARTS = ("denoiser.", "normalizer.", "support.")
@@ -30,19 +28,21 @@ def check_sizes(sizes: Mapping[str, Any], shapes: Shapes) -> None:
             raise ValueError(f"{name} must be a whole number from 1 to {largest}, by its tensors; got {_short(value)}")
 
 
-def check_fit(network: torch.nn.Module, shapes: Shapes) -> None:
-    """Refuse shapes that are not exactly those of a network, which may be without memory (on the device ``meta``).
+def check_numbers(*, num_layers: int, width: int, token_dim: int, shapes: Shapes) -> None:
+    """Refuse a network with many more numbers than the tensors beside its description hold.
+
+    A layer of either network has at least six matrices of ``width x width``, and a token enters through one of
+    ``token_dim x width``. So building a network takes at most a few times the memory of its file.
 
     Raises:
-        ValueError: names the first tensor that does not fit.
+        ValueError: says how many numbers are missing.
     """
-    expected = {name: tuple(each.shape) for name, each in network.state_dict().items()}
-    for name in sorted(expected.keys() | shapes.keys()):
-        if expected.get(name) != shapes.get(name):
-            raise ValueError(
-                "the weights do not fit the network its description names: "
-                f"{name} should be {expected.get(name, 'absent')}, is {shapes.get(name, 'absent')}"
-            )
+    needed, found = width * max(6 * num_layers * width, token_dim), sum(map(math.prod, shapes.values()))
+    if needed > found:
+        raise ValueError(
+            "the weights do not fit the network its description names: "
+            f"it has at least {needed:,} numbers, its tensors hold {found:,}"
+        )
 
 
 def check_others(shapes: Shapes) -> None:

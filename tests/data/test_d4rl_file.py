@@ -1,5 +1,6 @@
 """Real D4RL files made here: what was written is read, trajectories are cut where they end, every damage is named."""
 
+import os
 import subprocess
 import sys
 
@@ -176,3 +177,50 @@ except UserError as error:
     finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert finished.stderr.startswith(f"{path}: cannot be written (File too large); what was there before is untouched")
     assert {each.name: each.read_bytes() for each in path.parent.iterdir()} == before
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_whenever_writing_stops_the_note_holds_for_the_file_that_is_there(path, arrays, monkeypatch, noted):
+    """A kill between any two renames: every file that is there at that moment is readable."""
+    if not noted:
+        path.with_name("maze.hdf5.sha256").unlink()
+    rename, renamed = os.replace, []
+
+    def stop_at(number):
+        def replace(source, target):
+            if len(renamed) == number:
+                raise KeyboardInterrupt
+            renamed.append(target)
+            rename(source, target)
+
+        return replace
+
+    for number in range(3):
+        renamed.clear()
+        monkeypatch.setattr(os, "replace", stop_at(number))
+        with pytest.raises(KeyboardInterrupt):
+            write_d4rl(path, arrays, metadata={"attempt": number})
+        assert read_metadata(path) == {"seed": 0} if number < 2 else {"attempt": 2}
+        read_d4rl(path)
+    monkeypatch.undo()
+    write_d4rl(path, arrays, metadata={"seed": 1})
+    assert path.with_name("maze.hdf5.sha256").read_text() == f"{hash_file(path)}  maze.hdf5\n"
+
+
+def test_an_empty_note_is_no_good_note(path):
+    path.with_name("maze.hdf5.sha256").write_text("")
+    with pytest.raises(UserError, match="damaged or was changed"):
+        read_d4rl(path)
+
+
+def test_a_first_write_that_fails_leaves_nothing(tmp_path, arrays, monkeypatch):
+    def full(source, target):
+        if str(target).endswith(".hdf5"):
+            raise OSError(28, "No space left on device")
+        rename(source, target)
+
+    rename = os.replace
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(UserError, match="No space left"):
+        write_d4rl(tmp_path / "maze.hdf5", arrays, metadata={})
+    assert list(tmp_path.iterdir()) == []

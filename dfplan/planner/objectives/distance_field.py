@@ -12,6 +12,8 @@ from torch import Tensor
 from dfplan.errors import UserError
 from dfplan.planner.objectives.predicted_plan import Objective, PredictedPlan
 
+MAX_FIELD_BYTES = 64 * 2**20  # unpacked: a small file may hold a bomb
+
 
 @dataclass(frozen=True)
 class DistanceField:
@@ -58,12 +60,24 @@ def load_distance_field(path: Path) -> DistanceField:
         UserError: no such file, or it does not hold these arrays.
     """
     try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > MAX_FIELD_BYTES:
+                raise ValueError(f"its arrays are larger than {MAX_FIELD_BYTES:,} bytes")
         with np.load(path) as arrays:
             distances, origin, cell = (arrays[name] for name in ("distances", "origin", "cell"))
             field = torch.from_numpy(distances).float(), (float(origin[0]), float(origin[1])), float(cell)
     except FileNotFoundError as error:
         raise UserError(f"no distance field at {path}") from error
-    except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, zipfile.BadZipFile) as error:
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        AttributeError,
+        MemoryError,
+        zipfile.BadZipFile,
+    ) as error:
         raise UserError(
             f"{path} is no distance field ({error}); write one with np.savez(path, distances=<grid along x and y>, "
             "origin=<x and y of the corner of its first cell>, cell=<edge length of a cell>)"
