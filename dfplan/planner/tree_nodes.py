@@ -104,7 +104,7 @@ class GrowingPlans:
         self.start, self.goal, self.num_tokens, self.generator = start, goal, num_tokens, generator
         self.layout, self.settings = planner.model.layout, planner.settings
         self.nodes: list[PlanNode] = []
-        self.token_evaluations = 0
+        self.token_evaluations, self.best_cost = 0, math.inf
         self._first: list[PlanNode] = []  # first plans that are no node yet
         self._places = np.zeros((0, 1 + goal.shape[1]))  # tokens until a place, and its position
 
@@ -180,43 +180,41 @@ class GrowingPlans:
 
     def _finish(self, begun: Sequence[PlanNode]) -> tuple[list[PlanNode], list[int]]:
         """Denoise plans from where they are to their ends, window by window, and judge them."""
-        tokens, evaluations = [node.tokens for node in begun], [0] * len(begun)
-        going, window_tokens = list(range(len(begun))), self.planner.window_tokens
+        nodes, evaluations, going = list(begun), [0] * len(begun), list(range(len(begun)))
+        # All windows are equally long, so that they make one batch; one that crosses the horizon ends there.
+        shape = (min(self.planner.window_tokens, self.num_tokens), self.layout.token_dim)
         while going:
-            lengths = [min(window_tokens, self.num_tokens - len(tokens[index])) for index in going]
-            noise = [torch.randn(length, self.layout.token_dim, generator=self.generator) for length in lengths]
+            noise = [torch.randn(shape, generator=self.generator) for _ in going]
             # Way-points count the whole plan, and guidance sees plans of one length at a time.
-            planned = [len(tokens[index]) if self.settings.guidance.waypoints else 0 for index in going]
-            strengths = [begun[index].strength for index in going]
-            keys = [
-                (length, strength > 0, before)
-                for length, strength, before in zip(lengths, strengths, planned, strict=True)
-            ]
-            for places in _groups(keys):
-                denoised = self._denoise(
-                    [tokens[going[place]] for place in places],
-                    torch.stack([noise[place] for place in places]).to(self.goal.device),
-                    strengths=torch.tensor([strengths[place] for place in places]),
-                )
-                for row, place in enumerate(places):
-                    window = denoised.tokens[row, : int(denoised.lengths[row])]
-                    tokens[going[place]] = torch.cat([tokens[going[place]], window])
-                    evaluations[going[place]] += int(denoised.evaluations[row])
-            going = [index for index in going if not self._is_over(tokens[index])]
-        return self._judged([replace(node, tokens=each) for node, each in zip(begun, tokens, strict=True)]), evaluations
+            planned = [len(nodes[index].tokens) if self.settings.guidance.waypoints else 0 for index in going]
+            guided = [nodes[index].strength > 0 for index in going]
+            for places in _groups(list(zip(guided, planned, strict=True))):
+                group = [going[place] for place in places]
+                windows = torch.stack([noise[place] for place in places]).to(self.goal.device)
+                denoised = self._denoise([nodes[index] for index in group], windows)
+                for row, index in enumerate(group):
+                    tokens = torch.cat([nodes[index].tokens, denoised.tokens[row, : int(denoised.lengths[row])]])
+                    nodes[index] = replace(nodes[index], tokens=tokens)
+                    evaluations[index] += int(denoised.evaluations[row])
+            # Judged after every window: what one plan costs may tell that others need not go on.
+            over = [index for index in going if self._is_over(nodes[index])]
+            for index, node in zip(over, self._judged([nodes[index] for index in over]), strict=True):
+                nodes[index] = node
+            going = [index for index in going if index not in over]
+        return nodes, evaluations
 
-    def _denoise(self, before: Sequence[Tensor], noise: Tensor, *, strengths: Tensor) -> Denoised:
-        """Denoise the windows after plans ``before``; sequences that need no more tokens end early."""
-        lasts = [self._states(tokens[None, -1:])[:, -1] if len(tokens) else self.start for tokens in before]
+    def _denoise(self, before: Sequence[PlanNode], noise: Tensor) -> Denoised:
+        """Denoise the next windows of plans, all guided or none; sequences that need no more tokens end early."""
+        lasts = [self._states(node.tokens[None, -1:])[:, -1] if len(node.tokens) else self.start for node in before]
         contexts, goals = torch.cat(lasts), self.goal.expand(len(before), -1)
-        num_before = torch.tensor([len(tokens) for tokens in before], device=goals.device)
+        num_before = torch.tensor([len(node.tokens) for node in before], device=goals.device)
         guidance = None
-        if strengths[0] > 0:
-            whole = bool(self.settings.guidance.waypoints)
-            starts = self.start.expand(len(before), -1) if whole else contexts
-            guidance = self.planner.guidance(starts, goals, before=torch.stack(list(before)) if whole else None)
+        if before[0].strength > 0:
+            whole = torch.stack([node.tokens for node in before]) if self.settings.guidance.waypoints else None
+            starts = contexts if whole is None else self.start.expand(len(before), -1)
+            guidance = self.planner.guidance(starts, goals, before=whole)
             assert guidance is not None
-            guidance = replace(guidance, strength=strengths.to(goals.device))
+            guidance = replace(guidance, strength=torch.tensor([node.strength for node in before]).to(goals))
         num_tokens, settings = noise.shape[1], self.settings
 
         def fresh(rows: Tensor) -> Tensor:
@@ -242,7 +240,7 @@ class GrowingPlans:
         return denoised
 
     def _judged(self, nodes: Sequence[PlanNode]) -> list[PlanNode]:
-        """Nodes with arrival and cost."""
+        """Nodes with arrival and cost; remembers the smallest cost."""
         if not nodes:
             return []
         num_steps = np.array([len(node.tokens) for node in nodes]) * self.layout.steps_per_token
@@ -265,6 +263,7 @@ class GrowingPlans:
         )
         ends = states[np.arange(len(nodes)), num_steps // self.layout.steps_per_point - 1, : goals.shape[1]]
         cost = -value + np.where(arrival > num_steps, self.num_steps + self._steps_left(ends), 0)
+        self.best_cost = min(self.best_cost, float(cost.min()))
         rows = zip(nodes, arrival.tolist(), cost.tolist(), strict=True)
         return [replace(node, arrival=step, cost=each) for node, step, each in rows]
 
@@ -273,7 +272,7 @@ class GrowingPlans:
         positions = self._states(node.tokens[None])[0, :, : self.goal.shape[1]].cpu().numpy()
         ends = positions[self.layout.points_per_token - 1 :: self.layout.points_per_token]
         steps = np.arange(1, len(ends) + 1) * self.layout.steps_per_token
-        gains = min(self._best_cost(), self.num_steps) - steps - self._steps_left(ends)
+        gains = min(self.best_cost, self.num_steps) - steps - self._steps_left(ends)
         passable = self.planner.support.contains(ends) & (steps < node.arrival) & (gains > 0)
         leaves = []
         for kept in range(node.num_kept + self.tree.tokens_per_edge, len(ends) + 1, self.tree.tokens_per_edge):
@@ -285,22 +284,20 @@ class GrowingPlans:
                 leaves.append(kept)
         return replace(node, leaves=tuple(leaves), gains=tuple(gains[kept - 1] for kept in leaves))
 
-    def _is_over(self, tokens: Tensor) -> bool:
+    def _is_over(self, node: PlanNode) -> bool:
         """Tell whether a plan needs no more tokens."""
-        full = torch.tensor([len(tokens)], device=tokens.device)
-        return len(tokens) == self.num_tokens or bool(self._are_over(tokens[None, -1:], full))
+        num_tokens = torch.tensor([len(node.tokens)], device=node.tokens.device)
+        return bool(self._are_over(node.tokens[None, -1:], num_tokens))
 
     def _are_over(self, last: Tensor, num_tokens: Tensor) -> Tensor:
-        """Which plans arrive with their last token, or can no longer be better than the best, ``[batch]`` bool."""
+        """Which plans arrive with their last token, are full, or cannot be the best any more, ``[batch]`` bool."""
         positions = self._states(last)[..., : self.goal.shape[1]]
         arrives = ((positions - self.goal[:, None]).norm(dim=-1) <= self.planner.model.goal_radius).any(dim=1)
         if self.settings.guidance.waypoints:
             arrives[:] = False
         left = torch.from_numpy(self._steps_left(positions[:, -1].cpu().numpy())).to(num_tokens.device)
-        return arrives | (num_tokens * self.layout.steps_per_token + left >= self._best_cost())
-
-    def _best_cost(self) -> float:
-        return min((node.cost for node in self.nodes), default=math.inf)
+        is_too_late = num_tokens * self.layout.steps_per_token + left >= self.best_cost
+        return arrives | is_too_late | (num_tokens >= self.num_tokens)
 
     def _steps_left(self, positions: np.ndarray) -> np.ndarray:
         """Fewest steps from positions ``(batch, dim)`` to the goal: in a straight line at full speed."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -70,7 +70,7 @@ def draw_tree(
     left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
     values = np.array([plan.value for plan in plans])
     norm = Normalize(float(values.min()), max(float(values.max()), float(values.min()) + 1e-3))
-    way = _way(plans, answer)
+    way = way_to(plans, answer)
     draw_maze(left, maze)
     _draw_paths(left, plans, norm=norm, way=way)
     draw_goals(left, np.reshape(goal, (1, 2)), radius=maze.goal_radius)
@@ -81,12 +81,12 @@ def draw_tree(
     bar = figure.colorbar(lines, ax=right, aspect=40, pad=0.02, ticks=MaxNLocator(5))
     bar.set_label("value of the plan", fontsize=9, color=WALL)
     bar.ax.tick_params(length=0, labelsize=8, labelcolor=WALL)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    cast(Any, bar.outline).set_visible(False)
     _add_legend(figure, left)
     return save(figure, path)
 
 
-def _way(plans: Sequence[DrawnPlan], answer: int) -> list[int]:
+def way_to(plans: Sequence[DrawnPlan], answer: int) -> list[int]:
     """The best plan and those that it left, one after the other, the first plan first."""
     way = [answer]
     while plans[way[-1]].parent >= 0:
@@ -112,7 +112,7 @@ def _draw_paths(ax: Axes, plans: Sequence[DrawnPlan], *, norm: Normalize, way: l
     leaving = np.array([plan.path[0] for plan in plans if plan.parent >= 0]).reshape(-1, 2)
     ax.scatter(*leaving.T[::-1], s=7, color="white", edgecolors=WALL, linewidths=0.5, zorder=3)
     best = LineCollection(
-        [_best_path(plans, way)[:, ::-1]],
+        [best_path(plans, way)[:, ::-1]],
         array=[plans[way[-1]].value],
         cmap=VALUE_COLORS,
         norm=norm,
@@ -124,7 +124,7 @@ def _draw_paths(ax: Axes, plans: Sequence[DrawnPlan], *, norm: Normalize, way: l
     ax.add_collection(best)
 
 
-def _best_path(plans: Sequence[DrawnPlan], way: list[int]) -> np.ndarray:
+def best_path(plans: Sequence[DrawnPlan], way: list[int]) -> np.ndarray:
     """The whole best plan ``(points, 2)``, of the parts of all plans on the way to it."""
     parts = []
     for index, child in pairwise(way):
@@ -136,7 +136,7 @@ def _best_path(plans: Sequence[DrawnPlan], way: list[int]) -> np.ndarray:
 
 def _draw_branches(ax: Axes, plans: Sequence[DrawnPlan], *, norm: Normalize, way: list[int]) -> LineCollection:
     """Every plan as a bar over its steps, below the plan that it leaves; a thin line leads down to it."""
-    height = {index: place for place, index in enumerate(_in_order(plans))}
+    height = {index: place for place, index in enumerate(in_order(plans))}
     bars = [[(plan.first_step, height[index]), (plan.last_step, height[index])] for index, plan in enumerate(plans)]
     falls = [
         [(plan.first_step, height[plan.parent]), (plan.first_step, height[index])]
@@ -178,7 +178,7 @@ def _draw_branches(ax: Axes, plans: Sequence[DrawnPlan], *, norm: Normalize, way
     return lines
 
 
-def _in_order(plans: Sequence[DrawnPlan]) -> list[int]:
+def in_order(plans: Sequence[DrawnPlan]) -> list[int]:
     """Every plan before those that leave it, and those before the next; the ones that leave late come first."""
     children: dict[int, list[int]] = {}
     for index, plan in enumerate(plans):

@@ -114,7 +114,7 @@ def test_where_children_leave_is_apart_from_all_places_passed_earlier():
 
 def test_no_child_leaves_where_no_better_plan_is_possible():
     plans = _grow(_planner(line_model(), max_nodes=9, jump_penalty=0.0)).plans[0]
-    best = min(node.cost for node in plans.nodes)
+    best = plans.best_cost
     assert best == pytest.approx(31, abs=1)
     # Full speed along both axes is 0.05 * √2 a step, and 0.5 is enough.
     assert plans._steps_left(np.array([[1.0, 1.02], [1.0, 2.9]])) == pytest.approx([1.5 / (0.05 * 2**0.5), 0])
