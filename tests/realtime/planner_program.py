@@ -10,11 +10,13 @@ from dfplan.realtime.plans import plan_of_actions
 from dfplan.realtime.serving import serve_plans
 
 HANG, RAISE, NOT_FINITE, DIE = 1.0, 2.0, 3.0, 4.0  # first number of the goal
+plan_seconds = 0.0
 
 
 def make_plan(request):
     """A plan, or what the goal asks for instead."""
     os.write(1, b"a planner may print\n")
+    time.sleep(plan_seconds)
     match request["goal"][0]:
         case 1.0:
             time.sleep(60)
@@ -30,9 +32,9 @@ def make_plan(request):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--socket", type=int)
-    parser.add_argument("--seconds", type=float, default=0.0)
+    parser.add_argument("--plan-seconds", type=float, default=0.0)
     arguments = parser.parse_args()
-    time.sleep(arguments.seconds)
+    plan_seconds = arguments.plan_seconds
     serve_plans(
         make_plan,
         descriptor=arguments.socket,

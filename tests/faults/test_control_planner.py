@@ -1,0 +1,108 @@
+"""A loop by the wall clock whose planner is slow, killed, frozen or wrong: it acts at every tick all the same."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_planner import HIGH, LOW, maze_gate
+
+from dfplan.realtime import ActionQueue, PlannerProcess, PlanningSupervisor, RealtimeAgent, run_loop
+
+PROGRAM = [sys.executable, str(Path(__file__).parents[1] / "realtime" / "planner_program.py")]
+RATE, TIMEOUT = 50.0, 0.2
+SEEN = np.array([1.0, 2.0, 0.0, 0.0])
+
+
+class Robot:
+    """Stands still and checks what it is told."""
+
+    def __init__(self):
+        self.num_actions = 0
+
+    def observe(self):
+        return SEEN, time.monotonic()
+
+    def send(self, action):
+        assert np.isfinite(action).all()
+        assert (np.abs(action) <= 1).all()
+        self.num_actions += 1
+
+
+@pytest.fixture
+def start():
+    """A function that makes an agent with a planner process of its own."""
+    agents = []
+
+    def make(*options):
+        process = PlannerProcess([*PROGRAM, *options])
+        planning = PlanningSupervisor(
+            process,
+            action_low=LOW,
+            action_high=HIGH,
+            observation_dim=4,
+            clock=time.monotonic,
+            plan_timeout=TIMEOUT,
+        )
+        planning.start()
+        agent = RealtimeAgent(
+            planning, gate=maze_gate(), follower=ActionQueue(), replan_every=8, period=1 / RATE, max_failures=50
+        )
+        agent.reset(seed=0, goal=np.zeros(2))
+        agents.append(agent)
+        return agent, process
+
+    yield make
+    for agent in agents:
+        agent.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("how", "failure", "within"),
+    [(signal.SIGKILL, "planner_died", 1 / RATE), (signal.SIGSTOP, "planner_hung", 1 / RATE + TIMEOUT)],
+)
+def test_a_planner_that_is_killed_or_frozen_is_noticed_in_time_and_replaced(start, how, failure, within):
+    agent, process = start()
+    robot, infos, times = Robot(), [], {}
+
+    def on_tick(info):
+        infos.append(info)
+        if len(infos) == 20:
+            times["done"] = time.monotonic()
+            os.kill(process.process_id, how)
+        if failure in info.faults:
+            times.setdefault("noticed", time.monotonic())
+
+    report = run_loop(robot, agent, rate=RATE, num_ticks=200, on_tick=on_tick)
+    assert robot.num_actions == len(infos) >= report.ticks - report.missed
+    assert report.faults[failure] == 1
+    # A tick lies between looking and looking again; half a second is for a machine that is busy with other things.
+    assert times["noticed"] - times["done"] < within + 1 / RATE + 0.5
+    assert infos[-1].source == "plan"
+    assert set(report.sources) <= {"plan", "queue", "hold", "safe"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("goal", [1.0, 2.0, 3.0, 4.0])
+def test_a_planner_that_is_always_wrong_leaves_the_robot_safe(start, goal):
+    agent, _ = start()
+    agent.reset(seed=0, goal=np.array([goal, 0.0]))
+    robot = Robot()
+    report = run_loop(robot, agent, rate=RATE, num_ticks=60)
+    assert robot.num_actions >= report.ticks - report.missed
+    assert set(report.sources) == {"safe"}
+    assert any(name.startswith("planner_") for name in report.faults)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("slowdown", [1, 10, 50])
+def test_a_slow_planner_holds_nothing_up(start, slowdown):
+    agent, _ = start(f"--plan-seconds={0.003 * slowdown}")
+    robot = Robot()
+    report = run_loop(robot, agent, rate=RATE, num_ticks=150)
+    assert robot.num_actions >= report.ticks - report.missed
+    assert report.sources["plan"] + report.sources.get("queue", 0) > 75
