@@ -137,7 +137,7 @@ def build_agent(
         gate=gate,
         follower=pursuit if controller == "pursuit" else ActionQueue(),
         replan_every=32 if controller == "pursuit" else 8,
-        period=1 / rate,
+        period=options.pop("period", 1 / rate),
         safe_action=lambda seen: np.zeros(2) if seen is None else np.clip(-seen[2:], -1, 1),  # brake
         **options,
     )

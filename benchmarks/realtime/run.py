@@ -18,6 +18,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
 from drive_maze_robot import STEPS, build_agent, drive_episode, maze_robot
+from injected import inject_observations
 
 from dfplan.agent import MPCAgent, PlannedActions, Pursuit
 from dfplan.cli.folders import bundled_weights
@@ -192,10 +193,11 @@ def _resident_bytes() -> int:
 def main() -> int:
     """Run the parts that are asked for and keep what they found."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="+", choices=["soak", "slowed", "faults", "score"])
+    parser.add_argument("parts", nargs="+", choices=["soak", "slowed", "faults", "score", "observations"])
     parser.add_argument("--minutes", type=float, default=5.0, help="of the soak")
     parser.add_argument("--slowed-minutes", type=float, default=1.0, help="for each slowdown")
     parser.add_argument("--trials", type=int, default=10, help="kills and freezes together")
+    parser.add_argument("--injections", type=int, default=10_000, help="of bad observations")
     parser.add_argument("--episodes", type=int, default=20, help="for each rate and controller")
     parser.add_argument("--rates", type=float, nargs="+", default=[20.0, 50.0], help="of the score")
     parser.add_argument("--controllers", nargs="+", default=["pursuit", "actions"], help="of the score")
@@ -209,6 +211,8 @@ def main() -> int:
                 found[part] = slowed(minutes=arguments.slowed_minutes)
             case "faults":
                 found[part] = planner_faults(trials=arguments.trials)
+            case "observations":
+                found[part] = inject_observations(injections=arguments.injections, seed=FIRST_SEED, weights=WEIGHTS)
             case "score":
                 found[part] = [
                     score(episodes=arguments.episodes, rate=rate, controller=controller)

@@ -37,7 +37,7 @@ def start():
     """A function that makes an agent with a planner process of its own."""
     agents = []
 
-    def make(*options):
+    def make(*options, plan_timeout=TIMEOUT):
         process = PlannerProcess([*PROGRAM, *options])
         planning = PlanningSupervisor(
             process,
@@ -45,7 +45,7 @@ def start():
             action_high=HIGH,
             observation_dim=4,
             clock=time.monotonic,
-            plan_timeout=TIMEOUT,
+            plan_timeout=plan_timeout,
         )
         planning.start()
         agent = RealtimeAgent(
@@ -101,7 +101,7 @@ def test_a_planner_that_is_always_wrong_leaves_the_robot_safe(start, goal):
 @pytest.mark.slow
 @pytest.mark.parametrize("slowdown", [1, 10, 50])
 def test_a_slow_planner_holds_nothing_up(start, slowdown):
-    agent, _ = start(f"--plan-seconds={0.003 * slowdown}")
+    agent, _ = start(f"--plan-seconds={0.003 * slowdown}", plan_timeout=5.0)
     robot = Robot()
     report = run_loop(robot, agent, rate=RATE, num_ticks=150)
     assert robot.num_actions >= report.ticks - report.missed
