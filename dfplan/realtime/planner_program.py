@@ -114,8 +114,9 @@ def main() -> None:
 
 def _settings(options: list[str]) -> PlannerSettings:
     """From ``name=number``; whole numbers where the default is whole."""
-    pairs = (option.split("=", 1) for option in options)
-    numbers: dict[str, Any] = {name: type(getattr(PlannerSettings(), name))(float(value)) for name, value in pairs}
+    numbers: dict[str, Any] = {}
+    for name, value in (option.split("=", 1) for option in options):
+        numbers[name] = int(value) if isinstance(getattr(PlannerSettings(), name, None), int) else float(value)
     return PlannerSettings(**numbers)
 
 
