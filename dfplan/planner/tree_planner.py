@@ -81,13 +81,16 @@ class TreePlanner(Planner):
         horizon: int,
         generators: Sequence[torch.Generator],
         previous: Sequence[Plan | None] | None = None,
+        committed: Sequence[np.ndarray] | None = None,
         record_history: bool = False,
     ) -> Plan:
         """Plan for a batch of environments; see :meth:`Planner.plan`. The last plan (``previous``) is not used.
 
         Raises:
-            UserError: also if a history is asked for; :meth:`grow` gives the whole tree.
+            UserError: also if actions are committed, or a history is asked for; :meth:`grow` gives the whole tree.
         """
+        if any(len(actions) for actions in committed or ()):
+            raise UserError("the plans of a tree cannot begin with committed actions; use planner.search=candidates")
         if record_history:
             raise UserError("a tree keeps no partly denoised states; look at the plans that TreePlanner.grow returns")
         return self.answer(self.grow(observations, goals, horizon=horizon, generators=generators))

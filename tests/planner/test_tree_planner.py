@@ -175,6 +175,8 @@ def test_mistakes_are_said():
         _planner(tree=TreeSettings(strengths=(0.0, 1.0)))
     with pytest.raises(UserError, match="no warm start"):
         _planner(warm_level=0.5)
+    with pytest.raises(UserError, match="committed actions"):
+        _planner().plan(STATES, GOALS, horizon=8, generators=_generators(3), committed=[np.zeros((4, 2))] * 3)
     with pytest.raises(UserError, match="keeps no partly denoised states"):
         _planner().plan(STATES, GOALS, horizon=8, generators=_generators(3), record_history=True)
     for wrong in (
