@@ -39,7 +39,7 @@ def main() -> int:
     parser.add_argument("--futures", type=int, nargs="+", default=[0, 1, 3, 7], help="numbers of futures to compare")
     parser.add_argument("--sequences", type=int, default=16, help="sequences in a network call, futures included")
     parser.add_argument("--episodes", type=int, default=100, help="of each row")
-    parser.add_argument("--goal", default="detour", choices=("fixed", "random", "detour"))
+    parser.add_argument("--goal", default="detour", choices=("fixed", "detour"))
     parser.add_argument("--seed", type=int, default=1000, help="of the episodes (default 1000)")
     parser.add_argument("--set", nargs="*", default=[], metavar="key=value", help="options for every row")
     parser.add_argument("--note", default="", help="what else the machine was doing")

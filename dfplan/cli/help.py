@@ -28,7 +28,11 @@ EXAMPLES = {
         "dfplan eval env=maze2d-large goal=detour controller=actions",
         "dfplan eval -m controller=actions,pursuit seed=0,1,2",
     ),
-    "plan": ("dfplan plan env=maze2d-large start=1,1 goal=7,9", "dfplan plan env=maze2d-umaze planner.slope=0"),
+    "plan": (
+        "dfplan plan env=maze2d-large start=1,1 goal=7,9",
+        "dfplan plan env=maze2d-umaze planner.slope=0",
+        "dfplan plan planner.num_levels=10 planner.guidance.waypoints=[[7,1]] planner.guidance.keep_out=[[3,6,0.8]]",
+    ),
     "train": ("dfplan train env=maze2d-umaze model=rnn training.num_steps=2000", "dfplan train resume=runs/train/..."),
     "export": ("dfplan export env=maze2d-large", "dfplan export weights=runs/train/... planner.num_candidates=4"),
     "generate": ("dfplan generate env=maze2d-large", "dfplan generate env=maze2d-umaze num_steps=10000 output=u.hdf5"),

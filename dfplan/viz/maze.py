@@ -17,7 +17,9 @@ from matplotlib.ticker import MaxNLocator
 
 from dfplan.errors import UserError
 from dfplan.files import written_whole
+from dfplan.planner import GuidanceSettings
 from dfplan.types import Plan
+from dfplan.viz.guidance import draw_guidance
 
 # The palette of Okabe and Ito, which colour-blind readers can tell apart.
 BLUE, VERMILLION, GREEN, YELLOW = "#0072B2", "#D55E00", "#009E73", "#F0E442"
@@ -103,6 +105,7 @@ def draw_plan(
     title: str,
     index: int = 0,
     matrix: np.ndarray | None = None,
+    guidance: GuidanceSettings | None = None,
 ) -> Path:
     """Draw one plan over the maze; below it, if the plan has its history, how it was denoised row by row.
 
@@ -116,6 +119,7 @@ def draw_plan(
         index: which plan of the batch.
         matrix: ``(rows, tokens)`` the levels of the scheduling matrix, drawn as a heat map. Its row 0 is all noise;
             ``plan.history[k]`` was reached with row ``k + 1``.
+        guidance: whose way-points and regions are marked.
     """
     rows = [] if plan.history is None else _spread_rows(len(plan.history))
     history = np.empty(0) if plan.history is None else plan.history[:, index, :, :2]
@@ -126,6 +130,8 @@ def draw_plan(
     heights = [each for each in (height, strip_height, matrix_height) if each]
     grid = GridSpec(len(heights), 1, figure=figure, height_ratios=heights)
     _draw_final_plan(figure, grid[0], plan=plan, index=index, maze=maze, start=start, goal=goal, title=title)
+    if guidance is not None:
+        draw_guidance(figure.axes[0], guidance)
     if rows:
         cells = grid[1].subgridspec(2, SHOWN_ROWS // 2)
         for place, row in enumerate(rows):

@@ -24,6 +24,8 @@ def run(config: PlanConfig) -> None:
     maze = load_maze(config.env.id)
     start = check_position("start", config.start or maze.free_cells[0].tolist(), maze=maze)
     goal = check_position("goal", config.goal or list(maze.goal_cell), maze=maze)
+    for place in config.planner.guidance.waypoints or ():
+        check_position("planner.guidance.waypoints", place, maze=maze)
     planner = build_planner(config.planner, weights=weights, env_name=config.env.name, device=device, say=say)
     situation = (np.concatenate([start, np.zeros(2)])[None], goal[None])
     wanted: dict[str, Any] = {
@@ -48,7 +50,8 @@ def run(config: PlanConfig) -> None:
     picture = {"maze": maze, "start": start, "goal": goal, "title": config.env.name}
     if trees:
         print(_draw_tree(trees, path=folder / "tree.png", **picture))
-    print(_draw(plan, path=folder / "plan.png", matrix=None if trees else matrix.numpy(), **picture))
+    picture |= {"matrix": None if trees else matrix.numpy(), "guidance": planner.settings.guidance}
+    print(_draw(plan, path=folder / "plan.png", **picture))
 
 
 def check_position(name: str, xy: list[float], *, maze: Any) -> np.ndarray:
