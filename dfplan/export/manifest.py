@@ -49,6 +49,7 @@ class ExportedSettings:
     support_penalty: float
     context_level: float
     window_tokens: int
+    level_power: float = 1.0
 
     def __post_init__(self) -> None:
         for name, least in {"num_levels": 1, "num_candidates": 1, "window_tokens": 0}.items():
@@ -58,6 +59,8 @@ class ExportedSettings:
         for name in ("slope", "quorum", "jump_penalty", "support_penalty", "context_level"):
             if not 0 <= _number(getattr(self, name)) <= MAX_SIZE:
                 raise ValueError(f"{name} must lie between 0 and {MAX_SIZE}; got {getattr(self, name)}")
+        if not 0 < _number(self.level_power) <= MAX_SIZE:
+            raise ValueError(f"level_power must be above 0 and at most {MAX_SIZE}; got {self.level_power}")
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,8 @@ class OnnxPlanner:
             if not len(moving):
                 continue
             window, clean_before = slice(finished, moving[-1] + 1), _num_leading_clean(now)
-            levels = (now[window, None] / np.float32(num_levels), after[window, None] / np.float32(num_levels))
+            share = np.stack([now, after])[:, window, None] / np.float32(num_levels)
+            levels = share ** np.float32(self.settings.level_power)
             tokens[:, window], grown = self._step(tokens[:, window], *levels, cache)
             cache, finished = grown[:, :, : PREFIX_TOKENS + clean_before], clean_before
             num_clean = _num_leading_clean(after)

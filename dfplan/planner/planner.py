@@ -250,7 +250,12 @@ class Planner:
         noisy, start_levels = noise(torch.arange(len(context))), None
         if previous is not None and settings.warm_level < 1:
             noisy, start_levels = warm_start(
-                noisy, previous, model=self.model, warm_level=settings.warm_level, num_levels=settings.num_levels
+                noisy,
+                previous,
+                model=self.model,
+                warm_level=settings.warm_level,
+                num_levels=settings.num_levels,
+                level_power=settings.level_power,
             )
         sampling = Sampling(
             matrix=sloped_matrix(num_tokens, num_levels=settings.num_levels, slope=settings.slope),
@@ -259,6 +264,7 @@ class Planner:
             guidance=guidance,
             known_actions=known_actions,
             start_levels=start_levels,
+            level_power=settings.level_power,
         )
         return sample_tokens(
             self.denoiser,

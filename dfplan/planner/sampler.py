@@ -30,6 +30,8 @@ class Sampling:
             given, those replace what is predicted for them at every row.
         start_levels: ``[batch, tokens]`` integer levels, at least 1, at which tokens come in; a token waits there until
             the matrix falls below it (warm start). None is pure noise everywhere.
+        level_power: integer level ``k`` is the real level ``(k / num_levels) ** level_power``: 1 spaces them evenly,
+            more puts them closer towards clean.
     """
 
     matrix: Tensor
@@ -38,6 +40,7 @@ class Sampling:
     guidance: Guidance | None = None
     known_actions: Tensor | None = None
     start_levels: Tensor | None = None
+    level_power: float = 1.0
 
     def levels(self, row: int, rows: Tensor) -> Tensor:
         """Integer levels ``[len(rows) or 1, tokens]`` of the given sequences of the batch at a row of the matrix."""
@@ -46,7 +49,7 @@ class Sampling:
 
     def real_levels(self, levels: Tensor, rows: Tensor, window: slice) -> Tensor:
         """Real levels ``[…, window, 2]`` (actions; the rest) from integer levels ``[…, tokens]``."""
-        levels = levels[:, window].float() / self.num_levels
+        levels = (levels[:, window].float() / self.num_levels) ** self.level_power
         if self.known_actions is None:
             return torch.stack([levels, levels], dim=-1)
         all_known = self.known_actions[rows, window].isfinite().all(dim=-1)

@@ -13,6 +13,8 @@ class PlannerSettings:
 
     Attributes:
         num_levels: noise levels from pure noise to clean.
+        level_power: how they are spaced: level ``k`` lies at ``(k / num_levels) ** level_power``. 1 is evenly, more is
+            closer towards clean.
         slope: of the scheduling matrix: levels by which each token lags behind the one before.
         num_candidates: plans denoised side by side, of which one is chosen.
         quorum: share of an environment's candidates that must have arrived before the later tokens are left undone.
@@ -31,6 +33,7 @@ class PlannerSettings:
     """
 
     num_levels: int = 3
+    level_power: float = 1.0
     slope: float = 1.0
     num_candidates: int = 16
     quorum: float = 0.5
@@ -54,5 +57,7 @@ class PlannerSettings:
         for name in ("slope", "jump_penalty", "support_penalty", "goal_guidance", "window_tokens"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise UserError(f"{name} must be 0 or more; got {getattr(self, name)}")
+        if not (math.isfinite(self.level_power) and self.level_power > 0):
+            raise UserError(f"level_power must be above 0; got {self.level_power}")
         if self.budget_ms is not None and not self.budget_ms > 0:
             raise UserError(f"budget_ms must be above 0, or None for no limit; got {self.budget_ms}")

@@ -230,6 +230,7 @@ class GrowingPlans:
                 num_levels=settings.num_levels,
                 eta=settings.eta,
                 guidance=guidance,
+                level_power=settings.level_power,
             ),
             layout=self.layout,
             parameterization=self.planner.model.parameterization,

@@ -35,7 +35,13 @@ def rest_of_plan(plan: Plan, *, row: int, elapsed: int) -> Plan | None:
 
 
 def warm_start(
-    noise: Tensor, previous: Sequence[Plan | None], *, model: ForcingModel, warm_level: float, num_levels: int
+    noise: Tensor,
+    previous: Sequence[Plan | None],
+    *,
+    model: ForcingModel,
+    warm_level: float,
+    num_levels: int,
+    level_power: float = 1.0,
 ) -> tuple[Tensor, Tensor]:
     """Noisy tokens, and the levels they are at, to start denoising from.
 
@@ -46,11 +52,12 @@ def warm_start(
         model: the trained model.
         warm_level: noise level of the tokens that the previous plan covers; the others stay pure noise.
         num_levels: the integer level that is pure noise.
+        level_power: how levels are spaced (see :class:`~dfplan.planner.sampler.Sampling`).
 
     Returns:
         Tokens ``[batch, tokens, token_dim]`` and integer levels ``[batch, tokens]``.
     """
-    level = max(1, round(warm_level * num_levels))
+    level = max(1, round(warm_level ** (1 / level_power) * num_levels))
     tokens, levels = noise.clone(), torch.full(noise.shape[:2], num_levels, device=noise.device)
     count = len(noise) // len(previous)
     for index, plan in enumerate(previous):
@@ -61,7 +68,7 @@ def warm_start(
         tokens[rows, covered] = add_noise(
             clean.expand(count, -1, -1),
             noise[rows, covered],
-            level=torch.tensor(level / num_levels, device=noise.device),
+            level=torch.tensor((level / num_levels) ** level_power, device=noise.device),
             schedule=model.parameterization.schedule,
         )
         levels[rows, covered] = level

@@ -328,6 +328,7 @@ def test_what_cannot_be_predicted_is_refused(change, complaint):
         ({"slope": float("inf")}, "slope must be 0 or more; got inf"),
         ({"goal_guidance": -1}, "goal_guidance must be 0 or more"),
         ({"window_tokens": -1}, "window_tokens must be 0 or more"),
+        ({"level_power": 0.0}, "level_power must be above 0; got 0.0"),
         ({"budget_ms": 0}, "budget_ms must be above 0, or None for no limit; got 0"),
     ],
 )

@@ -125,6 +125,12 @@ def _close(found, expected):
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5 * max(1.0, scale))
 
 
+def test_levels_are_spaced_as_asked():
+    sampling = _sampling(level_power=2.0)
+    levels = sampling.real_levels(torch.arange(LEVELS + 1)[None], torch.arange(1), slice(0, LEVELS + 1))
+    assert levels[0].tolist() == [[level, level] for level in (0, 1 / 16, 1 / 4, 9 / 16, 1)]
+
+
 @pytest.mark.parametrize("slope", SLOPES)
 @pytest.mark.parametrize("eta", [0.0, 1.0])
 def test_a_denoiser_that_is_not_causal_is_shown_every_token_at_every_row(prefix, noisy, slope, eta):

@@ -78,6 +78,17 @@ def test_warm_levels_are_levels_of_the_matrix_and_never_clean(warm_level, level)
     assert levels.tolist() == [[level, level]]
 
 
+@pytest.mark.parametrize(("warm_level", "level"), [(0.04, 1), (0.16, 2), (0.36, 3), (1.0, 5)])
+def test_warm_levels_follow_the_spacing_of_the_levels(warm_level, level):
+    """Level k of 5 lies at (k / 5)²."""
+    noise, rest = torch.zeros(1, 2, LAYOUT.token_dim), rest_of_plan(_numbered_plan(), row=0, elapsed=0)
+    arguments = {"model": tiny_model(), "warm_level": warm_level, "num_levels": 5, "level_power": 2.0}
+    tokens, levels = warm_start(noise, [rest], **arguments)
+    assert levels.tolist() == [[level, level]]
+    clean, _ = warm_start(noise, [rest], **(arguments | {"warm_level": 0.04}))
+    torch.testing.assert_close(tokens, clean * (1 - (level / 5) ** 2) / 0.96)
+
+
 def test_warm_level_one_begins_from_noise_whatever_was_planned():
     plans = [
         _planner().plan(STATES, GOALS, horizon=16, generators=_generators(3), previous=previous)
