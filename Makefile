@@ -32,7 +32,7 @@ bench: $(VENV)/installed-dev  ## measure again every score in the README (about 
 	$(BIN)/python benchmarks/maze_scores/run.py
 	$(MAKE) tables
 
-ablations: $(VENV)/installed-dev  ## measure again which part of the method earns what (about an hour on two cores)
+ablations: $(VENV)/installed-dev  ## measure again which part of the method earns what (about two hours)
 	$(BIN)/python benchmarks/ablations/run.py
 	$(BIN)/python benchmarks/ablations/report.py
 
