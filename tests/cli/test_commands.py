@@ -133,6 +133,24 @@ def test_plan_draws_a_picture(trained, capsys):
     assert Path("drawn/plan.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("max_nodes", [0, 5])
+def test_a_tree_of_plans_is_drawn_and_evaluated(trained, max_nodes, capsys):
+    words = [ENV, f"weights={trained}", "planner=mctg", f"planner.tree.max_nodes={max_nodes}", *FAST]
+    assert main(["plan", *words, "start=1,1", "goal=3,3", f"output=tree {max_nodes}"]) == 0
+    assert last_line(capsys) == f"tree {max_nodes}/plan.png"
+    assert Path(f"tree {max_nodes}/tree.png").read_bytes().startswith(b"\x89PNG")
+    assert main(["eval", *words, "n_episodes=1", "controller.replan_every=0", f"output=evaluated {max_nodes}"]) == 0
+    record = json.loads(Path(f"evaluated {max_nodes}/results.json").read_text())
+    assert record["config"]["planner"]["search"] == "tree"
+
+
+def test_a_tree_without_an_end_is_refused(trained, capsys):
+    words = ["planner=mctg", "planner.tree.max_nodes=null"]
+    assert main(["plan", ENV, f"weights={trained}", *words]) == 2
+    assert "give tree.max_nodes, tree.max_evaluations or budget_ms" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

@@ -83,17 +83,18 @@ def _draw_tree(trees: PlanTrees, **picture: Any) -> Path:
     from dfplan.viz.tree import DrawnPlan, draw_tree
 
     tree, plans = trees.tree, trees.plans[0]
-    # The root is the best of the first plans once more; they are the first plans here.
+    # The root is the best of the first plans once more: where they are nodes themselves, it is left out.
+    numbers = range(1, len(plans.nodes)) or range(1)
     drawn = [
         DrawnPlan(
             path=plans.path(node),
-            parent=int(tree.parent[0, node]) - 1,
+            parent=max(int(tree.parent[0, node]) - 1, -1),
             first_step=plans.nodes[node].num_kept * plans.layout.steps_per_token,
             last_step=min(plans.nodes[node].arrival, len(plans.nodes[node].tokens) * plans.layout.steps_per_token),
             arrives=plans.nodes[node].arrival <= len(plans.nodes[node].tokens) * plans.layout.steps_per_token,
             value=plans.value(node),
             visits=int(tree.visits[0, node]),
         )
-        for node in range(1, len(plans.nodes))
+        for node in numbers
     ]
     return draw_tree(drawn, answer=int(np.argmax([plan.value for plan in drawn])), **picture)
