@@ -70,3 +70,21 @@ def test_plans_arrive_and_keep_clear_of_walls(planner, env):
         if len(points):
             shares.append(float(maze.contains_wall(points.astype(np.float64)).mean()))
     assert np.mean(shares) < 0.05
+
+
+def test_where_windows_meet_positions_jump_little_more_than_elsewhere(planner, env):
+    layout, mass = planner.model.layout, planner.model.point_mass
+    window_tokens = 2
+    chained = Planner(planner.model, settings=PlannerSettings(window_tokens=window_tokens, num_candidates=4))
+    situations = [env.reset(seed=seed) for seed in range(COUNT)]
+    states, goals = np.stack([state for state, _ in situations]), np.stack([info["goal"] for _, info in situations])
+    plan = chained.plan(states, goals, horizon=planner.window_steps, generators=_generators())
+    knots = np.concatenate([states[:, None], plan.observations], axis=1)
+    seconds = mass.step * plan.steps_per_point
+    by_velocity = seconds * (knots[:, 1:, 2:] + knots[:, :-1, 2:]) / 2
+    jump = np.abs(np.diff(knots[..., :2], axis=1) - by_velocity).max(axis=-1)
+    point = np.arange(jump.shape[1])
+    planned = point * plan.steps_per_point < plan.num_steps[:, None]
+    seam = (point > 0) & (point % (window_tokens * layout.points_per_token) == 0)
+    assert (planned & seam).any()
+    assert jump[planned & seam].mean() < 1.5 * jump[planned & ~seam].mean()
