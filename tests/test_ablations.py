@@ -89,6 +89,30 @@ def test_rows_of_other_episodes_are_not_compared(script):
         run.check_paired([row("one", [1.0]), row("two", [2.0], starts=1)])
 
 
+def test_one_training_serves_every_row_that_asks_for_it(script, monkeypatch, tmp_path):
+    run, trainings, evaluations = script("run"), [], []
+
+    def train(words, folder):
+        trainings.append(words)
+        return {"folder": folder, "log": {"loss": 1.0}}
+
+    def measure(words, *, budget, folder):
+        evaluations.append(words)
+        return {"starts": []}, dict.fromkeys(run.SHARED)
+
+    monkeypatch.setattr(run, "train", train)
+    monkeypatch.setattr(run, "measure", measure)
+    questions, trained = run.load_questions(FOLDER / "training_rows.yaml"), {}
+    rest = {"questions": questions, "budget": run.Budget(), "words": ["seed=1000"], "trained": trained}
+    for group in ("causality", "moving_average"):
+        found = run.run_group(group, folder=tmp_path, **rest)
+        assert len(found["rows"]) == 2 * len(questions["groups"][group]["rows"])
+    assert len(trainings) == len(set(trainings)) == 5  # four ways to see, of which the first again, and no average
+    assert f"weights={tmp_path}/training-0" in evaluations[0]
+    assert "planner.num_levels=20" in evaluations[8]
+    assert evaluations[8][-2:] == [f"weights={tmp_path}/training-3", "seed=1000"]
+
+
 def test_a_plot_is_drawn_of_a_record(script, tmp_path):
     path = tmp_path / "plots" / "slope.png"
     script("report").draw(record(row("one", [1.0, 2.0]), row("two: more", [2.0, 3.0])), path)
