@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_planner import HIGH, LOW, maze_gate
+from fake_planner import HIGH, LOW, maze_gate, needs_a_quiet_machine
 
 from dfplan.realtime import ActionQueue, PlannerProcess, PlanningSupervisor, RealtimeAgent, run_loop
+
+pytestmark = needs_a_quiet_machine
 
 PROGRAM = [sys.executable, str(Path(__file__).parents[1] / "realtime" / "planner_program.py")]
 RATE, TIMEOUT = 50.0, 0.2

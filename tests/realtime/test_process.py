@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_planner import HIGH, LOW
+from fake_planner import HIGH, LOW, needs_a_quiet_machine
 from planner_program import DIE, HANG, NOT_FINITE, RAISE
 
 from dfplan.errors import UserError
@@ -16,6 +16,8 @@ from dfplan.realtime import PlannerProcess, PlanningSupervisor
 from dfplan.realtime.stream import ConnectionLostError
 from dfplan.realtime.supervisor import Request, Update
 from dfplan.realtime.wire import encode
+
+pytestmark = needs_a_quiet_machine
 
 PROGRAM = [sys.executable, str(Path(__file__).with_name("planner_program.py"))]
 
