@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-all check fix bench ablations tables clean
+.PHONY: help demo test test-all test-faults mutate check fix bench ablations tables clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
@@ -17,6 +17,13 @@ test: $(VENV)/installed-dev  ## install, then the fast tests
 
 test-all: $(VENV)/installed-dev  ## all tests, the slow ones too
 	$(BIN)/python -m pytest -m "slow or not slow"
+
+test-faults: $(VENV)/installed-dev  ## kill, fill, break, damage and attack all that reads or writes files (about ten minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/faults/run.py
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or not slow" tests/faults --deselect tests/faults/test_files.py
+
+mutate: $(VENV)/installed-dev  ## change the code in small ways and see whether the tests notice (about half an hour)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/mutation/run.py
 
 check: $(VENV)/installed-dev  ## style, types and import layers
 	$(BIN)/ruff check .

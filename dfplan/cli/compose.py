@@ -17,6 +17,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException, Vali
 
 from dfplan.cli.arguments import closest, prepare
 from dfplan.cli.folders import config_folder, group_choices
+from dfplan.cli.foreign_configs import check_config_folders
 from dfplan.cli.schema import SCHEMAS, check_ranges, flatten
 from dfplan.errors import UserError
 
@@ -40,6 +41,7 @@ def run(command: str, words: Sequence[str]) -> int:
         UserError: any mistake in the words, the configuration or what it points to.
     """
     prepared = prepare(command, words)
+    check_config_folders(prepared)
     if "-h" in prepared or "--help" in prepared:
         from dfplan.cli.help import print_help
 

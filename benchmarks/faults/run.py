@@ -1,0 +1,83 @@
+"""Injects faults into everything that writes or reads files, and writes what happened into a dated result file.
+
+python benchmarks/faults/run.py            all of it, about ten minutes
+python benchmarks/faults/run.py --small    a tenth of it, no result file
+"""
+
+import argparse
+import platform
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import damage
+import disk
+import hostile
+import kills
+import resume
+
+from dfplan.evaluation.report import RECORD_SEAL, find_commit
+from dfplan.files import sealed_json, write_whole
+
+RESULTS = Path(__file__).parent / "results"
+SEED = 0
+
+
+def main() -> int:
+    """Run; status 1 if any bar is missed."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--small", action="store_true", help="a tenth of the counts and no result file")
+    tenth = 10 if parser.parse_args().small else 1
+    parts = {
+        "kills while saving": lambda folder: kills.run(folder, count=200 // tenth, seed=SEED),
+        "failing disks": lambda folder: disk.run(folder, with_export=tenth == 1),
+        "kills and resumes": lambda folder: resume.run(folder, count=20 // tenth, seed=SEED),
+        "damaged files": lambda folder: damage.run(folder, count=1000 // tenth, seed=SEED),
+        "hostile files": hostile.run,
+    }
+    record: dict[str, Any] = {"env": "none", "metrics": {}, "commit": find_commit(), "seed": SEED}
+    record |= {"date": datetime.now(UTC).isoformat(timespec="seconds"), "python": platform.python_version()}
+    record["machine"] = f"{platform.system()} {platform.machine()}"
+    missed: list[str] = []
+    for name, part in parts.items():
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            record[name] = part(Path(folder))
+        record[name]["seconds"] = round(time.monotonic() - began, 1)
+        missed += [f"{name}: {bar}" for bar in misses(name, record[name])]
+        print(f"{name}: {record[name]['seconds']} s", flush=True)
+    record["bars missed"] = missed
+    print("\n".join(missed) or "every bar is met")
+    if tenth == 1:
+        path = RESULTS / f"{datetime.now(UTC):%Y-%m-%d-%H%M}.json"
+        write_whole(path, sealed_json(record, seal=RECORD_SEAL))
+        print(path)
+    return 1 if missed else 0
+
+
+def misses(name: str, found: dict[str, Any]) -> list[str]:
+    """What of a part falls short: nothing may be lost, unnoticed or executed, and every resumed run must be equal."""
+    match name:
+        case "kills while saving":
+            zero = ("unloadable_latest", "lost_previous", "damaged_other_files", "strays_after_start")
+            return [f"{key} {found[key]}" for key in zero if found[key]]
+        case "failing disks":
+            cases = {case: judged for case, judged in found.items() if isinstance(judged, dict) and case != "made by"}
+            return [f"{case}: not {key}" for case, judged in cases.items() for key, good in judged.items() if not good]
+        case "kills and resumes":
+            equal = [key for key in found if key.startswith("equal_")]
+            short = [f"{key} {found[key]} of {found['kills']}" for key in equal if found[key] != found["kills"]]
+            return short + (["too few losses compared"] if found["fewest_losses_compared"] < 200 else [])
+        case "damaged files":
+            cases = {kind: each for kind, each in found.items() if isinstance(each, dict)}
+            return [f"{kind}: {each}" for kind, each in cases.items() if each["found"] != each["cases"]]
+        case _:
+            bad = {key: found[key] for key in ("executions", "not_refused", "too_slow", "too_large")}
+            return [f"{key} {value}" for key, value in bad.items() if value]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
