@@ -148,16 +148,16 @@ def predict_guided(
         if count:
             # The futures go on from what the network remembers of the tokens before them: they cost a batch, no loop.
             before = grown.truncate(state.num_tokens + num_current)
-            part_levels[1] = part_levels[1].clamp(max=FUTURE_LEVEL)
+            several = torch.arange(len(rows), device=rows.device).repeat_interleave(count)
+            part_levels[1] = _repeated(part_levels[1].clamp(max=FUTURE_LEVEL), count)
             noisy[1] = add_noise(
-                clean[1].repeat_interleave(count, dim=0),
+                clean[1][several],
                 _draw(noise, rows, count=count)[:, num_finished + num_current : num_finished + window],
                 level=layout.per_slot(part_levels[1]),
                 schedule=parameterization.schedule,
             )
-            several = torch.arange(len(rows), device=rows.device).repeat_interleave(count)
             clean[1], _ = clean_of(noisy[1], part_levels[1], before.select(several))
-        read = _reader(guidance, finished, rows, torch.cat(part_levels, dim=1), layout)
+        read = _reader(guidance, finished, rows, part_levels, layout)
         gains = [_gain(part, guidance, layout, parameterization) for part in part_levels]
         step = _climb(read, clean, noisy, gains, guidance.strengths(rows))
     guided = torch.cat([clean[0] + step, split(whole)[1]], dim=1).detach()
@@ -184,13 +184,19 @@ def _gain(levels: Tensor, guidance: Guidance, layout: TokenLayout, parameterizat
     return guided * sigma.square() / alpha
 
 
+def _repeated(levels: Tensor, count: int) -> Tensor:
+    """Levels of every sequence ``count`` times over; levels that hold for the whole batch stay as they are."""
+    return levels if len(levels) == 1 else levels.repeat_interleave(count, dim=0)
+
+
 def _reader(
-    guidance: Guidance, finished: Tensor, rows: Tensor, levels: Tensor, layout: TokenLayout
+    guidance: Guidance, finished: Tensor, rows: Tensor, part_levels: Sequence[Tensor], layout: TokenLayout
 ) -> Callable[[Sequence[Tensor]], Tensor]:
     """The objective ``[batch]`` as a function of current and future clean tokens, averaged over futures."""
     if guidance.before is not None:
         finished = torch.cat([guidance.before[rows], finished], dim=1)
-    levels = torch.cat([levels.new_zeros(len(levels), finished.shape[1], 2), levels], dim=1)[..., 1]
+    now, later = (part[..., 1] for part in part_levels)
+    before_now = torch.cat([now.new_zeros(len(now), finished.shape[1]), now], dim=1)
 
     def value(parts: Sequence[Tensor]) -> Tensor:
         current, future = parts
@@ -198,7 +204,7 @@ def _reader(
         before = torch.cat([finished, current], dim=1).repeat_interleave(count, dim=0)
         plan = guidance.read(
             torch.cat([before, future], dim=1),
-            levels if len(levels) == 1 else levels.repeat_interleave(count, dim=0),
+            torch.cat([_repeated(before_now, count), later], dim=1),
             rows=rows.repeat_interleave(count),
             layout=layout,
         )

@@ -134,7 +134,9 @@ def sample_tokens(
         now, after = sampling.levels(step, rows), sampling.levels(step + 1, rows)
         # Drawn though nothing may move: what noise a sequence gets must not depend on which others move.
         fresh = noise(rows) if noise is not None and sampling.eta > 0 else None
-        moving = (now != after).any(dim=0).nonzero()[:, 0]
+        # What guidance sees must not depend on which others move: it follows the matrix.
+        moves = (now != after).any(dim=0) if sampling.guidance is None else matrix[step] != matrix[step + 1]
+        moving = moves.nonzero()[:, 0]
         if not len(moving):
             continue
         finished, clean_before = state.num_tokens - NUM_PREFIX_TOKENS, _num_leading_clean(matrix[step])

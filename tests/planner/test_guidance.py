@@ -298,3 +298,33 @@ def test_futures_differ_where_the_mean_does_not():
 
 def _centred():
     return GaussianDenoiser(Parameterization("clean", Schedule("linear")), mean=0.0)
+
+
+def test_futures_of_sequences_that_come_in_on_levels_of_their_own_stay_apart():
+    denoiser, parameterization = tiny_denoiser(), Parameterization("velocity", Schedule("linear"))
+    generator = torch.Generator().manual_seed(0)
+    noisy = torch.randn(2, TOKENS, LAYOUT.token_dim, generator=generator)
+    start_levels = torch.tensor([[2, 2, 4, 4], [4, 4, 4, 4]])
+    futures = torch.randn(2, TOKENS, LAYOUT.token_dim, generator=generator)
+
+    def sample(rows):
+        prefix = torch.zeros(len(rows), NUM_PREFIX_TOKENS, LAYOUT.token_dim)
+        with torch.no_grad():
+            return sample_tokens(
+                denoiser,
+                noisy[rows],
+                state=denoiser(prefix, torch.zeros(len(rows), NUM_PREFIX_TOKENS, 2))[1],
+                sampling=Sampling(
+                    matrix=sloped_matrix(TOKENS, num_levels=4, slope=2.0),
+                    num_levels=4,
+                    start_levels=start_levels[rows],
+                    guidance=guidance(goal_distance, batch=len(rows), num_futures=2, strength=5.0),
+                ),
+                layout=LAYOUT,
+                parameterization=parameterization,
+                noise=lambda present: futures[rows][present],
+            ).tokens
+
+    together = sample(torch.arange(2))
+    for row in range(2):
+        torch.testing.assert_close(sample(torch.tensor([row]))[0], together[row], rtol=0, atol=1e-5)

@@ -28,22 +28,17 @@ def waypoints_in_order(waypoints: Sequence[Sequence[float]], *, temperature: flo
     """As :func:`waypoints_in_any_order`, where each way-point counts only if passed after the one before.
 
     The best ordered assignment of points to way-points is found by dynamic programming with soft minima (as in soft
-    dynamic time warping, arXiv 1703.01541).
-
-    Raises:
-        ValueError: when evaluated on a plan with fewer points than way-points.
+    dynamic time warping, arXiv 1703.01541). A plan with fewer points than way-points is asked for the first ones.
     """
 
     def objective(plan: PredictedPlan) -> Tensor:
         distances = _distances(plan, waypoints)
-        if distances.shape[2] < distances.shape[1]:
-            raise ValueError(f"{distances.shape[2]} points cannot pass {distances.shape[1]} way-points in order")
-        best = distances[:, 0]
-        for number in range(1, len(waypoints)):
+        best, num_asked = distances[:, 0], min(distances.shape[1:])
+        for number in range(1, num_asked):
             # The best so far of the way-points before, at points before this one.
             earlier = -temperature * torch.logcumsumexp(-best / temperature, dim=1)
             best = distances[:, number, number:] + earlier[:, :-1]
-        return -soft_minimum(best, temperature=temperature) / len(waypoints)
+        return -soft_minimum(best, temperature=temperature) / num_asked
 
     return objective
 
