@@ -40,7 +40,7 @@ BANNED_CALLS = {
     "onnx.load_external_data_for_model",
 }
 # Endings of calls, whatever they are called on.
-BANNED_METHODS = ("accelerator.load_state", ".from_pretrained", ".read_pickle", ".register_custom_ops_library")
+BANNED_METHODS = ("accelerator.load_state", ".read_pickle", ".register_custom_ops_library")
 
 
 def banned_in(source: str) -> list[str]:
