@@ -33,7 +33,7 @@ class PlannerSettings:
     """
 
     num_levels: int = 3
-    level_power: float = 1.0
+    level_power: float = 2.0
     slope: float = 1.0
     num_candidates: int = 16
     quorum: float = 0.5

@@ -137,7 +137,9 @@ def test_environments_with_and_without_a_last_plan_stay_apart(eta, settings):
 def test_the_first_window_alone_starts_warm():
     model, levels = tiny_model(), []
     model.denoiser.register_forward_pre_hook(lambda _, inputs: levels.append(inputs[1][0, :, 1].tolist()))
-    planner = _planner(model, num_candidates=1, num_levels=5, slope=0.0, window_tokens=2, warm_level=0.4)
+    planner = _planner(
+        model, num_candidates=1, num_levels=5, level_power=1.0, slope=0.0, window_tokens=2, warm_level=0.4
+    )
     last = rest_of_plan(_numbered_plan(), row=0, elapsed=0)
     planner.plan(STATES[:1], np.array([[50.0, 50.0]]), horizon=16, generators=_generators(1), previous=[last])
     warm = [[level, level] for level in (0.4, 0.2)]
