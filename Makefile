@@ -20,7 +20,7 @@ test-all: $(VENV)/installed-dev  ## all tests, the slow ones too
 
 test-faults: $(VENV)/installed-dev  ## kill, fill, break, damage and attack all that reads or writes files (about ten minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/faults/run.py
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or not slow" tests/faults --deselect tests/faults/test_files.py
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or not slow" tests/faults --deselect tests/faults/test_file_faults.py
 
 mutate: $(VENV)/installed-dev  ## change the code in small ways and see whether the tests notice (about half an hour)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/mutation/run.py
