@@ -36,7 +36,7 @@ def retrace(
     goal_radius: float = 0.5,
     noise: float = 0.4,
     hold_steps: tuple[int, int] = (16, 64),
-    num_drivers: int = 256,
+    num_drivers: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Trajectories:
     """Imagine how the ways in a dataset could have been driven, with the dynamics that were measured on it.
@@ -56,13 +56,14 @@ def retrace(
         goal_radius: distance that counts as being at the goal.
         noise: largest standard deviation of the noise on the actions; each leg draws its own between 0 and this.
         hold_steps: shortest and longest time at the end of a leg.
-        num_drivers: driven side by side; they share nothing.
+        num_drivers: driven side by side; they share nothing. None is as many as drive 1,000 rows each, at most 256.
         on_progress: called as ``on_progress(done, total)``.
 
     Raises:
         UserError: no leg came through.
     """
     legs = _Legs(trajectories, driver, generator=np.random.default_rng(seed), hold_steps=hold_steps, noise=noise)
+    num_drivers = num_drivers or min(max(1, num_steps // 1000), 256)
     state = legs.begin(num_drivers)
     dim, rounds = trajectories.actions.shape[1], -(-num_steps // num_drivers)
     observations = np.zeros((num_drivers, rounds, 2 * dim), np.float32)
@@ -193,7 +194,10 @@ def _collect(
     """Lay the finished legs end to end; a trajectory goes on as long as no leg was lost."""
     finished = np.isin(number, np.fromiter(legs.finished, np.int64)).ravel()
     if not finished.any():
-        raise UserError(f"{source}: no leg reached its goal within the positions that the data visited")
+        raise UserError(
+            f"{source}: no leg reached its goal within {len(observations[0])} steps and the positions that the data "
+            "visited; imagine more steps (retrace.num_steps), or train on the data as they are (retrace=none)"
+        )
     kept = np.flatnonzero(finished)
     number = number.ravel()[kept]
     begins = np.append(True, number[1:] != number[:-1])

@@ -18,6 +18,7 @@ TINY = (
     "training.log_every=1",
     "env.num_tokens=3",
     "training.compiled=false",
+    "retrace.num_steps=2000",
 )
 FAST = ("planner.num_candidates=2", "planner.num_levels=2", "planner.horizon=32", "threads=1")
 
