@@ -41,6 +41,7 @@ bench: $(VENV)/installed-dev  ## measure again every score in the README (about 
 
 ablations: $(VENV)/installed-dev  ## measure again which part of the method earns what (about two hours)
 	$(BIN)/python benchmarks/ablations/run.py
+	$(BIN)/python benchmarks/ablations/run.py --training
 	$(BIN)/python benchmarks/ablations/report.py
 
 tables: $(VENV)/installed-dev  ## write the README's tables from the result files

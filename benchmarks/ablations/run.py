@@ -43,8 +43,8 @@ class Budget:
         train: options of every training, such as how short it is.
     """
 
-    num_episodes: int = 100
-    num_alone: int = 5
+    num_episodes: int = 40
+    num_alone: int = 3
     rows: int | None = None
     situations: int | None = None
     train: tuple[str, ...] = ()
