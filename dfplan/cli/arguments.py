@@ -14,6 +14,8 @@ PAIR = re.compile(rf"\s*\(?\s*({NUMBER})\s*,\s*({NUMBER})\s*\)?\s*")
 POSITION_KEYS = {"plan": ("start", "goal")}
 ROW_KEYS = ("planner.guidance.waypoints", "planner.guidance.keep_out", "planner.guidance.keep_in")
 ROW = re.compile(rf"\s*{NUMBER}(?:\s*,\s*{NUMBER})*\s*")
+WORD_KEYS = ("agents",)
+OPTIONS_PREFIX = "options_of."
 PATH_KEYS = ("data", "output", "resume", "weights", "planner.guidance.distance_field")
 FLAGS = ("-m", "--multirun", "--resolve", "-h", "--help", "--hydra-help", "--info")
 FLAGS_WITH_VALUE = ("--cfg", "-c", "--config-dir", "--package", "-p")
@@ -57,6 +59,10 @@ def _rewrite(command: str, word: str, *, sweep: bool) -> str:
     if bare in ROW_KEYS and ROW.fullmatch(value.removeprefix("[").removesuffix("]")):
         # One row alone: 7,1 or [7,1] becomes Hydra's list of lists [[7,1]].
         return f"{key}=[[{value.removeprefix('[').removesuffix(']')}]]"
+    if bare.startswith(OPTIONS_PREFIX) and not sweep:
+        return f"{key}=[{','.join(map(_quoted_word, _split(value)))}]"
+    if bare in WORD_KEYS and not value.startswith("[") and not sweep:
+        return f"{key}=[{value}]"
     if bare in PATH_KEYS and not sweep:
         return f"{key}={_quoted(value)}"
     return word
@@ -70,6 +76,23 @@ def _position(key: str, value: str) -> str:
     if pair is None:
         raise UserError(f"{key} must be two numbers, for instance {key}=1,1; got {key}={value}")
     return f"[{pair[1]},{pair[2]}]"
+
+
+def _split(value: str) -> list[str]:
+    """The entries of a list ``[a=1,b=[2,3]]``, or of one without its brackets, at the commas outside of brackets."""
+    inner = value[1:-1] if value.startswith("[") and value.endswith("]") else value
+    parts, depth = [""], 0
+    for character in inner:
+        depth += (character == "[") - (character == "]")
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _quoted_word(word: str) -> str:
+    return word if word[0] in "'\"" else f"'{word}'"
 
 
 def _quoted(value: str) -> str:

@@ -46,7 +46,7 @@ def _answer(line: str) -> None:
         print("\n".join(f"{command} " for command in COMMANDS))
         return
     command = words[1]
-    if command in ("eval", "plan", "train", "generate", "export"):
+    if command in ("eval", "bench", "plan", "train", "generate", "export"):
         from dfplan.cli.compose import call_hydra
 
         program, _, rest = line.lstrip().partition(" ")

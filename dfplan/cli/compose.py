@@ -102,6 +102,10 @@ def _run_once(command: str, composed: DictConfig) -> None:
             from dfplan.cli.commands import evaluate
 
             evaluate.run(config)
+        case "bench":
+            from dfplan.cli.commands import bench
+
+            bench.run(config)
         case "plan":
             from dfplan.cli.commands import plan
 

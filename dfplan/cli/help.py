@@ -15,6 +15,8 @@ from dfplan.cli.schema import SCHEMAS, flatten
 ABOUT = {
     "eval": "Roll an agent out on maze episodes and score it: a table, a results JSON and a picture of the paths.\n"
     "The last line printed is the path of the results JSON.",
+    "bench": "Run agents side by side on the same starts and goals, in one process and in turns: scores with\n"
+    "intervals, paired differences, time of plans and decisions, memory. A table, a results JSON and a picture.",
     "plan": "Make one plan and draw it, with how it was denoised row by row.",
     "train": "Train a model: data, training, validation, checkpoints, and at the end weights for `eval` and `plan`.\n"
     "Ctrl-C saves and stops; resume=<run folder> continues exactly where it stopped.",
@@ -27,6 +29,10 @@ EXAMPLES = {
         "dfplan eval env=maze2d-medium goal=random n_episodes=200 seed=7",
         "dfplan eval env=maze2d-large goal=detour controller=actions",
         "dfplan eval -m controller=actions,pursuit seed=0,1,2",
+    ),
+    "bench": (
+        "dfplan bench env=maze2d-large goal=random agents=default,fast,actions",
+        "dfplan bench +options_of.few=[planner.num_candidates=4] agents=default,few n_episodes=20",
     ),
     "plan": (
         "dfplan plan env=maze2d-large start=1,1 goal=7,9",
@@ -57,6 +63,11 @@ def _lines(command: str, composed: DictConfig) -> list[str]:
                 groups.append(_line(name, choices[name], " | ".join(group_choices(name))))
         else:
             value = OmegaConf.select(composed, name)
+            if isinstance(value, DictConfig):
+                nested += [
+                    _line(f"{name}.{key}", f"[{','.join(words)}]", f"agents={key}") for key, words in value.items()
+                ]
+                value = "{...}"
             (nested if "." in name else options).append(_line(name, value, _meaning(each)))
     if command == "eval":
         groups.append(_line("experiment", None, " | ".join(group_choices("experiment"))))

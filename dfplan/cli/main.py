@@ -17,6 +17,7 @@ dfplan: diffusion planning on offline data
 usage: dfplan COMMAND [key=value ...]
 
   eval       roll an agent out and score it: table, results JSON, picture
+  bench      agents side by side on the same episodes: scores, plans a second, memory
   plan       make one plan and draw how it was denoised, row by row
   train      train a model on a dataset; resume=<run folder> continues
   generate   make a dataset by D4RL's published procedure
@@ -28,12 +29,13 @@ usage: dfplan COMMAND [key=value ...]
 examples:
   dfplan eval env=maze2d-large
   dfplan eval env=maze2d-medium goal=random n_episodes=200 seed=7
+  dfplan bench env=maze2d-large agents=default,fast
   dfplan plan env=maze2d-large start=1,1 goal=7,9
   dfplan train env=maze2d-umaze model=rnn
 
 `dfplan COMMAND --help` lists the options of a command. `-m` sweeps: dfplan eval -m seed=0,1,2"""
 
-COMMANDS = ("eval", "plan", "train", "generate", "export", "verify", "info", "completion")
+COMMANDS = ("eval", "bench", "plan", "train", "generate", "export", "verify", "info", "completion")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -84,7 +86,7 @@ def _dispatch(arguments: list[str]) -> int:
             from dfplan.cli import completion
 
             return completion.run(options)
-        case "eval" | "plan" | "train" | "generate" | "export":
+        case "eval" | "bench" | "plan" | "train" | "generate" | "export":
             from dfplan.cli import compose
 
             return compose.run(command, options)

@@ -246,6 +246,21 @@ class EvalConfig(RunConfig):
 
 
 @dataclass
+class BenchConfig(RunConfig):
+    """``dfplan bench``."""
+
+    agents: list[str] = option("names of agents, the first being what the others are compared with: default,fast")
+    options_of: dict[str, list[str]] = option("by the name of an agent its options of `dfplan eval`")
+    goal: str = option("as of `dfplan eval`", choices=("fixed", "random", "detour"))
+    n_episodes: int = option("episodes, the same for every agent", low=1)
+    n_envs: int = option("environments side by side; also the batch size that is timed besides 1", low=1)
+    n_plans: int = option("plans that are timed, for each batch size", low=1)
+    timing_seconds: float = option(
+        "seconds after which planning of an agent is timed no more, for each batch size", above=0
+    )
+
+
+@dataclass
 class PlanConfig(RunConfig):
     """``dfplan plan``."""
 
@@ -294,6 +309,7 @@ class ExportConfig:
 SCHEMAS: dict[str, type] = {
     "export": ExportConfig,
     "eval": EvalConfig,
+    "bench": BenchConfig,
     "plan": PlanConfig,
     "train": TrainConfig,
     "generate": GenerateConfig,
@@ -318,12 +334,19 @@ def check_ranges(config: Any, prefix: str = "") -> None:
         value, name = getattr(config, each.name), prefix + each.name
         if is_dataclass(value):
             check_ranges(value, f"{name}.")
+        elif each.type == list[str]:
+            _check_words(name, value)
         elif isinstance(value, list):
             _check_list(name, value, each.metadata)
         elif isinstance(value, int | float) and not isinstance(value, bool):
             _check_number(name, value, each.metadata)
         elif isinstance(value, str) and each.metadata.get("choices"):
             _check_word(name, value, choices=each.metadata["choices"])
+
+
+def _check_words(name: str, words: list[str]) -> None:
+    if not words or not all(words):
+        raise UserError(f"{name} must be one or more words, for instance {name}=default,fast; got {words}")
 
 
 def _check_list(name: str, values: list[Any], limits: Any) -> None:

@@ -63,7 +63,6 @@ def build_record(
         "seed": rollouts.seed,
         "device": device,
         "weights": dict(weights or {}),
-        "commit": find_commit(),
         "metrics": {name: asdict(estimate) for name, estimate in estimates.items()}
         | {"plan_seconds": _plan_seconds(rollouts)},
         "failures": int((~scores.success).sum()),
@@ -73,13 +72,26 @@ def build_record(
             "token_evaluations": _mean(rollouts.plan_token_evaluations),
         },
         "interval": "95 %: percentile bootstrap over episodes; Wilson for success_rate",
-        "start_protocol": DETOUR_PROTOCOL if rollouts.goal == "detour" else START_PROTOCOL,
+        "start_protocol": start_protocol(rollouts.goal),
         "wall_seconds": round(rollouts.seconds, 3),
+        **circumstances(),
+        "config": dict(config or {}),
+        "episodes": _episode_list(rollouts),
+    }
+
+
+def start_protocol(goal: str) -> str:
+    """How episodes begin, in words."""
+    return DETOUR_PROTOCOL if goal == "detour" else START_PROTOCOL
+
+
+def circumstances() -> dict[str, Any]:
+    """When, by which code and where something was measured."""
+    return {
+        "commit": find_commit(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
-        "config": dict(config or {}),
-        "episodes": _episode_list(rollouts),
     }
 
 

@@ -4,7 +4,7 @@ Knows agents only by their contract (`Agent`) and environments only through Gymn
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from dfplan.data.maze import load_maze, qualified_id
 from dfplan.errors import UserError
 from dfplan.evaluation.beginnings import GOALS, draw_beginnings
 from dfplan.evaluation.metrics import EpisodeScores, score_episodes
+from dfplan.evaluation.plan_recorder import PlanRecorder
 from dfplan.types import PlanEvent
 
 
@@ -97,40 +98,74 @@ def evaluate_agent(
     seed: int,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Rollouts:
-    """Roll `agent` out on `num_episodes` episodes, `num_envs` of them side by side in lockstep.
+    """Roll one agent out; see :func:`evaluate_agents`."""
+    return evaluate_agents(
+        {"": agent},
+        env_id=env_id,
+        goal=goal,
+        num_episodes=num_episodes,
+        num_envs=num_envs,
+        seed=seed,
+        on_progress=on_progress,
+    )[""]
+
+
+def evaluate_agents(
+    agents: Mapping[str, Agent],
+    *,
+    env_id: str,
+    goal: str,
+    num_episodes: int,
+    num_envs: int,
+    seed: int,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Rollouts]:
+    """Roll agents out on the same `num_episodes` episodes, `num_envs` of them side by side in lockstep.
+
+    The agents take turns, batch by batch: what slows the machine down for a while slows all of them.
 
     Start cells (for "detour" pairs of start and goal cells) follow one seeded permutation over and over, so that they
     are spread evenly; around the cell comes D4RL's noise (±0.1 per axis, velocity 0.1 * normal). The same seed gives
     every agent the same starts and goals.
 
     Args:
-        agent: see `Agent`. Its ``on_plan`` callback still fires, after ours; it is put back at the end.
+        agents: see `Agent`. Their ``on_plan`` callbacks still fire, after ours; they are put back at the end.
         env_id: a maze2d environment, such as ``maze2d-large-v1``.
         goal: "fixed", "random" or "detour" (see :mod:`dfplan.evaluation.beginnings`).
         num_episodes: at least 1.
         num_envs: at least 1; memory and speed depend on it, results do not.
         seed: a non-negative integer.
-        on_progress: called as ``on_progress(steps_done, steps_in_all)`` after each step of the batch, in episode steps.
+        on_progress: called as ``on_progress(steps_done, steps_in_all)`` after each step, in steps of all agents.
 
     Raises:
-        UserError: on unusable arguments, or when the agent answers with actions of the wrong shape or not finite.
+        UserError: on unusable arguments, or when an agent answers with actions of the wrong shape or not finite.
     """
     _check_arguments(goal=goal, num_episodes=num_episodes, num_envs=num_envs, seed=seed)
-    began = time.perf_counter()
     maze = load_maze(env_id)
-    recorder = _PlanRecorder(num_episodes, maze=maze)
-    parts = []
-    with recorder.listening_to(agent):
-        for first in range(0, num_episodes, num_envs):
-            episodes = range(first, min(first + num_envs, num_episodes))
-            recorder.first_episode = first
-            tick = _offset_progress(on_progress, episodes=episodes, num_episodes=num_episodes, maze=maze)
-            parts.append(_roll_out(agent, maze=maze, env_id=env_id, goal=goal, seed=seed, episodes=episodes, tick=tick))
+    recorders = {name: PlanRecorder(num_episodes, maze=maze) for name in agents}
+    seconds, parts = dict.fromkeys(agents, 0.0), {name: [] for name in agents}
+    num_steps, done = maze.max_episode_steps, 0
+    task = {"env_id": env_id, "goal": goal, "seed": seed}
+    for first in range(0, num_episodes, num_envs):
+        episodes = range(first, min(first + num_envs, num_episodes))
+        for name, agent in agents.items():
+            began = time.perf_counter()
+            recorders[name].first_episode = first
+            tick = _ticker(on_progress, done=done, batch=len(episodes), total=len(agents) * num_episodes * num_steps)
+            with recorders[name].listening_to(agent):
+                parts[name].append(_roll_out(agent, **task, episodes=episodes, num_steps=num_steps, tick=tick))
+            seconds[name] += time.perf_counter() - began
+            done += len(episodes) * num_steps
+    return {
+        name: _assemble(parts[name], recorders[name], maze=maze, num_envs=num_envs, seconds=seconds[name], **task)
+        for name in agents
+    }
+
+
+def _assemble(parts: Sequence[tuple[np.ndarray, ...]], recorder: PlanRecorder, *, maze: Any, **rest: Any) -> Rollouts:
+    """Put the batches of one agent together; ``rest`` are fields of the result."""
     positions, goals, rewards, at_goal = (np.concatenate(each) for each in zip(*parts, strict=True))
     return Rollouts(
-        env_id=env_id,
-        goal=goal,
-        seed=seed,
         positions=positions,
         goals=goals,
         rewards=rewards,
@@ -144,8 +179,7 @@ def evaluate_agent(
         plan_evaluations=np.array(recorder.evaluations, np.int64),
         plan_token_evaluations=np.array(recorder.token_evaluations, np.int64),
         plan_batch=recorder.largest_batch,
-        num_envs=num_envs,
-        seconds=time.perf_counter() - began,
+        **rest,
     )
 
 
@@ -160,41 +194,65 @@ def _check_arguments(*, goal: str, num_episodes: int, num_envs: int, seed: int) 
             raise UserError(f"{name} must be at least {least}; got {value}")
 
 
-def _roll_out(
-    agent: Agent, *, maze: Any, env_id: str, goal: str, seed: int, episodes: range, tick: Callable[[int], None]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Roll out consecutive episodes in lockstep; return positions, goals, rewards and at_goal, episodes first."""
-    drawn = draw_beginnings(episodes, maze=maze, goal=goal, seed=seed)
+@dataclass(frozen=True)
+class Begun:
+    """Episodes that have just begun.
+
+    Attributes:
+        env: the vector environment.
+        observations: ``(episodes, 4)``.
+        goals: ``(episodes, 2)``.
+        agent_seeds: what an agent is to be seeded with, one an episode.
+    """
+
+    env: Any
+    observations: np.ndarray
+    goals: np.ndarray
+    agent_seeds: list[int]
+
+
+@contextmanager
+def begun(episodes: range, *, env_id: str, goal: str, seed: int) -> Iterator[Begun]:
+    """Begin consecutive episodes side by side; they end with the block."""
+    drawn = draw_beginnings(episodes, maze=load_maze(env_id), goal=goal, seed=seed)
     wishes = {"start": drawn.starts} if drawn.goals is None else {"start": drawn.starts, "goal": drawn.goals}
-    num_steps = maze.max_episode_steps
-    positions = np.empty((len(episodes), num_steps + 1, 2), np.float32)
-    rewards = np.empty((len(episodes), num_steps), np.float32)
-    at_goal = np.empty((len(episodes), num_steps), bool)
     env: Any = gymnasium.make_vec(
         qualified_id(env_id),
         num_envs=len(episodes),
         vectorization_mode="vector_entry_point",
         goal="random" if goal == "random" else "fixed",
     )
-    step = 0
     try:
         observations, info = env.reset(seed=drawn.env_seeds, options=wishes)
-        goals = np.array(info["goal"])
-        positions[:, 0] = observations[:, :2]
-        agent.reset(seeds=drawn.agent_seeds, goals=goals.copy())
-        for step in range(num_steps):
-            actions = _checked_actions(agent.act(observations), shape=env.action_space.shape)
-            observations, reward, _, _, info = env.step(actions)
-            positions[:, step + 1] = observations[:, :2]
-            rewards[:, step] = reward
-            at_goal[:, step] = info["success"]
-            tick(step + 1)
+        yield Begun(env, observations, goals=np.array(info["goal"]), agent_seeds=drawn.agent_seeds)
+    finally:
+        env.close()
+
+
+def _roll_out(
+    agent: Agent, *, env_id: str, goal: str, seed: int, episodes: range, num_steps: int, tick: Callable[[int], None]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Roll out consecutive episodes in lockstep; return positions, goals, rewards and at_goal, episodes first."""
+    positions = np.empty((len(episodes), num_steps + 1, 2), np.float32)
+    rewards = np.empty((len(episodes), num_steps), np.float32)
+    at_goal = np.empty((len(episodes), num_steps), bool)
+    step = 0
+    try:
+        with begun(episodes, env_id=env_id, goal=goal, seed=seed) as beginning:
+            env, observations = beginning.env, beginning.observations
+            positions[:, 0] = observations[:, :2]
+            agent.reset(seeds=beginning.agent_seeds, goals=beginning.goals.copy())
+            for step in range(num_steps):
+                actions = _checked_actions(agent.act(observations), shape=env.action_space.shape)
+                observations, reward, _, _, info = env.step(actions)
+                positions[:, step + 1] = observations[:, :2]
+                rewards[:, step] = reward
+                at_goal[:, step] = info["success"]
+                tick(step + 1)
     except Exception as error:
         error.add_note(f"while evaluating episodes {episodes[0]} to {episodes[-1]} of {env_id}, at step {step}")
         raise
-    finally:
-        env.close()
-    return positions, goals, rewards, at_goal
+    return positions, beginning.goals, rewards, at_goal
 
 
 def _checked_actions(actions: Any, *, shape: tuple[int, ...] | None) -> np.ndarray:
@@ -210,57 +268,13 @@ def _checked_actions(actions: Any, *, shape: tuple[int, ...] | None) -> np.ndarr
     return array.astype(np.float32)
 
 
-class _PlanRecorder:
-    """Listens to an agent's plans: what they cost and how many of their points lie inside walls."""
-
-    def __init__(self, num_episodes: int, *, maze: Any) -> None:
-        self.first_episode = 0
-        self.points = np.zeros(num_episodes, np.int64)
-        self.points_in_walls = np.zeros(num_episodes, np.int64)
-        self.seconds: list[float] = []
-        self.evaluations: list[int] = []
-        self.token_evaluations: list[int] = []
-        self.largest_batch = 0
-        self._maze = maze
-
-    def record(self, event: PlanEvent) -> None:
-        episodes = self.first_episode + event.indices
-        in_wall = self._maze.contains_wall(event.plan.observations[..., :2])
-        planned = np.arange(in_wall.shape[1]) * event.plan.steps_per_point < event.plan.num_steps[:, None]
-        np.add.at(self.points, episodes, planned.sum(axis=1))
-        np.add.at(self.points_in_walls, episodes, (in_wall & planned).sum(axis=1))
-        self.seconds += [event.seconds / len(episodes)] * len(episodes)
-        if event.plan.evaluations is not None and event.plan.token_evaluations is not None:
-            self.evaluations += event.plan.evaluations.tolist()
-            self.token_evaluations += event.plan.token_evaluations.tolist()
-        self.largest_batch = max(self.largest_batch, len(episodes))
-
-    @contextmanager
-    def listening_to(self, agent: Agent) -> Iterator[None]:
-        """Record within the block; a callback that the agent had before still fires, and is put back."""
-        following = agent.on_plan
-
-        def record_and_follow(event: PlanEvent) -> None:
-            self.record(event)
-            if following is not None:
-                following(event)
-
-        agent.on_plan = record_and_follow
-        try:
-            yield
-        finally:
-            agent.on_plan = following
-
-
-def _offset_progress(
-    on_progress: Callable[[int, int], None] | None, *, episodes: range, num_episodes: int, maze: Any
+def _ticker(
+    on_progress: Callable[[int, int], None] | None, *, done: int, batch: int, total: int
 ) -> Callable[[int], None]:
     """Turn steps of the running batch into steps of the whole evaluation."""
-    done_before = episodes[0] * maze.max_episode_steps
-    total = num_episodes * maze.max_episode_steps
 
     def tick(step: int) -> None:
         if on_progress is not None:
-            on_progress(done_before + step * len(episodes), total)
+            on_progress(done + step * batch, total)
 
     return tick

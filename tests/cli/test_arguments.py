@@ -31,6 +31,23 @@ def test_words_are_rewritten_for_hydra(word, expected):
     assert prepare("plan", [word]) == [expected]
 
 
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("agents=default,fast", "agents=[default,fast]"),
+        ("agents=fast", "agents=[fast]"),
+        ("agents=[fast]", "agents=[fast]"),
+        ("+options_of.a=[planner=fast]", "+options_of.a=['planner=fast']"),
+        ("options_of.a=planner=fast,controller=actions", "options_of.a=['planner=fast','controller=actions']"),
+        ("options_of.a=[a=[[1,2],[3,4]],b=1]", "options_of.a=['a=[[1,2],[3,4]]','b=1']"),
+        ("options_of.a=['planner=fast']", "options_of.a=['planner=fast']"),
+        ("options_of.a=[]", "options_of.a=[]"),
+    ],
+)
+def test_names_and_options_of_agents_are_written_as_they_come(word, expected):
+    assert prepare("bench", [word]) == [expected]
+
+
 @pytest.mark.parametrize("word", ["start=1", "start=1,", "start=1,a", "goal=1,2,3", "start=", "goal=random"])
 def test_a_position_is_two_numbers(word):
     with pytest.raises(UserError, match="must be two numbers"):

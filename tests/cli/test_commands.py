@@ -102,6 +102,27 @@ def test_eval_ends_with_the_path_of_its_results(trained, capsys):
     assert (results.parent / "rollouts.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_bench_ends_with_the_path_of_its_results(trained, capsys):
+    options = ["planner.num_candidates=1", "planner.num_levels=1", "planner.horizon=32", f"weights={trained}"]
+    words = [f"+options_of.one=[{','.join(options)}]", f"+options_of.other=[{','.join(options)},controller=actions]"]
+    sizes = ["n_episodes=2", "n_envs=2", "n_plans=1", "seed=5", "threads=1"]
+    assert main(["bench", ENV, "goal=random", "agents=one,other", *words, *sizes]) == 0
+    results = Path(last_line(capsys))
+    record = json.loads(results.read_text())
+    assert (record["env"], record["goal"], record["n_episodes"], record["seed"]) == ("maze2d-umaze", "random", 2, 5)
+    one, other = record["agents"]
+    assert (one["name"], one["controller"], other["controller"]) == ("one", "pursuit", "actions")
+    assert one["options"] == options
+    assert one["weights"]["training_seed"] == 0
+    assert one["num_parameters"] == other["num_parameters"] > 1000
+    assert set(one["cost"]) == {"1", "2"}
+    assert one["against_first"] is None
+    assert other["against_first"]["difference"]["mean"] is not None
+    assert (results.parent / "bench.png").read_bytes().startswith(b"\x89PNG")
+    assert main(["verify", str(results)]) == 0
+    assert "comparison of agents on maze2d-umaze, whole" in capsys.readouterr().out
+
+
 def test_a_sweep_puts_every_point_into_a_folder_of_its_own(trained, capsys):
     words = ["eval", "-m", ENV, f"weights='{trained}'", "n_episodes=1", "seed=1,2", *FAST]
     assert main([*words, "controller=actions", "controller.replan_every=0"]) == 0

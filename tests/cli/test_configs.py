@@ -13,6 +13,7 @@ from dfplan.errors import UserError
 
 GROUPS = {
     "eval": ("env", "planner", "controller", "experiment"),
+    "bench": ("env",),
     "plan": ("env", "planner"),
     "train": ("env", "model", "retrace", "windows", "diffusion", "training", "logger"),
     "generate": ("env",),

@@ -49,7 +49,7 @@ def run(config: EvalConfig) -> None:
         controller=config.controller.name,
         device=str(device),
         config=settings,
-        weights=_describe(weights, planner.model.metadata),
+        weights=describe_weights(weights, planner.model.metadata),
     )
     results = write_record(record, path=folder / "results.json")
     Console().print(render_table(record))
@@ -62,7 +62,7 @@ def run(config: EvalConfig) -> None:
         print(results)  # the scores are there, whatever becomes of the picture
 
 
-def _describe(folder: Path, metadata: Mapping[str, Any]) -> dict[str, Any]:
+def describe_weights(folder: Path, metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Which weights these are, wherever they lie: checksum, training seed and the commit they were trained at."""
     provenance = metadata.get("provenance", {})
     return {

@@ -129,11 +129,13 @@ def _record(path: Path) -> str:
         raise UserError(
             f"{path}: damaged: not readable as JSON ({str(error)[:80]}); run the evaluation again"
         ) from error
-    if not isinstance(record, dict) or not {"env", "metrics"} <= record.keys():
+    kinds = {"metrics": "an evaluation of", "agents": "a comparison of agents on"}
+    kind = next((kinds[name] for name in kinds if isinstance(record, dict) and {"env", name} <= record.keys()), None)
+    if kind is None:
         raise UserError(f"{path}: no record of an evaluation")
     if RECORD_SEAL not in record:
         unsealed = f"without {RECORD_SEAL} nothing tells whether it is unchanged"
-        return f"the record of an evaluation of {record['env']}; {unsealed}"
+        return f"the record of {kind} {record['env']}; {unsealed}"
     if not is_sealed(text, record, seal=RECORD_SEAL):
         raise UserError(f"{path}: damaged or changed: its content is not what its own SHA-256 says")
-    return f"the record of an evaluation of {record['env']}, whole"
+    return f"the record of {kind} {record['env']}, whole"

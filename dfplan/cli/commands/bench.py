@@ -1,0 +1,122 @@
+"""``dfplan bench``: agents on the same episodes, scored and timed in turns; tables, a record, a picture."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import hydra
+import torch
+from rich.console import Console
+
+from dfplan.cli.arguments import closest, prepare
+from dfplan.cli.build import build_agent, build_planner, find_weights, select_device
+from dfplan.cli.commands.evaluate import describe_weights
+from dfplan.cli.compose import plain, readable_errors, to_schema
+from dfplan.cli.folders import make_run_folder
+from dfplan.cli.progress import progress_bar, say
+from dfplan.cli.schema import BenchConfig, EvalConfig
+from dfplan.data.maze import load_maze
+from dfplan.errors import UserError
+from dfplan.evaluation.bench_record import build_bench_record
+from dfplan.evaluation.bench_tables import render_bench
+from dfplan.evaluation.report import write_record
+from dfplan.evaluation.rollout import Agent
+from dfplan.evaluation.timing import measure_agents
+
+# What agents share; said once, for all of them.
+SHARED = ("env", "goal", "seed", "n_episodes", "n_envs", "device", "threads", "output", "experiment")
+
+
+def run(config: BenchConfig) -> None:
+    """Measure; the last line printed is the path of the results JSON."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    device = select_device(config.device, threads=config.threads)
+    agents: dict[str, Agent] = {}
+    facts: dict[str, dict[str, Any]] = {}
+    for name in config.agents:
+        words = options_of(name, config)
+        agents[name], facts[name] = build(agent_config(name, words, config), device=device)
+        facts[name]["options"] = words
+    folder = make_run_folder("bench", env_name=config.env.name, chosen=config.output)
+    measured = measure_agents(
+        agents,
+        env_id=config.env.id,
+        goal=config.goal,
+        num_episodes=config.n_episodes,
+        num_envs=config.n_envs,
+        seed=config.seed,
+        num_plans=config.n_plans,
+        timing_seconds=config.timing_seconds,
+        bar=progress_bar,
+    )
+    settings = plain(config)
+    del settings["output"]  # says nothing about the result
+    record = build_bench_record(
+        measured, facts, device=str(device), threads=torch.get_num_threads(), load_average=load, config=settings
+    )
+    results = write_record(record, path=folder / "results.json")
+    console = Console()
+    for table in render_bench(record, width=console.width):
+        console.print(table)
+    try:
+        from dfplan.viz.bench import draw_bench  # matplotlib is slow to import; the scores come first
+
+        print(f"picture: {draw_bench(record, path=folder / 'bench.png')}")
+    finally:
+        print(results)
+
+
+def options_of(name: str, config: BenchConfig) -> list[str]:
+    """The options of a named agent.
+
+    Raises:
+        UserError: there is no such name, or it is given twice.
+    """
+    if name not in config.options_of:
+        known = list(config.options_of)
+        raise UserError(
+            f"unknown agent {name!r}{closest(name, known)}; choose {', '.join(known)}, or add one: "
+            "+options_of.mine=[planner.num_candidates=4] agents=[default,mine]"
+        )
+    if config.agents.count(name) > 1:
+        raise UserError(f"agents holds {name!r} twice; give a second one a name of its own with +options_of.<name>=[…]")
+    return list(config.options_of[name])
+
+
+def agent_config(name: str, words: Sequence[str], config: BenchConfig) -> EvalConfig:
+    """What ``dfplan eval`` would make of the words, in the environment and with the seed of all agents.
+
+    Raises:
+        UserError: a word that ``dfplan eval`` would refuse, or one that is of all agents.
+    """
+    for word in words:
+        key = word.lstrip("+~").split("=", 1)[0]
+        if key.split(".")[0] in SHARED:
+            raise UserError(f"options_of.{name}: {key} is the same for all agents; give it to bench itself")
+    try:
+        with readable_errors("eval"):
+            chosen = to_schema("eval", hydra.compose("eval", overrides=prepare("eval", words)))
+    except UserError as error:
+        raise UserError(f"options_of.{name}: {error}") from error
+    chosen.env, chosen.goal, chosen.seed = config.env, config.goal, config.seed
+    chosen.n_episodes, chosen.n_envs = config.n_episodes, config.n_envs
+    chosen.device, chosen.threads = config.device, config.threads
+    return chosen
+
+
+def build(config: EvalConfig, *, device: torch.device) -> tuple[Agent, dict[str, Any]]:
+    """An agent, and what its row says of it."""
+    weights = find_weights(config.weights, env_name=config.env.name)
+    planner = build_planner(config.planner, weights=weights, env_name=config.env.name, device=device, say=say)
+    agent = build_agent(
+        planner,
+        controller=config.controller,
+        horizon=config.planner.horizon,
+        episode_steps=load_maze(config.env.id).max_episode_steps,
+    )
+    return agent, {
+        "planner": planner.model.metadata["model"]["name"],
+        "controller": config.controller.name,
+        "num_parameters": planner.model.denoiser.num_parameters,
+        "weights": describe_weights(weights, planner.model.metadata),
+    }

@@ -1,0 +1,173 @@
+"""What agents cost: wall time of plans and decisions, and memory, with any agent seen from outside only."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import numpy as np
+
+from dfplan.evaluation.memory import peak_gpu_bytes, peak_process_bytes, reset_peak
+from dfplan.evaluation.rollout import Agent, Rollouts, begun, evaluate_agents
+from dfplan.types import PlanEvent
+
+Bar = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
+"""Makes a progress bar of a description: within its block, a function of (done, total)."""
+
+
+class MeasuredAgent:
+    """An agent, and what it costs for a batch of ``batch`` environments; smaller ones are not counted.
+
+    Attributes:
+        first_plans: ``(plans, seconds)`` of every planning at the first step of episodes.
+        decisions: seconds of every call of ``act``.
+        peak_bytes: most memory that the process needed in the agent's turns, 0 before the first.
+        peak_gpu_bytes: likewise of a GPU; None without one.
+    """
+
+    def __init__(self, agent: Agent, *, batch: int) -> None:
+        self.agent = agent
+        self.batch = batch
+        self.on_plan: Callable[[PlanEvent], None] | None = None
+        self.first_plans: list[tuple[int, float]] = []
+        self.decisions: list[float] = []
+        self.peak_bytes = 0
+        self.peak_gpu_bytes: int | None = None
+        self._counts = False
+
+    def reset(self, *, seeds: Sequence[int], goals: np.ndarray) -> None:
+        """See :class:`Agent`; here its turn begins."""
+        self._counts = len(seeds) == self.batch
+        reset_peak()
+        self.agent.on_plan = self._heard
+        self.agent.reset(seeds=seeds, goals=goals)
+
+    def act(self, observations: np.ndarray) -> np.ndarray:
+        """See :class:`Agent`."""
+        began = time.perf_counter()
+        actions = self.agent.act(observations)
+        if self._counts:
+            self.decisions.append(time.perf_counter() - began)
+        self.peak_bytes = max(self.peak_bytes, peak_process_bytes())
+        if (found := peak_gpu_bytes()) is not None:
+            self.peak_gpu_bytes = max(self.peak_gpu_bytes or 0, found)
+        return actions
+
+    def _heard(self, event: PlanEvent) -> None:
+        if self._counts and event.step == 0:
+            self.first_plans.append((len(event.indices), event.seconds))
+        if self.on_plan is not None:
+            self.on_plan(event)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an agent costs at one batch size.
+
+    Attributes:
+        plan_seconds: ``(calls,)`` wall seconds of a plan from the start of an episode, those of its batch shared
+            equally; empty if the agent does not plan. Where an episode begins at its goal there may be nothing to plan.
+        decision_seconds: ``(calls,)`` wall seconds of each step of the agent in whole episodes, plans included, for the
+            whole batch; empty where no such batch was rolled out.
+        peak_bytes: most memory that the process needed while the agent was at work.
+        peak_gpu_bytes: likewise of a GPU; None without one.
+    """
+
+    plan_seconds: np.ndarray
+    decision_seconds: np.ndarray
+    peak_bytes: int
+    peak_gpu_bytes: int | None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Scores of an agent and, by batch size, what it costs."""
+
+    rollouts: Rollouts
+    costs: Mapping[int, Cost]
+
+
+def measure_agents(
+    agents: Mapping[str, Agent],
+    *,
+    env_id: str,
+    goal: str,
+    num_episodes: int,
+    num_envs: int,
+    seed: int,
+    num_plans: int,
+    timing_seconds: float,
+    bar: Bar,
+) -> dict[str, Measured]:
+    """Roll agents out on the same episodes and time them, alone and side by side, all in turns.
+
+    Args:
+        agents: by name.
+        env_id: a maze2d environment.
+        goal: see :func:`~dfplan.evaluation.rollout.evaluate_agents`.
+        num_episodes: that are scored, ``num_envs`` of them side by side. The first is played once more on its own.
+        num_envs: the batch size that is timed besides 1.
+        seed: of the episodes.
+        num_plans: how often planning at the start of episodes is timed, at each batch size. What the episodes above
+            tell counts.
+        timing_seconds: seconds after which an agent's planning is timed no more at that batch size.
+        bar: shows how far it is.
+
+    Raises:
+        UserError: see :func:`~dfplan.evaluation.rollout.evaluate_agents`.
+    """
+    task = {"env_id": env_id, "goal": goal, "seed": seed}
+    with begun(range(1), **task) as beginning:
+        for agent in agents.values():  # what is slow the first time only is no cost of a plan
+            agent.reset(seeds=beginning.agent_seeds, goals=beginning.goals.copy())
+            agent.act(beginning.observations)
+    together = {name: MeasuredAgent(agent, batch=num_envs) for name, agent in agents.items()}
+    with bar(f"{num_envs} side by side") as show:
+        rollouts = evaluate_agents(together, **task, num_episodes=num_episodes, num_envs=num_envs, on_progress=show)
+    measured = {num_envs: together}
+    if num_envs > 1:
+        measured[1] = {name: MeasuredAgent(agent, batch=1) for name, agent in agents.items()}
+        with bar("one alone") as show:
+            evaluate_agents(measured[1], **task, num_episodes=1, num_envs=1, on_progress=show)
+    costs: dict[str, dict[int, Cost]] = {name: {} for name in agents}
+    for batch, theirs in sorted(measured.items()):
+        decisions = {name: np.array(each.decisions) for name, each in theirs.items()}
+        with bar(f"planning for {batch}") as show:
+            time_first_plans(
+                theirs, **task, batch=batch, num_plans=num_plans, timing_seconds=timing_seconds, on_progress=show
+            )
+        for name, each in theirs.items():
+            costs[name][batch] = Cost(
+                plan_seconds=np.array([seconds / plans for plans, seconds in each.first_plans]),
+                decision_seconds=decisions[name],
+                peak_bytes=each.peak_bytes,
+                peak_gpu_bytes=each.peak_gpu_bytes,
+            )
+    return {name: Measured(rollouts[name], costs[name]) for name in agents}
+
+
+def time_first_plans(
+    agents: Mapping[str, MeasuredAgent],
+    *,
+    env_id: str,
+    goal: str,
+    seed: int,
+    batch: int,
+    num_plans: int,
+    timing_seconds: float,
+    on_progress: Callable[[int, int], None],
+) -> None:
+    """Let agents plan at the start of the same episodes, in turns, until each has enough plans or no time left."""
+    for call in range(num_plans):
+        waiting = {
+            name: agent
+            for name, agent in agents.items()
+            if len(agent.first_plans) < num_plans and sum(each[1] for each in agent.first_plans) < timing_seconds
+        }
+        if not waiting:
+            break
+        with begun(range(call * batch, (call + 1) * batch), env_id=env_id, goal=goal, seed=seed) as beginning:
+            for agent in waiting.values():
+                agent.reset(seeds=beginning.agent_seeds, goals=beginning.goals.copy())
+                agent.act(beginning.observations)
+        on_progress(call + 1, num_plans)

@@ -1,0 +1,62 @@
+"""Pictures of agents that were measured side by side: score against time, the distributions of both."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, StrMethodFormatter
+
+from dfplan.files import written_whole
+
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#111827", "#9CA3AF")  # Okabe and Ito
+
+
+def draw_bench(record: Mapping[str, Any], *, path: Path) -> Path:
+    """Draw a record that :func:`dfplan.evaluation.bench_record.build_bench_record` made.
+
+    Left: score against milliseconds of a plan for one environment; middle: what share of plans takes how long; right:
+    what share of episodes scores more than that.
+    """
+    figure = Figure(figsize=(14, 4.4), layout="constrained", dpi=110)
+    against_time, latency, profile = figure.subplots(1, 3)
+    batch = min(record["agents"][0]["cost"], key=int)
+    for index, agent in enumerate(record["agents"]):
+        look = {"color": COLORS[index % len(COLORS)], "label": agent["name"]}
+        _point(against_time, agent, batch=batch, look=look)
+        seconds = agent["cost"][batch]["plan_samples"]
+        if seconds:
+            latency.ecdf(1000 * np.array(seconds), **look)
+        profile.ecdf(agent["scores"], complementary=True, **look)
+    against_time.set(xscale="log", xlabel="ms of a plan from the start (median, p95)", ylabel="D4RL score [95 %]")
+    latency.set(xscale="log", xlabel="ms of a plan", ylabel="share of plans that took no longer")
+    profile.set(xlabel="D4RL score", ylabel="share of episodes that score more", ylim=(0, 1))
+    for axis in (against_time, latency, profile):
+        axis.grid(alpha=0.3)
+        axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axis.xaxis.set_minor_formatter(NullFormatter())
+    profile.legend(fontsize=8, loc="lower left")
+    figure.suptitle(
+        f"{record['env']}, {record['goal']} goal: {record['n_episodes']} episodes, {record['device']}, "
+        f"{record['threads']} threads, {batch} at a time"
+    )
+    with written_whole(path) as temporary:
+        figure.savefig(temporary)
+    return path
+
+
+def _point(axis: Axes, agent: Mapping[str, Any], *, batch: str, look: Mapping[str, Any]) -> None:
+    """An agent as a cross: score and interval, median time and 95th percentile; one without plans as a line."""
+    score, seconds = agent["metrics"]["normalized_return"], agent["cost"][batch]["plan_seconds"]
+    low, high = (score["mean"] if score[name] is None else score[name] for name in ("low", "high"))
+    if seconds["p50"] is None:
+        axis.axhline(score["mean"], linestyle="--", linewidth=1, **look)
+        return
+    p50, p95 = 1000 * seconds["p50"], 1000 * seconds["p95"]
+    axis.errorbar(
+        p50, score["mean"], xerr=[[0], [p95 - p50]], yerr=[[score["mean"] - low], [high - score["mean"]]],
+        fmt="o", capsize=3, **look,
+    )  # fmt: skip
+    axis.annotate(agent["name"], (p50, score["mean"]), xytext=(5, 5), textcoords="offset points", fontsize=8)
