@@ -16,6 +16,7 @@ from contextlib import suppress
 import gymnasium
 import numpy as np
 
+from dfplan.realtime import undisturbed
 from dfplan.realtime.stream import ConnectionLostError, MessageStream
 from dfplan.realtime.wire import WireError, encode
 
@@ -90,7 +91,9 @@ def main() -> int:
             connection, _ = server.accept()
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             stream = MessageStream(connection)
-            MazeRobot(stream, env_id=arguments.env, goal=arguments.goal, rate=arguments.rate).serve()
+            robot = MazeRobot(stream, env_id=arguments.env, goal=arguments.goal, rate=arguments.rate)
+            with undisturbed():
+                robot.serve()
             stream.close()
             if arguments.once:
                 return 0

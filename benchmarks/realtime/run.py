@@ -29,6 +29,7 @@ from dfplan.models import load_forcing_model
 from dfplan.planner import Planner, PlannerSettings
 from dfplan.realtime.agent import ActInfo, RealtimeAgent
 from dfplan.realtime.loop import LoopReport
+from dfplan.realtime.priority import undisturbed
 from dfplan.realtime.process import planner_command
 from dfplan.realtime.wire import Message
 
@@ -43,7 +44,7 @@ def soak(*, minutes: float, rate: float = 20.0, command: list[str] | None = None
     agent = build_agent(weights=WEIGHTS, rate=rate, controller="pursuit", command=command, plan_timeout=10.0)
     episodes = max(1, round(minutes * 60 * rate / STEPS))
     total, memory = _Total(), []
-    with maze_robot(rate=rate, goal="random") as link:
+    with maze_robot(rate=rate, goal="random") as link, undisturbed() as goes_first:
         for episode in range(episodes):
             total.add(*drive_episode(link, agent, rate=rate, seed=FIRST_SEED + episode))
             memory.append(_resident_bytes())
@@ -53,6 +54,7 @@ def soak(*, minutes: float, rate: float = 20.0, command: list[str] | None = None
     return total.record() | {
         "minutes": episodes * STEPS / rate / 60,
         "rate": rate,
+        "real_time_priority": goes_first,
         "memory_growth_mb": (memory[-1] - settled) / 1e6,
         "threads": threading.active_count(),
         "open_files": len(os.listdir("/proc/self/fd")),
@@ -74,13 +76,15 @@ def planner_faults(*, trials: int, rate: float = 20.0, plan_timeout: float = 0.5
     """Kill and freeze the planner at random moments; note when it is noticed, and when there is a new one."""
     agent = build_agent(weights=WEIGHTS, rate=rate, controller="pursuit", plan_timeout=plan_timeout)
     generator, found = np.random.default_rng(0), []
-    with maze_robot(rate=rate, goal="random") as link:
+    with maze_robot(rate=rate, goal="random") as link, undisturbed() as goes_first:
         for trial in range(trials):
             fault = _PlannerFault(
                 agent, at=int(generator.integers(20, 200)), how=(signal.SIGKILL, signal.SIGSTOP)[trial % 2]
             )
             report, _ = drive_episode(link, agent, rate=rate, seed=FIRST_SEED + trial, on_tick=fault.on_tick)
-            found.append(fault.record() | {"missed": report.missed, "sources": report.sources})
+            found.append(
+                fault.record() | {"missed": report.missed, "sources": report.sources, "real_time_priority": goes_first}
+            )
     agent.close()
     return found
 
@@ -114,7 +118,7 @@ def score(*, episodes: int, rate: float, controller: str) -> dict[str, Any]:
     """The same episodes by the wall clock and with a robot that waits; the difference is paired by episode."""
     agent = build_agent(weights=WEIGHTS, rate=rate, controller=controller)
     seeds, total, timed = range(FIRST_SEED, FIRST_SEED + episodes), _Total(), []
-    with maze_robot(rate=rate) as link:
+    with maze_robot(rate=rate) as link, undisturbed() as goes_first:
         for seed in seeds:
             report, finished = drive_episode(link, agent, rate=rate, seed=seed)
             total.add(report, finished)
@@ -124,6 +128,7 @@ def score(*, episodes: int, rate: float, controller: str) -> dict[str, Any]:
     loss = 100 * (np.array(waited) - timed) / np.mean(waited)
     return total.record() | {
         "rate": rate,
+        "real_time_priority": goes_first,
         "controller": controller,
         "score": float(np.mean(timed)),
         "score_waiting": float(np.mean(waited)),

@@ -4,6 +4,7 @@ from dfplan.realtime.agent import ActInfo, RealtimeAgent
 from dfplan.realtime.followers import ActionQueue, Follower, PathFollower
 from dfplan.realtime.gate import ObservationGate
 from dfplan.realtime.loop import LoopReport, run_loop
+from dfplan.realtime.priority import undisturbed
 from dfplan.realtime.process import PlannerProcess
 from dfplan.realtime.supervisor import PlanningSupervisor
 
@@ -18,4 +19,5 @@ __all__ = [
     "PlanningSupervisor",
     "RealtimeAgent",
     "run_loop",
+    "undisturbed",
 ]

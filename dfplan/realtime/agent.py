@@ -16,7 +16,7 @@ from dfplan.realtime.rate import RateMeter
 from dfplan.realtime.supervisor import Answer, PlanningSupervisor, Request, Update
 
 SOURCES = ("plan", "queue", "hold", "safe", "stopped")
-_SPARE = 0.1  # of a period, left before a deadline when a plan is waited for
+_SPARE = 0.25  # of a period, left before a deadline when a plan is waited for
 _LONGEST_WAIT = 1.0  # seconds between two looks at the planner while waiting
 
 

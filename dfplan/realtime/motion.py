@@ -51,7 +51,10 @@ class NoiseEstimate:
         self._expected = None
         if 2 * len(self._differences) < (self._differences.maxlen or 0):
             return np.zeros(self._observation_dim)
-        return np.median(self._differences, axis=0) * (_MEDIAN_TO_STD / np.sqrt(2))
+        # np.median loads numpy.ma when it is first called, which takes a tick or two.
+        ordered, count = np.sort(np.stack(self._differences), axis=0), len(self._differences)
+        median = (ordered[(count - 1) // 2] + ordered[count // 2]) / 2
+        return median * (_MEDIAN_TO_STD / np.sqrt(2))
 
     def expect(self, observation: np.ndarray | None, action: np.ndarray) -> None:
         """Say what is done now; after None, or without this call, the next observation is compared with nothing."""
