@@ -48,6 +48,7 @@ def soak(*, minutes: float, rate: float = 20.0, command: list[str] | None = None
         for episode in range(episodes):
             total.add(*drive_episode(link, agent, rate=rate, seed=FIRST_SEED + episode))
             memory.append(_resident_bytes())
+            print(f"episode {episode + 1} of {episodes}: missed {total.missed} of {total.ticks} so far", flush=True)
     agent.close()
     # The first episode still fills caches and pools.
     settled = memory[min(1, len(memory) - 1)]
