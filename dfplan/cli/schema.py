@@ -242,6 +242,11 @@ class EvalConfig(RunConfig):
     )
     n_episodes: int = option("episodes", low=1)
     n_envs: int = option("environments side by side; changes speed and memory, not results", low=1)
+    vectorization: str = option(
+        "how they run: batched = one after the other without overhead; sync, async = Gymnasium's vector environments, "
+        "in this process or in one each; changes speed, not results",
+        choices=("batched", "sync", "async"),
+    )
     weights: str = option("bundled, bundled-rnn (maze2d-large), or a folder: of a model or of a training run")
 
 

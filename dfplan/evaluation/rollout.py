@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import gymnasium
 import numpy as np
+from gymnasium.vector import VectorEnv
 
 from dfplan.data.maze import load_maze, qualified_id
 from dfplan.errors import UserError
+from dfplan.evaluation.batches import VECTORIZATIONS, begin_batch
 from dfplan.evaluation.beginnings import GOALS, draw_beginnings
 from dfplan.evaluation.metrics import EpisodeScores, score_episodes
 from dfplan.evaluation.plan_recorder import PlanRecorder
@@ -96,6 +97,7 @@ def evaluate_agent(
     num_episodes: int,
     num_envs: int,
     seed: int,
+    vectorization: str = "batched",
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Rollouts:
     """Roll one agent out; see :func:`evaluate_agents`."""
@@ -106,6 +108,7 @@ def evaluate_agent(
         num_episodes=num_episodes,
         num_envs=num_envs,
         seed=seed,
+        vectorization=vectorization,
         on_progress=on_progress,
     )[""]
 
@@ -118,6 +121,7 @@ def evaluate_agents(
     num_episodes: int,
     num_envs: int,
     seed: int,
+    vectorization: str = "batched",
     on_progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Rollouts]:
     """Roll agents out on the same `num_episodes` episodes, `num_envs` of them side by side in lockstep.
@@ -135,12 +139,13 @@ def evaluate_agents(
         num_episodes: at least 1.
         num_envs: at least 1; memory and speed depend on it, results do not.
         seed: a non-negative integer.
+        vectorization: "batched", "sync" or "async" (see :mod:`dfplan.evaluation.batches`); likewise.
         on_progress: called as ``on_progress(steps_done, steps_in_all)`` after each step, in steps of all agents.
 
     Raises:
         UserError: on unusable arguments, or when an agent answers with actions of the wrong shape or not finite.
     """
-    _check_arguments(goal=goal, num_episodes=num_episodes, num_envs=num_envs, seed=seed)
+    _check_arguments(goal=goal, num_episodes=num_episodes, num_envs=num_envs, seed=seed, vectorization=vectorization)
     maze = load_maze(env_id)
     recorders = {name: PlanRecorder(num_episodes, maze=maze) for name in agents}
     seconds, parts = dict.fromkeys(agents, 0.0), {name: [] for name in agents}
@@ -152,8 +157,8 @@ def evaluate_agents(
             began = time.perf_counter()
             recorders[name].first_episode = first
             tick = _ticker(on_progress, done=done, batch=len(episodes), total=len(agents) * num_episodes * num_steps)
-            with recorders[name].listening_to(agent):
-                parts[name].append(_roll_out(agent, **task, episodes=episodes, num_steps=num_steps, tick=tick))
+            with recorders[name].listening_to(agent), begun(episodes, **task, vectorization=vectorization) as beginning:
+                parts[name].append(_roll_out(agent, beginning, num_steps=num_steps, tick=tick))
             seconds[name] += time.perf_counter() - began
             done += len(episodes) * num_steps
     return {
@@ -183,12 +188,14 @@ def _assemble(parts: Sequence[tuple[np.ndarray, ...]], recorder: PlanRecorder, *
     )
 
 
-def _check_arguments(*, goal: str, num_episodes: int, num_envs: int, seed: int) -> None:
+def _check_arguments(*, goal: str, num_episodes: int, num_envs: int, seed: int, vectorization: str) -> None:
     if goal not in GOALS:
         raise UserError(
             "goal must be 'fixed' (the maze's own), 'random' (Multi2D) or 'detour' (the straight line leads into dead "
             f"ends); got {goal!r}"
         )
+    if vectorization not in VECTORIZATIONS:
+        raise UserError(f"vectorization must be one of {', '.join(VECTORIZATIONS)}; got {vectorization!r}")
     for name, value, least in (("n_episodes", num_episodes, 1), ("n_envs", num_envs, 1), ("seed", seed, 0)):
         if value < least:
             raise UserError(f"{name} must be at least {least}; got {value}")
@@ -199,58 +206,60 @@ class Begun:
     """Episodes that have just begun.
 
     Attributes:
+        name: which they are, for messages.
         env: the vector environment.
         observations: ``(episodes, 4)``.
         goals: ``(episodes, 2)``.
         agent_seeds: what an agent is to be seeded with, one an episode.
     """
 
-    env: Any
+    name: str
+    env: VectorEnv
     observations: np.ndarray
     goals: np.ndarray
     agent_seeds: list[int]
 
 
 @contextmanager
-def begun(episodes: range, *, env_id: str, goal: str, seed: int) -> Iterator[Begun]:
+def begun(episodes: range, *, env_id: str, goal: str, seed: int, vectorization: str = "batched") -> Iterator[Begun]:
     """Begin consecutive episodes side by side; they end with the block."""
     drawn = draw_beginnings(episodes, maze=load_maze(env_id), goal=goal, seed=seed)
     wishes = {"start": drawn.starts} if drawn.goals is None else {"start": drawn.starts, "goal": drawn.goals}
-    env: Any = gymnasium.make_vec(
+    env, observations, info = begin_batch(
         qualified_id(env_id),
-        num_envs=len(episodes),
-        vectorization_mode="vector_entry_point",
+        vectorization=vectorization,
         goal="random" if goal == "random" else "fixed",
+        seeds=drawn.env_seeds,
+        wishes=wishes,
     )
     try:
-        observations, info = env.reset(seed=drawn.env_seeds, options=wishes)
-        yield Begun(env, observations, goals=np.array(info["goal"]), agent_seeds=drawn.agent_seeds)
+        name = f"episodes {episodes[0]} to {episodes[-1]} of {env_id}"
+        yield Begun(name, env, observations, goals=np.array(info["goal"]), agent_seeds=drawn.agent_seeds)
     finally:
         env.close()
 
 
 def _roll_out(
-    agent: Agent, *, env_id: str, goal: str, seed: int, episodes: range, num_steps: int, tick: Callable[[int], None]
+    agent: Agent, beginning: Begun, *, num_steps: int, tick: Callable[[int], None]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Roll out consecutive episodes in lockstep; return positions, goals, rewards and at_goal, episodes first."""
-    positions = np.empty((len(episodes), num_steps + 1, 2), np.float32)
-    rewards = np.empty((len(episodes), num_steps), np.float32)
-    at_goal = np.empty((len(episodes), num_steps), bool)
+    """Roll episodes out in lockstep; return positions, goals, rewards and at_goal, episodes first."""
+    env, observations, batch = beginning.env, beginning.observations, len(beginning.goals)
+    positions = np.empty((batch, num_steps + 1, 2), np.float32)
+    rewards = np.empty((batch, num_steps), np.float32)
+    at_goal = np.empty((batch, num_steps), bool)
+    positions[:, 0] = observations[:, :2]
     step = 0
     try:
-        with begun(episodes, env_id=env_id, goal=goal, seed=seed) as beginning:
-            env, observations = beginning.env, beginning.observations
-            positions[:, 0] = observations[:, :2]
-            agent.reset(seeds=beginning.agent_seeds, goals=beginning.goals.copy())
-            for step in range(num_steps):
-                actions = _checked_actions(agent.act(observations), shape=env.action_space.shape)
-                observations, reward, _, _, info = env.step(actions)
-                positions[:, step + 1] = observations[:, :2]
-                rewards[:, step] = reward
-                at_goal[:, step] = info["success"]
-                tick(step + 1)
+        agent.reset(seeds=beginning.agent_seeds, goals=beginning.goals.copy())
+        for step in range(num_steps):
+            actions = _checked_actions(agent.act(observations), shape=env.action_space.shape)
+            observations, reward, _, _, info = env.step(actions)
+            positions[:, step + 1] = observations[:, :2]
+            rewards[:, step] = reward
+            at_goal[:, step] = info["success"]
+            tick(step + 1)
     except Exception as error:
-        error.add_note(f"while evaluating episodes {episodes[0]} to {episodes[-1]} of {env_id}, at step {step}")
+        error.add_note(f"while evaluating {beginning.name}, at step {step}")
         raise
     return positions, beginning.goals, rewards, at_goal
 

@@ -82,6 +82,16 @@ def test_results_do_not_depend_on_how_many_environments_run_side_by_side(goal):
         np.testing.assert_array_equal(together.rewards, other.rewards)
 
 
+@pytest.mark.parametrize("goal", ["fixed", "random", "detour"])
+@pytest.mark.parametrize("vectorization", ["sync", "async"])
+def test_results_do_not_depend_on_how_environments_run_side_by_side(goal, vectorization):
+    env_id = "maze2d-umaze-v1" if goal == "detour" else "maze2d-open-v0"
+    changes = {"env_id": env_id, "goal": goal, "num_episodes": 3, "num_envs": 2}
+    batched, other = (_evaluate(StraightAgent(), **changes, vectorization=each) for each in ("batched", vectorization))
+    for name in ("positions", "goals", "rewards", "at_goal"):
+        np.testing.assert_array_equal(getattr(batched, name), getattr(other, name))
+
+
 def test_the_first_episodes_of_a_longer_evaluation_are_those_of_a_shorter_one():
     np.testing.assert_array_equal(
         _evaluate(StraightAgent(), num_episodes=8).positions[:5], _evaluate(StraightAgent(), num_episodes=5).positions
@@ -202,6 +212,7 @@ def test_an_agent_that_fails_is_shown_with_the_step_and_its_callback_is_put_back
         ({"num_episodes": 0}, "n_episodes must be at least 1"),
         ({"num_envs": 0}, "n_envs must be at least 1"),
         ({"seed": -1}, "seed must be at least 0"),
+        ({"vectorization": "parallel"}, "vectorization must be one of batched, sync, async; got 'parallel'"),
     ],
 )
 def test_unusable_arguments_are_refused(changes, message):

@@ -39,6 +39,7 @@ def run(config: EvalConfig) -> None:
             num_episodes=config.n_episodes,
             num_envs=config.n_envs,
             seed=config.seed,
+            vectorization=config.vectorization,
             on_progress=show,
         )
     settings = plain(config)
