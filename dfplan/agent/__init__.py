@@ -2,6 +2,6 @@
 
 from dfplan.agent.controllers import Controller, PlannedActions, Pursuit
 from dfplan.agent.goal_policy import GoalObservation, GoalPolicy
-from dfplan.agent.mpc import MPCAgent
+from dfplan.agent.mpc import MPCAgent, PlanMaker
 
-__all__ = ["Controller", "GoalObservation", "GoalPolicy", "MPCAgent", "PlannedActions", "Pursuit"]
+__all__ = ["Controller", "GoalObservation", "GoalPolicy", "MPCAgent", "PlanMaker", "PlannedActions", "Pursuit"]

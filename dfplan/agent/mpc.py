@@ -2,16 +2,42 @@
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
 
 from dfplan.agent.controllers import Controller
 from dfplan.errors import UserError
-from dfplan.planner import Planner
 from dfplan.planner.planner import check_rows
 from dfplan.planner.warm_start import rest_of_plan
 from dfplan.types import Plan, PlanEvent
+
+
+class PlanMaker(Protocol):
+    """What an agent asks for plans: a :class:`~dfplan.planner.Planner`, or anything that is asked like one."""
+
+    @property
+    def observation_dim(self) -> int:
+        """Length of an observation."""
+        ...
+
+    @property
+    def position_dim(self) -> int:
+        """Length of a goal."""
+        ...
+
+    def plan(
+        self,
+        observations: np.ndarray,
+        goals: np.ndarray,
+        *,
+        horizon: int,
+        generators: Sequence[torch.Generator],
+        previous: Sequence[Plan | None] | None = None,
+    ) -> Plan:
+        """Plan for a batch; see :meth:`dfplan.planner.Planner.plan`."""
+        ...
 
 
 class MPCAgent:
@@ -47,7 +73,7 @@ class MPCAgent:
 
     def __init__(
         self,
-        planner: Planner,
+        planner: PlanMaker,
         *,
         controller: Controller,
         replan_every: int,
@@ -88,7 +114,7 @@ class MPCAgent:
         if len(seeds) != len(goals):
             raise UserError(f"each goal needs a seed; got {len(seeds)} seeds and {len(goals)} goals")
         goals = np.array(goals, dtype=np.float64)
-        check_rows("goals", goals, num_rows=len(seeds), width=self.planner.model.layout.position_dim)
+        check_rows("goals", goals, num_rows=len(seeds), width=self.planner.position_dim)
         self._step = 0
         self._begun = np.zeros(len(goals), dtype=np.int64)
         self._generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
@@ -104,7 +130,7 @@ class MPCAgent:
             goals: ``(restarted, position_dim)``.
         """
         goals = np.asarray(goals, dtype=np.float64)
-        check_rows("goals", goals, num_rows=len(indices), width=self.planner.model.layout.position_dim)
+        check_rows("goals", goals, num_rows=len(indices), width=self.planner.position_dim)
         self._goals[indices], self._begun[indices] = goals, self._step
         for index in indices:
             self._last[index] = None
@@ -118,9 +144,7 @@ class MPCAgent:
                 f"reset() began {len(self._goals)} episodes, act() got {len(observations)} observations; "
                 "call reset(seeds=…, goals=…) with one goal per environment first"
             )
-        check_rows(
-            "observations", observations, num_rows=len(self._goals), width=self.planner.model.layout.observation_dim
-        )
+        check_rows("observations", observations, num_rows=len(self._goals), width=self.planner.observation_dim)
         reasons = self._reasons(observations)
         wanting = np.flatnonzero(reasons != "")
         if len(wanting):

@@ -3,14 +3,15 @@
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
-from dfplan.agent import Controller, MPCAgent, PlannedActions, Pursuit
+from dfplan.agent import Controller, MPCAgent, PlanMaker, PlannedActions, Pursuit
+from dfplan.baselines.diffuser import StateTracker
 from dfplan.cli.folders import bundled_weights
 from dfplan.cli.guidance import build_guidance
 from dfplan.cli.schema import ControllerConfig, PlannerConfig, TrainConfig
@@ -94,11 +95,18 @@ def build_planner(
     settings.pop("horizon")  # the agent's affair
     search, tree = settings.pop("search"), settings.pop("tree")
     model = load_forcing_model(weights).to(str(device))
-    if model.metadata.get("env") != env_name:
-        say(f"warning: the weights in {weights} were trained on {model.metadata.get('env')}, not on {env_name}")
+    warn_of_other_environment(weights, model.metadata, env_name=env_name, say=say)
     if search == "candidates":
         return Planner(model, settings=PlannerSettings(**settings))
     return build_tree_planner(model, settings=PlannerSettings(**settings), **tree)
+
+
+def warn_of_other_environment(
+    weights: Path, metadata: Mapping[str, Any], *, env_name: str, say: Callable[[str], None]
+) -> None:
+    """Tell where weights were trained on another environment."""
+    if metadata.get("env") != env_name:
+        say(f"warning: the weights in {weights} were trained on {metadata.get('env')}, not on {env_name}")
 
 
 def build_tree_planner(model: ForcingModel, *, settings: PlannerSettings, **tree: Any) -> TreePlanner:
@@ -114,7 +122,21 @@ def build_tree_planner(model: ForcingModel, *, settings: PlannerSettings, **tree
     )
 
 
-def build_controller(controller: ControllerConfig, *, model: ForcingModel) -> Controller:
+class Drivable(Protocol):
+    """What a controller needs to know of a model."""
+
+    @property
+    def point_mass(self) -> PointMass:
+        """How actions move the agent."""
+        ...
+
+    @property
+    def goal_radius(self) -> float:
+        """Distance that counts as being at the goal."""
+        ...
+
+
+def build_controller(controller: ControllerConfig, *, model: Drivable) -> Controller:
     """What turns plans into actions."""
     match controller.name:
         case "actions":
@@ -123,17 +145,21 @@ def build_controller(controller: ControllerConfig, *, model: ForcingModel) -> Co
             given = {"tube": controller.tube, "lookahead": controller.lookahead}
             chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
             return Pursuit(model.point_mass, goal_radius=model.goal_radius, **chosen)
+        case "tracker":
+            return StateTracker()
         case _:
-            raise UserError(f"unknown controller {controller.name!r}; choose actions or pursuit")
+            raise UserError(f"unknown controller {controller.name!r}; choose actions, pursuit or tracker")
 
 
-def build_agent(planner: Planner, *, controller: ControllerConfig, horizon: int | None, episode_steps: int) -> MPCAgent:
-    """The planner in a receding horizon; where no ``horizon`` is given, that of a whole episode."""
+def build_agent(
+    planner: PlanMaker, *, controller: ControllerConfig, model: Drivable, horizon: int, episode_steps: int
+) -> MPCAgent:
+    """The planner in a receding horizon."""
     return MPCAgent(
         planner,
-        controller=build_controller(controller, model=planner.model),
+        controller=build_controller(controller, model=model),
         replan_every=controller.replan_every,
-        horizon=horizon or episode_steps,
+        horizon=horizon,
         replan_when=controller.replan_when,
         episode_steps=episode_steps if controller.shrinking else None,
     )

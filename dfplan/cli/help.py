@@ -39,7 +39,11 @@ EXAMPLES = {
         "dfplan plan env=maze2d-umaze planner.slope=0",
         "dfplan plan planner.num_levels=10 planner.guidance.waypoints=[[7,1]] planner.guidance.keep_out=[[3,6,0.8]]",
     ),
-    "train": ("dfplan train env=maze2d-umaze model=rnn training.num_steps=2000", "dfplan train resume=runs/train/..."),
+    "train": (
+        "dfplan train env=maze2d-umaze model=rnn training.num_steps=2000",
+        "dfplan train recipe=diffuser-large",
+        "dfplan train resume=runs/train/...",
+    ),
     "export": ("dfplan export env=maze2d-large", "dfplan export weights=runs/train/... planner.num_candidates=4"),
     "generate": ("dfplan generate env=maze2d-large", "dfplan generate env=maze2d-umaze num_steps=10000 output=u.hdf5"),
 }
@@ -69,8 +73,8 @@ def _lines(command: str, composed: DictConfig) -> list[str]:
                 ]
                 value = "{...}"
             (nested if "." in name else options).append(_line(name, value, _meaning(each)))
-    if command == "eval":
-        groups.append(_line("experiment", None, " | ".join(group_choices("experiment"))))
+    if whole := {"eval": "experiment", "train": "recipe"}.get(command):
+        groups.append(_line(whole, None, " | ".join(group_choices(whole))))
     lines += ["groups (each choice is a file of settings):", *groups, "", "options:", *options]
     lines += ["", "settings within the groups:", *nested, "", "examples:"]
     lines += [f"  {example}" for example in EXAMPLES[command]]

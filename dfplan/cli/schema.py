@@ -126,7 +126,11 @@ class PlannerConfig:
 class ControllerConfig:
     """How a plan becomes actions."""
 
-    name: str = option("actions = the planned ones; pursuit = drive along the path", choices=("actions", "pursuit"))
+    name: str = option(
+        "actions = the planned ones; pursuit = drive along the path; tracker = towards the next planned state, "
+        "Diffuser's PD law",
+        choices=("actions", "pursuit", "tracker"),
+    )
     replan_every: int = option("steps between two plans, at most; 0 = no such limit: plan once", low=0)
     replan_when: float | None = option(
         "distance between plan and world above which to plan anew; null = never", above=0
@@ -140,11 +144,15 @@ class ControllerConfig:
 class ModelConfig:
     """A denoiser."""
 
-    name: str = option("the network", choices=("transformer", "rnn"))
+    name: str = option(
+        "the network; diffuser = Diffuser's, trained as Diffuser", choices=("transformer", "rnn", "diffuser")
+    )
     width: int = option("hidden size", low=8)
     num_layers: int = option("layers", low=1)
     num_heads: int | None = option("attention heads (transformer)", low=1)
     causal: bool = option("false = every token sees every other, as full-sequence diffusion has it (transformer)")
+    horizon: int | None = option("steps of a plan (diffuser)", low=2)
+    num_levels: int | None = option("noise levels (diffuser)", low=1)
 
 
 @dataclass
@@ -248,6 +256,11 @@ class EvalConfig(RunConfig):
         choices=("batched", "sync", "async"),
     )
     weights: str = option("bundled, bundled-rnn (maze2d-large), or a folder: of a model or of a training run")
+    agent: str = option(
+        "trained = plans with weights=; two that are told the maze: waypoints = the data's own driver, oracle = drives "
+        "the shortest way",
+        choices=("trained", "waypoints", "oracle"),
+    )
 
 
 @dataclass

@@ -90,6 +90,16 @@ def load_bundle(folder: Path, *, check: ShapeCheck | None = None) -> tuple[dict[
         ) from error
 
 
+def read_metadata(folder: Path) -> dict[str, Any]:
+    """Return the metadata of a bundle, whose tensors are checked by their SHA-256 but not loaded.
+
+    Raises:
+        UserError: as :func:`load_bundle`.
+    """
+    description = _read_description(folder / DESCRIPTION_FILE)
+    return _matching_description(folder / TENSORS_FILE, description)["metadata"]
+
+
 def bundle_checksum(folder: Path) -> str:
     """Return the SHA-256 of the tensors, by the description of a bundle that was just loaded."""
     description = _read_description(folder / DESCRIPTION_FILE)

@@ -115,8 +115,8 @@ def load_forcing_model(folder: Path) -> ForcingModel:
     except SENSELESS as error:
         raise _no_planner(folder, error) from error
     normalizer = Normalizer.blank(action_dim=layout.action_dim, observation_dim=layout.observation_dim)
-    _load(denoiser, tensors, prefix="denoiser.", folder=folder)
-    _load(normalizer, tensors, prefix="normalizer.", folder=folder)
+    load_weights(denoiser, tensors, prefix="denoiser.", folder=folder)
+    load_weights(normalizer, tensors, prefix="normalizer.", folder=folder)
     return ForcingModel(
         denoiser=denoiser.eval().requires_grad_(False),
         layout=layout,
@@ -154,7 +154,12 @@ def _no_planner(folder: Path, error: Exception) -> UserError:
     return UserError(f"{folder} does not describe a dfplan planner ({error}); train one with `dfplan train`")
 
 
-def _load(module: torch.nn.Module, tensors: Mapping[str, Tensor], *, prefix: str, folder: Path) -> None:
+def load_weights(module: torch.nn.Module, tensors: Mapping[str, Tensor], *, prefix: str, folder: Path) -> None:
+    """Put the tensors of a bundle whose names begin with ``prefix`` into a module.
+
+    Raises:
+        UserError: they are not finite, or not those of the module.
+    """
     own = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
     for name, value in own.items():
         if not torch.isfinite(value).all():

@@ -53,6 +53,16 @@ class Planner:
             self.denoiser = GoalGuided(model.denoiser, weight=settings.goal_guidance)
 
     @property
+    def observation_dim(self) -> int:
+        """Length of an observation."""
+        return self.model.layout.observation_dim
+
+    @property
+    def position_dim(self) -> int:
+        """Length of a goal."""
+        return self.model.layout.position_dim
+
+    @property
     def window_steps(self) -> int:
         """Steps of one window."""
         return self.window_tokens * self.model.layout.steps_per_token

@@ -87,7 +87,7 @@ def test_the_help_of_a_command_lists_every_option_with_its_value(command, capsys
         (["bench", "timing_seconds=0"], "above 0"),
         (["train", "training.learning_rate=0"], "above 0"),
         (["train", "training.learning_rate=nan"], "finite"),
-        (["train", "model=perceptron"], "choose rnn, transformer"),
+        (["train", "model=perceptron"], "choose diffuser, rnn, transformer"),
         (["plan", "start=1"], "two numbers"),
         (["plan", "start=[1,2,3]"], "2 finite numbers"),
         (["plan", "goal=[nan,1]"], "2 finite numbers"),

@@ -9,13 +9,13 @@ import torch
 from rich.console import Console
 
 from dfplan.cli.arguments import closest, prepare
-from dfplan.cli.build import build_agent, build_planner, find_weights, select_device
+from dfplan.cli.build import select_device
+from dfplan.cli.build_agents import build_named_agent
 from dfplan.cli.commands.evaluate import describe_weights
 from dfplan.cli.compose import plain, readable_errors, to_schema
 from dfplan.cli.folders import make_run_folder
 from dfplan.cli.progress import progress_bar, say
 from dfplan.cli.schema import BenchConfig, EvalConfig
-from dfplan.data.maze import load_maze
 from dfplan.errors import UserError
 from dfplan.evaluation.bench_record import build_bench_record
 from dfplan.evaluation.bench_tables import render_bench
@@ -106,17 +106,10 @@ def agent_config(name: str, words: Sequence[str], config: BenchConfig) -> EvalCo
 
 def build(config: EvalConfig, *, device: torch.device) -> tuple[Agent, dict[str, Any]]:
     """An agent, and what its row says of it."""
-    weights = find_weights(config.weights, env_name=config.env.name)
-    planner = build_planner(config.planner, weights=weights, env_name=config.env.name, device=device, say=say)
-    agent = build_agent(
-        planner,
-        controller=config.controller,
-        horizon=config.planner.horizon,
-        episode_steps=load_maze(config.env.id).max_episode_steps,
-    )
-    return agent, {
-        "planner": planner.model.metadata["model"]["name"],
-        "controller": config.controller.name,
-        "num_parameters": planner.model.denoiser.num_parameters,
-        "weights": describe_weights(weights, planner.model.metadata),
+    built = build_named_agent(config, device=device, say=say)
+    return built.agent, {
+        "planner": built.name,
+        "controller": built.controller,
+        "num_parameters": built.num_parameters,
+        "weights": describe_weights(built.weights, built.metadata) if built.weights else {},
     }

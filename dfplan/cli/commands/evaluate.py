@@ -7,7 +7,8 @@ from typing import Any
 
 from rich.console import Console
 
-from dfplan.cli.build import build_agent, build_planner, find_weights, select_device
+from dfplan.cli.build import select_device
+from dfplan.cli.build_agents import build_named_agent
 from dfplan.cli.compose import plain
 from dfplan.cli.folders import make_run_folder
 from dfplan.cli.progress import progress_bar, say
@@ -21,19 +22,12 @@ from dfplan.models.bundle import TENSORS_FILE
 def run(config: EvalConfig) -> None:
     """Evaluate; the last line printed is the path of the results JSON."""
     device = select_device(config.device, threads=config.threads)
-    weights = find_weights(config.weights, env_name=config.env.name)
-    planner = build_planner(config.planner, weights=weights, env_name=config.env.name, device=device, say=say)
+    built = build_named_agent(config, device=device, say=say)
     maze = load_maze(config.env.id)
-    agent = build_agent(
-        planner,
-        controller=config.controller,
-        horizon=config.planner.horizon,
-        episode_steps=maze.max_episode_steps,
-    )
     folder = make_run_folder("eval", env_name=config.env.name, chosen=config.output)
     with progress_bar(f"{config.env.name}, {config.goal} goal") as show:
         rollouts = evaluate_agent(
-            agent,
+            built.agent,
             env_id=config.env.id,
             goal=config.goal,
             num_episodes=config.n_episodes,
@@ -46,17 +40,17 @@ def run(config: EvalConfig) -> None:
     del settings["output"]  # says nothing about the result
     record = build_record(
         rollouts,
-        planner=planner.model.metadata["model"]["name"],
-        controller=config.controller.name,
+        planner=built.name,
+        controller=built.controller,
         device=str(device),
         config=settings,
-        weights=describe_weights(weights, planner.model.metadata),
+        weights=describe_weights(built.weights, built.metadata) if built.weights else None,
     )
     results = write_record(record, path=folder / "results.json")
     Console().print(render_table(record))
     try:
         picture = _draw(
-            rollouts, maze=maze, path=folder / "rollouts.png", name=f"{config.env.name}, {config.controller.name}"
+            rollouts, maze=maze, path=folder / "rollouts.png", name=f"{config.env.name}, {built.controller}"
         )
         print(f"picture: {picture}")
     finally:

@@ -10,6 +10,7 @@ import torch
 from omegaconf import OmegaConf
 
 from dfplan.cli.build import build_datasets, build_task, drive_anew, resolve_compiled, select_device
+from dfplan.cli.build_diffuser import NOT_USED, build_diffuser_training
 from dfplan.cli.compose import plain, to_schema
 from dfplan.cli.folders import dataset_folder, make_run_folder
 from dfplan.cli.progress import progress_bar, say
@@ -21,6 +22,7 @@ from dfplan.errors import UserError
 from dfplan.evaluation.report import find_commit
 from dfplan.training import Logger, train, wandb_logger
 from dfplan.training.settings import MAY_CHANGE
+from dfplan.training.task import Dataset, Task
 from dfplan.types import Trajectories
 
 # What a resumed run may be given anew: none of it changes what is computed.
@@ -45,18 +47,7 @@ def run(config: TrainConfig, *, given: Sequence[str]) -> None:
             config.data, env_id=config.env.id, cache_folder=dataset_folder(), say=say, on_progress=show
         )
     record = recorded(config, trajectories)
-    point_mass, support = fit_point_mass(trajectories), measure_support(trajectories)
-    with progress_bar("ways driven anew") as show:
-        trajectories = drive_anew(config, trajectories, point_mass=point_mass, support=support, on_progress=show)
-    windows, validation = build_datasets(config, trajectories)
-    task = build_task(
-        config,
-        trajectories,
-        point_mass=point_mass,
-        support=support,
-        validation=validation,
-        provenance=_provenance(record, device),
-    )
+    task, windows = _build_training(config, trajectories, provenance=_provenance(record, device))
     folder = (
         Path(config.resume)
         if config.resume
@@ -81,10 +72,28 @@ def run(config: TrainConfig, *, given: Sequence[str]) -> None:
         torch.distributed.destroy_process_group()  # else a process may abort while it leaves, because another is gone
 
 
+def _build_training(
+    config: TrainConfig, trajectories: Trajectories, *, provenance: dict[str, Any]
+) -> tuple[Task, Dataset]:
+    """What is trained, and on which windows."""
+    point_mass = fit_point_mass(trajectories)
+    if config.model.name == "diffuser":
+        return build_diffuser_training(config, trajectories, point_mass=point_mass, provenance=provenance)
+    support = measure_support(trajectories)
+    with progress_bar("ways driven anew") as show:
+        trajectories = drive_anew(config, trajectories, point_mass=point_mass, support=support, on_progress=show)
+    windows, validation = build_datasets(config, trajectories)
+    task = build_task(
+        config, trajectories, point_mass=point_mass, support=support, validation=validation, provenance=provenance
+    )
+    return task, windows
+
+
 def recorded(config: TrainConfig, trajectories: Trajectories) -> dict[str, Any]:
     """What decides the result of a run, as plain JSON; a resumed run must agree with it."""
     record = plain(config)
-    for name in ("device", "threads", "output", "resume", "logger"):
+    not_used = NOT_USED if config.model.name == "diffuser" else ()
+    for name in ("device", "threads", "output", "resume", "logger", *not_used):
         del record[name]
     record["training"] = {name: value for name, value in record["training"].items() if name not in MAY_CHANGE}
     return record | {"dataset": {"sha256": trajectories.checksum, "rows": len(trajectories)}}
@@ -119,6 +128,7 @@ def resumed(config: TrainConfig, *, given: Sequence[str]) -> TrainConfig:
             record["training"][key] = wishes["training"][key]
     for name in ("device", "threads", "logger"):
         record[name] = wishes[name]
+    record = {name: wishes[name] for name in NOT_USED} | record
     return to_schema("train", OmegaConf.create(record | {"resume": str(folder), "output": None}))
 
 

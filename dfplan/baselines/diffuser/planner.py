@@ -1,0 +1,105 @@
+"""Plans by inpainting: the present observation first, the goal at rest last, everything between denoised together."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from dfplan.baselines.diffuser.diffusion import clamped, cosine_signal, sample_trajectories
+from dfplan.baselines.diffuser.model import DiffuserModel
+from dfplan.errors import UserError
+from dfplan.planner.planner import check_rows
+from dfplan.planner.ranking import first_arrival
+from dfplan.types import Plan
+
+
+class DiffuserPlanner:
+    """One sampled trajectory per environment; nothing is ranked or guided.
+
+    A plan arrives at its last step, since that is where the goal is clamped (arXiv 2205.09991, section 3.3;
+    jannerm/diffuser, branch maze2d, ``scripts/plan_maze2d.py``).
+
+    Args:
+        model: the trained model.
+    """
+
+    def __init__(self, model: DiffuserModel) -> None:
+        self.model = model
+        self.device = model.normalizer.minimum.device
+        self.signal = cosine_signal(model.num_levels)
+
+    @property
+    def observation_dim(self) -> int:
+        """Length of an observation."""
+        return self.model.observation_dim
+
+    @property
+    def position_dim(self) -> int:
+        """Length of a goal: observations are positions and their velocities."""
+        return self.model.observation_dim // 2
+
+    @torch.no_grad()
+    def plan(
+        self,
+        observations: np.ndarray,
+        goals: np.ndarray,
+        *,
+        horizon: int,
+        generators: Sequence[torch.Generator],
+        previous: Sequence[Plan | None] | None = None,
+    ) -> Plan:
+        """Plan for a batch of environments; each one's noise comes from its own generator.
+
+        Args:
+            observations: ``(batch, observation_dim)``.
+            goals: ``(batch, position_dim)``.
+            horizon: rows of a trajectory, the present observation included, rounded up to what the network can halve;
+                it was trained on ``model.horizon``.
+            generators: one CPU generator per environment.
+            previous: ignored, a plan starts from noise.
+
+        Returns:
+            Plans of ``horizon - 1`` steps. ``rewards`` says of every planned state whether it is at the goal.
+
+        Raises:
+            UserError: shapes that do not fit, values that are not finite, or a horizon below 2.
+        """
+        if horizon < 2:
+            raise UserError(f"a plan of Diffuser has 2 steps at least; got a horizon of {horizon}")
+        multiple = self.model.unet.step_multiple
+        horizon = -(-horizon // multiple) * multiple
+        rows = len(generators)
+        check_rows("observations", np.asarray(observations), num_rows=rows, width=self.observation_dim)
+        check_rows("goals", np.asarray(goals), num_rows=rows, width=self.position_dim)
+        at_rest = np.concatenate([goals, np.zeros((rows, self.observation_dim - self.position_dim))], axis=1)
+        first, last = (
+            self.model.normalizer.tokens(torch.as_tensor(each, dtype=torch.float32, device=self.device))
+            for each in (observations, at_rest)
+        )
+        shape = (horizon, self.model.unet.token_dim)
+        tokens = sample_trajectories(
+            self.model.unet,
+            signal=self.signal,
+            draw_noise=lambda: torch.stack([torch.randn(shape, generator=each) for each in generators]).to(self.device),
+            clamp=lambda trajectories: clamped(trajectories, first, last),
+        )
+        return self._plan(self.model.normalizer.tokens_back(tokens).cpu().numpy(), np.asarray(goals))
+
+    def _plan(self, tokens: np.ndarray, goals: np.ndarray) -> Plan:
+        """The plan in tokens ``(batch, horizon, token_dim)``; the last action leads out of it and is left out."""
+        batch, horizon = tokens.shape[:2]
+        states = tokens[:, 1:, self.model.action_dim :]
+        num_steps = np.full(batch, horizon - 1)
+        positions = states[..., : self.position_dim]
+        there = np.linalg.norm(positions - goals[:, None], axis=-1) <= self.model.goal_radius
+        return Plan(
+            observations=states,
+            actions=tokens[:, :-1, : self.model.action_dim].clip(-1, 1),
+            rewards=there.astype(np.float32),
+            arrival=first_arrival(positions, goals, radius=self.model.goal_radius, num_steps=num_steps),
+            num_steps=num_steps,
+            value=np.zeros(batch),
+            steps_per_point=1,
+            evaluations=np.full(batch, self.model.num_levels),
+            token_evaluations=np.full(batch, self.model.num_levels * horizon),
+        )

@@ -1,0 +1,101 @@
+"""Builds whatever can be evaluated: our planner, Diffuser, or a driver that is told the maze, behind one contract."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dfplan.agent.mpc import PlanMaker
+from dfplan.baselines.diffuser import DiffuserPlanner, is_diffuser, load_diffuser
+from dfplan.cli.build import build_agent, build_planner, find_weights, warn_of_other_environment
+from dfplan.cli.schema import EvalConfig
+from dfplan.data.maze import load_maze
+from dfplan.errors import UserError
+from dfplan.evaluation.rollout import Agent
+
+
+@dataclass(frozen=True)
+class BuiltAgent:
+    """An agent, and what is to be said of it in results.
+
+    Attributes:
+        agent: acts.
+        name: what plans: transformer, rnn, diffuser, oracle or waypoints.
+        controller: what turns plans into actions.
+        planner: makes its plans; None where it makes none.
+        horizon: steps that it asks its planner for; 0 where it has none.
+        num_parameters: of the network; 0 where there is none.
+        weights: folder of the bundle, None where there is none.
+        metadata: the description of the bundle.
+    """
+
+    agent: Agent
+    name: str
+    controller: str
+    planner: PlanMaker | None = None
+    horizon: int = 0
+    num_parameters: int = 0
+    weights: Path | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+def build_named_agent(config: EvalConfig, *, device: torch.device, say: Callable[[str], None]) -> BuiltAgent:
+    """Build what ``agent=`` and ``weights=`` name; ``say`` hears about doubts.
+
+    Raises:
+        UserError: no such weights, or options that do not go together.
+    """
+    match config.agent:
+        case "trained":
+            weights = find_weights(config.weights, env_name=config.env.name)
+            if is_diffuser(weights):
+                return _diffuser(config, weights=weights, device=device, say=say)
+            return _dfplan(config, weights=weights, device=device, say=say)
+        case _:
+            raise UserError(f"unknown agent {config.agent!r}; choose trained")
+
+
+def _dfplan(config: EvalConfig, *, weights: Path, device: torch.device, say: Callable[[str], None]) -> BuiltAgent:
+    planner = build_planner(config.planner, weights=weights, env_name=config.env.name, device=device, say=say)
+    steps = load_maze(config.env.id).max_episode_steps
+    horizon = config.planner.horizon or steps
+    return BuiltAgent(
+        agent=build_agent(
+            planner, controller=config.controller, model=planner.model, horizon=horizon, episode_steps=steps
+        ),
+        name=planner.model.metadata["model"]["name"],
+        controller=config.controller.name,
+        planner=planner,
+        horizon=horizon,
+        num_parameters=sum(each.numel() for each in planner.model.denoiser.parameters()),
+        weights=weights,
+        metadata=planner.model.metadata,
+    )
+
+
+def _diffuser(config: EvalConfig, *, weights: Path, device: torch.device, say: Callable[[str], None]) -> BuiltAgent:
+    """Diffuser; of the options of ``planner`` it has only ``horizon``, by default what it was trained on."""
+    model = load_diffuser(weights).to(str(device))
+    warn_of_other_environment(weights, model.metadata, env_name=config.env.name, say=say)
+    if config.controller.replan_every or config.controller.replan_when is not None:
+        say("Diffuser as published plans once an episode and tracks the planned states: controller=tracker")
+    planner = DiffuserPlanner(model)
+    horizon = config.planner.horizon or model.horizon
+    return BuiltAgent(
+        agent=build_agent(
+            planner,
+            controller=config.controller,
+            model=model,
+            horizon=horizon,
+            episode_steps=load_maze(config.env.id).max_episode_steps,
+        ),
+        name="diffuser",
+        controller=config.controller.name,
+        planner=planner,
+        horizon=horizon,
+        num_parameters=sum(each.numel() for each in model.unet.parameters()),
+        weights=weights,
+        metadata=model.metadata,
+    )
