@@ -43,8 +43,8 @@ class Budget:
         train: options of every training, such as how short it is.
     """
 
-    num_episodes: int = 40
-    num_alone: int = 3
+    num_episodes: int = 30
+    num_alone: int = 2
     rows: int | None = None
     situations: int | None = None
     train: tuple[str, ...] = ()
