@@ -48,7 +48,8 @@ def run(folder: Path, *, with_export: bool = True) -> dict[str, Any]:
     base = _prepare(folder)
     found: dict[str, Any] = {"made by": {}}
     for fault, make in FAULTS.items():
-        commands = ["generate", "train", "eval", *(["export"] if with_export and fault == "disk full" else [])]
+        exports = with_export and fault in ("disk full", "read-only")
+        commands = ["generate", "train", "eval", *(["export"] if exports else [])]
         for command in commands:
             place = folder / "place"
             with make(place, base) as (run_in_child, how):

@@ -5,6 +5,7 @@ python benchmarks/faults/run.py --small    a tenth of it, no result file
 """
 
 import argparse
+import os
 import platform
 import sys
 import tempfile
@@ -40,7 +41,8 @@ def main() -> int:
     }
     record: dict[str, Any] = {"env": "none", "metrics": {}, "commit": find_commit(), "seed": SEED}
     record |= {"date": datetime.now(UTC).isoformat(timespec="seconds"), "python": platform.python_version()}
-    record["machine"] = f"{platform.system()} {platform.machine()}"
+    record["machine"] = f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs"
+    record["load_before"], all_began = os.getloadavg(), time.monotonic()
     missed: list[str] = []
     for name, part in parts.items():
         began = time.monotonic()
@@ -49,7 +51,7 @@ def main() -> int:
         record[name]["seconds"] = round(time.monotonic() - began, 1)
         missed += [f"{name}: {bar}" for bar in misses(name, record[name])]
         print(f"{name}: {record[name]['seconds']} s", flush=True)
-    record["bars missed"] = missed
+    record |= {"load_after": os.getloadavg(), "seconds": round(time.monotonic() - all_began, 1), "bars missed": missed}
     print("\n".join(missed) or "every bar is met")
     if tenth == 1:
         path = RESULTS / f"{datetime.now(UTC):%Y-%m-%d-%H%M}.json"
