@@ -107,9 +107,13 @@ def _must_end(outcome: Outcome, status: int) -> None:
 
 
 def _facts(run_folder: Path, order: Path) -> dict[str, Any]:
-    """Losses by step, the batch of every step (done twice it must be the same), and all tensors at the end."""
-    lines = [json.loads(line) for line in (run_folder / "metrics.jsonl").read_text().splitlines()]
-    losses = {line["step"]: [line["loss"], line["gradient_norm"]] for line in lines}
+    """What was measured at each step, its batch (drawn twice it must be the same), and all tensors at the end."""
+    losses: dict[int, dict[str, float]] = {}
+    for line in (run_folder / "metrics.jsonl").read_text().splitlines():
+        measured = json.loads(line)  # the loss and all that is logged with it, or a validation
+        losses.setdefault(measured["step"], {}).update(measured)
+    for measured in losses.values():
+        del measured["steps_per_second"]
     batches: dict[str, str] = {}
     for line in order.read_text().splitlines():
         drawn, digest = json.loads(line)
