@@ -9,6 +9,8 @@ import torch
 
 from dfplan.agent.mpc import PlanMaker
 from dfplan.baselines.diffuser import DiffuserPlanner, is_diffuser, load_diffuser
+from dfplan.baselines.oracle import OracleAgent
+from dfplan.baselines.waypoints import WaypointAgent
 from dfplan.cli.build import build_agent, build_planner, find_weights, warn_of_other_environment
 from dfplan.cli.schema import EvalConfig
 from dfplan.data.maze import load_maze
@@ -53,8 +55,13 @@ def build_named_agent(config: EvalConfig, *, device: torch.device, say: Callable
             if is_diffuser(weights):
                 return _diffuser(config, weights=weights, device=device, say=say)
             return _dfplan(config, weights=weights, device=device, say=say)
+        case "waypoints":
+            return BuiltAgent(WaypointAgent(load_maze(config.env.id).walls), name="waypoints", controller="waypoints")
+        case "oracle":
+            maze = load_maze(config.env.id)
+            return BuiltAgent(OracleAgent(maze.walls, goal_radius=maze.goal_radius), name="oracle", controller="oracle")
         case _:
-            raise UserError(f"unknown agent {config.agent!r}; choose trained")
+            raise UserError(f"unknown agent {config.agent!r}; choose trained, waypoints or oracle")
 
 
 def _dfplan(config: EvalConfig, *, weights: Path, device: torch.device, say: Callable[[str], None]) -> BuiltAgent:
