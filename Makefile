@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-all test-faults mutate check fix bench ablations tables clean
+.PHONY: help demo test test-all test-faults mutate check fix bench bench-quick bench-all ablations tables clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
@@ -39,6 +39,13 @@ bench: $(VENV)/installed-dev  ## measure again every score in the README (about 
 	$(BIN)/python benchmarks/maze_scores/run.py
 	$(MAKE) tables
 
+bench-quick: $(VENV)/installed-dev  ## agents side by side with Diffuser, a few episodes of six tasks (under ten minutes)
+	$(BIN)/python benchmarks/side_by_side/run.py --quick
+
+bench-all: $(VENV)/installed-dev  ## measure again what stands side by side with Diffuser (about 20 minutes, two quiet cores)
+	$(BIN)/python benchmarks/side_by_side/run.py
+	$(MAKE) tables
+
 ablations: $(VENV)/installed-dev  ## measure again which part of the method earns what (about two hours)
 	$(BIN)/python benchmarks/ablations/run.py
 	$(BIN)/python benchmarks/ablations/run.py --training
@@ -46,6 +53,7 @@ ablations: $(VENV)/installed-dev  ## measure again which part of the method earn
 
 tables: $(VENV)/installed-dev  ## write the README's tables from the result files
 	$(BIN)/python benchmarks/readme_tables.py
+	$(BIN)/python benchmarks/side_by_side/tables.py
 
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,79 @@
+"""Runs `dfplan bench` over three mazes with fixed and random goals, and keeps one dated file a task."""
+
+import argparse
+import contextlib
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from dfplan.cli.main import main as dfplan
+from dfplan.evaluation.report import RECORD_SEAL, write_record
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+TASKS = tuple((f"maze2d-{size}", goal) for size in ("umaze", "medium", "large") for goal in ("fixed", "random"))
+AGENTS = "diffuser,default,fast,waypoints,oracle"  # the first is what the others are compared with
+# 96 episodes are three full batches of 32; Diffuser's 13 minutes of planning in them are timed on the way.
+FULL = ("n_episodes=96", "n_envs=32", "n_plans=50", "timing_seconds=10")
+QUICK = ("n_episodes=32", "n_envs=32", "n_plans=10", "timing_seconds=4")
+
+
+def main() -> int:
+    """Measure every task; return the exit status of the first that fails, or 0."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--agents", default=AGENTS, help=f"names of configs/bench.yaml (default {AGENTS})")
+    parser.add_argument("--tasks", nargs="*", help="such as maze2d-large-fixed; none = all six")
+    parser.add_argument("--quick", action="store_true", help="fewer episodes and plans; kept under runs/ only")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads (default 2)")
+    parser.add_argument("--seed", type=int, default=0, help="of the episodes (default 0)")
+    parser.add_argument("--note", default="", help="what else the machine was doing")
+    parser.add_argument("--set", nargs="*", default=[], metavar="key=value", help="more options of dfplan bench")
+    arguments = parser.parse_args()
+    names = [f"{env}-{goal}" for env, goal in TASKS]
+    unknown = set(arguments.tasks or []) - set(names)
+    if unknown:
+        parser.error(f"no task {sorted(unknown)[0]!r}; there are {', '.join(names)}")
+    shared = [f"agents={arguments.agents}", f"seed={arguments.seed}", f"threads={arguments.threads}"]
+    shared += [*(QUICK if arguments.quick else FULL), *arguments.set]
+    began, now = time.perf_counter(), datetime.now(UTC)
+    folder = Path("runs") / "bench-quick" / f"{now:%Y-%m-%d-%H%M}" if arguments.quick else RESULTS
+    for name, (env, goal) in zip(names, TASKS, strict=True):
+        if arguments.tasks and name not in arguments.tasks:
+            continue
+        record = bench([f"env={env}", f"goal={goal}", *shared])
+        if record is None:
+            return 2
+        record |= {"note": arguments.note, "run": f"{now:%Y-%m-%d-%H%M}"}
+        print_summary(record)
+        print(write_record(record, path=folder / f"{now:%Y-%m-%d-%H%M}_{name}.json"), flush=True)
+    print(f"{(time.perf_counter() - began) / 60:.1f} minutes in all")
+    return 0
+
+
+def bench(words: Sequence[str]) -> dict[str, Any] | None:
+    """The record of one `dfplan bench`; None where it fails, and says on stderr why."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(StringIO()):
+        if dfplan(["bench", *words, f"output={folder}/out"]):
+            return None
+        record = json.loads((Path(folder) / "out" / "results.json").read_text())
+    del record[RECORD_SEAL]  # it gets another one with what is added here
+    return record
+
+
+def print_summary(record: dict[str, Any]) -> None:
+    """One line an agent, to watch a long run by."""
+    print(f"\n{record['env']}, {record['goal']} goal")
+    for agent in record["agents"]:
+        score = agent["metrics"]["normalized_return"]["mean"]
+        speeds = [f"{each['plans_per_second'] or 0:9.2f}" for each in agent["cost"].values()]
+        print(f"  {agent['name']:20} score {score:6.1f}   plans/s {' '.join(speeds)}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

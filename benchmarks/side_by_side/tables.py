@@ -1,0 +1,263 @@
+"""Writes tables and plots from the newest result file of each task; ``--check`` tells whether the tables are current.
+
+The folder's README gets all of them; the README at the root the first, where it has the marks for it.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from dfplan.evaluation.bench_tables import interval, number
+from dfplan.evaluation.metrics import Estimate
+from dfplan.evaluation.statistics import (
+    Strata,
+    interquartile_mean,
+    performance_profile,
+    probability_of_improvement,
+    stratified_bootstrap,
+    stratified_mean,
+)
+from dfplan.viz.bench import COLORS
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+README, RESULTS = HERE / "README.md", HERE / "results"
+SUMMARIES = ROOT / "benchmarks" / "training" / "results"
+BEGIN, END = "<!-- side by side: written by benchmarks/side_by_side/tables.py -->", "<!-- end of side by side -->"
+MAZES = ("maze2d-umaze", "maze2d-medium", "maze2d-large")
+GOALS = {"fixed": "Maze2D", "random": "Multi2D"}
+TASKS = tuple((maze, goal) for goal in GOALS for maze in MAZES)
+
+Records = dict[tuple[str, str], dict[str, Any]]
+"""The newest record of each task, by maze and goal."""
+
+
+def load_newest(folder: Path) -> Records:
+    """The newest record of each task, in the order of the tables."""
+    newest: Records = {}
+    for path in sorted(folder.glob("*.json")):
+        record = json.loads(path.read_text()) | {"file": path.name}
+        task = (record["env"], record["goal"])
+        if task not in newest or record["date"] > newest[task]["date"]:
+            newest[task] = record
+    return {task: newest[task] for task in TASKS if task in newest}
+
+
+def row_of(record: dict[str, Any], name: str) -> dict[str, Any] | None:
+    """What a record says of an agent; None where it was not there."""
+    return next((agent for agent in record["agents"] if agent["name"] == name), None)
+
+
+def names_of(records: Records) -> list[str]:
+    """Agents in the order in which they come."""
+    return list(dict.fromkeys(agent["name"] for record in records.values() for agent in record["agents"]))
+
+
+def scores_of(records: Records, name: str) -> Strata:
+    """Scores of an agent in every task, an array a task; empty where it was not in all of them."""
+    found = [row_of(record, name) for record in records.values()]
+    return [] if None in found else [np.array(agent["scores"]) for agent in found if agent]
+
+
+def shown(estimate: Estimate, **how: Any) -> str:
+    """``mean [low, high]``, or a dash."""
+    return interval(vars(estimate), **how)
+
+
+def overview(records: Records) -> list[str]:
+    """Scores of every task, a row an agent, and over all tasks together."""
+    labels = [f"{GOALS[goal]} {maze.removeprefix('maze2d-')}" for maze, goal in records]
+    first = names_of(records)[0]
+    lines = [
+        f"| score [95 %] · success | {' | '.join(labels)} | IQM of all | above {first} | P(better than {first}) |",
+        f"|---|{'---:|' * (len(labels) + 3)}",
+    ]
+    for name in names_of(records):
+        cells = [score_cell(row_of(record, name)) for record in records.values()]
+        lines.append(f"| {name} | {' | '.join([*cells, *pooled(records, name, first=first)])} |")
+    return lines
+
+
+def score_cell(agent: dict[str, Any] | None) -> str:
+    """Score with its interval, and success."""
+    if agent is None:
+        return "–"
+    success = number(agent["metrics"]["success_rate"]["mean"], factor=100, digits=0)
+    return f"{interval(agent['metrics']['normalized_return'])} · {success} %"
+
+
+def pooled(records: Records, name: str, *, first: str) -> list[str]:
+    """An agent over all tasks: interquartile mean, difference to the first and how often it beats it."""
+    these, those = scores_of(records, name), scores_of(records, first)
+    if not these or not those:
+        return ["–"] * 3
+    cells = [shown(stratified_bootstrap(these, interquartile_mean))]
+    if name == first:
+        return [*cells, "", ""]
+    differences = [each - other for each, other in zip(these, those, strict=True)]
+    pairs = [np.stack(each, axis=1) for each in zip(these, those, strict=True)]
+    return [
+        *cells,
+        shown(stratified_bootstrap(differences, stratified_mean), sign="+"),
+        shown(stratified_bootstrap(pairs, probability_of_improvement), digits=2),
+    ]
+
+
+def speeds(records: Records, maze: str) -> list[str]:
+    """What agents cost in a maze, from the task with a fixed goal; plans/s also as a multiple of the first agent's."""
+    record = next(records[task] for task in records if task[0] == maze)
+    first, (alone, together) = record["agents"][0], sorted(record["agents"][0]["cost"], key=int)
+    lines = [
+        f"| {maze} | ms of a plan p50 / p95 / p99 | plans/s | × {first['name']} | ms of a plan, {together} at once "
+        f"| plans/s, {together} at once | × {first['name']} | decisions/s | decisions/s, {together} at once "
+        "| peak MB | network calls | parameters | training |",
+        f"|---|{'---:|' * 12}",
+    ]
+    for agent in record["agents"]:
+        cells = []
+        for batch in (alone, together):
+            cost, base = agent["cost"][batch], first["cost"][batch]["plans_per_second"]
+            seconds, rate = cost["plan_seconds"], cost["plans_per_second"]
+            cells.append(" / ".join(number(seconds[name], factor=1000) for name in ("p50", "p95", "p99")))
+            cells.append(number(rate))
+            cells.append("–" if rate is None or base is None else f"{rate / base:.0f}")
+        cells += [number(agent["cost"][batch]["decisions_per_second"], digits=0) for batch in (alone, together)]
+        cells.append(
+            " / ".join(number(agent["cost"][each]["peak_bytes"] / 2**20, digits=0) for each in (alone, together))
+        )
+        cells.append(number(agent["plan_network"]["evaluations"], digits=0))
+        cells.append(f"{agent['num_parameters']:,}" if agent["num_parameters"] else "–")
+        cells.append(training_of(agent, maze))
+        lines.append(f"| {agent['name']} | {' | '.join(cells)} |")
+    return lines
+
+
+def training_of(agent: dict[str, Any], maze: str) -> str:
+    """Steps, batch and minutes of the training behind an agent's weights, where its log is kept."""
+    commit = (agent.get("weights") or {}).get("training_commit")
+    for path in sorted(SUMMARIES.glob("*/summary.json")):
+        log = json.loads(path.read_text())
+        if log["env"] == maze and commit is not None and log["commit"] == commit:
+            return f"{log['num_steps']:,} × {log['batch_size']}, {log['wall_seconds'] / 60:.0f} min"
+    return "–"
+
+
+def render(records: Records) -> str:
+    """Everything between the two marks of the folder's README."""
+    if not records:
+        return "No result files yet."
+    lines = [*overview(records), ""]
+    for maze in dict.fromkeys(maze for maze, _ in records):
+        lines += [*speeds(records, maze), ""]
+    pictures = ("score_against_time", "latency", "profile")
+    lines += [f"![{name.replace('_', ' ')}](plots/{name}.png)" for name in pictures]
+    return "\n".join([*lines, "", *sources(records)])
+
+
+def summary(records: Records) -> str:
+    """Between the marks of the README at the root: scores, and what plans cost in the last maze."""
+    if not records:
+        return "No result files yet."
+    last = list(records)[-1][0]
+    return "\n".join(
+        [*overview(records), "", *speeds(records, last), "", *sources(records, folder="benchmarks/side_by_side/")]
+    )
+
+
+def sources(records: Records, *, folder: str = "") -> list[str]:
+    """Which files the numbers are of, and under which circumstances they came about."""
+    files = " ".join(f"[{env}, {goal}]({folder}results/{each['file']})" for (env, goal), each in records.items())
+    seen = {
+        f"{each['n_episodes']} episodes of seed {each['seed']}, {each['machine']}, {each['threads']} threads, commit "
+        f"`{each['commit'][:12]}`"
+        for each in records.values()
+    }
+    loads = [each["load_average_before"] or 0 for each in records.values()]
+    notes = sorted({each.get("note", "") for each in records.values()} - {""})
+    circumstances = "; ".join([*sorted(seen), f"load average before up to {max(loads):.1f}", *notes])
+    return [f"{circumstances}. Files: {files}"]
+
+
+def draw(records: Records, folder: Path) -> None:
+    """The three plots, each a panel a task (the profile is of all tasks)."""
+    names = names_of(records)
+    looks = {name: {"color": COLORS[index % len(COLORS)], "label": name} for index, name in enumerate(names)}
+    for title, panel in (("score_against_time", score_panel), ("latency", latency_panel)):
+        figure = Figure(figsize=(13, 7.5), layout="constrained", dpi=100)
+        axes = figure.subplots(2, 3).flatten()
+        for (maze, goal), record in records.items():
+            axis = axes[TASKS.index((maze, goal))]
+            panel(axis, record, looks)
+            axis.set(title=f"{maze}, {goal} goal", xscale="log")
+            axis.grid(alpha=0.3)
+        axes[TASKS.index(next(iter(records)))].legend(fontsize=8)
+        save(figure, folder / f"{title}.png")
+    figure = Figure(figsize=(7, 4.5), layout="constrained", dpi=100)
+    axis = figure.subplots()
+    thresholds = np.linspace(0, 300, 301)
+    for name in names:
+        if scores := scores_of(records, name):
+            axis.plot(thresholds, performance_profile(scores, thresholds), **looks[name])
+    axis.set(xlabel="D4RL score", ylabel="share of episodes that score more, mean of tasks", ylim=(0, 1.02))
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize=8)
+    save(figure, folder / "profile.png")
+
+
+def score_panel(axis: Any, record: dict[str, Any], looks: dict[str, Any]) -> None:
+    """Score with its interval against the median time of a plan, one alone."""
+    for agent in record["agents"]:
+        seconds, score = agent["cost"]["1"]["plan_seconds"]["p50"], agent["metrics"]["normalized_return"]
+        if seconds is None:
+            axis.axhline(score["mean"], linestyle="--", linewidth=1, **looks[agent["name"]])
+            continue
+        errors = [[score["mean"] - score["low"]], [score["high"] - score["mean"]]]
+        axis.errorbar(1000 * seconds, score["mean"], yerr=errors, fmt="o", capsize=3, **looks[agent["name"]])
+    axis.set(xlabel="ms of a plan, one alone (median)", ylabel="D4RL score [95 %]")
+
+
+def latency_panel(axis: Any, record: dict[str, Any], looks: dict[str, Any]) -> None:
+    """What share of plans takes no longer; one alone, and dotted many at once."""
+    for agent in record["agents"]:
+        for batch, style in zip(sorted(agent["cost"], key=int), ("-", ":"), strict=False):
+            samples = agent["cost"][batch]["plan_samples"]
+            look = looks[agent["name"]] if style == "-" else {"color": looks[agent["name"]]["color"]}
+            if samples:
+                axis.ecdf(1000 * np.array(samples), linestyle=style, **look)
+    axis.set(xlabel="ms of a plan (dotted: its share of a batch)", ylabel="share of plans")
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure, and the folder where there is none."""
+    path.parent.mkdir(exist_ok=True)
+    figure.savefig(path)
+
+
+def updated(readme: str, text: str) -> str:
+    """A README with what stands between the marks written anew; one without marks stays as it is."""
+    if BEGIN not in readme:
+        return readme
+    before, rest = readme.split(BEGIN)
+    return f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.split(END)[1]}"
+
+
+def main() -> int:
+    """Write tables and plots, or with ``--check`` answer 1 where the tables are not current."""
+    records = load_newest(RESULTS)
+    wanted = {README: render(records), ROOT / "README.md": summary(records)}
+    texts = {path: updated(path.read_text(), text) for path, text in wanted.items()}
+    if "--check" in sys.argv[1:]:
+        return int(any(path.read_text() != text for path, text in texts.items()))
+    for path, text in texts.items():
+        path.write_text(text)
+    if records:
+        draw(records, HERE / "plots")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""The side by side benchmark: it runs as documented, and its tables are those of its files."""
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "benchmarks" / "side_by_side"
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """A function that imports a script of the benchmark."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    yield importlib.import_module
+    for name in ("run", "tables"):
+        sys.modules.pop(name, None)
+
+
+def agent(name: str, scores: list[float], *, p50: float | None) -> dict:
+    mean = float(np.mean(scores))
+    seconds = dict.fromkeys(("p50", "p95", "p99"), p50)
+    cost = {
+        "plan_seconds": seconds,
+        "plans_per_second": None if p50 is None else 1 / p50,
+        "decisions_per_second": 1000.0,
+        "peak_bytes": 300 * 2**20,
+        "plan_samples": [] if p50 is None else [p50, p50],
+    }
+    return {
+        "name": name,
+        "metrics": {
+            "normalized_return": {"mean": mean, "low": mean - 1, "high": mean + 1},
+            "success_rate": {"mean": 1.0},
+        },
+        "cost": {"1": cost, "32": cost},
+        "plan_network": {"evaluations": None if p50 is None else 100.0},
+        "num_parameters": 0 if p50 is None else 1000,
+        "weights": {"training_commit": "none of them"},
+        "scores": scores,
+    }
+
+
+def record(env: str, goal: str, *agents: dict, date: str = "2026-01-01T00:00:00") -> dict:
+    shared = {"n_episodes": 2, "seed": 0, "machine": "test", "threads": 1, "load_average_before": 0.5}
+    return {"env": env, "goal": goal, "date": date, "commit": "0" * 40, "agents": list(agents), **shared}
+
+
+def both(env: str, goal: str, *, shift: float = 0.0) -> dict:
+    first = agent("first", [100.0, 110.0 + shift], p50=2.0)
+    return record(
+        env, goal, first, agent("ours", [205.0, 215.0 + shift], p50=0.02), agent("told", [300.0, 300.0], p50=None)
+    )
+
+
+def test_the_newest_file_of_each_task_counts(script, tmp_path):
+    tables = script("tables")
+    for name, each in {
+        "b": both("maze2d-umaze", "random"),
+        "a": both("maze2d-umaze", "random", shift=50) | {"date": "2026-01-02T00:00:00"},
+        "c": both("maze2d-large", "fixed"),
+    }.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(each))
+    found = tables.load_newest(tmp_path)
+    assert list(found) == [("maze2d-large", "fixed"), ("maze2d-umaze", "random")]
+    assert found["maze2d-umaze", "random"]["file"] == "a.json"
+    assert tables.render({}) == "No result files yet."
+
+
+def test_tables_pool_tasks_and_compare_with_the_first_agent(script):
+    """Ours is 105 above the first on every episode, and 100 times as fast; every episode of ours beats every other."""
+    tables = script("tables")
+    tasks = (("maze2d-umaze", "fixed", 0), ("maze2d-large", "fixed", 10))
+    records = {(env, goal): both(env, goal, shift=shift) | {"file": "x.json"} for env, goal, shift in tasks}
+    text = tables.render(records)
+    row = next(line for line in text.splitlines() if line.startswith("| ours | 210.0"))
+    assert "| +105.0 [+105.0, +105.0] | 1.00 [1.00, 1.00] |" in row
+    assert "| 210.0 [205.0, 220.0] |" in row  # of 205 205 215 225 the middle two
+    speeds = [line for line in text.splitlines() if line.startswith("| ours | 20.0")]
+    assert len(speeds) == 2
+    assert "| 50.0 | 100 |" in speeds[0]
+    assert "| told | – / – / – | – | – |" in text
+    assert "![latency](plots/latency.png)" in text
+    assert "benchmarks/side_by_side/results/x.json" in tables.summary(records)
+
+
+def test_an_agent_that_missed_a_task_is_not_pooled(script):
+    tables = script("tables")
+    records = {("maze2d-umaze", "fixed"): both("maze2d-umaze", "fixed"), ("maze2d-large", "fixed"): both("x", "fixed")}
+    del records["maze2d-large", "fixed"]["agents"][1]
+    line = next(line for line in tables.overview(records) if line.startswith("| ours"))
+    assert line.endswith("| – | – | – | – |")
+
+
+def test_the_training_behind_the_weights_is_found_by_its_commit(script):
+    tables = script("tables")
+    log = json.loads((tables.SUMMARIES / "maze2d-large" / "summary.json").read_text())
+    known = {"weights": {"training_commit": log["commit"]}}
+    assert tables.training_of(known, "maze2d-large").startswith(f"{log['num_steps']:,} × {log['batch_size']}, ")
+    assert tables.training_of({"weights": {}}, "maze2d-large") == "–"
+
+
+def test_plots_are_drawn(script, tmp_path):
+    tables = script("tables")
+    tables.draw({("maze2d-large", "fixed"): both("maze2d-large", "fixed")}, tmp_path / "plots")
+    for name in ("score_against_time", "latency", "profile"):
+        assert (tmp_path / "plots" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_tables_are_those_of_the_result_files():
+    answer = subprocess.run([sys.executable, FOLDER / "tables.py", "--check"], check=False)
+    assert answer.returncode == 0, "run benchmarks/side_by_side/tables.py and commit what it writes"
+
+
+@pytest.mark.slow
+def test_a_quick_run_writes_a_file_a_task_and_keeps_to_runs(tmp_path):
+    words = ["--quick", "--agents", "default,fast", "--tasks", "maze2d-umaze-random", "--threads", "1"]
+    small = ["--set", "n_episodes=2", "n_envs=2", "n_plans=1"]
+    command = [sys.executable, FOLDER / "run.py", *words, *small]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert "default" in answer.stdout
+    (path,) = (tmp_path / "runs" / "bench-quick").glob("*/*_maze2d-umaze-random.json")
+    assert json.loads(path.read_text())["n_episodes"] == 2
+    assert subprocess.run([*command[:2], "--tasks", "nowhere"], capture_output=True, check=False).returncode == 2
