@@ -33,12 +33,11 @@ class Driver:
     def act(self, observations):
         away = np.flatnonzero(np.linalg.norm(observations[:, :2] - self.goals, axis=1) > 0.5)
         if self.plans and self.step in (0, 50) and len(away):
-            began = time.perf_counter()
             time.sleep(self.plan_seconds)
             empty, steps = np.zeros((len(away), 1)), np.full(len(away), 4)
             plan = Plan(np.ones((len(away), 4, 4)), empty[..., None], empty, steps, steps, empty[:, 0], 1)
             if self.on_plan is not None:
-                self.on_plan(PlanEvent(away, self.step, plan, seconds=time.perf_counter() - began))
+                self.on_plan(PlanEvent(away, self.step, plan, seconds=self.plan_seconds))
         self.step += 1
         return np.clip(self.strength * (self.goals - observations[:, :2]) - 1.5 * observations[:, 2:], -1, 1)
 
@@ -73,7 +72,7 @@ def test_plans_at_the_start_are_timed_and_their_batch_shares_them(found):
     for batch, least in ((1, 0.02), (4, 0.02 / 4)):
         seconds = found["slow"].costs[batch].plan_seconds
         assert 1 <= len(seconds) <= 3
-        assert least <= seconds.min() < 5 * least
+        assert least <= seconds.min() <= 4 * least
     assert found["quick"].costs[1].plan_seconds.max() < 0.02
     assert len(found["blind"].costs[1].plan_seconds) == 0
 
@@ -108,12 +107,12 @@ def test_agents_take_turns_batch_by_batch():
 def test_a_peak_is_forgotten_and_found_again():
     memory.reset_peak()
     before = memory.peak_process_bytes()
-    block = np.ones(30 * 2**20 // 8)
-    assert memory.peak_process_bytes() - before > 25 * 2**20
+    block = np.ones(128 * 2**20 // 8)  # so large that it goes back to the system at once, whatever the allocator learnt
+    assert memory.peak_process_bytes() - before > 110 * 2**20
     del block
     if memory.RESET.exists():
         memory.reset_peak()
-        assert memory.peak_process_bytes() - before < 15 * 2**20
+        assert memory.peak_process_bytes() - before < 60 * 2**20
     assert memory.peak_gpu_bytes() is None or memory.peak_gpu_bytes() >= 0
 
 
