@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import torch
 
 from dfplan.agent import Controller, MPCAgent, PlanMaker, PlannedActions, Pursuit
-from dfplan.baselines.diffuser import StateTracker
+from dfplan.baselines.diffuser import StateTracker, is_diffuser
 from dfplan.cli.folders import bundled_weights
 from dfplan.cli.guidance import build_guidance
 from dfplan.cli.schema import ControllerConfig, PlannerConfig, TrainConfig
@@ -90,7 +90,13 @@ def find_weights(weights: str, *, env_name: str) -> Path:
 def build_planner(
     planner: PlannerConfig, *, weights: Path, env_name: str, device: torch.device, say: Callable[[str], None]
 ) -> Planner:
-    """Load the weights and set the planner up; ``say`` hears about weights of another environment."""
+    """Load the weights and set the planner up; ``say`` hears about weights of another environment.
+
+    Raises:
+        UserError: the weights are damaged, or a Diffuser's.
+    """
+    if is_diffuser(weights):
+        raise UserError(f"{weights} is a Diffuser, for `dfplan eval` and `dfplan bench` alone; give other weights=")
     settings: dict[str, Any] = asdict(planner) | {"guidance": build_guidance(planner.guidance)}
     settings.pop("horizon")  # the agent's affair
     search, tree = settings.pop("search"), settings.pop("tree")

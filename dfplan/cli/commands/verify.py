@@ -77,6 +77,10 @@ def _bundle(folder: Path) -> str:
     size = f"{len(tensors)} tensors, {sum(each.nbytes for each in tensors.values()):,} bytes, whole"
     if "state" in metadata:
         return f"a checkpoint, {size}"
+    from dfplan.baselines.diffuser import is_diffuser, load_diffuser
+
+    if is_diffuser(folder):
+        return f"the weights of a Diffuser for {load_diffuser(folder).metadata.get('env')}, {size}"
     if "layout" not in metadata:
         return f"a bundle, {size}"
     from dfplan.models.forcing_model import load_forcing_model
