@@ -76,7 +76,7 @@ def _dfplan(config: EvalConfig, *, weights: Path, device: torch.device, say: Cal
         controller=config.controller.name,
         planner=planner,
         horizon=horizon,
-        num_parameters=sum(each.numel() for each in planner.model.denoiser.parameters()),
+        num_parameters=planner.model.denoiser.num_parameters,
         weights=weights,
         metadata=planner.model.metadata,
     )
