@@ -1,5 +1,6 @@
 """The transformer denoiser: rotary positions, level-modulated blocks, causal by default with a key/value cache."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -10,10 +11,20 @@ from dfplan.errors import UserError
 from dfplan.models.denoiser import Denoiser, DenoiserState, LevelEmbedding, TokenEmbedding
 
 
-def _rotate(values: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """Rotate ``[batch, tokens, heads, head_dim]`` by position (RoFormer, arXiv 2104.09864, section 3.4.2)."""
-    first, second = values.chunk(2, dim=-1)
-    return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
+def _rotate(values: Tensor, cosine: Tensor, sine: Tensor, *, head_dim: int) -> Tensor:
+    """Rotate ``[batch, tokens, heads * head_dim]`` by position (RoFormer, arXiv 2104.09864, section 3.4.2).
+
+    A value of the first half of a head and its partner of the second are the two coordinates that turn; ``sine`` is
+    negative in the first half.
+    """
+    partners = values.unflatten(-1, (-1, head_dim)).roll(head_dim // 2, dims=-1).flatten(-2)
+    return torch.addcmul(values * cosine, partners, sine)
+
+
+def _gelu(values: Tensor) -> Tensor:
+    """GELU, approximated by tanh (arXiv 1606.08415, section 2): what torch computes, in half the time on a CPU."""
+    inner = torch.addcmul(values, values * values, values, value=0.044715).mul_(math.sqrt(2 / math.pi)).tanh_()
+    return torch.addcmul(values, values, inner).mul_(0.5)
 
 
 class _Block(nn.Module):
@@ -41,36 +52,36 @@ class _Block(nn.Module):
         cache: Tensor | None,
         mask: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
-        """Return the new hidden values and the keys and values ``[batch, all tokens, 2 * width]`` seen so far."""
-        shift, scale, gate, feed_shift, feed_scale, feed_gate = (modulation + self.modulation_offset).chunk(6, dim=-1)
+        """Return the new hidden values and the keys and values ``[batch, all tokens, 2 * width]`` seen so far.
+
+        ``modulation`` ``[batch or 1, tokens, 6, width]`` is that of this block: shift, scale, gate; the same again.
+        """
+        shift, scale, gate, feed_shift, feed_scale, feed_gate = modulation.unbind(-2)
         normal = F.layer_norm(hidden, hidden.shape[-1:])
-        query_key, value = self.attention_in(torch.addcmul(shift, normal, 1 + scale)).split(
-            [2 * hidden.shape[-1], hidden.shape[-1]], dim=-1
-        )
-        attended, cache = self._attend(query_key, value, rotation, cache, mask)
+        attended, cache = self._attend(torch.addcmul(shift, normal, scale), rotation, cache, mask)
         hidden = torch.addcmul(hidden, gate, self.attention_out(attended))
         normal = F.layer_norm(hidden, hidden.shape[-1:])
-        fed = self.feed_in(torch.addcmul(feed_shift, normal, 1 + feed_scale))
-        return torch.addcmul(hidden, feed_gate, self.feed_out(F.gelu(fed, approximate="tanh"))), cache
+        fed = self.feed_in(torch.addcmul(feed_shift, normal, feed_scale))
+        return torch.addcmul(hidden, feed_gate, self.feed_out(_gelu(fed))), cache
 
     def _attend(
-        self,
-        query_key: Tensor,
-        value: Tensor,
-        rotation: tuple[Tensor, Tensor],
-        cache: Tensor | None,
-        mask: Tensor | None,
+        self, hidden: Tensor, rotation: tuple[Tensor, Tensor], cache: Tensor | None, mask: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        batch, tokens, width = value.shape
-        rotated = _rotate(query_key.view(batch, tokens, 2 * self.num_heads, -1), *rotation).to(value.dtype)
-        query, key = rotated.chunk(2, dim=2)
-        # Keys are stored rotated: a cached token keeps its position.
-        pair = torch.cat([key.flatten(2), value], dim=-1)
+        batch, tokens, width = hidden.shape
+        query_key_value = self.attention_in(hidden)
+        # Values go through the rotation as well, by no angle: keys and values then lie side by side as the cache has
+        # them. Keys are stored rotated: a cached token keeps its position.
+        rotated = _rotate(query_key_value, *rotation, head_dim=width // self.num_heads).to(query_key_value.dtype)
+        query, pair = rotated[..., :width], rotated[..., width:]
         cache = pair if cache is None else torch.cat([cache, pair], dim=1)
         heads = cache.view(batch, -1, 2, self.num_heads, width // self.num_heads).transpose(1, 3)
         is_causal = self.causal and mask is None and tokens > 1
         attended = F.scaled_dot_product_attention(
-            query.transpose(1, 2), heads[:, :, 0], heads[:, :, 1], attn_mask=mask, is_causal=is_causal
+            query.view(batch, tokens, self.num_heads, -1).transpose(1, 2),
+            heads[:, :, 0],
+            heads[:, :, 1],
+            attn_mask=mask if mask is None else mask.to(query.dtype),
+            is_causal=is_causal,
         )
         return attended.transpose(1, 2).reshape(batch, tokens, width), cache
 
@@ -120,15 +131,18 @@ class TransformerDenoiser(Denoiser):
         self.modulate_out = nn.Linear(width, 2 * width)
         self.project_out = nn.Linear(width, token_dim)
         head_dim = width // num_heads
-        self.register_buffer(
-            "rotary_frequencies", 1000.0 ** (-torch.arange(0, head_dim, 2) / head_dim), persistent=False
-        )
+        frequencies = 1000.0 ** (-torch.arange(0, head_dim, 2) / head_dim)
+        turning = torch.cat([-frequencies, frequencies]).repeat(2 * num_heads)  # of queries and keys
+        turning = torch.cat([turning, torch.zeros(width)])
+        self.register_buffer("rotary_frequencies", turning, persistent=False)
+        self.register_buffer("one_at_scales", torch.tensor([0.0, 1.0, 0.0] * 2)[:, None], persistent=False)
         # Zero gates and a zero output: the untrained network is the identity on its residual stream (DiT).
         for layer in (self.modulate, self.modulate_out, self.project_out):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
     rotary_frequencies: Tensor
+    one_at_scales: Tensor
 
     def block_matrices(self) -> list[nn.Parameter]:
         """The weight matrices of the blocks: what Muon trains."""
@@ -151,17 +165,29 @@ class TransformerDenoiser(Denoiser):
         tokens = noisy.shape[1]
         hidden = self.embed_tokens(noisy, first=first)
         level = F.silu(self.embed_levels(levels))
-        modulation = self.modulate(level)
-        angles = torch.arange(first, first + tokens, device=noisy.device)[:, None, None] * self.rotary_frequencies
-        rotation = (angles.cos(), angles.sin())
+        modulations = self._modulations(level)
+        rotation = self._rotation(first, tokens)
         mask = None
         if first and tokens > 1:
-            mask = torch.ones(tokens, first + tokens, dtype=torch.bool, device=noisy.device).tril(diagonal=first)
+            mask = torch.full((tokens, first + tokens), -math.inf, device=noisy.device).triu(diagonal=first + 1)
         caches = []
         for index, block in enumerate(self.blocks):
             cache = None if state is None else state.layers[index]
-            hidden, cache = block(hidden, modulation, rotation, cache, mask)
+            hidden, cache = block(hidden, modulations[index], rotation, cache, mask)
             caches.append(cache)
         shift, scale = self.modulate_out(level).chunk(2, dim=-1)
         out = self.project_out(F.layer_norm(hidden, hidden.shape[-1:]) * (1 + scale) + shift)
         return out.float(), DenoiserState(tuple(caches))
+
+    def _modulations(self, level: Tensor) -> tuple[Tensor, ...]:
+        """For each block ``[batch or 1, tokens, 6, width]``: shift, 1 + scale, gate; the same for feed-forward."""
+        offsets = torch.stack([block.modulation_offset for block in self.blocks])
+        modulations = self.modulate(level) + offsets[:, None, None]
+        modulations = modulations.unflatten(-1, (6, -1))
+        return (modulations + self.one_at_scales).unbind(0)
+
+    def _rotation(self, first: int, tokens: int) -> tuple[Tensor, Tensor]:
+        """Cosines and sines ``[tokens, 3 * width]`` for all heads of queries, keys and values; values do not turn."""
+        numbers = torch.arange(first, first + tokens, device=self.rotary_frequencies.device)
+        angles = numbers[:, None] * self.rotary_frequencies
+        return angles.cos(), angles.sin()
