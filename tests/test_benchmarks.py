@@ -127,3 +127,14 @@ def test_weights_can_be_kept_in_half_the_bytes(script, tmp_path):
     assert description == {"env": "maze2d-large", "stored_as": "float16"}
     torch.testing.assert_close(kept["denoiser.weight"].float(), tensors["denoiser.weight"], rtol=1e-3, atol=1e-6)
     assert torch.equal(kept["normalizer.mean"], tensors["normalizer.mean"])
+
+
+def test_the_table_of_training_lengths_is_that_of_the_newest_file(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(BENCHMARKS / "diffuser_length"))
+    lengths = importlib.import_module("run")
+    sys.modules.pop("run")
+    assert lengths.render(lengths.load_newest(tmp_path)) == "No result file yet."
+    row = record(date="2026-11-25", score=40.0) | {"step": 500, "windows": 32000, "n_episodes": 2, "seed": 1000}
+    write(tmp_path, old={"rows": []}, recent={"machine": "test", "commit": "0" * 40, "rows": [row]})
+    text = lengths.render(lengths.load_newest(tmp_path))
+    assert "| maze2d-large | 500 | 1 / 4,000 | 40.0 [39.0, 41.0] | 40.0 | 100 | 4000.0 |" in text

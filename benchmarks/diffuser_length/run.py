@@ -1,0 +1,134 @@
+"""How Diffuser's score grows with its training: evaluates checkpoints of runs; writes a dated file and the table."""
+
+import argparse
+import contextlib
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from dfplan.cli.main import main as dfplan
+from dfplan.evaluation.report import write_record
+
+HERE = Path(__file__).parent
+README, RESULTS = HERE / "README.md", HERE / "results"
+BEGIN, END = "<!-- table: written by benchmarks/diffuser_length/run.py -->", "<!-- end of table -->"
+PUBLISHED_STEPS = 2_000_000  # jannerm/diffuser, branch maze2d, config/maze2d.py: n_train_steps
+KEPT = ("metrics", "n_episodes", "seed", "goal", "controller", "weights", "plan_seconds", "config")
+SHARED = ("commit", "machine", "device", "versions", "start_protocol")
+
+
+def main() -> int:
+    """Evaluate every checkpoint of every run; return the exit status of the first command that fails, or 0."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("runs", type=Path, nargs="*", help="run folders of `dfplan train recipe=diffuser-…`")
+    parser.add_argument("--steps", type=int, nargs="*", help="of checkpoints; none = all but the untrained one")
+    parser.add_argument("--episodes", type=int, default=32, help="of each row (default 32)")
+    parser.add_argument("--seed", type=int, default=1000, help="of the episodes (default 1000)")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default 1)")
+    arguments = parser.parse_args()
+    rows: list[dict[str, Any]] = []
+    shared: dict[str, Any] = {}
+    words = [f"n_episodes={arguments.episodes}", f"n_envs={arguments.episodes}", f"seed={arguments.seed}"]
+    for run in arguments.runs:
+        for checkpoint in checkpoints_of(run, steps=arguments.steps):
+            record = evaluate(run, checkpoint, [*words, f"threads={arguments.threads}"])
+            if record is None:
+                return 2
+            step, batch = step_of(checkpoint), record["training"]["batch_size"]
+            facts = {"env": record["env"], "step": step, "windows": step * batch}
+            rows.append(facts | {key: record[key] for key in KEPT})
+            shared = {key: record[key] for key in SHARED}
+            print(line_of(rows[-1]), flush=True)
+    if rows:
+        now = datetime.now(UTC)
+        result = {"question": "score of Diffuser against the length of its training", **shared, "rows": rows}
+        result["date"] = now.isoformat(timespec="seconds")
+        print(write_record(result, path=RESULTS / f"{now:%Y-%m-%d-%H%M}.json"))
+    README.write_text(updated(README.read_text(), newest=load_newest(RESULTS)))
+    return 0
+
+
+def checkpoints_of(run: Path, *, steps: Sequence[int] | None) -> list[Path]:
+    """Checkpoint folders of a run, the earliest first."""
+    found = sorted((run / "checkpoints").glob("step-*"), key=step_of)
+    return [each for each in found if (step_of(each) in steps if steps else step_of(each))]
+
+
+def step_of(checkpoint: Path) -> int:
+    """The training step of a checkpoint, by its name."""
+    return int(checkpoint.name.rpartition("-")[2])
+
+
+def evaluate(run: Path, checkpoint: Path, words: Sequence[str]) -> dict[str, Any] | None:
+    """The record of the averaged weights of one checkpoint, tracked as published; None where a command fails."""
+    settings = json.loads((run / "config.json").read_text())
+    env = settings["config"]["env"]["name"]
+    with tempfile.TemporaryDirectory() as temporary, contextlib.redirect_stdout(StringIO()):
+        # A run that is already as long as it should be trains nothing and exports what its newest checkpoint holds.
+        copy = Path(temporary) / "run"
+        shutil.copytree(checkpoint, copy / "checkpoints" / checkpoint.name)
+        shutil.copyfile(run / "config.json", copy / "config.json")
+        if dfplan(["train", f"resume={copy}", f"training.num_steps={step_of(checkpoint)}"]):
+            return None
+        say = [f"env={env}", f"weights={copy}", "controller=tracker", f"output={temporary}/eval", *words]
+        if dfplan(["eval", *say]):
+            return None
+        record = json.loads((Path(temporary) / "eval" / "results.json").read_text())
+    record["config"]["weights"] = f"{env}, step {step_of(checkpoint)}"  # where it lay is no business of the file
+    return record | {"training": settings["training"]}
+
+
+def load_newest(folder: Path) -> dict[str, Any] | None:
+    """The newest result file."""
+    paths = sorted(folder.glob("*.json"))
+    return json.loads(paths[-1].read_text()) | {"file": paths[-1].name} if paths else None
+
+
+def updated(readme: str, *, newest: dict[str, Any] | None) -> str:
+    """The README with its table written anew."""
+    before, rest = readme.split(BEGIN)
+    after = rest.split(END)[1]
+    return f"{before}{BEGIN}\n\n{render(newest)}\n\n{END}{after}"
+
+
+def render(record: dict[str, Any] | None) -> str:
+    """The table of a record."""
+    if record is None:
+        return "No result file yet."
+    return "\n".join(
+        [
+            "| maze | steps | share of the published steps | score [95 %] | latched | success % | in walls % |",
+            "|---|---:|---:|---:|---:|---:|---:|",
+            *(line_of(row) for row in record["rows"]),
+            "",
+            f"[{record['file']}](results/{record['file']}): {record['rows'][0]['n_episodes']} episodes of seed "
+            f"{record['rows'][0]['seed']}, {record['rows'][0]['goal']} goal, {record['machine']}, commit "
+            f"`{record['commit'][:12]}`",
+        ]
+    )
+
+
+def line_of(row: dict[str, Any]) -> str:
+    """One line of the table."""
+    metrics = row["metrics"]
+    score = metrics["normalized_return"]
+    cells = (
+        row["env"],
+        f"{row['step']:,}",
+        f"1 / {PUBLISHED_STEPS / row['step']:,.0f}",
+        f"{score['mean']:.1f} [{score['low']:.1f}, {score['high']:.1f}]",
+        f"{metrics['latched_normalized_return']['mean']:.1f}",
+        f"{100 * metrics['success_rate']['mean']:.0f}",
+        f"{100 * metrics['planned_wall_share']['mean']:.1f}",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
