@@ -185,7 +185,10 @@ class DiffusionConfig:
 
     schedule: str = option("noise schedule", choices=("linear", "cosine", "ddpm", "ddpm_rescaled"))
     prediction: str = option("what the network predicts", choices=("velocity", "clean", "noise"))
-    levels: str = option("noise levels of a window's tokens", choices=("independent", "shared"))
+    levels: str = option(
+        "noise levels of a window's tokens; next = clean up to a place and pure noise from there on",
+        choices=("independent", "shared", "next"),
+    )
     goal_dropped: float = option("share of windows without a goal", low=0, high=1)
     context_noised: float = option("share of windows whose context is noisy", low=0, high=1)
     actions_known: float = option("share of windows with clean actions (world model)", low=0, high=1)

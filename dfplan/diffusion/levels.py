@@ -6,17 +6,18 @@ from torch import Tensor
 from dfplan.diffusion.parameterization import Parameterization
 from dfplan.errors import UserError
 
-_LEVELS = ("independent", "shared")
+_LEVELS = ("independent", "shared", "next")
 _WEIGHTS = ("uniform", "min_snr", "fused_snr")
 
 
 def sample_levels(shape: tuple[int, int], *, kind: str = "independent", generator: torch.Generator) -> Tensor:
-    """Draw training levels uniformly from [0, 1).
+    """Draw training levels from [0, 1].
 
     Args:
         shape: ``(batch, tokens)``.
         kind: ``independent`` draws one level per token (Diffusion Forcing, arXiv 2407.01392, algorithm 1); ``shared``
-            one per sequence (ordinary full-sequence diffusion).
+            one per sequence (ordinary full-sequence diffusion), both uniform; ``next`` has clean tokens before a place
+            that is drawn, and pure noise from there on: plain prediction from the true past (teacher forcing).
         generator: source of randomness.
 
     Returns:
@@ -27,6 +28,9 @@ def sample_levels(shape: tuple[int, int], *, kind: str = "independent", generato
     batch, tokens = shape
     if kind == "shared":
         return torch.rand((batch, 1), generator=generator).expand(batch, tokens)
+    if kind == "next":
+        first = torch.randint(tokens, (batch, 1), generator=generator)
+        return (torch.arange(tokens) >= first).float()
     return torch.rand(shape, generator=generator)
 
 

@@ -22,7 +22,7 @@ class ForcingLevels:
     """How training draws noise levels.
 
     Args:
-        kind: ``independent`` (Diffusion Forcing) or ``shared`` (full sequence).
+        kind: ``independent`` (Diffusion Forcing), ``shared`` (full sequence) or ``next`` (teacher forcing).
         goal_dropped: share of windows whose goal token is pure noise, which trains the unconditional model too.
         context_noised: share of windows whose context is noisy, half of them at most at level 0.2, half at any level;
             the model then works with an observation that is only roughly known.

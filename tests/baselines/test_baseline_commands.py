@@ -9,6 +9,7 @@ import pytest
 from dfplan.cli.main import main
 
 ENV = "env=maze2d-umaze"
+RUN = "runs/train/diffuser-maze2d-umaze"  # where configs/bench.yaml looks
 TINY = (
     "recipe=diffuser-umaze",
     "model.width=8",
@@ -35,7 +36,7 @@ def in_the_folder(folder, monkeypatch):
 
 @pytest.fixture(scope="module")
 def trained(folder):
-    data, run = folder / "umaze.hdf5", folder / "diffuser"
+    data, run = folder / "umaze.hdf5", folder / RUN
     assert main(["generate", ENV, "num_steps=6000", f"output={data}"]) == 0
     assert main(["train", *TINY, f"data={data}", f"output={run}", "training.num_steps=2"]) == 0
     return run
@@ -92,27 +93,42 @@ def test_drivers_that_are_told_the_maze_are_evaluated(agent, capsys):
 
 
 def test_all_of_them_stand_side_by_side(trained, capsys):
-    agents = {
-        "diffuser": "weights=diffuser,controller=tracker",
-        "oracle": "agent=oracle",
-        "waypoints": "agent=waypoints",
-    }
-    options = [f"+options_of.{name}=[{words}]" for name, words in agents.items()]
+    names = ["diffuser", "oracle", "waypoints"]
     sizes = ["n_episodes=1", "n_envs=1", "n_plans=1", "threads=1"]
-    assert main(["bench", ENV, "agents=diffuser,oracle,waypoints", *options, *sizes]) == 0
+    assert main(["bench", ENV, f"agents={','.join(names)}", *sizes]) == 0
     record = json.loads(Path(capsys.readouterr().out.rstrip().splitlines()[-1]).read_text())
-    assert [each["name"] for each in record["agents"]] == list(agents)
+    assert [each["planner"] for each in record["agents"]] == names
+    assert [each["controller"] for each in record["agents"]] == ["tracker", "oracle", "waypoints"]
     assert record["agents"][0]["num_parameters"] > 1000
     assert record["agents"][1]["weights"] == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("recipe", "sampled"), [("next-token", "planner.num_levels=1"), ("full-sequence", "planner.slope=0")]
+)
+def test_other_ways_to_train_our_model_are_recipes(trained, recipe, sampled, folder):
+    small = [
+        "model.width=16",
+        "model.num_layers=1",
+        "training.num_steps=1",
+        "env.num_tokens=3",
+        "retrace.num_steps=2000",
+    ]
+    words = [ENV, f"recipe={recipe}", f"data={folder / 'umaze.hdf5'}", *small, "training.compiled=false", "threads=1"]
+    assert main(["train", *words, f"output={recipe}"]) == 0
+    levels = json.loads((folder / recipe / "config.json").read_text())["config"]["diffusion"]["levels"]
+    assert levels == {"next-token": "next", "full-sequence": "shared"}[recipe]
+    assert main(["eval", ENV, f"weights={recipe}", sampled, "planner.horizon=48", "n_episodes=1", "threads=1"]) == 0
 
 
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
         (["eval", "agent=driver"], "agent must be one of trained, waypoints, oracle"),
-        (["plan", "weights=diffuser"], "is a Diffuser, for `dfplan eval`"),
-        (["export", "weights=diffuser"], "is a Diffuser, for `dfplan eval`"),
-        (["train", "resume=diffuser", "diffusion.schedule=cosine"], "leave out diffusion.schedule"),
+        (["plan", f"weights={RUN}"], "is a Diffuser, for `dfplan eval`"),
+        (["export", f"weights={RUN}"], "is a Diffuser, for `dfplan eval`"),
+        (["train", f"resume={RUN}", "diffusion.schedule=cosine"], "leave out diffusion.schedule"),
         (["train", *TINY, "data=umaze.hdf5", "model.horizon=15"], "model.horizon must be a multiple of 2"),
         (["train", *TINY, "data=umaze.hdf5", "model.horizon=null"], "needs model.horizon"),
         (["train", *TINY, "data=umaze.hdf5", "model.horizon=5000"], "no segment of"),

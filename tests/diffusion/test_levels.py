@@ -26,6 +26,16 @@ def test_shared_levels_are_one_per_sequence():
     assert levels[:, 0].unique().numel() == 100
 
 
+def test_next_levels_are_clean_up_to_a_place_and_pure_noise_from_there_on():
+    levels = sample_levels((8000, 4), kind="next", generator=torch.Generator().manual_seed(0))
+    assert set(levels.unique().tolist()) == {0.0, 1.0}
+    assert (levels.diff(dim=1) >= 0).all()
+    assert (levels[:, -1] == 1).all()  # there is always something to predict
+    torch.testing.assert_close(
+        levels.sum(dim=1).long().bincount() / 8000, torch.tensor([0, 1, 1, 1, 1]) / 4, atol=0.02, rtol=0
+    )
+
+
 def test_the_same_generator_state_draws_the_same_levels():
     draws = [sample_levels((5, 6), generator=torch.Generator().manual_seed(3)) for _ in range(2)]
     assert torch.equal(*draws)
