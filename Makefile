@@ -51,9 +51,11 @@ ablations: $(VENV)/installed-dev  ## measure again which part of the method earn
 	$(BIN)/python benchmarks/ablations/run.py --training
 	$(BIN)/python benchmarks/ablations/report.py
 
-tables: $(VENV)/installed-dev  ## write the README's tables from the result files
+tables: $(VENV)/installed-dev  ## write the tables of all READMEs from the result files
 	$(BIN)/python benchmarks/readme_tables.py
 	$(BIN)/python benchmarks/side_by_side/tables.py
+	$(BIN)/python benchmarks/control_tables.py
+	$(BIN)/python benchmarks/ablations/report.py
 
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache

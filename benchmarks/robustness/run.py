@@ -182,7 +182,7 @@ def main() -> int:
     parser.add_argument("--disturbances", nargs="+", default=list(DISTURBANCES), choices=list(DISTURBANCES))
     parser.add_argument("--treatments", nargs="+", default=list(TREATMENTS), choices=TREATMENTS)
     arguments = parser.parse_args()
-    found = []
+    found, load = [], os.getloadavg()
     for controller in arguments.controllers:
         for disturbance in arguments.disturbances:
             for treatment in arguments.treatments:
@@ -204,6 +204,8 @@ def main() -> int:
         "commit": find_commit(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
+        "load_before": load,
+        "load_after": os.getloadavg(),
         "env": "maze2d-large-v1",
         "goal": "random",
         "episodes": arguments.episodes,

@@ -1,0 +1,243 @@
+"""Writes the tables in the READMEs of realtime, robustness, faults and mutation from their newest result files.
+
+No number in those tables is typed by hand.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+BEGIN, END = "<!-- tables: written by benchmarks/control_tables.py -->", "<!-- end of tables -->"
+
+Record = dict[str, Any]
+Lines = Iterator[str]
+
+
+def main() -> int:
+    """Rewrite all of them."""
+    for folder, render in RENDER.items():
+        readme = HERE / folder / "README.md"
+        before, rest = readme.read_text().split(BEGIN)
+        after = rest.split(END)[1]
+        lines = list(render(load(HERE / folder / "results"))) or ["No result file yet."]
+        readme.write_text(f"{before}{BEGIN}\n\n" + "\n".join(lines).rstrip() + f"\n\n{END}{after}")
+    return 0
+
+
+def load(folder: Path) -> list[Record]:
+    """All records of a folder, the newest first."""
+    records = [json.loads(path.read_text()) | {"file": path.name} for path in sorted(folder.glob("*.json"))]
+    return sorted(records, key=lambda record: record["date"], reverse=True)
+
+
+def newest(records: list[Record], part: str) -> Record | None:
+    """The newest record that holds a part."""
+    return next((record for record in records if part in record), None)
+
+
+def realtime(records: list[Record]) -> Lines:
+    """Every part from the newest file that has it."""
+    for part, table in REALTIME.items():
+        record = newest(records, part)
+        if record is not None:
+            yield from table(record[part])
+            yield from ["", source(record), ""]
+    yield from scores(records)
+
+
+def soak(found: Record) -> Lines:
+    """How it kept its rate, and whether it grew."""
+    yield from head("soak", "ticks", "missed", "p99, max ms to the action", "memory MB", "rungs", "flagged")
+    yield row(
+        f"{found['minutes']:.0f} min at {found['rate']:.0f} Hz",
+        found["ticks"],
+        missed(found),
+        quickness(found),
+        f"{found['memory_growth_mb']:+.1f}",
+        counts(found["sources"]),
+        counts(found["faults"]),
+    )
+
+
+def slowed(found: list[Record]) -> Lines:
+    """The same, by slowdown."""
+    yield from head("planner slowed", "ticks", "missed", "p99, max ms to the action", "rungs", "flagged")
+    for each in found:
+        cells = each["ticks"], missed(each), quickness(each), counts(each["sources"]), counts(each["faults"])
+        yield row(f"×{each['slowdown']}", *cells)
+
+
+def planner_faults(found: list[Record]) -> Lines:
+    """The slowest of all trials, by what was done to the planner."""
+    yield from head("done to the planner", "trials", "noticed within s", "new planner within s", "missed ticks")
+    for name in sorted({each["fault"] for each in found}):
+        trials = [each for each in found if each["fault"] == name]
+        slowest = (f"{max(each[key] for each in trials):.3f}" for key in ("noticed_seconds", "mended_seconds"))
+        yield row(name, len(trials), *slowest, sum(each["missed"] for each in trials))
+
+
+def observations(found: Record) -> Lines:
+    """How many of each kind, and what became of them."""
+    yield from head("bad observation", "injected", "flagged")
+    for kind, number in found["injected"].items():
+        yield row(kind, number, found["flagged"][kind])
+    yield row("all", sum(found["injected"].values()), sum(found["flagged"].values()))
+    yield ""
+    yield (
+        f"Actions not finite or outside the action space: {found['bad_actions']}. Rungs: {counts(found['sources'])}. "
+        f"Latched and released: {found['latched_and_released']}. Plans until back on a plan, and how often: "
+        f"{counts(found['plans_to_recover'])}."
+    )
+
+
+def scores(records: list[Record]) -> Lines:
+    """One row for each controller and rate."""
+    rows: dict[tuple[str, float], str] = {}
+    files: dict[str, Record] = {}
+    for record in records:
+        for each in record.get("score", []):
+            kind = (each["controller"], each["rate"])
+            if kind not in rows:
+                loss = each["loss_percent"]
+                rows[kind] = row(
+                    f"{kind[0]}, {kind[1]:.0f} Hz",
+                    len(each["scores"]),
+                    f"{each['score']:.1f}",
+                    f"{each['score_waiting']:.1f}",
+                    f"{loss['mean']:.2f} [{loss['low']:.2f}, {loss['high']:.2f}]",
+                    missed(each),
+                    counts(each["sources"]),
+                )
+                files[record["file"]] = record
+    if rows:
+        columns = ("episodes", "score", "score, robot waits", "loss % [95 %]", "missed", "rungs")
+        yield from head("controller, rate", *columns)
+        yield from (rows[kind] for kind in sorted(rows, key=lambda kind: (kind[0] != "pursuit", kind[1])))
+        yield ""
+        yield from (f"{source(record)}  " for record in files.values())
+
+
+def robustness(records: list[Record]) -> Lines:
+    """Scores by disturbance and treatment, for each controller; every combination from the newest file that has it."""
+    found: dict[tuple[str, str, str], Record] = {}
+    for record in records:
+        for each in record["results"]:
+            kind = (each["controller"], each["disturbance"], each["treatment"])
+            found.setdefault(kind, each | {"record": record})
+    treatments = list(dict.fromkeys(kind[2] for kind in found))
+    for controller in dict.fromkeys(kind[0] for kind in found):
+        yield from head(f"{controller}: score [95 %] · success", *treatments)
+        for disturbance in dict.fromkeys(kind[1] for kind in found if kind[0] == controller):
+            cells = (found.get((controller, disturbance, treatment)) for treatment in treatments)
+            yield row(disturbance, *("–" if each is None else scored(each) for each in cells))
+        yield ""
+    for record in {each["record"]["file"]: each["record"] for each in found.values()}.values():
+        yield f"{source(record)}; {record['episodes']} episodes, seed {record['seed']}  "
+
+
+def scored(each: Record) -> str:
+    """Score with its interval, and success."""
+    score = each["score"]
+    return f"{score['mean']:.1f} [{score['low']:.1f}, {score['high']:.1f}] · {100 * each['success']:.0f} %"
+
+
+def faults(records: list[Record]) -> Lines:
+    """The newest file: every part in a line."""
+    if not records:
+        return
+    record = records[0]
+    kills, resumes, hostile = (record[name] for name in ("kills while saving", "kills and resumes", "hostile files"))
+    disks = {
+        name: each for name, each in record["failing disks"].items() if name != "made by" and isinstance(each, dict)
+    }
+    damaged = {name: each for name, each in record["damaged files"].items() if isinstance(each, dict)}
+    yield from head("part", "cases", "found", "processor s")
+    lost = ", ".join(
+        f"{key.replace('_', ' ')} {kills[key]}"
+        for key in ("unloadable_latest", "lost_previous", "damaged_other_files", "strays", "strays_after_start")
+    )
+    yield row("kills while saving", kills["kills"], lost, kills["processor_seconds"])
+    good = sum(all(each.values()) for each in disks.values())
+    yield row("failing disks", len(disks), f"{good} as they should be", record["failing disks"]["processor_seconds"])
+    equal = ", ".join(f"{key.replace('_', ' ')} {resumes[key]}" for key in resumes if key.startswith("equal_"))
+    compared = f"{equal}; at least {resumes['fewest_losses_compared']} losses compared"
+    yield row("kills and resumes", resumes["kills"], compared, resumes["processor_seconds"])
+    for name, each in damaged.items():
+        yield row(
+            f"damaged: {name}", each["cases"], f"{each['found']} found and named, {each['unnoticed']} unnoticed", ""
+        )
+    refused = hostile["files"] - len(hostile["not_refused"])
+    worst = f"slowest {hostile['slowest_seconds']:.2f} s, largest {hostile['largest_megabytes']:.0f} MB"
+    outcome = f"{hostile['executions']} executions, {refused} refused; {worst}"
+    yield row("hostile files", hostile["files"], outcome, hostile["processor_seconds"])
+    yield from ["", f"{source(record)}; {record['seconds']:.0f} s in all"]
+
+
+def mutation(records: list[Record]) -> Lines:
+    """The newest file: every module in a line."""
+    if not records:
+        return
+    record = records[0]
+    yield from head("module", "mutants", "tried", "killed", "score", "lines and branches reached")
+    for path, each in record["modules"].items():
+        cells = each["mutants"], each["tried"], each["killed"], f"{100 * each['score']:.0f} %"
+        yield row(f"`{path}`", *cells, f"{each['branch_coverage']:.1f} %")
+    every = sum(each["mutants"] for each in record["modules"].values())
+    yield row("all", every, record["tried"], record["killed"], f"{100 * record['score']:.1f} %", "")
+    yield from ["", source(record)]
+
+
+def source(record: Record) -> str:
+    """Which file, and under what circumstances."""
+    before, after = (
+        (record[name][0] for name in ("load_before", "load_after")) if "load_before" in record else (None, None)
+    )
+    load = "" if before is None else f", load average {before:.1f} before, {after:.1f} after"
+    machine = f"{record['machine']}, " if "machine" in record else ""
+    return f"[{record['file']}](results/{record['file']}): {machine}commit `{record['commit'][:12]}`{load}"
+
+
+def missed(found: Record) -> str:
+    """As the loop counts, and as the robot does."""
+    return f"{found['missed']} (robot: {found['unanswered_by_the_robots_count']})"
+
+
+def quickness(found: Record) -> str:
+    """From the beginning of a tick to its action."""
+    seconds = found["seconds_to_action"]
+    return f"{1000 * seconds['p99_of_an_episode']:.1f}, {1000 * seconds['max']:.1f}"
+
+
+def counts(found: Record) -> str:
+    """Names with how often."""
+    return ", ".join(f"{name} {number}" for name, number in found.items()) or "none"
+
+
+def head(*names: str) -> Iterable[str]:
+    """The first two lines of a table."""
+    return row(*names), "|---|" + "---:|" * (len(names) - 1)
+
+
+def row(*cells: Any) -> str:
+    """One line of a table."""
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+REALTIME: dict[str, Callable[[Any], Lines]] = {
+    "soak": soak,
+    "slowed": slowed,
+    "faults": planner_faults,
+    "observations": observations,
+}
+RENDER: dict[str, Callable[[list[Record]], Lines]] = {
+    "realtime": realtime,
+    "robustness": robustness,
+    "faults": faults,
+    "mutation": mutation,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())
