@@ -18,7 +18,7 @@ _SEND_TIMEOUT = 0.002  # a request is a few hundred bytes; what does not fit int
 
 
 def planner_command(
-    weights: Path, *, horizon: int, settings: Mapping[str, float] | None = None, threads: int = 1, niceness: int = 5
+    weights: Path, *, horizon: int, settings: Mapping[str, float] | None = None, threads: int = 1, niceness: int = 0
 ) -> list[str]:
     """The command that runs dfplan's own planner: see :mod:`dfplan.realtime.planner_program`.
 
@@ -27,7 +27,8 @@ def planner_command(
         horizon: steps that a plan looks ahead.
         settings: of :class:`dfplan.planner.PlannerSettings`, where they differ from its defaults.
         threads: CPU threads of one planning.
-        niceness: by how much the planner steps back behind the control loop, 0 to 19.
+        niceness: by how much the planner steps back behind ordinary processes, 0 to 19. A loop that is
+            :func:`~dfplan.realtime.priority.undisturbed` goes first anyway, and a planner that steps back plans late.
     """
     options = [f"{name}={value}" for name, value in (settings or {}).items()]
     program = [sys.executable, "-m", "dfplan.realtime.planner_program"]
