@@ -1,4 +1,4 @@
-"""Makes a finished training the bundled model of its maze, keeps its log here, and writes the model card anew."""
+"""Keeps the log of a finished training here; makes it the bundled model of its maze and writes the model card anew."""
 
 import argparse
 import json
@@ -16,6 +16,7 @@ from dfplan.models.bundle import load_bundle, save_bundle
 
 RESULTS = Path(__file__).parent / "results"
 MAX_LOG_LINES = 200
+NETWORKS = ("denoiser.", "unet.")  # what the names of a network's weights begin with, ours and Diffuser's
 
 
 def thinned(lines: list[str]) -> list[str]:
@@ -27,25 +28,28 @@ def thinned(lines: list[str]) -> list[str]:
     return [line for index, line in enumerate(lines) if is_validation[index] or index in kept]
 
 
-def keep_weights(run: Path, folder: Path, *, half: bool) -> dict[str, Any]:
-    """Write the weights of a run into ``folder``, the network in 16 bits where asked; return their metadata."""
+def keep_weights(run: Path, folder: Path | None, *, half: bool) -> dict[str, Any]:
+    """Write the weights of a run into ``folder``, the network in 16 bits where asked; return their metadata.
+
+    Without a folder they stay where they are.
+    """
     tensors, metadata = load_bundle(run / "model")
+    network = {name for name in tensors if name.startswith(NETWORKS)}
     if half:
-        tensors = {name: each.half() if name.startswith("denoiser.") else each for name, each in tensors.items()}
+        tensors = {name: each.half() if name in network else each for name, each in tensors.items()}
         metadata = {**metadata, "stored_as": "float16"}
-    save_bundle(folder, tensors, metadata)
-    return metadata | {
-        "num_parameters": sum(each.numel() for name, each in tensors.items() if name.startswith("denoiser."))
-    }
+    if folder is not None:
+        save_bundle(folder, tensors, metadata)
+    return metadata | {"num_parameters": sum(tensors[name].numel() for name in network)}
 
 
-def last_values(log: list[dict[str, Any]], *names: str) -> dict[str, float]:
-    """The last logged value of each metric."""
-    return {name: next(line[name] for line in reversed(log) if name in line) for name in names}
+def last_values(log: list[dict[str, Any]], *names: str) -> dict[str, float | None]:
+    """The last logged value of each metric; None where there is none."""
+    return {name: next((line[name] for line in reversed(log) if name in line), None) for name in names}
 
 
-def keep(run: Path, *, name: str, facts: dict[str, Any], half: bool) -> None:
-    """Install weights, log and summary of a run under a name."""
+def keep(run: Path, *, name: str, facts: dict[str, Any], half: bool, bundled: bool) -> None:
+    """Keep log and summary of a run under a name, and install its weights if they are to be bundled."""
     config = json.loads((run / "config.json").read_text())
     lines = (run / "metrics.jsonl").read_text().splitlines()
     log = [json.loads(line) for line in lines]
@@ -53,7 +57,7 @@ def keep(run: Path, *, name: str, facts: dict[str, Any], half: bool) -> None:
         raise UserError(
             f"{run} stopped at step {log[-1]['step']} of {config['training']['num_steps']}; finish it first"
         )
-    metadata = keep_weights(run, bundled_weights() / name, half=half)
+    metadata = keep_weights(run, bundled_weights() / name if bundled else None, half=half)
     provenance = metadata["provenance"]
     summary = {
         "env": metadata["env"],
@@ -86,17 +90,20 @@ def main() -> int:
     parser.add_argument("--note", default="", help="what else one should know about the time it took")
     parser.add_argument("--commit", help="of the code that trained, where the weights were written again later")
     parser.add_argument("--half", action="store_true", help="store the network in 16 bits")
+    parser.add_argument("--log-only", action="store_true", help="the weights are not to come with dfplan")
     arguments = parser.parse_args()
     facts = {"command": arguments.command, "wall_seconds": arguments.seconds, "machine": arguments.machine}
     facts |= {"note": arguments.note} | ({"commit": arguments.commit} if arguments.commit else {})
     try:
         with torch.no_grad():
-            keep(arguments.run, name=arguments.name, facts=facts, half=arguments.half)
+            keep(arguments.run, name=arguments.name, facts=facts, half=arguments.half, bundled=not arguments.log_only)
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
-    write_card()
-    print(f"kept as {bundled_weights() / arguments.name} and {RESULTS / arguments.name}")
+    print(f"kept as {RESULTS / arguments.name}")
+    if not arguments.log_only:
+        write_card()
+        print(f"and, with its weights, as {bundled_weights() / arguments.name}")
     return 0
 
 
