@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the customary name
@@ -21,10 +22,16 @@ def _rotate(values: Tensor, cosine: Tensor, sine: Tensor, *, head_dim: int) -> T
     return torch.addcmul(values * cosine, partners, sine)
 
 
-def _gelu(values: Tensor) -> Tensor:
-    """GELU, approximated by tanh (arXiv 1606.08415, section 2): what torch computes, in half the time on a CPU."""
-    inner = torch.addcmul(values, values * values, values, value=0.044715).mul_(math.sqrt(2 / math.pi)).tanh_()
-    return torch.addcmul(values, values, inner).mul_(0.5)
+def _twice_gelu(values: Tensor) -> Tensor:
+    """Twice the GELU, approximated by tanh (arXiv 1606.08415, section 2): ``values * (1 + tanh(...))``.
+
+    Without gradients it is computed in place, which on a CPU takes about half the time of torch's own.
+    """
+    if torch.is_grad_enabled():
+        return 2 * F.gelu(values, approximate="tanh")
+    factor = math.sqrt(2 / math.pi)
+    inner = values.square().mul_(0.044715 * factor).add_(factor).mul_(values).tanh_()
+    return inner.mul_(values).add_(values)
 
 
 class _Block(nn.Module):
@@ -62,7 +69,7 @@ class _Block(nn.Module):
         hidden = torch.addcmul(hidden, gate, self.attention_out(attended))
         normal = F.layer_norm(hidden, hidden.shape[-1:])
         fed = self.feed_in(torch.addcmul(feed_shift, normal, feed_scale))
-        return torch.addcmul(hidden, feed_gate, self.feed_out(_gelu(fed))), cache
+        return torch.addcmul(hidden, feed_gate, self.feed_out(_twice_gelu(fed)), value=0.5), cache
 
     def _attend(
         self, hidden: Tensor, rotation: tuple[Tensor, Tensor], cache: Tensor | None, mask: Tensor | None
@@ -181,7 +188,7 @@ class TransformerDenoiser(Denoiser):
 
     def _modulations(self, level: Tensor) -> tuple[Tensor, ...]:
         """For each block ``[batch or 1, tokens, 6, width]``: shift, 1 + scale, gate; the same for feed-forward."""
-        offsets = torch.stack([block.modulation_offset for block in self.blocks])
+        offsets = torch.stack([cast(_Block, block).modulation_offset for block in self.blocks])
         modulations = self.modulate(level) + offsets[:, None, None]
         modulations = modulations.unflatten(-1, (6, -1))
         return (modulations + self.one_at_scales).unbind(0)
