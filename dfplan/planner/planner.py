@@ -1,9 +1,11 @@
 """The planner: many candidate plans towards a goal, denoised together; the one that arrives first is chosen."""
 
+import functools
 import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,6 +33,17 @@ def check_rows(name: str, values: np.ndarray, *, num_rows: int, width: int) -> N
         )
     if not np.isfinite(values).all():
         raise UserError(f"{name} must be finite; row {int((~np.isfinite(values)).any(axis=1).argmax())} is not")
+
+
+def _without_gradients(method: Callable[..., Plan]) -> Callable[..., Plan]:
+    """Run a method of a planner in inference mode, which is quicker; guidance differentiates, and that forbids it."""
+
+    @functools.wraps(method)
+    def run(self: "Planner", *arguments: Any, **options: Any) -> Plan:
+        with torch.inference_mode() if self.objective is None else torch.no_grad():
+            return method(self, *arguments, **options)
+
+    return run
 
 
 class Planner:
@@ -67,7 +80,7 @@ class Planner:
         """Steps of one window."""
         return self.window_tokens * self.model.layout.steps_per_token
 
-    @torch.no_grad()
+    @_without_gradients
     def plan(
         self,
         observations: np.ndarray,
@@ -87,7 +100,7 @@ class Planner:
             observations: ``(batch, observation_dim)``.
             goals: ``(batch, position_dim)``.
             horizon: steps to look ahead; rounded up to whole tokens. The plan of an environment ends earlier, once a
-                quorum of its own candidates has arrived or ``budget_ms`` have passed.
+                quorum of its own candidates has arrived or ``budget_ms`` for every plan have passed.
             generators: one CPU generator per environment.
             previous: what is left of each environment's last plan (batch of one, see
                 :func:`~dfplan.planner.warm_start.rest_of_plan`), or None; used if ``warm_level < 1``.
@@ -99,7 +112,7 @@ class Planner:
             UserError: shapes that do not fit, values that are not finite, or a horizon below 1.
         """
         budget = math.inf if self.settings.budget_ms is None else self.settings.budget_ms / 1000
-        deadline = time.perf_counter() + budget
+        deadline = time.perf_counter() + len(generators) * budget
         context, goal = self._check(observations, goals, horizon, generators)
         count, layout = self.settings.num_candidates, self.model.layout
         context, goal = context.repeat_interleave(count, dim=0), goal.repeat_interleave(count, dim=0)

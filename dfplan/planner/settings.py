@@ -27,8 +27,9 @@ class PlannerSettings:
         window_tokens: tokens denoised at a time; longer horizons chain windows. 0 takes the training window.
         warm_level: noise level from which a previous plan is denoised again, where there is one (warm start); 1 starts
             from pure noise every time, and the lowest is one level above clean.
-        budget_ms: milliseconds of wall time after which denoising stops; plans end with the tokens that are finished by
-            then, the first one always. None is no limit. What a plan is then depends on the machine and its load.
+        budget_ms: milliseconds of wall time for each plan after which denoising stops; plans end with the tokens that
+            are finished by then, the first one always. None is no limit. Plans made together share their time. What a
+            plan is then depends on the machine and its load.
         guidance: objectives whose gradients steer the denoising.
     """
 

@@ -351,6 +351,18 @@ def test_when_the_budget_is_spent_plans_end_with_what_is_finished(window_tokens)
     np.testing.assert_array_equal(ample.actions, whole.actions)
 
 
+def test_a_budget_is_for_each_plan(monkeypatch):
+    """A clock that a look at it advances: three plans together have three times the looks of one."""
+    lengths = {}
+    for count in (1, 3):
+        now = iter(range(10_000))
+        monkeypatch.setattr("dfplan.planner.planner.time.perf_counter", lambda now=now: next(now))
+        goals = np.tile(GOALS[:1] + 100, (count, 1))
+        plan = _plan(_planner(budget_ms=2000.0, slope=2.0), states=np.zeros((count, 4)), goals=goals)
+        lengths[count] = plan.num_steps[0] // LAYOUT.steps_per_token
+    assert lengths == {1: 2, 3: 6}
+
+
 def test_full_speed_is_what_the_point_mass_can_do():
     # Guards the stub above: its plans are believable, so that no penalty touches them.
     plan = _plan(_planner(jump_penalty=100.0), states=np.array([[1.0, 1.0, 0.0, 5.0]]), goals=GOALS[:1])
