@@ -23,7 +23,8 @@ test-faults: $(VENV)/installed-dev  ## kill, fill, break, damage and attack all 
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or not slow" tests/faults --deselect tests/faults/test_file_faults.py
 
 mutate: $(VENV)/installed-dev  ## change the code in small ways and see whether the tests notice (about half an hour)
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/mutation/run.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/mutation/run.py coverage
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/mutation/run.py mutants --minutes 30
 
 check: $(VENV)/installed-dev  ## style, types and import layers
 	$(BIN)/ruff check .

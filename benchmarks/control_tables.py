@@ -177,17 +177,29 @@ def faults(records: list[Record]) -> Lines:
 
 
 def mutation(records: list[Record]) -> Lines:
-    """The newest file: every module in a line."""
-    if not records:
+    """The newest file of each part: every module in a line."""
+    mutants, reached = newest(records, "mutants"), newest(records, "coverage")
+    modules = (mutants or {"mutants": {}})["mutants"]
+    coverage = (reached or {"coverage": {}})["coverage"]
+    if not modules and not coverage:
         return
-    record = records[0]
-    yield from head("module", "mutants", "tried", "killed", "score", "lines and branches reached")
-    for path, each in record["modules"].items():
-        cells = each["mutants"], each["tried"], each["killed"], f"{100 * each['score']:.0f} %"
-        yield row(f"`{path}`", *cells, f"{each['branch_coverage']:.1f} %")
-    every = sum(each["mutants"] for each in record["modules"].values())
-    yield row("all", every, record["tried"], record["killed"], f"{100 * record['score']:.1f} %", "")
-    yield from ["", source(record)]
+    yield from head("module", "mutants", "tried", "survived", "score %", "lines and branches reached %")
+    sums = [sum(count(each) for each in modules.values()) for count in MUTANTS]
+    for path in dict.fromkeys([*modules, *coverage]):
+        cells = [count(modules[path]) for count in MUTANTS] if path in modules else ["–"] * 3
+        score = f"{100 * modules[path]['score']:.0f}" if path in modules else "–"
+        yield row(f"`{path}`", *cells, score, f"{coverage[path]:.1f}" if path in coverage else "–")
+    if sums[1]:
+        yield row("all", *sums, f"{100 * (1 - sums[2] / sums[1]):.1f}", "")
+    yield ""
+    yield from (f"{source(record)}  " for record in (mutants, reached) if record is not None)
+
+
+MUTANTS: tuple[Callable[[Record], int], ...] = (
+    lambda each: each["mutants"],
+    lambda each: each["tried"],
+    lambda each: len(each["survivors"]),
+)
 
 
 def source(record: Record) -> str:

@@ -1,19 +1,23 @@
-"""Mutation score and branch coverage of the modules that must not be wrong, written into a dated result file.
+"""Mutation score and branch coverage of the modules that must not be wrong; each part writes a dated result file.
 
-python benchmarks/mutation/run.py                        all of them, about an hour of a quiet core
-python benchmarks/mutation/run.py --sample 20            20 mutants drawn from each module
-python benchmarks/mutation/run.py checkpoint schedule    some, by a part of their path; no result file
+python benchmarks/mutation/run.py coverage                  a minute or two
+python benchmarks/mutation/run.py mutants                   every mutant: over half an hour of a quiet core
+python benchmarks/mutation/run.py mutants --minutes 20      as many as that, drawn from all modules in turn
+python benchmarks/mutation/run.py mutants --only ladder     one module, by a part of its path; no result file
 """
 
 import argparse
 import json
 import os
 import random
+import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -48,38 +52,54 @@ TARGETS: dict[str, tuple[str, ...]] = {
 # Takes a minute and says the same as the others, at every row: a mutant that only it would notice counts as survived.
 LEFT_OUT = ("-k", "not parts_are_the_whole")
 LEAST_SCORE, LEAST_COVERAGE = 0.85, 90.0
+MOST_SECONDS = 120  # of a processor, for the tests of a mutant: more is a loop that does not end
+
+
+@dataclass
+class Tally:
+    """What has become of the mutants of a module so far."""
+
+    mutants: int
+    tried: int = 0
+    survivors: list[tuple[int, str]] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def score(self) -> float:
+        """Share of those tried that the tests have noticed."""
+        return 1 - len(self.survivors) / self.tried if self.tried else 0.0
 
 
 def main() -> int:
-    """Mutate; status 1 if a module falls short."""
+    """Run a part; status 1 if a module falls short."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("words", nargs="*", help="parts of the paths of modules; none is all, and a result file")
-    parser.add_argument("--sample", type=int, help="mutants drawn from each module; all of them by default")
-    parser.add_argument("--seed", type=int, default=0, help="of the drawing")
+    parser.add_argument("part", choices=["coverage", "mutants"])
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="after which no other mutant is tried")
+    parser.add_argument("--seed", type=int, default=0, help="of the order in which mutants are tried")
+    parser.add_argument("--only", default="", help="a part of the paths of modules")
     arguments = parser.parse_args()
-    words, load = arguments.words, os.getloadavg()
-    chosen = {path: tests for path, tests in TARGETS.items() if not words or any(word in path for word in words)}
+    chosen = {path: tests for path, tests in TARGETS.items() if arguments.only in path}
     record: dict[str, Any] = {"commit": _commit(), "date": datetime.now(UTC).isoformat(timespec="seconds")}
-    record |= {"sample": arguments.sample, "seed": arguments.seed, "left_out": " ".join(LEFT_OUT), "modules": {}}
+    record |= {"load_before": os.getloadavg(), "left_out": " ".join(LEFT_OUT), "tests": chosen}
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
         for name in COPIED:
             source = ROOT / name
             shutil.copytree(source, copy / name) if source.is_dir() else shutil.copy(source, copy / name)
-        _use(copy)
-        coverage = _coverage(copy, chosen)
-        for path, tests in chosen.items():
-            measured = _measure(copy, path, tests, sample=arguments.sample, seed=arguments.seed)
-            record["modules"][path] = measured | {"branch_coverage": coverage[path]}
-            _say(path, record["modules"][path])
-    tried, killed = (sum(each[name] for each in record["modules"].values()) for name in ("tried", "killed"))
-    short = [path for path, each in record["modules"].items() if _falls_short(each)]
-    record |= {"tried": tried, "killed": killed, "score": round(killed / tried, 4), "falls_short": short}
-    record |= {"load_before": load, "load_after": os.getloadavg(), "seconds": round(time.monotonic() - began)}
-    print(f"{killed} of {tried} killed; " + ("falls short: " + ", ".join(short) if short else "no module falls short"))
-    if not words:
-        path = RESULTS / f"{datetime.now(UTC):%Y-%m-%d-%H%M}.json"
+        if arguments.part == "coverage":
+            record["coverage"] = found = _coverage(copy, chosen)
+            short = [path for path, percent in found.items() if percent < LEAST_COVERAGE]
+        else:
+            _use(copy)
+            tallies = _mutate(copy, chosen, until=began + 60 * arguments.minutes, seed=arguments.seed)
+            record["mutants"] = {path: asdict(tally) | {"score": tally.score} for path, tally in tallies.items()}
+            short = [path for path, tally in tallies.items() if tally.score < LEAST_SCORE]
+    record |= {"load_after": os.getloadavg(), "seconds": round(time.monotonic() - began), "falls_short": short}
+    print(json.dumps(record[arguments.part], indent=1))
+    print("falls short: " + ", ".join(short) if short else "no module falls short")
+    if not arguments.only:
+        path = RESULTS / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_{arguments.part}.json"
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(record, indent=1) + "\n")
         print(path)
@@ -96,16 +116,6 @@ def _commit() -> str:
     return commit + ("-dirty" if changed else "")
 
 
-def _say(path: str, measured: dict[str, Any]) -> None:
-    print(path, json.dumps({name: measured[name] for name in ("mutants", "tried", "score", "branch_coverage")}))
-    for line, change in measured["survivors"]:
-        print(f"  survived, line {line}, {change}", flush=True)
-
-
-def _falls_short(measured: dict[str, Any]) -> bool:
-    return measured["score"] < LEAST_SCORE or measured["branch_coverage"] < LEAST_COVERAGE
-
-
 def _use(copy: Path) -> None:
     """Let the forks import dfplan, which nothing here has done yet, from the copy."""
     sys.dont_write_bytecode = True
@@ -113,37 +123,48 @@ def _use(copy: Path) -> None:
     os.chdir(copy)
 
 
-def _measure(copy: Path, path: str, tests: tuple[str, ...], *, sample: int | None, seed: int) -> dict[str, Any]:
-    """Let the tests meet the mutants of a module, or as many of them as are drawn."""
-    original = (copy / path).read_text()
-    began = time.monotonic()
-    if _tests_fail(tests, timeout=600):
-        raise SystemExit(f"the tests {tests} fail without any mutation")
-    patience = 10 + 5 * (time.monotonic() - began)
-    every = list(mutants(original))
-    drawn = every if sample is None else random.Random(f"{seed} {path}").sample(every, min(sample, len(every)))
-    survivors = [[each.line, each.change] for each in drawn if not _is_noticed(copy / path, each, tests, patience)]
-    (copy / path).write_text(original)
-    killed = len(drawn) - len(survivors)
-    measured: dict[str, Any] = {"mutants": len(every), "tried": len(drawn), "killed": killed}
-    return measured | {"score": round(killed / len(drawn), 4), "tests": list(tests), "survivors": sorted(survivors)}
+def _mutate(copy: Path, chosen: dict[str, tuple[str, ...]], *, until: float, seed: int) -> dict[str, Tally]:
+    """Try mutants, one of each module in turn and each module's in an order drawn by lot, until time is up."""
+    originals = {path: (copy / path).read_text() for path in chosen}
+    drawn = {path: list(mutants(original)) for path, original in originals.items()}
+    tallies = {path: Tally(len(each)) for path, each in drawn.items()}
+    for path, each in drawn.items():
+        random.Random(f"{seed} {path}").shuffle(each)
+    for path, mutant in _in_turn(drawn):
+        tests, tally, began = chosen[path], tallies[path], time.monotonic()
+        if began > until:
+            break
+        if not tally.tried and _tests_fail(tests):
+            raise SystemExit(f"the tests {tests} fail without any mutation")
+        (copy / path).write_text(mutant.source)
+        noticed = _tests_fail(tests)
+        (copy / path).write_text(originals[path])
+        tally.tried += 1
+        tally.seconds += time.monotonic() - began
+        if not noticed:
+            tally.survivors.append((mutant.line, mutant.change))
+            print(f"{path}, line {mutant.line}: survived, {mutant.change}", flush=True)
+    return tallies
 
 
-def _is_noticed(path: Path, mutant: Mutant, tests: tuple[str, ...], timeout: float) -> bool:
-    path.write_text(mutant.source)
-    return _tests_fail(tests, timeout=timeout)
+def _in_turn(drawn: dict[str, list[Mutant]]) -> Iterator[tuple[str, Mutant]]:
+    """The first of every module, the second of every module, and so on."""
+    for index in range(max(map(len, drawn.values()))):
+        for path, each in drawn.items():
+            if index < len(each):
+                yield path, each[index]
 
 
-def _tests_fail(tests: tuple[str, ...], *, timeout: float) -> bool:
+def _tests_fail(tests: tuple[str, ...]) -> bool:
     """Run tests in a fork; one that hangs has noticed too."""
     child = os.fork()
     if child == 0:
+        resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS, MOST_SECONDS))
         silence = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silence, 1)
         os.dup2(silence, 2)
-        status = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *LEFT_OUT, *tests])
-        os._exit(int(status))
-    deadline = time.monotonic() + timeout
+        os._exit(int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *LEFT_OUT, *tests])))
+    deadline = time.monotonic() + 10 * MOST_SECONDS  # it may sleep for ever, too
     while time.monotonic() < deadline:
         found, status = os.waitpid(child, os.WNOHANG)
         if found:

@@ -22,6 +22,7 @@ from injected import inject_observations
 
 from dfplan.agent import MPCAgent, PlannedActions, Pursuit
 from dfplan.cli.folders import bundled_weights
+from dfplan.data.maze import load_maze
 from dfplan.evaluation.metrics import mean_interval
 from dfplan.evaluation.report import find_commit
 from dfplan.files import write_whole
@@ -140,7 +141,7 @@ def score(*, episodes: int, rate: float, controller: str) -> dict[str, Any]:
 
 
 def _waiting_scores(seeds: range, *, controller: str) -> list[float]:
-    """Scores of the agent whose robot waits for every action, on the robot's episodes."""
+    """Scores of the agent whose robots wait for every action, on the robot's episodes, all of them side by side."""
     model = load_forcing_model(WEIGHTS)
     is_pursuit = controller == "pursuit"
     agent = MPCAgent(
@@ -149,17 +150,15 @@ def _waiting_scores(seeds: range, *, controller: str) -> list[float]:
         replan_every=32 if is_pursuit else 8,
         horizon=STEPS,
     )
-    env = gymnasium.make("dfplan_envs:maze2d-large-v1")
-    maze, scores = env.get_wrapper_attr("maze"), []
-    for seed in seeds:
-        observation, info = env.reset(seed=seed)
-        agent.reset(seeds=[seed], goals=info["goal"][None])
-        total = 0.0
-        for _ in range(STEPS):
-            observation, reward, *_ = env.step(agent.act(observation[None])[0])
-            total += float(reward)
-        scores.append(float(maze.normalize(total)))
-    return scores
+    envs = gymnasium.make_vec("dfplan_envs:maze2d-large-v1", num_envs=len(seeds))
+    observations, info = envs.reset(seed=list(seeds))
+    agent.reset(seeds=list(seeds), goals=info["goal"])
+    totals = np.zeros(len(seeds))
+    for _ in range(STEPS):
+        observations, rewards, *_ = envs.step(agent.act(observations))
+        totals += rewards
+    maze = load_maze("maze2d-large-v1")
+    return [float(maze.normalize(total)) for total in totals]
 
 
 class _Total:
