@@ -1,0 +1,111 @@
+"""Measures the denoiser's forward pass against the matrix product of this machine, same precision and threads."""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from dfplan.cli.folders import bundled_weights
+from dfplan.evaluation.report import circumstances, write_record
+from dfplan.models import load_forcing_model
+from dfplan.models.denoiser import Denoiser
+
+HERE = Path(__file__).parent
+BATCHES = (1, 4, 16, 64, 128, 256, 512)
+PEAK_SIZES = (512, 1024, 2048)
+CACHED = 12  # tokens before the window, where a plan is under way
+WINDOW = 4  # tokens that move together in a row of the default planner
+
+
+def main() -> int:
+    """Measure, print a table, keep a dated file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads (default 2)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="for each measurement (default 2)")
+    parser.add_argument("--note", default="", help="what else the machine was doing")
+    parser.add_argument("--keep", action="store_true", help="write results/<date>.json")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    model = load_forcing_model(bundled_weights() / "maze2d-large")
+    load = round(os.getloadavg()[0], 2)
+    with torch.inference_mode():
+        peak = max(matmul_rate(size, seconds=arguments.seconds) for size in PEAK_SIZES)
+        rows = []
+        for what, tokens in (("training window", model.num_tokens + 2), ("moving window", WINDOW)):
+            for batch in BATCHES:
+                row = measure(model.denoiser, what, batch=batch, tokens=tokens, seconds=arguments.seconds)
+                rows.append(row | {"share_of_peak": row["gflops"] / peak})
+                print(line_of(rows[-1]), flush=True)
+    print(f"matrix product at its best {peak:.0f} GFLOP/s, {arguments.threads} threads, float32")
+    if arguments.keep:
+        now = datetime.now(UTC)
+        record = {
+            "question": "forward pass of the denoiser against the matrix product of the machine",
+            "precision": "float32",
+            "threads": arguments.threads,
+            "load_average_before": load,
+            "note": arguments.note,
+            "matmul_gflops": peak,
+            "rows": rows,
+            **circumstances(),
+        }
+        print(write_record(record, path=HERE / "results" / f"{now:%Y-%m-%d-%H%M}.json"))
+    return 0
+
+
+def matmul_rate(size: int, *, seconds: float) -> float:
+    """GFLOP/s of the product of two square matrices, at its best."""
+    left, right = torch.randn(size, size), torch.randn(size, size)
+    return 2e-9 * size**3 / best_seconds(lambda: left @ right, seconds=seconds)
+
+
+def measure(denoiser: Denoiser, what: str, *, batch: int, tokens: int, seconds: float) -> dict[str, Any]:
+    """Time and floating-point operations (of matrix products and attention) of one call."""
+    token_dim = denoiser.token_dim
+    noisy, levels = torch.randn(batch, tokens, token_dim), torch.rand(1, tokens, 2)
+    state = None
+    if what == "moving window":
+        state = denoiser(torch.randn(batch, CACHED, token_dim), torch.zeros(1, CACHED, 2))[1]
+    # torch counts the attention of fused kernels only on a GPU; with plain ones it is two more products.
+    with FlopCounterMode(display=False) as counter, torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+        denoiser(noisy, levels, state)
+    found = best_seconds(lambda: denoiser(noisy, levels, state), seconds=seconds)
+    flops = counter.get_total_flops()
+    return {
+        "what": what,
+        "batch": batch,
+        "tokens": tokens,
+        "flops": flops,
+        "seconds": found,
+        "gflops": 1e-9 * flops / found,
+    }
+
+
+def best_seconds(call: Callable[[], Any], *, seconds: float) -> float:
+    """The shortest time of a call, of all within so many seconds: others on the machine only ever slow it down."""
+    call()
+    best, end = float("inf"), time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        began = time.perf_counter()
+        call()
+        best = min(best, time.perf_counter() - began)
+    return best
+
+
+def line_of(row: dict[str, Any]) -> str:
+    """One measurement as a line of a table."""
+    return (
+        f"| {row['what']} of {row['tokens']} tokens | {row['batch']} | {1000 * row['seconds']:.2f} ms "
+        f"| {row['gflops']:.1f} GFLOP/s | {100 * row['share_of_peak']:.0f} % |"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
