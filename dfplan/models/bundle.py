@@ -85,9 +85,7 @@ def load_bundle(folder: Path, *, check: ShapeCheck | None = None) -> tuple[dict[
         description = _read_description(description_path)
         return _read_tensors(tensors_path, description, check=check)
     except OSError as error:
-        raise UserError(
-            f"{error.filename or folder}: cannot be read ({error.strerror}); check its permissions"
-        ) from error
+        raise _unreadable(folder, error) from error
 
 
 def read_metadata(folder: Path) -> dict[str, Any]:
@@ -96,8 +94,11 @@ def read_metadata(folder: Path) -> dict[str, Any]:
     Raises:
         UserError: as :func:`load_bundle`.
     """
-    description = _read_description(folder / DESCRIPTION_FILE)
-    return _matching_description(folder / TENSORS_FILE, description)["metadata"]
+    try:
+        description = _read_description(folder / DESCRIPTION_FILE)
+        return _matching_description(folder / TENSORS_FILE, description)["metadata"]
+    except OSError as error:
+        raise _unreadable(folder, error) from error
 
 
 def bundle_checksum(folder: Path) -> str:
@@ -119,6 +120,10 @@ def _checked_content(tensors: Mapping[str, Tensor]) -> bytes:
             f"got {len(tensors)} and {len(content)}"
         )
     return content
+
+
+def _unreadable(folder: Path, error: OSError) -> UserError:
+    return UserError(f"{error.filename or folder}: cannot be read ({error.strerror}); check its permissions")
 
 
 def _damaged(path: Path, what: str) -> UserError:

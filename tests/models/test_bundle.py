@@ -14,7 +14,7 @@ import torch
 
 from dfplan.errors import UserError
 from dfplan.models import bundle
-from dfplan.models.bundle import load_bundle, save_bundle
+from dfplan.models.bundle import load_bundle, read_metadata, save_bundle
 
 TENSORS = {
     "net.0.weight": torch.arange(12.0).reshape(3, 4),
@@ -278,3 +278,17 @@ def test_no_space_leaves_the_old_bundle_and_no_litter(folder):
     assert "cannot be written (File too large); what was there before is untouched" in result.stderr
     assert_holds(folder, TENSORS, METADATA)
     assert sorted(each.name for each in folder.iterdir()) == ["model.json", "model.safetensors"]
+
+
+def test_metadata_is_read_without_the_tensors_and_checked_all_the_same(tmp_path):
+    save_bundle(tmp_path, {"weight": torch.ones(3)}, {"name": "one"})
+    assert read_metadata(tmp_path) == {"name": "one"}
+    path = tmp_path / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="its SHA-256 is not the one"):
+        read_metadata(tmp_path)
+    path.unlink()
+    with pytest.raises(UserError, match="missing or not a file"):
+        read_metadata(tmp_path)
