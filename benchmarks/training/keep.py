@@ -53,10 +53,9 @@ def keep(run: Path, *, name: str, facts: dict[str, Any], half: bool, bundled: bo
     config = json.loads((run / "config.json").read_text())
     lines = (run / "metrics.jsonl").read_text().splitlines()
     log = [json.loads(line) for line in lines]
-    if log[-1]["step"] != config["training"]["num_steps"]:
-        raise UserError(
-            f"{run} stopped at step {log[-1]['step']} of {config['training']['num_steps']}; finish it first"
-        )
+    num_steps, log_every = config["training"]["num_steps"], config["training"]["log_every"]
+    if log[-1]["step"] <= num_steps - log_every:
+        raise UserError(f"{run} stopped at step {log[-1]['step']} of {num_steps}; finish it first")
     metadata = keep_weights(run, bundled_weights() / name if bundled else None, half=half)
     provenance = metadata["provenance"]
     summary = {
