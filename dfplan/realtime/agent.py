@@ -138,6 +138,7 @@ class RealtimeAgent:
         self._tolerance = tolerance
         self._blind_steps = blind_steps
         self._clock = clock
+        self._is_clocked = period is not None
         self._rate = RateMeter(period)
         self._ladder = Ladder(
             low=planning.action_low, high=planning.action_high, hold_steps=hold_steps, safe_action=safe_action
@@ -213,7 +214,7 @@ class RealtimeAgent:
         tick = _Tick(self._gate.check(observation, stamp=now if stamp is None else stamp, now=now))
         self._note_observation(tick, steps)
         if not self.is_stopped:
-            self._take(self._planning.update(), tick)
+            self._take(self._planning.update(next_look=self._next_look), tick)
         followed = self._followed(tick)
         if followed is None and deadline is not None:
             self._wait_for_plan(tick, deadline)
@@ -226,6 +227,11 @@ class RealtimeAgent:
         if deadline is not None and self._clock() > deadline:
             tick.faults.append("late_action")
         return action, self._info(tick, "queue" if source == "plan" and not self._is_on_time(tick) else source)
+
+    @property
+    def _next_look(self) -> float:
+        """Seconds until the planner is looked at again; 0 where the robot waits, as nobody knows."""
+        return self.period if self._is_clocked else 0.0
 
     def _begun(self) -> _Episode:
         if self._episode is None:

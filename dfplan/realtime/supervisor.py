@@ -17,7 +17,7 @@ from dfplan.types import Plan
 
 FAILURES = ("planner_died", "planner_hung", "planner_failed", "planner_bad_answer", "planner_start_timeout")
 
-_ROUNDING = 1e-9  # seconds: a tick that falls on a time-out counts
+_ROUNDING = 0.01  # seconds: looks come at the beginning of ticks, what is waited for was asked for within one
 
 
 class Worker(Protocol):
@@ -181,8 +181,14 @@ class PlanningSupervisor:
         """See whether an idle process is alive; does nothing in any other state."""
         return self._send(encode("ping"), state="pinged") if self._state == "idle" else Update()
 
-    def update(self, *, timeout: float = 0.0) -> Update:
-        """See what has come, and whether something should have come; waits for at most ``timeout`` seconds."""
+    def update(self, *, timeout: float = 0.0, next_look: float = 0.0) -> Update:
+        """See what has come, and whether something should have come.
+
+        Args:
+            timeout: seconds to wait, at most.
+            next_look: seconds until the next update: what will be overdue by then is overdue now, or else a process
+                that hangs would be noticed late by that much. Half of a time-out is always left.
+        """
         try:
             message = self._worker.receive(timeout=timeout)
             if message is not None:
@@ -191,7 +197,8 @@ class PlanningSupervisor:
             return self._replace("planner_died", str(error))
         except WireError as error:
             return self._replace("planner_bad_answer", str(error))
-        if self._clock() - self._since >= self._timeouts[self._state] - _ROUNDING:
+        allowed = self._timeouts[self._state]
+        if self._clock() - self._since + min(next_look, allowed / 2) >= allowed - _ROUNDING:
             failure = "planner_start_timeout" if self._state == "starting" else "planner_hung"
             return self._replace(failure, f"silent for {self._clock() - self._since:.3f} s")
         return Update()

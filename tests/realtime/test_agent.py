@@ -161,6 +161,33 @@ def test_a_planner_that_is_gone_is_replaced_and_the_queue_goes_on(planner, mode,
     assert planner.starts == 2
 
 
+def test_a_planner_that_freezes_just_after_an_answer_is_noticed_within_a_period_and_the_time_out(planner):
+    """The next ping is some milliseconds into its tick, and looks come at the beginning of ticks."""
+    agent, frozen = fake_agent(planner), None
+    send = planner.send
+
+    def send_late(message):
+        planner.clock.advance(0.004)
+        send(message)
+
+    planner.send = send_late
+    run(agent, planner, [SEEN] * 6)
+    planner.send = lambda message: planner.clock.advance(0.004)  # takes what is sent, and answers no more
+    frozen, infos = planner.clock.now - PERIOD + 0.004, []
+    while not (infos and infos[-1].faults):
+        infos += run(agent, planner, [SEEN])[1]
+    assert infos[-1].faults == ("planner_hung",)
+    assert planner.clock.now - PERIOD - frozen < PERIOD + 0.5
+
+
+def test_a_planner_is_given_time_by_slow_loops_and_by_robots_that_wait(planner):
+    planner.latency = 0.2
+    for period in (1.0, None):
+        _, infos = run(fake_agent(planner, period=period), planner, [SEEN] * 4, period=1.0)
+        assert [info.faults for info in infos] == [()] * 4, period
+        assert infos[-1].source == "plan"
+
+
 def test_a_planner_that_does_not_recover_latches_and_a_release_starts_it_again(planner):
     planner.heals = False
     agent = fake_agent(planner)
