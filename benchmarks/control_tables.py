@@ -72,11 +72,20 @@ def slowed(found: list[Record]) -> Lines:
 
 def planner_faults(found: list[Record]) -> Lines:
     """The slowest of all trials, by what was done to the planner."""
-    yield from head("done to the planner", "trials", "noticed within s", "new planner within s", "missed ticks")
+    yield from head(
+        "done to the planner", "trials", "allowed s", "noticed within s", "new planner within s", "missed ticks"
+    )
     for name in sorted({each["fault"] for each in found}):
         trials = [each for each in found if each["fault"] == name]
-        slowest = (f"{max(each[key] for each in trials):.3f}" for key in ("noticed_seconds", "mended_seconds"))
-        yield row(name, len(trials), *slowest, sum(each["missed"] for each in trials))
+        slowest = (_slowest(each[key] for each in trials) for key in ("noticed_seconds", "mended_seconds"))
+        allowed = trials[0].get("allowed_seconds", "–")
+        yield row(name, len(trials), allowed, *slowest, sum(each["missed"] for each in trials))
+
+
+def _slowest(seconds: Iterable[float | None]) -> str:
+    """The longest; where it never came, that is said."""
+    known = list(seconds)
+    return "not always" if None in known else f"{max(each for each in known if each is not None):.3f}"
 
 
 def observations(found: Record) -> Lines:
@@ -145,35 +154,58 @@ def scored(each: Record) -> str:
 
 
 def faults(records: list[Record]) -> Lines:
-    """The newest file: every part in a line."""
-    if not records:
+    """Every part in a line, from the newest file that has it."""
+    used = {part: record for part in FAULTS if (record := newest(records, part)) is not None}
+    if not used:
         return
-    record = records[0]
-    kills, resumes, hostile = (record[name] for name in ("kills while saving", "kills and resumes", "hostile files"))
-    disks = {
-        name: each for name, each in record["failing disks"].items() if name != "made by" and isinstance(each, dict)
-    }
-    damaged = {name: each for name, each in record["damaged files"].items() if isinstance(each, dict)}
     yield from head("part", "cases", "found", "processor s")
-    lost = ", ".join(
-        f"{key.replace('_', ' ')} {kills[key]}"
-        for key in ("unloadable_latest", "lost_previous", "damaged_other_files", "strays", "strays_after_start")
-    )
-    yield row("kills while saving", kills["kills"], lost, kills["processor_seconds"])
-    good = sum(all(each.values()) for each in disks.values())
-    yield row("failing disks", len(disks), f"{good} as they should be", record["failing disks"]["processor_seconds"])
-    equal = ", ".join(f"{key.replace('_', ' ')} {resumes[key]}" for key in resumes if key.startswith("equal_"))
-    compared = f"{equal}; at least {resumes['fewest_losses_compared']} losses compared"
-    yield row("kills and resumes", resumes["kills"], compared, resumes["processor_seconds"])
-    for name, each in damaged.items():
-        yield row(
-            f"damaged: {name}", each["cases"], f"{each['found']} found and named, {each['unnoticed']} unnoticed", ""
-        )
-    refused = hostile["files"] - len(hostile["not_refused"])
-    worst = f"slowest {hostile['slowest_seconds']:.2f} s, largest {hostile['largest_megabytes']:.0f} MB"
-    outcome = f"{hostile['executions']} executions, {refused} refused; {worst}"
-    yield row("hostile files", hostile["files"], outcome, hostile["processor_seconds"])
-    yield from ["", f"{source(record)}; {record['seconds']:.0f} s in all"]
+    for part, record in used.items():
+        for name, cases, outcome in FAULTS[part](record[part]):
+            yield row(name, cases, outcome, record[part]["processor_seconds"])
+    yield ""
+    for record in {record["file"]: record for record in used.values()}.values():
+        yield f"{source(record)}  "
+
+
+def kills(found: Record) -> Iterator[tuple[str, int, str]]:
+    """Nothing may be lost."""
+    keys = ("unloadable_latest", "lost_previous", "damaged_other_files", "strays", "strays_after_start")
+    yield "kills while saving", found["kills"], ", ".join(f"{key.replace('_', ' ')} {found[key]}" for key in keys)
+
+
+def disks(found: Record) -> Iterator[tuple[str, int, str]]:
+    """Every command on every bad disk."""
+    judged = [each for name, each in found.items() if name != "made by" and isinstance(each, dict)]
+    yield "failing disks", len(judged), f"{sum(all(each.values()) for each in judged)} as they should be"
+
+
+def resumes(found: Record) -> Iterator[tuple[str, int, str]]:
+    """How many went on bit for bit."""
+    equal = ", ".join(f"{key.replace('_', ' ')} {found[key]}" for key in found if key.startswith("equal_"))
+    yield "kills and resumes", found["kills"], f"{equal}; at least {found['fewest_losses_compared']} losses compared"
+
+
+def damages(found: Record) -> Iterator[tuple[str, int, str]]:
+    """By file and damage."""
+    for name, each in found.items():
+        if isinstance(each, dict):
+            yield f"damaged: {name}", each["cases"], f"{each['found']} found and named, {each['unnoticed']} unnoticed"
+
+
+def attacks(found: Record) -> Iterator[tuple[str, int, str]]:
+    """None may run, all must be refused."""
+    refused = found["files"] - len(found["not_refused"])
+    worst = f"slowest {found['slowest_seconds']:.2f} s, largest {found['largest_megabytes']:.0f} MB"
+    yield "hostile files", found["files"], f"{found['executions']} executions, {refused} refused; {worst}"
+
+
+FAULTS: dict[str, Callable[[Record], Iterator[tuple[str, int, str]]]] = {
+    "kills while saving": kills,
+    "failing disks": disks,
+    "kills and resumes": resumes,
+    "damaged files": damages,
+    "hostile files": attacks,
+}
 
 
 def mutation(records: list[Record]) -> Lines:

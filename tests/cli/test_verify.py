@@ -81,6 +81,8 @@ def test_a_record_is_checked_by_its_seal(tmp_path, capsys):
     text = path.read_text()
     path.write_text(text.replace("maze2d-open", "maze2d-easy"))
     assert "damaged or changed" in refused(capsys, path)
+    path.write_text(text.replace("record_sha256", "record_sha257"))  # the seal itself is hit
+    assert "damaged or changed" in refused(capsys, path)
     path.write_text(text[:-10])
     assert "not readable as JSON" in refused(capsys, path)
     path.write_text(json.dumps({"env": "maze2d-open", "metrics": {}}))
