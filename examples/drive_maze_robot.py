@@ -121,7 +121,8 @@ def build_agent(
         action_high=np.ones(2),
         observation_dim=4,
         clock=time.monotonic,
-        plan_timeout=options.pop("plan_timeout", 1.0),
+        # Long: the queue bridges a slow plan, but a planner that is taken for hung is gone until a new one has started.
+        plan_timeout=options.pop("plan_timeout", 3.0),
     )
     planning.start()
     extent = np.array(model.support.visited.shape) * model.support.cell

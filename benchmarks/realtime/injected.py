@@ -58,11 +58,12 @@ def inject_observations(*, injections: int, seed: int, weights: Any) -> dict[str
         if agent.is_stopped:
             agent.release()
             releases += 1
-        plans, info = 0, None
+        plans, info, first = 0, None, math.inf
         while info is None or info.source not in ("plan", "queue"):
             action, info = agent.act(good, deadline=math.inf)
             bad_actions += not env.action_space.contains(action)
-            good, plans = env.step(action)[0], plans + info.joined
+            good, first = env.step(action)[0], min(first, info.step)
+            plans += info.joined and info.step - info.plan_age >= first  # made from good input
         found["plans_to_recover"][str(plans)] += 1
     agent.close()
     return {name: dict(counter) for name, counter in found.items()} | {

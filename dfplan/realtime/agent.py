@@ -289,7 +289,8 @@ class RealtimeAgent:
     def _wait_for_plan(self, tick: _Tick, deadline: float) -> None:
         """Wait for a plan until shortly before the deadline, there being nothing else to do."""
         until = deadline - _SPARE * self.period
-        while not (tick.joined or self.is_stopped) and (remaining := until - self._clock()) > 0:
+        # A plan that joins may be used up already, if the robot has driven on for longer than it is.
+        while not (self._follower.remaining or self.is_stopped) and (remaining := until - self._clock()) > 0:
             if self._planning.is_ready and not self._wants_plan(tick):
                 return
             self._take(self._ask(tick), tick)

@@ -44,6 +44,19 @@ def test_without_a_deadline_nothing_is_waited_for(planner):
     assert [info.source for info in infos] == ["safe", "plan"]
 
 
+def test_a_plan_that_is_used_up_when_it_joins_is_not_enough(planner):
+    lengths = iter([64, 2, 64])
+    planner.make_plan = lambda request: counting_plan(request, num_steps=next(lengths))
+    planner.latency = 0.3
+    agent = fake_agent(planner, plan_timeout=10.0, period=None, replan_every=4)
+    for _ in range(10):
+        agent.act(SEEN, deadline=np.inf)
+    assert len(planner.requests) == 2  # the second plan is under way, and no time has passed
+    planner.clock.advance(0.3)
+    _, info = agent.act(SEEN, deadline=np.inf)
+    assert (len(planner.requests), info.source, info.plan_age) == (3, "plan", 0)
+
+
 def test_an_endless_deadline_is_the_agent_that_waits(planner):
     planner.latency = 3.0
     agent = fake_agent(planner, plan_timeout=10.0, period=None)
