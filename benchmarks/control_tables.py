@@ -3,17 +3,16 @@
 No number in those tables is typed by hand.
 """
 
-import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from fault_tables import faults, mutation
+from records import Lines, Record, counts, head, load, newest, row, source
+
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- tables: written by benchmarks/control_tables.py -->", "<!-- end of tables -->"
-
-Record = dict[str, Any]
-Lines = Iterator[str]
 
 
 def main() -> int:
@@ -25,17 +24,6 @@ def main() -> int:
         lines = list(render(load(HERE / folder / "results"))) or ["No result file yet."]
         readme.write_text(f"{before}{BEGIN}\n\n" + "\n".join(lines).rstrip() + f"\n\n{END}{after}")
     return 0
-
-
-def load(folder: Path) -> list[Record]:
-    """All records of a folder, the newest first."""
-    records = [json.loads(path.read_text()) | {"file": path.name} for path in sorted(folder.glob("*.json"))]
-    return sorted(records, key=lambda record: record["date"], reverse=True)
-
-
-def newest(records: list[Record], part: str) -> Record | None:
-    """The newest record that holds a part."""
-    return next((record for record in records if part in record), None)
 
 
 def realtime(records: list[Record]) -> Lines:
@@ -153,97 +141,6 @@ def scored(each: Record) -> str:
     return f"{score['mean']:.1f} [{score['low']:.1f}, {score['high']:.1f}] · {100 * each['success']:.0f} %"
 
 
-def faults(records: list[Record]) -> Lines:
-    """Every part in a line, from the newest file that has it."""
-    used = {part: record for part in FAULTS if (record := newest(records, part)) is not None}
-    if not used:
-        return
-    yield from head("part", "cases", "found", "processor s")
-    for part, record in used.items():
-        for name, cases, outcome in FAULTS[part](record[part]):
-            yield row(name, cases, outcome, record[part]["processor_seconds"])
-    yield ""
-    for record in {record["file"]: record for record in used.values()}.values():
-        yield f"{source(record)}  "
-
-
-def kills(found: Record) -> Iterator[tuple[str, int, str]]:
-    """Nothing may be lost."""
-    keys = ("unloadable_latest", "lost_previous", "damaged_other_files", "strays", "strays_after_start")
-    yield "kills while saving", found["kills"], ", ".join(f"{key.replace('_', ' ')} {found[key]}" for key in keys)
-
-
-def disks(found: Record) -> Iterator[tuple[str, int, str]]:
-    """Every command on every bad disk."""
-    judged = [each for name, each in found.items() if name != "made by" and isinstance(each, dict)]
-    yield "failing disks", len(judged), f"{sum(all(each.values()) for each in judged)} as they should be"
-
-
-def resumes(found: Record) -> Iterator[tuple[str, int, str]]:
-    """How many went on bit for bit."""
-    equal = ", ".join(f"{key.replace('_', ' ')} {found[key]}" for key in found if key.startswith("equal_"))
-    yield "kills and resumes", found["kills"], f"{equal}; at least {found['fewest_losses_compared']} losses compared"
-
-
-def damages(found: Record) -> Iterator[tuple[str, int, str]]:
-    """By file and damage."""
-    for name, each in found.items():
-        if isinstance(each, dict):
-            yield f"damaged: {name}", each["cases"], f"{each['found']} found and named, {each['unnoticed']} unnoticed"
-
-
-def attacks(found: Record) -> Iterator[tuple[str, int, str]]:
-    """None may run, all must be refused."""
-    refused = found["files"] - len(found["not_refused"])
-    worst = f"slowest {found['slowest_seconds']:.2f} s, largest {found['largest_megabytes']:.0f} MB"
-    yield "hostile files", found["files"], f"{found['executions']} executions, {refused} refused; {worst}"
-
-
-FAULTS: dict[str, Callable[[Record], Iterator[tuple[str, int, str]]]] = {
-    "kills while saving": kills,
-    "failing disks": disks,
-    "kills and resumes": resumes,
-    "damaged files": damages,
-    "hostile files": attacks,
-}
-
-
-def mutation(records: list[Record]) -> Lines:
-    """The newest file of each part: every module in a line."""
-    mutants, reached = newest(records, "mutants"), newest(records, "coverage")
-    modules = (mutants or {"mutants": {}})["mutants"]
-    coverage = (reached or {"coverage": {}})["coverage"]
-    if not modules and not coverage:
-        return
-    yield from head("module", "mutants", "tried", "survived", "score %", "lines and branches reached %")
-    sums = [sum(count(each) for each in modules.values()) for count in MUTANTS]
-    for path in dict.fromkeys([*modules, *coverage]):
-        cells = [count(modules[path]) for count in MUTANTS] if path in modules else ["–"] * 3
-        score = f"{100 * modules[path]['score']:.0f}" if path in modules else "–"
-        yield row(f"`{path}`", *cells, score, f"{coverage[path]:.1f}" if path in coverage else "–")
-    if sums[1]:
-        yield row("all", *sums, f"{100 * (1 - sums[2] / sums[1]):.1f}", "")
-    yield ""
-    yield from (f"{source(record)}  " for record in (mutants, reached) if record is not None)
-
-
-MUTANTS: tuple[Callable[[Record], int], ...] = (
-    lambda each: each["mutants"],
-    lambda each: each["tried"],
-    lambda each: len(each["survivors"]),
-)
-
-
-def source(record: Record) -> str:
-    """Which file, and under what circumstances."""
-    before, after = (
-        (record[name][0] for name in ("load_before", "load_after")) if "load_before" in record else (None, None)
-    )
-    load = "" if before is None else f", load average {before:.1f} before, {after:.1f} after"
-    machine = f"{record['machine']}, " if "machine" in record else ""
-    return f"[{record['file']}](results/{record['file']}): {machine}commit `{record['commit'][:12]}`{load}"
-
-
 def missed(found: Record) -> str:
     """As the loop counts, and as the robot does."""
     return f"{found['missed']} (robot: {found['unanswered_by_the_robots_count']})"
@@ -253,21 +150,6 @@ def quickness(found: Record) -> str:
     """From the beginning of a tick to its action."""
     seconds = found["seconds_to_action"]
     return f"{1000 * seconds['p99_of_an_episode']:.1f}, {1000 * seconds['max']:.1f}"
-
-
-def counts(found: Record) -> str:
-    """Names with how often."""
-    return ", ".join(f"{name} {number}" for name, number in found.items()) or "none"
-
-
-def head(*names: str) -> Iterable[str]:
-    """The first two lines of a table."""
-    return row(*names), "|---|" + "---:|" * (len(names) - 1)
-
-
-def row(*cells: Any) -> str:
-    """One line of a table."""
-    return f"| {' | '.join(map(str, cells))} |"
 
 
 REALTIME: dict[str, Callable[[Any], Lines]] = {

@@ -1,0 +1,45 @@
+"""Records of result files, and lines of Markdown tables made of them."""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+Record = dict[str, Any]
+Lines = Iterator[str]
+
+
+def load(folder: Path) -> list[Record]:
+    """All records of a folder, the newest first."""
+    records = [json.loads(path.read_text()) | {"file": path.name} for path in sorted(folder.glob("*.json"))]
+    return sorted(records, key=lambda record: record["date"], reverse=True)
+
+
+def newest(records: list[Record], part: str) -> Record | None:
+    """The newest record that holds a part."""
+    return next((record for record in records if part in record), None)
+
+
+def source(record: Record) -> str:
+    """Which file, and under what circumstances."""
+    before, after = (
+        (record[name][0] for name in ("load_before", "load_after")) if "load_before" in record else (None, None)
+    )
+    load = "" if before is None else f", load average {before:.1f} before, {after:.1f} after"
+    machine = f"{record['machine']}, " if "machine" in record else ""
+    return f"[{record['file']}](results/{record['file']}): {machine}commit `{record['commit'][:12]}`{load}"
+
+
+def counts(found: Record) -> str:
+    """Names with how often."""
+    return ", ".join(f"{name} {number}" for name, number in found.items()) or "none"
+
+
+def head(*names: str) -> Iterable[str]:
+    """The first two lines of a table."""
+    return row(*names), "|---|" + "---:|" * (len(names) - 1)
+
+
+def row(*cells: Any) -> str:
+    """One line of a table."""
+    return f"| {' | '.join(map(str, cells))} |"
