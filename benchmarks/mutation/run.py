@@ -183,9 +183,9 @@ def _coverage(copy: Path, chosen: dict[str, tuple[str, ...]]) -> dict[str, float
         sorted({test for each in chosen.values() for test in each}),
     )
     run = ["coverage", "run", "--branch", f"--include={measured}", "-m", "pytest", "-q", *LEFT_OUT, *tests]
-    subprocess.run([sys.executable, "-m", *run], check=True, env=environment, capture_output=True)
+    subprocess.run([sys.executable, "-m", *run], check=True, env=environment, capture_output=True, cwd=copy)
     report = [sys.executable, "-m", "coverage", "json", "-q", "-o", "-"]
-    answer = subprocess.run(report, check=True, env=environment, capture_output=True, text=True)
+    answer = subprocess.run(report, check=True, env=environment, capture_output=True, text=True, cwd=copy)
     files = json.loads(answer.stdout)["files"]
     return {path: round(files[path]["summary"]["percent_covered"], 1) for path in chosen}
 
