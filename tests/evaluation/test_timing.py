@@ -1,6 +1,8 @@
 """Agents side by side: what is counted as a plan and as a decision, that all meet the same episodes, and the record."""
 
 import json
+import subprocess
+import sys
 import time
 from contextlib import contextmanager
 
@@ -104,15 +106,27 @@ def test_agents_take_turns_batch_by_batch():
     assert order == [("a", 2), ("b", 2), ("a", 1), ("b", 1)]
 
 
+PEAKS = """
+import numpy as np
+from dfplan.evaluation import memory
+memory.reset_peak()
+before = memory.peak_process_bytes()
+block = np.ones(128 * 2**20 // 8)  # so large that it goes back to the system at once, whatever the allocator learnt
+print(memory.peak_process_bytes() - before)
+del block
+memory.reset_peak()
+print(memory.peak_process_bytes() - before)
+"""
+
+
+@pytest.mark.slow
 def test_a_peak_is_forgotten_and_found_again():
-    memory.reset_peak()
-    before = memory.peak_process_bytes()
-    block = np.ones(128 * 2**20 // 8)  # so large that it goes back to the system at once, whatever the allocator learnt
-    assert memory.peak_process_bytes() - before > 110 * 2**20
-    del block
+    """In a process of its own: what else a process has in memory comes and goes as it likes."""
+    found = subprocess.run([sys.executable, "-c", PEAKS], capture_output=True, text=True, check=True)
+    with_block, without = (int(line) for line in found.stdout.split())
+    assert with_block > 110 * 2**20
     if memory.RESET.exists():
-        memory.reset_peak()
-        assert memory.peak_process_bytes() - before < 60 * 2**20
+        assert without < 60 * 2**20
     assert memory.peak_gpu_bytes() is None or memory.peak_gpu_bytes() >= 0
 
 
