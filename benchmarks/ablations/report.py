@@ -67,6 +67,8 @@ def section(record: dict[str, Any]) -> str:
         f"[{record['group']}](results/{record['file']}), {record['date'][:10]}, commit `{record['commit'][:12]}`, "
         f"{record['n_episodes']} episodes of seed {record['seed']}, {record['machine']}",
     ]
+    if "note" in record:
+        lines[-1] += f"; {record['note']}"
     for situation, rows in situations_of(record).items():
         lines += ["", f"| {situation} | {' | '.join(COLUMNS)} |", f"|---|{'---:|' * len(COLUMNS)}"]
         lines += [f"| {row['row']} | {' | '.join(cells(row, first=rows[0]))} |" for row in rows]
