@@ -126,3 +126,13 @@ def test_a_quick_run_writes_a_file_a_task_and_keeps_to_runs(tmp_path):
     (path,) = (tmp_path / "runs" / "bench-quick").glob("*/*_maze2d-umaze-random.json")
     assert json.loads(path.read_text())["n_episodes"] == 2
     assert subprocess.run([*command[:2], "--tasks", "nowhere"], capture_output=True, check=False).returncode == 2
+
+
+def test_an_agent_that_was_not_trained_is_left_out_and_said(script, monkeypatch, tmp_path, capsys):
+    run = script("run")
+    monkeypatch.chdir(tmp_path)
+    agents = ["diffuser", "default", "diffuser_actions"]
+    assert run.present(agents, env="maze2d-umaze") == ["default"]
+    assert "dfplan train recipe=diffuser-umaze output=runs/train/diffuser-maze2d-umaze" in capsys.readouterr().out
+    (tmp_path / "runs" / "train" / "diffuser-maze2d-umaze").mkdir(parents=True)
+    assert run.present(agents, env="maze2d-umaze") == agents

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from dfplan.evaluation.bench_tables import interval, number
 from dfplan.evaluation.metrics import Estimate
@@ -193,6 +194,7 @@ def draw(records: Records, folder: Path) -> None:
             axis = axes[TASKS.index((maze, goal))]
             panel(axis, record, looks)
             axis.set(title=f"{maze}, {goal} goal", xscale="log")
+            axis.xaxis.set_minor_formatter(NullFormatter())  # within a decade they would write over each other
             axis.grid(alpha=0.3)
         axes[TASKS.index(next(iter(records)))].legend(fontsize=8)
         save(figure, folder / f"{title}.png")

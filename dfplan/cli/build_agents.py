@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from dfplan.agent.mpc import PlanMaker
 from dfplan.baselines.diffuser import DiffuserPlanner, is_diffuser, load_diffuser
 from dfplan.baselines.oracle import OracleAgent
 from dfplan.baselines.waypoints import WaypointAgent
@@ -26,8 +25,6 @@ class BuiltAgent:
         agent: acts.
         name: what plans: transformer, rnn, diffuser, oracle or waypoints.
         controller: what turns plans into actions.
-        planner: makes its plans; None where it makes none.
-        horizon: steps that it asks its planner for; 0 where it has none.
         num_parameters: of the network; 0 where there is none.
         weights: folder of the bundle, None where there is none.
         metadata: the description of the bundle.
@@ -36,8 +33,6 @@ class BuiltAgent:
     agent: Agent
     name: str
     controller: str
-    planner: PlanMaker | None = None
-    horizon: int = 0
     num_parameters: int = 0
     weights: Path | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -67,15 +62,16 @@ def build_named_agent(config: EvalConfig, *, device: torch.device, say: Callable
 def _dfplan(config: EvalConfig, *, weights: Path, device: torch.device, say: Callable[[str], None]) -> BuiltAgent:
     planner = build_planner(config.planner, weights=weights, env_name=config.env.name, device=device, say=say)
     steps = load_maze(config.env.id).max_episode_steps
-    horizon = config.planner.horizon or steps
     return BuiltAgent(
         agent=build_agent(
-            planner, controller=config.controller, model=planner.model, horizon=horizon, episode_steps=steps
+            planner,
+            controller=config.controller,
+            model=planner.model,
+            horizon=config.planner.horizon or steps,
+            episode_steps=steps,
         ),
         name=planner.model.metadata["model"]["name"],
         controller=config.controller.name,
-        planner=planner,
-        horizon=horizon,
         num_parameters=planner.model.denoiser.num_parameters,
         weights=weights,
         metadata=planner.model.metadata,
@@ -88,20 +84,16 @@ def _diffuser(config: EvalConfig, *, weights: Path, device: torch.device, say: C
     warn_of_other_environment(weights, model.metadata, env_name=config.env.name, say=say)
     if config.controller.replan_every or config.controller.replan_when is not None:
         say("Diffuser as published plans once an episode and tracks the planned states: controller=tracker")
-    planner = DiffuserPlanner(model)
-    horizon = config.planner.horizon or model.horizon
     return BuiltAgent(
         agent=build_agent(
-            planner,
+            DiffuserPlanner(model),
             controller=config.controller,
             model=model,
-            horizon=horizon,
+            horizon=config.planner.horizon or model.horizon,
             episode_steps=load_maze(config.env.id).max_episode_steps,
         ),
         name="diffuser",
         controller=config.controller.name,
-        planner=planner,
-        horizon=horizon,
         num_parameters=sum(each.numel() for each in model.unet.parameters()),
         weights=weights,
         metadata=model.metadata,
