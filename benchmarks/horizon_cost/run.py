@@ -127,6 +127,7 @@ def draw(record: dict[str, Any], path: Path) -> None:
     axis.plot(horizons, times[0] * horizons / horizons[0], "--", color="#9CA3AF", label="in proportion to the first")
     axis.set(xscale="log", yscale="log", xlabel="horizon, steps", ylabel="ms of a plan, one environment")
     axis.set_xticks(horizons, [str(each) for each in horizons])
+    axis.set_xticks([], minor=True)
     axis.grid(alpha=0.3, which="both")
     axis.legend()
     path.parent.mkdir(exist_ok=True)
