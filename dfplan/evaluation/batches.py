@@ -36,7 +36,7 @@ def begin_batch(
         wishes: reset options, each with one row for each environment.
 
     Returns:
-        The vector environment, to be closed by the caller, the first observations ``(batch, 4)`` and infos.
+        The vector environment, to be closed by the caller, the first observations ``(batch, …)`` and infos.
     """
     if vectorization == "batched":
         batch: Any = gymnasium.make_vec(env_id, num_envs=len(seeds), vectorization_mode="vector_entry_point", goal=goal)

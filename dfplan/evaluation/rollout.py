@@ -31,7 +31,7 @@ class Agent(Protocol):
         ...
 
     def act(self, observations: np.ndarray) -> np.ndarray:
-        """Map observations ``(batch, 4)`` to actions ``(batch, 2)`` in [-1, 1]."""
+        """Map observations ``(batch, …)``, as the environment gives them, to actions ``(batch, 2)`` in [-1, 1]."""
         ...
 
 
@@ -134,7 +134,7 @@ def evaluate_agents(
 
     Args:
         agents: see `Agent`. Their ``on_plan`` callbacks still fire, after ours; they are put back at the end.
-        env_id: a maze2d environment, such as ``maze2d-large-v1``.
+        env_id: a maze, such as ``maze2d-large-v1`` or ``pixelmaze-large-v1``.
         goal: "fixed", "random" or "detour" (see :mod:`dfplan.evaluation.beginnings`).
         num_episodes: at least 1.
         num_envs: at least 1; memory and speed depend on it, results do not.
@@ -208,7 +208,8 @@ class Begun:
     Attributes:
         name: which they are, for messages.
         env: the vector environment.
-        observations: ``(episodes, 4)``.
+        observations: ``(episodes, …)``.
+        positions: ``(episodes, 2)``.
         goals: ``(episodes, 2)``.
         agent_seeds: what an agent is to be seeded with, one an episode.
     """
@@ -216,6 +217,7 @@ class Begun:
     name: str
     env: VectorEnv
     observations: np.ndarray
+    positions: np.ndarray
     goals: np.ndarray
     agent_seeds: list[int]
 
@@ -234,7 +236,8 @@ def begun(episodes: range, *, env_id: str, goal: str, seed: int, vectorization: 
     )
     try:
         name = f"episodes {episodes[0]} to {episodes[-1]} of {env_id}"
-        yield Begun(name, env, observations, goals=np.array(info["goal"]), agent_seeds=drawn.agent_seeds)
+        positions, goals = np.array(info["position"]), np.array(info["goal"])
+        yield Begun(name, env, observations, positions=positions, goals=goals, agent_seeds=drawn.agent_seeds)
     finally:
         env.close()
 
@@ -247,14 +250,14 @@ def _roll_out(
     positions = np.empty((batch, num_steps + 1, 2), np.float32)
     rewards = np.empty((batch, num_steps), np.float32)
     at_goal = np.empty((batch, num_steps), bool)
-    positions[:, 0] = observations[:, :2]
+    positions[:, 0] = beginning.positions
     step = 0
     try:
         agent.reset(seeds=beginning.agent_seeds, goals=beginning.goals.copy())
         for step in range(num_steps):
             actions = _checked_actions(agent.act(observations), shape=env.action_space.shape)
             observations, reward, _, _, info = env.step(actions)
-            positions[:, step + 1] = observations[:, :2]
+            positions[:, step + 1] = info["position"]
             rewards[:, step] = reward
             at_goal[:, step] = info["success"]
             tick(step + 1)

@@ -1,4 +1,4 @@
-"""D4RL's maze2d environments on today's MuJoCo and Gymnasium; importing the package registers them."""
+"""D4RL's maze2d on today's MuJoCo and Gymnasium, by state and by sight; importing the package registers them."""
 
 import gymnasium
 
@@ -18,6 +18,13 @@ def _register_all() -> None:
                 max_episode_steps=build_maze(name).max_episode_steps,
                 kwargs={"maze_name": name, "dense": dense},
             )
+        gymnasium.register(
+            id=f"pixelmaze-{name}-v1",
+            entry_point="dfplan_envs.pixel_maze:PixelMazeEnv",
+            vector_entry_point="dfplan_envs.pixel_maze:PixelMazeVectorEnv",
+            max_episode_steps=build_maze(name).max_episode_steps,
+            kwargs={"maze_name": name},
+        )
 
 
 _register_all()

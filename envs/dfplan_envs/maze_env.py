@@ -19,7 +19,8 @@ class MazeEnv(gymnasium.Env):
     Action: force per axis, float32, clipped to [-1, 1]. Reward, for the state after the step: 1 inside the goal disc,
     else 0; if dense, ``exp(-distance to the goal)``. It never terminates; the registered time limit truncates.
 
-    ``info`` of reset and step: ``goal`` ``(2,)`` float64, and ``success``, whether the ball is in the goal disc now.
+    ``info`` of reset and step: ``goal`` and ``position`` of the ball, ``(2,)`` float64, and ``success``, whether the
+    ball is in the goal disc now.
 
     Attributes:
         maze: layout, time limit and reference scores.
@@ -92,7 +93,7 @@ class MazeEnv(gymnasium.Env):
 
     def _info(self, xy: np.ndarray) -> dict[str, Any]:
         success = bool(distances(xy, self._goal) <= self.maze.goal_radius)
-        return {"goal": self._goal.copy(), "success": success}
+        return {"goal": self._goal.copy(), "position": xy.copy(), "success": success}
 
 
 def compute_reward(maze: Maze, xy: np.ndarray, *, goals: np.ndarray, dense: bool) -> np.ndarray:

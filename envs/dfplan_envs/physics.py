@@ -9,6 +9,10 @@ from dfplan_envs.mazes import Maze
 
 MAX_VELOCITY = 5.0  # each axis is clipped to this before a step, so it can exceed it a little afterwards
 
+BODY_ORIGIN = (
+    1.2  # where the ball's body stands in MuJoCo's world, on both axes, when its joints (the observation) say 0
+)
+
 # The values are those of d4rl/pointmaze/maze_model.py; without textures, lights and sites, which have no physics.
 _MODEL = """
 <mujoco model="maze2d">

@@ -20,9 +20,10 @@ class MazeVectorEnv(VectorEnv):
 
     A plain loop: one step of this small model is a few microseconds, less than it costs to hand it to another thread.
 
-    Observations ``(num_envs, 4)`` float64, actions ``(num_envs, 2)`` float32. ``info`` of reset and step: ``goal``
-    ``(num_envs, 2)`` float64 and ``success`` ``(num_envs,)`` bool. Episodes do not reset by themselves: call ``reset``,
-    with ``options={"reset_mask": ...}`` to restart only some; a step beyond the time limit stays truncated.
+    Observations ``(num_envs, 4)`` float64, actions ``(num_envs, 2)`` float32. ``info`` of reset and step: ``goal`` and
+    ``position`` ``(num_envs, 2)`` float64 and ``success`` ``(num_envs,)`` bool. Episodes do not reset by
+    themselves: call ``reset``, with ``options={"reset_mask": ...}`` to restart only some; a step beyond the time limit
+    stays truncated.
     """
 
     metadata = {  # noqa: RUF012 (Gymnasium declares it so)
@@ -130,8 +131,9 @@ class MazeVectorEnv(VectorEnv):
         )
 
     def _info(self) -> dict[str, Any]:
-        success = distances(self._observations[:, :2], self._goals) <= self.maze.goal_radius
-        return {"goal": self._goals.copy(), "success": success}
+        positions = self._observations[:, :2].copy()
+        success = distances(positions, self._goals) <= self.maze.goal_radius
+        return {"goal": self._goals.copy(), "position": positions, "success": success}
 
     def _seeded_generators(self, seed: int | list[int | None] | None) -> list[np.random.Generator]:
         if seed is None or isinstance(seed, int | np.integer):
