@@ -7,14 +7,17 @@ from typing import Any
 
 import torch
 
+from dfplan.agent import MPCAgent
+from dfplan.agent.seeing import SeeingAgent
 from dfplan.baselines.diffuser import DiffuserPlanner, is_diffuser, load_diffuser
 from dfplan.baselines.oracle import OracleAgent
 from dfplan.baselines.waypoints import WaypointAgent
 from dfplan.cli.build import build_agent, build_planner, find_weights, warn_of_other_environment
 from dfplan.cli.schema import EvalConfig
-from dfplan.data.maze import load_maze
+from dfplan.data.maze import load_maze, shows_frames
 from dfplan.errors import UserError
 from dfplan.evaluation.rollout import Agent
+from dfplan.models.tokenizers import load_observer
 
 
 @dataclass(frozen=True)
@@ -44,10 +47,15 @@ def build_named_agent(config: EvalConfig, *, device: torch.device, say: Callable
     Raises:
         UserError: no such weights, or options that do not go together.
     """
+    sees = shows_frames(config.env.id)
+    if sees and config.agent != "trained":
+        raise UserError(f"agent={config.agent} needs states, but {config.env.name} shows frames; use agent=trained")
     match config.agent:
         case "trained":
             weights = find_weights(config.weights, env_name=config.env.name)
             if is_diffuser(weights):
+                if sees:
+                    raise UserError(f"{weights} is a Diffuser, which needs states, but {config.env.name} shows frames")
                 return _diffuser(config, weights=weights, device=device, say=say)
             return _dfplan(config, weights=weights, device=device, say=say)
         case "waypoints":
@@ -62,20 +70,34 @@ def build_named_agent(config: EvalConfig, *, device: torch.device, say: Callable
 def _dfplan(config: EvalConfig, *, weights: Path, device: torch.device, say: Callable[[str], None]) -> BuiltAgent:
     planner = build_planner(config.planner, weights=weights, env_name=config.env.name, device=device, say=say)
     steps = load_maze(config.env.id).max_episode_steps
+    agent = build_agent(
+        planner,
+        controller=config.controller,
+        model=planner.model,
+        horizon=config.planner.horizon or steps,
+        episode_steps=steps,
+    )
     return BuiltAgent(
-        agent=build_agent(
-            planner,
-            controller=config.controller,
-            model=planner.model,
-            horizon=config.planner.horizon or steps,
-            episode_steps=steps,
-        ),
+        agent=_seeing(agent, config=config, weights=weights, frames=planner.model.metadata.get("frames")),
         name=planner.model.metadata["model"]["name"],
         controller=config.controller.name,
         num_parameters=planner.model.denoiser.num_parameters,
         weights=weights,
         metadata=planner.model.metadata,
     )
+
+
+def _seeing(
+    agent: MPCAgent, *, config: EvalConfig, weights: Path, frames: Mapping[str, Any] | None
+) -> MPCAgent | SeeingAgent:
+    """The agent itself, or, where its environment shows frames, with the eyes that its weights were trained with."""
+    if shows_frames(config.env.id) != (frames is not None):
+        shown, known = ("frames", "states") if frames is None else ("states", "frames")
+        raise UserError(
+            f"{config.env.name} shows {shown}, but the weights in {weights} were trained on {known}; "
+            f"give weights of {config.env.name}, or another env="
+        )
+    return agent if frames is None else SeeingAgent(agent, observer=load_observer(weights, frames))
 
 
 def _diffuser(config: EvalConfig, *, weights: Path, device: torch.device, say: Callable[[str], None]) -> BuiltAgent:

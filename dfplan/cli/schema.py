@@ -251,6 +251,11 @@ class EvalConfig(RunConfig):
         "at least 3 times the straight line, which leads into dead ends",
         choices=("fixed", "random", "detour"),
     )
+    goal_given: str = option(
+        "what the agent is told where the environment shows frames: image = a picture of itself at the goal; "
+        "position = where it is",
+        choices=("image", "position"),
+    )
     n_episodes: int = option("episodes", low=1)
     n_envs: int = option("environments side by side; changes speed and memory, not results", low=1)
     vectorization: str = option(

@@ -28,3 +28,19 @@ def load_maze(env_id: str) -> Any:
         raise UserError(f"{env_id} is not a maze; choose one such as maze2d-large-v1") from error
     finally:
         env.close()
+
+
+def shows_frames(env_id: str) -> bool:
+    """Whether an environment is observed as pictures rather than as states.
+
+    Raises:
+        UserError: there is no such environment.
+    """
+    try:
+        env = gymnasium.make(qualified_id(env_id))
+    except gymnasium.error.Error as error:
+        raise UserError(f"no environment {env_id!r}: {error}. Names look like maze2d-large-v1") from error
+    try:
+        return len(env.observation_space.shape or ()) == 3
+    finally:
+        env.close()

@@ -27,6 +27,11 @@ def hold_out(trajectories: Trajectories, *, share: float) -> tuple[Trajectories,
     return _part(trajectories, 0, cut), _part(trajectories, cut, rows)
 
 
+def first_rows(trajectories: Trajectories, rows: int) -> Trajectories:
+    """The first ``rows`` rows, or all where there are fewer; no array is copied."""
+    return trajectories if rows >= len(trajectories) else _part(trajectories, 0, rows)
+
+
 def _part(trajectories: Trajectories, first: int, last: int) -> Trajectories:
     inside = trajectories.starts[(trajectories.starts > first) & (trajectories.starts < last)]
     return Trajectories(

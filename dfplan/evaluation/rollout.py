@@ -98,6 +98,7 @@ def evaluate_agent(
     num_envs: int,
     seed: int,
     vectorization: str = "batched",
+    goal_given: str = "position",
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Rollouts:
     """Roll one agent out; see :func:`evaluate_agents`."""
@@ -109,6 +110,7 @@ def evaluate_agent(
         num_envs=num_envs,
         seed=seed,
         vectorization=vectorization,
+        goal_given=goal_given,
         on_progress=on_progress,
     )[""]
 
@@ -122,6 +124,7 @@ def evaluate_agents(
     num_envs: int,
     seed: int,
     vectorization: str = "batched",
+    goal_given: str = "position",
     on_progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Rollouts]:
     """Roll agents out on the same `num_episodes` episodes, `num_envs` of them side by side in lockstep.
@@ -140,6 +143,7 @@ def evaluate_agents(
         num_envs: at least 1; memory and speed depend on it, results do not.
         seed: a non-negative integer.
         vectorization: "batched", "sync" or "async" (see :mod:`dfplan.evaluation.batches`); likewise.
+        goal_given: "position", or "image" for a picture of the agent at the goal where the environment shows pictures.
         on_progress: called as ``on_progress(steps_done, steps_in_all)`` after each step, in steps of all agents.
 
     Raises:
@@ -150,14 +154,15 @@ def evaluate_agents(
     recorders = {name: PlanRecorder(num_episodes, maze=maze) for name in agents}
     seconds, parts = dict.fromkeys(agents, 0.0), {name: [] for name in agents}
     num_steps, done = maze.max_episode_steps, 0
-    task = {"env_id": env_id, "goal": goal, "seed": seed}
+    task: dict[str, Any] = {"env_id": env_id, "goal": goal, "seed": seed}
+    how: dict[str, Any] = {"vectorization": vectorization, "goal_given": goal_given}
     for first in range(0, num_episodes, num_envs):
         episodes = range(first, min(first + num_envs, num_episodes))
         for name, agent in agents.items():
             began = time.perf_counter()
             recorders[name].first_episode = first
             tick = _ticker(on_progress, done=done, batch=len(episodes), total=len(agents) * num_episodes * num_steps)
-            with recorders[name].listening_to(agent), begun(episodes, **task, vectorization=vectorization) as beginning:
+            with recorders[name].listening_to(agent), begun(episodes, **task, **how) as beginning:
                 parts[name].append(_roll_out(agent, beginning, num_steps=num_steps, tick=tick))
             seconds[name] += time.perf_counter() - began
             done += len(episodes) * num_steps
@@ -211,6 +216,7 @@ class Begun:
         observations: ``(episodes, …)``.
         positions: ``(episodes, 2)``.
         goals: ``(episodes, 2)``.
+        told_goals: what the agent is told of them: the same, or pictures ``(episodes, height, width, 3)``.
         agent_seeds: what an agent is to be seeded with, one an episode.
     """
 
@@ -219,11 +225,20 @@ class Begun:
     observations: np.ndarray
     positions: np.ndarray
     goals: np.ndarray
+    told_goals: np.ndarray
     agent_seeds: list[int]
 
 
 @contextmanager
-def begun(episodes: range, *, env_id: str, goal: str, seed: int, vectorization: str = "batched") -> Iterator[Begun]:
+def begun(
+    episodes: range,
+    *,
+    env_id: str,
+    goal: str,
+    seed: int,
+    vectorization: str = "batched",
+    goal_given: str = "position",
+) -> Iterator[Begun]:
     """Begin consecutive episodes side by side; they end with the block."""
     drawn = draw_beginnings(episodes, maze=load_maze(env_id), goal=goal, seed=seed)
     wishes = {"start": drawn.starts} if drawn.goals is None else {"start": drawn.starts, "goal": drawn.goals}
@@ -237,7 +252,15 @@ def begun(episodes: range, *, env_id: str, goal: str, seed: int, vectorization: 
     try:
         name = f"episodes {episodes[0]} to {episodes[-1]} of {env_id}"
         positions, goals = np.array(info["position"]), np.array(info["goal"])
-        yield Begun(name, env, observations, positions=positions, goals=goals, agent_seeds=drawn.agent_seeds)
+        yield Begun(
+            name,
+            env,
+            observations,
+            positions=positions,
+            goals=goals,
+            told_goals=np.array(info["goal_image"]) if goal_given == "image" and "goal_image" in info else goals,
+            agent_seeds=drawn.agent_seeds,
+        )
     finally:
         env.close()
 
@@ -253,7 +276,7 @@ def _roll_out(
     positions[:, 0] = beginning.positions
     step = 0
     try:
-        agent.reset(seeds=beginning.agent_seeds, goals=beginning.goals.copy())
+        agent.reset(seeds=beginning.agent_seeds, goals=beginning.told_goals.copy())
         for step in range(num_steps):
             actions = _checked_actions(agent.act(observations), shape=env.action_space.shape)
             observations, reward, _, _, info = env.step(actions)

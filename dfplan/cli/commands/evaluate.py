@@ -34,6 +34,7 @@ def run(config: EvalConfig) -> None:
             num_envs=config.n_envs,
             seed=config.seed,
             vectorization=config.vectorization,
+            goal_given=config.goal_given,
             on_progress=show,
         )
     settings = plain(config)

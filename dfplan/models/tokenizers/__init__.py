@@ -1,0 +1,20 @@
+"""Frame tokenizers: how pictures become observations of the planner."""
+
+from dfplan.models.tokenizers.bundle import build_tokenizer, load_tokenizer, save_tokenizer
+from dfplan.models.tokenizers.keypoints import KeypointTokenizer
+from dfplan.models.tokenizers.observer import FrameObserver, build_observer, load_observer
+from dfplan.models.tokenizers.tokenizer import FrameTokenizer, LatentNormalizer, to_frames, to_pictures
+
+__all__ = [
+    "FrameObserver",
+    "FrameTokenizer",
+    "KeypointTokenizer",
+    "LatentNormalizer",
+    "build_observer",
+    "build_tokenizer",
+    "load_observer",
+    "load_tokenizer",
+    "save_tokenizer",
+    "to_frames",
+    "to_pictures",
+]

@@ -1,0 +1,98 @@
+"""The agent that sees: what it tells the agent inside is what an observer makes of its last frames."""
+
+import numpy as np
+import pytest
+
+from dfplan.agent.seeing import SeeingAgent
+from dfplan.errors import UserError
+
+
+class Inside:
+    """Remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.on_plan, self.observations, self.goals, self.restarts = None, [], None, []
+
+    def reset(self, *, seeds, goals):
+        self.goals = goals
+
+    def restart(self, indices, *, goals):
+        self.restarts.append((indices.tolist(), goals.tolist()))
+
+    def act(self, observations):
+        self.observations.append(observations)
+        return np.zeros((len(observations), 2), np.float32)
+
+
+class BrightestPixel:
+    """An observer of frames with one bright pixel."""
+
+    speed_frames = 2
+
+    def positions(self, frames):
+        flat = frames[..., 0].reshape(len(frames), -1).argmax(axis=1)
+        return np.stack([flat // frames.shape[2], flat % frames.shape[2]], axis=1).astype(np.float32)
+
+    def observations(self, history):
+        span = min(2, len(history) - 1)
+        moved = history[-1] - history[-1 - span]
+        return np.concatenate([history[-1], moved / max(span, 1)], axis=1)
+
+
+def frames_at(*pixels):
+    frames = np.zeros((len(pixels), 8, 8, 3), np.uint8)
+    for frame, (row, column) in zip(frames, pixels, strict=True):
+        frame[row, column] = 255
+    return frames
+
+
+def begun(goals=((7.0, 7.0), (0.0, 0.0))):
+    inside = Inside()
+    agent = SeeingAgent(inside, observer=BrightestPixel())  # type: ignore[arg-type]
+    agent.reset(seeds=[0, 1], goals=np.array(goals))
+    return agent, inside
+
+
+def test_speed_comes_from_the_last_frames():
+    agent, inside = begun()
+    for step in range(4):
+        agent.act(frames_at((step, 0), (0, 2 * step)))
+    np.testing.assert_array_equal(inside.observations[0], [[0, 0, 0, 0], [0, 0, 0, 0]])
+    np.testing.assert_array_equal(inside.observations[1], [[1, 0, 1, 0], [0, 2, 0, 2]])
+    np.testing.assert_array_equal(inside.observations[3], [[3, 0, 1, 0], [0, 6, 0, 2]])
+
+
+def test_a_new_episode_remembers_nothing():
+    agent, inside = begun()
+    agent.act(frames_at((5, 5), (5, 5)))
+    agent.reset(seeds=[2, 3], goals=np.zeros((2, 2)))
+    agent.act(frames_at((1, 1), (2, 2)))
+    np.testing.assert_array_equal(inside.observations[-1][:, 2:], 0)
+
+
+def test_an_episode_that_begins_anew_forgets_while_the_others_remember():
+    agent, inside = begun()
+    agent.act(frames_at((1, 0), (0, 1)))
+    agent.act(frames_at((2, 0), (0, 2)))
+    agent.restart(np.array([1]), goals=np.array([[3.0, 3.0]]))
+    agent.act(frames_at((3, 0), (7, 7)))
+    np.testing.assert_array_equal(inside.observations[-1], [[3, 0, 1, 0], [7, 7, 0, 0]])
+    agent.act(frames_at((4, 0), (7, 6)))
+    np.testing.assert_array_equal(inside.observations[-1], [[4, 0, 1, 0], [7, 6, 0, -0.5]])
+    assert inside.restarts == [([1], [[3.0, 3.0]])]
+
+
+def test_goals_are_positions_or_pictures_of_them():
+    _, inside = begun(goals=frames_at((3, 4), (5, 6)))
+    np.testing.assert_array_equal(inside.goals, [[3, 4], [5, 6]])
+    with pytest.raises(UserError, match="pictures"):
+        begun(goals=np.zeros((2, 8, 8)))
+
+
+def test_whoever_listens_hears_of_plans():
+    agent, inside = begun()
+    heard = []
+    inside.on_plan("before anyone listens")
+    agent.on_plan = heard.append
+    inside.on_plan("a plan")
+    assert heard == ["a plan"]

@@ -1,0 +1,212 @@
+"""Tokenizers: what they find in real frames of the pixel mazes, and what travels in their bundles."""
+
+import numpy as np
+import pytest
+import torch
+
+from dfplan.data.frames import load_camera
+from dfplan.errors import UserError
+from dfplan.models.bundle import load_bundle, save_bundle
+from dfplan.models.tokenizers import (
+    KeypointTokenizer,
+    LatentNormalizer,
+    build_observer,
+    load_tokenizer,
+    save_tokenizer,
+    to_frames,
+    to_pictures,
+)
+from dfplan.models.tokenizers.observer import cached_positions, load_observer, see_positions, with_speeds
+from dfplan.types import Trajectories
+
+METADATA = {"env": "pixelmaze-medium", "tokenizer": {"name": "keypoints", "num_keypoints": 1, "width": 8}}
+
+
+@pytest.fixture(scope="module")
+def camera():
+    return load_camera("pixelmaze-medium-v1")
+
+
+def sharp_tokenizer(camera) -> KeypointTokenizer:
+    """No training: the network passes the contrast on, and the softmax is sharp enough to find the ball."""
+    tokenizer = KeypointTokenizer(width=2)
+    tokenizer.calibrate(
+        background=to_pictures(torch.from_numpy(camera.background[None]))[0],
+        pixels_per_unit=camera.pixels_per_unit,
+        origin=torch.as_tensor(camera.to_pixels(np.zeros(2)), dtype=torch.float32),
+    )
+    with torch.no_grad():
+        for weight in (tokenizer.look.weight, tokenizer.heat.weight):
+            weight.zero_()
+        tokenizer.look.weight[0, :, 1, 1], tokenizer.look.weight[1, :, 1, 1] = 1.0, -1.0
+        tokenizer.heat.weight[0, :, 1, 1] = 1.0
+        tokenizer.sharpness.fill_(np.log(12.0))
+    return tokenizer.eval().requires_grad_(False)
+
+
+def test_frames_and_pictures_are_the_same_thing():
+    frames = torch.randint(256, (3, 64, 64, 3), dtype=torch.uint8)
+    assert torch.equal(to_frames(to_pictures(frames)), frames)
+
+
+def test_a_normalizer_standardizes_every_dimension_and_back():
+    latents = torch.randn(5000, 3) * torch.tensor([1.0, 20.0, 0.1]) + torch.tensor([5.0, 0.0, -1.0])
+    normalizer = LatentNormalizer(3)
+    normalizer.fit(latents)
+    normalized = normalizer(latents)
+    torch.testing.assert_close(normalized.mean(dim=0), torch.zeros(3), atol=1e-4, rtol=0)
+    torch.testing.assert_close(normalized.std(dim=0), torch.ones(3), atol=1e-4, rtol=0)
+    torch.testing.assert_close(normalizer.back(normalized), latents)
+
+
+def test_one_number_for_all_dimensions_keeps_their_proportions():
+    latents = torch.randn(5000, 2) * torch.tensor([1.0, 20.0])
+    normalizer = LatentNormalizer(2)
+    normalizer.fit(latents, per_dimension=False)
+    spread = normalizer(latents).std(dim=0)
+    assert float(spread[1] / spread[0]) == pytest.approx(20, rel=0.05)
+
+
+def test_a_dimension_that_hardly_varies_is_not_blown_up():
+    latents = torch.stack([torch.randn(1000), 1e-9 * torch.randn(1000)], dim=1)
+    normalizer = LatentNormalizer(2)
+    normalizer.fit(latents)
+    assert float(normalizer(latents)[:, 1].abs().max()) < 1e-3
+
+
+def test_latents_that_never_vary_are_refused():
+    with pytest.raises(UserError, match="do not vary"):
+        LatentNormalizer(2).fit(torch.ones(10, 2))
+
+
+def test_a_keypoint_is_where_the_ball_is(camera):
+    positions = np.random.default_rng(0).uniform(1, 5, size=(50, 2)).astype(np.float32)
+    tokenizer = sharp_tokenizer(camera)
+    found = tokenizer.to_positions(tokenizer.encode(torch.from_numpy(camera.render(positions))))
+    assert np.linalg.norm(found.numpy() - positions, axis=1).max() < 0.3
+
+
+def test_positions_and_latents_undo_each_other(camera):
+    tokenizer = sharp_tokenizer(camera)
+    tokenizer.normalizer.fit(torch.randn(100, 2) * 10 + 30)
+    positions = torch.rand(7, 2) * 5
+    torch.testing.assert_close(tokenizer.to_positions(tokenizer.from_positions(positions)), positions)
+
+
+def test_the_decoder_draws_only_around_the_point(camera):
+    tokenizer = sharp_tokenizer(camera)
+    with torch.no_grad():
+        tokenizer.radius.fill_(np.log(2.0))
+        tokenizer.softness.fill_(np.log(0.1))
+    frame = tokenizer.decode(tokenizer.from_positions(torch.tensor([[3.0, 3.0]])))[0].numpy()
+    row, column = camera.to_pixels(np.array([3.0, 3.0]))
+    changed = np.argwhere((frame != camera.background).any(axis=-1)) + 0.5
+    assert len(changed)
+    assert np.linalg.norm(changed - [row, column], axis=1).max() < 3.5
+
+
+def test_frames_of_another_shape_are_refused(camera):
+    with pytest.raises(UserError, match="uint8 frames of shape"):
+        sharp_tokenizer(camera).encode(torch.zeros(1, 32, 32, 3, dtype=torch.uint8))
+    with pytest.raises(UserError, match="uint8"):
+        sharp_tokenizer(camera).encode(torch.zeros(1, 64, 64, 3))
+
+
+def test_a_bundle_gives_the_same_latents(camera, tmp_path):
+    tokenizer = sharp_tokenizer(camera)
+    save_tokenizer(tmp_path, tokenizer, METADATA | {"tokenizer": {"name": "keypoints", "num_keypoints": 1, "width": 2}})
+    again, _ = load_tokenizer(tmp_path)
+    frames = torch.from_numpy(camera.render(np.array([[1.3, 2.7], [4.1, 5.2]])))
+    assert torch.equal(again.encode(frames), tokenizer.encode(frames))
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        {"name": "keypoints", "num_keypoints": 10**9, "width": 8},
+        {"name": "keypoints", "num_keypoints": 1, "width": 10**9},
+        {"name": "keypoints", "width": 2, "frame_shape": [9, 9, 9]},
+        {"name": "something"},
+        {"name": "keypoints", "depth": 2},
+        ["keypoints"],
+    ],
+)
+def test_a_description_that_its_tensors_contradict_is_refused(claim, camera, tmp_path):
+    save_tokenizer(tmp_path, sharp_tokenizer(camera), {"tokenizer": claim})
+    with pytest.raises(UserError):
+        load_tokenizer(tmp_path)
+
+
+def test_weights_of_a_planner_are_no_tokenizer(tmp_path):
+    save_bundle(tmp_path, {"denoiser.weight": torch.ones(3)}, METADATA)
+    with pytest.raises(UserError, match="does not describe a frame tokenizer"):
+        load_tokenizer(tmp_path)
+
+
+def walk(rows: int = 40) -> Trajectories:
+    """Two trajectories at constant speeds."""
+    first = np.linspace([1, 1], [3, 2], rows // 2)
+    second = np.linspace([5, 5], [4, 3], rows // 2)
+    positions = np.concatenate([first, second]).astype(np.float32)
+    return Trajectories(
+        observations=np.concatenate([positions, np.zeros_like(positions)], axis=1),
+        actions=np.zeros((rows, 2), np.float32),
+        starts=np.array([0, rows // 2, rows]),
+        segment_ends=np.zeros(rows, bool),
+        source="a walk",
+    )
+
+
+def test_speeds_are_taken_within_a_trajectory_only():
+    data = walk()
+    seen = with_speeds(data, data.observations[:, :2], speed_frames=3, step_seconds=0.1)
+    np.testing.assert_array_equal(seen.observations[[0, 20], 2:], 0)
+    np.testing.assert_allclose(seen.observations[1:20, 2:], np.tile([2 / 19 / 0.1, 1 / 19 / 0.1], (19, 1)), rtol=1e-4)
+    np.testing.assert_allclose(seen.observations[21:, 2:], np.tile([-1 / 19 / 0.1, -2 / 19 / 0.1], (19, 1)), rtol=1e-4)
+
+
+def test_an_agent_and_the_data_are_told_the_same_speeds(camera, tmp_path):
+    save_tokenizer(
+        tmp_path, sharp_tokenizer(camera), {"tokenizer": {"name": "keypoints", "num_keypoints": 1, "width": 2}}
+    )
+    observer = build_observer(tmp_path, speed_frames=3, step_seconds=0.1)
+    data = walk()
+    positions = see_positions(data, observer=observer, render=camera.render)
+    seen = with_speeds(data, positions, speed_frames=3, step_seconds=0.1)
+    for row in (0, 1, 2, 7):
+        history = positions[max(0, row - 3) : row + 1, None]
+        np.testing.assert_allclose(observer.observations(history)[0], seen.observations[row], rtol=1e-5)
+
+
+def test_what_was_seen_is_kept_and_found_again(camera, tmp_path):
+    save_tokenizer(
+        tmp_path, sharp_tokenizer(camera), {"tokenizer": {"name": "keypoints", "num_keypoints": 1, "width": 2}}
+    )
+    observer, data, path = (
+        build_observer(tmp_path, speed_frames=3, step_seconds=0.1),
+        walk(),
+        tmp_path / "seen.safetensors",
+    )
+    first = cached_positions(path, data, observer=observer, render=camera.render)
+
+    def never(positions):
+        raise AssertionError("looked again")
+
+    np.testing.assert_array_equal(cached_positions(path, data, observer=observer, render=never), first)
+    path.write_bytes(b"rubbish")
+    np.testing.assert_array_equal(cached_positions(path, data, observer=observer, render=camera.render), first)
+
+
+def test_a_planner_refuses_the_eyes_of_another(camera, tmp_path):
+    claim = {"tokenizer": {"name": "keypoints", "num_keypoints": 1, "width": 2}}
+    save_tokenizer(tmp_path / "tokenizer", sharp_tokenizer(camera), claim)
+    description = build_observer(tmp_path / "tokenizer", speed_frames=3, step_seconds=0.01).description()
+    assert load_observer(tmp_path, description).speed_frames == 3
+    tensors, metadata = load_bundle(tmp_path / "tokenizer")
+    tensors["tokenizer.origin"] = tensors["tokenizer.origin"] + 1
+    save_bundle(tmp_path / "tokenizer", tensors, metadata)
+    with pytest.raises(UserError, match="not the tokenizer"):
+        load_observer(tmp_path, description)
+    for broken in ({}, description | {"speed_frames": 10**9}, description | {"step_seconds": -1}):
+        with pytest.raises(UserError, match="how it sees frames"):
+            load_observer(tmp_path, broken)
