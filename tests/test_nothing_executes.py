@@ -80,9 +80,13 @@ def _full_name(node: ast.expr, names: dict[str, str]) -> str:
     return ".".join([names.get(node.id, node.id), *reversed(parts)])
 
 
+# The one place that imports by name, and it refuses names that do not come with dfplan: see test_task_modules.
+ALLOWED = {"dfplan/cli/task_modules.py": ["importlib.import_module"]}
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_module_can_execute_what_a_file_says(path):
-    assert banned_in(path.read_text()) == []
+    assert banned_in(path.read_text()) == ALLOWED.get(str(path.relative_to(ROOT)), [])
 
 
 def test_every_folder_of_code_is_searched():

@@ -14,18 +14,12 @@ from dfplan.agent import Controller, MPCAgent, PlanMaker, PlannedActions, Pursui
 from dfplan.baselines.diffuser import StateTracker, is_diffuser
 from dfplan.cli.folders import bundled_weights
 from dfplan.cli.guidance import build_guidance
-from dfplan.cli.schema import ControllerConfig, PlannerConfig, TrainConfig
-from dfplan.data.retrace import retrace
-from dfplan.data.split import hold_out
-from dfplan.data.windows import WindowDataset
-from dfplan.diffusion import Parameterization, Schedule
+from dfplan.cli.schema import ControllerConfig, PlannerConfig
 from dfplan.errors import UserError
-from dfplan.models.forcing_model import ForcingModel, build_denoiser, load_forcing_model
+from dfplan.models.forcing_model import ForcingModel, load_forcing_model
 from dfplan.planner import Planner, PlannerSettings, TreePlanner, TreeSettings
 from dfplan.planner.search import Rule
-from dfplan.tokens import Normalizer, TokenLayout
-from dfplan.training.forcing import ForcingLevels, ForcingTask
-from dfplan.types import PointMass, PositionSupport, Trajectories
+from dfplan.types import PointMass
 
 BUNDLED = {"bundled": "", "bundled-rnn": "-rnn"}  # what is said on the command line: ending of the folder's name
 
@@ -168,114 +162,4 @@ def build_agent(
         horizon=horizon,
         replan_when=controller.replan_when,
         episode_steps=episode_steps if controller.shrinking else None,
-    )
-
-
-def drive_anew(
-    config: TrainConfig,
-    trajectories: Trajectories,
-    *,
-    point_mass: PointMass,
-    support: PositionSupport,
-    on_progress: Callable[[int, int], None],
-) -> Trajectories:
-    """The data as they are, or, where it is asked for, their ways driven anew."""
-    settings = config.retrace
-    if not settings.num_steps:
-        return trajectories
-    if settings.shortest_hold > settings.longest_hold:
-        raise UserError(
-            f"retrace.shortest_hold must be at most retrace.longest_hold; got {settings.shortest_hold} and "
-            f"{settings.longest_hold}"
-        )
-    radius = config.windows.goal_radius
-    return retrace(
-        trajectories,
-        Pursuit(point_mass, goal_radius=radius, support=support, tube=settings.tube),
-        point_mass=point_mass,
-        support=support,
-        num_steps=settings.num_steps,
-        seed=config.seed,
-        goal_radius=radius,
-        noise=settings.noise,
-        hold_steps=(settings.shortest_hold, settings.longest_hold),
-        on_progress=on_progress,
-    )
-
-
-def build_datasets(config: TrainConfig, trajectories: Trajectories) -> tuple[WindowDataset, WindowDataset | None]:
-    """Windows to train on, and held-out windows to validate on."""
-    windows = config.windows
-    parts: tuple[Trajectories, ...] = (trajectories,)
-    if windows.validation_share > 0:
-        parts = hold_out(trajectories, share=windows.validation_share)
-    datasets = [
-        WindowDataset(
-            part,
-            steps_per_token=windows.steps_per_token,
-            steps_per_point=build_layout(config, trajectories).steps_per_point,
-            num_tokens=config.env.num_tokens,
-            goal_radius=windows.goal_radius,
-            goal_jitter=windows.goal_jitter,
-            restart_share=windows.restart_share,
-            segment_goal_share=windows.segment_goal_share,
-        )
-        for part in parts
-    ]
-    return datasets[0], datasets[1] if len(datasets) == 2 else None
-
-
-def build_layout(config: TrainConfig, trajectories: Trajectories) -> TokenLayout:
-    """What a token holds."""
-    return TokenLayout(
-        steps_per_token=config.windows.steps_per_token,
-        points_per_token=config.windows.points_per_token,
-        action_dim=trajectories.actions.shape[1],
-        observation_dim=trajectories.observations.shape[1],
-    )
-
-
-def build_task(
-    config: TrainConfig,
-    trajectories: Trajectories,
-    *,
-    point_mass: PointMass,
-    support: PositionSupport,
-    validation: WindowDataset | None,
-    provenance: dict[str, Any],
-) -> ForcingTask:
-    """The Diffusion Forcing task; ``provenance`` travels in the description of the exported weights."""
-    layout, diffusion, training = build_layout(config, trajectories), config.diffusion, config.training
-    model = {name: value for name, value in asdict(config.model).items() if value is not None}
-    sizes = {name: value for name, value in model.items() if name != "name"}
-    torch.manual_seed(config.seed)  # of the initial weights
-    return ForcingTask(
-        denoiser=build_denoiser(config.model.name, layout=layout, **sizes),
-        layout=layout,
-        normalizer=Normalizer.fit(trajectories),
-        parameterization=Parameterization(diffusion.prediction, Schedule(diffusion.schedule)),
-        levels=ForcingLevels(
-            kind=diffusion.levels,
-            goal_dropped=diffusion.goal_dropped,
-            context_noised=diffusion.context_noised,
-            actions_known=diffusion.actions_known,
-            actions_apart=diffusion.actions_apart,
-        ),
-        loss_weight=diffusion.loss_weight,
-        action_weight=diffusion.action_weight,
-        after_goal_weight=diffusion.after_goal_weight,
-        learning_rate=training.learning_rate,
-        matrix_learning_rate=training.matrix_learning_rate,
-        weight_decay=training.weight_decay,
-        point_mass=point_mass,
-        support=support,
-        validation=validation,
-        compiled=bool(training.compiled),
-        metadata={
-            "env": config.env.name,
-            "model": model,
-            "num_tokens": config.env.num_tokens,
-            "goal_radius": config.windows.goal_radius,
-            "provenance": provenance,
-        },
     )

@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import is_dataclass
 from typing import Any
@@ -18,7 +18,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException, Vali
 from dfplan.cli.arguments import closest, prepare
 from dfplan.cli.folders import config_folder, group_choices
 from dfplan.cli.foreign_configs import check_config_folders
-from dfplan.cli.schema import SCHEMAS, check_ranges, flatten
+from dfplan.cli.schema import SCHEMAS, check_ranges, flatten, schema_of
 from dfplan.errors import UserError
 
 # Hydra composes and sweeps; folders, logging and the working directory are ours.
@@ -47,7 +47,8 @@ def run(command: str, words: Sequence[str]) -> int:
 
         print_help(command, overrides=[word for word in prepared if not word.startswith("-")])
         return 0
-    _refuse_empty_groups(command, prepared)
+    schema = _schema_said(command, prepared)
+    _refuse_empty_groups(schema, prepared)
     failures: list[UserError] = []
 
     def job(composed: DictConfig) -> None:
@@ -58,16 +59,22 @@ def run(command: str, words: Sequence[str]) -> int:
                 raise  # Hydra adds which point of the sweep failed
             failures.append(error)
 
-    with readable_errors(command):
+    with readable_errors(command, schema=schema):
         call_hydra(job, command=command, words=[*prepared, *HYDRA_SETTINGS])
     if failures:
         raise failures[0]
     return 0
 
 
-def _refuse_empty_groups(command: str, words: Sequence[str]) -> None:
+def _schema_said(command: str, words: Sequence[str]) -> type:
+    """The schema of the task that is said; a recipe may mean another one, which only Hydra knows."""
+    said = [word.removeprefix("task=") for word in words if word.startswith("task=")]
+    return schema_of(command, {"task": said[-1]} if said and said[-1] in group_choices("task") else None)
+
+
+def _refuse_empty_groups(schema: type, words: Sequence[str]) -> None:
     """Hydra answers ``env=null`` with a traceback."""
-    groups = {name for name, each in flatten(SCHEMAS[command]) if is_dataclass(each.type)}
+    groups = {name for name, each in flatten(schema) if is_dataclass(each.type)}
     for word in words:
         name, equals, value = word.partition("=")
         if equals and name in groups and value in ("", "null"):
@@ -91,7 +98,7 @@ def call_hydra(job: Any, *, command: str, words: Sequence[str]) -> None:
 
 def _run_once(command: str, composed: DictConfig) -> None:
     """Check one configuration and hand it to its command."""
-    with readable_errors(command):
+    with readable_errors(command, schema=schema_of(command, composed)):
         config = to_schema(command, composed)
     sweep = HydraConfig.get().mode is RunMode.MULTIRUN
     if sweep and hasattr(config, "output") and config.output is None and command != "generate":
@@ -128,7 +135,7 @@ def _run_once(command: str, composed: DictConfig) -> None:
 
 def to_schema(command: str, composed: Any) -> Any:
     """Turn what Hydra composed into the command's dataclass, with types and ranges checked."""
-    merged = OmegaConf.merge(OmegaConf.structured(SCHEMAS[command]), composed)
+    merged = OmegaConf.merge(OmegaConf.structured(schema_of(command, composed)), composed)
     config = OmegaConf.to_object(merged)
     check_ranges(config)
     return config
@@ -142,8 +149,12 @@ def plain(config: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def readable_errors(command: str) -> Iterator[None]:
-    """Word what Hydra and OmegaConf object to as one line that names the option and what is allowed."""
+def readable_errors(command: str, *, schema: type | None = None) -> Iterator[None]:
+    """Word what Hydra and OmegaConf object to as one line that names the option and what is allowed.
+
+    Without the ``schema`` in force, that of the command's defaults tells which options there are.
+    """
+    declared = {key: each.type for key, each in flatten(schema or SCHEMAS[command])}
     try:
         yield
     except MissingConfigException as error:
@@ -152,9 +163,9 @@ def readable_errors(command: str) -> Iterator[None]:
         reason = str(error).splitlines()[0]
         raise UserError(f"cannot read the option {error.override!r}: {reason}; write key=value") from error
     except OmegaConfBaseException as error:
-        raise UserError(_bad_value(error, command)) from error
+        raise UserError(_bad_value(error, command, declared)) from error
     except HydraException as error:
-        raise UserError(_bad_option(error, command)) from error
+        raise UserError(_bad_option(error, command, declared)) from error
 
 
 def _missing_file(error: MissingConfigException) -> str:
@@ -165,31 +176,29 @@ def _missing_file(error: MissingConfigException) -> str:
     return f"unknown {group} {name!r}{closest(name, options)}; choose {', '.join(options)}"
 
 
-def _bad_value(error: OmegaConfBaseException, command: str) -> str:
+def _bad_value(error: OmegaConfBaseException, command: str, declared: Mapping[str, Any]) -> str:
     name = error.full_key or "the configuration"
-    declared = {key: each.type for key, each in flatten(SCHEMAS[command])}
     if isinstance(error, MissingMandatoryValue):
         return f"the option {name} has no value; give {name}=..."
     if isinstance(error, ValidationError) and declared.get(name) in TYPE_WORDS:
         found = "null" if error.value is None else repr(error.value)
         return f"{name} must be {TYPE_WORDS[declared[name]]}; got {found}"
     if name not in declared and name != "the configuration":
-        return _unknown_option(name, command)
+        return _unknown_option(name, command, declared)
     return f"{name}: {str(error).splitlines()[0]}"
 
 
-def _bad_option(error: HydraException, command: str) -> str:
+def _bad_option(error: HydraException, command: str, declared: Mapping[str, Any]) -> str:
     unknown = re.match(r"Could not override '([^']+)'", str(error))
     if unknown:
-        return _unknown_option(unknown[1], command)
+        return _unknown_option(unknown[1], command, declared)
     if ambiguous := re.match(r"Ambiguous value for argument '([^']+)'", str(error)):
         return f"{ambiguous[1]} holds several values; run them one after the other with -m"
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else None
     return " ".join(filter(None, [str(error).splitlines()[0], str(cause).splitlines()[0] if cause else ""]))
 
 
-def _unknown_option(name: str, command: str) -> str:
-    declared = [key for key, _ in flatten(SCHEMAS[command])]
+def _unknown_option(name: str, command: str, declared: Mapping[str, Any]) -> str:
     # `replan_every` alone is a good guess at `controller.replan_every`.
     ends = [key for key in declared if key.rpartition(".")[2] == name]
     hint = f" (did you mean {ends[0]!r}?)" if ends else closest(name, declared)

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from dfplan.cli.compose import readable_errors
 from dfplan.cli.folders import config_folder, group_choices
-from dfplan.cli.schema import SCHEMAS, flatten
+from dfplan.cli.schema import flatten, schema_of
 
 ABOUT = {
     "eval": "Roll an agent out on maze episodes and score it: a table, a results JSON and a picture of the paths.\n"
@@ -41,6 +41,7 @@ EXAMPLES = {
     ),
     "train": (
         "dfplan train env=maze2d-umaze model=rnn training.num_steps=2000",
+        "dfplan train task=diffuser --help",
         "dfplan train recipe=diffuser-large",
         "dfplan train resume=runs/train/...",
     ),
@@ -61,7 +62,7 @@ def _lines(command: str, composed: DictConfig) -> list[str]:
     choices = composed.hydra.runtime.choices
     lines = [ABOUT[command], "", f"usage: dfplan {command} [key=value ...]", ""]
     groups, options, nested = [], [], []
-    for name, each in flatten(SCHEMAS[command]):
+    for name, each in flatten(schema_of(command, composed)):
         if is_dataclass(each.type):
             if name in choices:
                 groups.append(_line(name, choices[name], " | ".join(group_choices(name))))

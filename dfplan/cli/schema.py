@@ -5,37 +5,14 @@ The help text of a command is made from this file, so an option and its explanat
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import Field, dataclass, field, fields, is_dataclass, make_dataclass
+from functools import cache
 from typing import Any
 
-from omegaconf import MISSING
-
 from dfplan.cli.arguments import closest
+from dfplan.cli.task_modules import DEFAULT_TASK, find_task, is_group
 from dfplan.errors import UserError
-
-
-def option(
-    meaning: str,
-    *,
-    low: float | None = None,
-    high: float | None = None,
-    above: float | None = None,
-    choices: Sequence[str] | None = None,
-    length: int | None = None,
-    row_lengths: Sequence[int] | None = None,
-) -> Any:
-    """Declare an option: numbers lie in ``[low, high]`` or above ``above``, words among ``choices``.
-
-    A list has ``length`` numbers; a list of lists has rows of one of ``row_lengths``.
-    """
-    limits = {"low": low, "high": high, "above": above, "choices": choices}
-    limits |= {"length": length, "row_lengths": row_lengths}
-    return field(default=MISSING, metadata={"meaning": meaning, **limits})
-
-
-def group(schema: type, meaning: str) -> Any:
-    """Declare a group of options that is chosen by the name of a file in ``configs/<group>/``."""
-    return field(default_factory=schema, metadata={"meaning": meaning})
+from dfplan.options import group, option
 
 
 @dataclass
@@ -141,64 +118,6 @@ class ControllerConfig:
 
 
 @dataclass
-class ModelConfig:
-    """A denoiser."""
-
-    name: str = option(
-        "the network; diffuser = Diffuser's, trained as Diffuser", choices=("transformer", "rnn", "diffuser")
-    )
-    width: int = option("hidden size", low=8)
-    num_layers: int = option("layers", low=1)
-    num_heads: int | None = option("attention heads (transformer)", low=1)
-    causal: bool = option("false = every token sees every other, as full-sequence diffusion has it (transformer)")
-    horizon: int | None = option("steps of a plan (diffuser)", low=2)
-    num_levels: int | None = option("noise levels (diffuser)", low=1)
-
-
-@dataclass
-class WindowsConfig:
-    """What the model is shown of the data."""
-
-    steps_per_token: int = option("environment steps that one token stands for", low=1)
-    points_per_token: int = option("observations kept of a token's steps", low=1)
-    goal_jitter: float = option("largest displacement of a hindsight goal per axis", low=0)
-    restart_share: float = option("share of windows that start where the collector drew a new goal", low=0, high=1)
-    segment_goal_share: float = option("share of windows whose goal is where the collector was heading", low=0, high=1)
-    goal_radius: float = option("distance that counts as being at the goal", above=0)
-    validation_share: float = option("share of the data held out for validation; 0 = none", low=0, high=0.5)
-
-
-@dataclass
-class RetraceConfig:
-    """How the ways in the data are driven anew before training."""
-
-    num_steps: int = option("transitions to imagine; 0 = train on the data as they are", low=0)
-    tube: float = option("distance from the collector's way that costs nothing", above=0)
-    noise: float = option("largest standard deviation of the noise on the actions", low=0)
-    shortest_hold: int = option("least steps of standing at the end of a way", low=1)
-    longest_hold: int = option("most steps of standing at the end of a way", low=1)
-
-
-@dataclass
-class DiffusionConfig:
-    """How noise is drawn and what the network predicts."""
-
-    schedule: str = option("noise schedule", choices=("linear", "cosine", "ddpm", "ddpm_rescaled"))
-    prediction: str = option("what the network predicts", choices=("velocity", "clean", "noise"))
-    levels: str = option(
-        "noise levels of a window's tokens; next = clean up to a place and pure noise from there on",
-        choices=("independent", "shared", "next"),
-    )
-    goal_dropped: float = option("share of windows without a goal", low=0, high=1)
-    context_noised: float = option("share of windows whose context is noisy", low=0, high=1)
-    actions_known: float = option("share of windows with clean actions (world model)", low=0, high=1)
-    actions_apart: float = option("share of windows whose actions have levels of their own", low=0, high=1)
-    loss_weight: str = option("weight of a token's loss by its level", choices=("uniform", "min_snr", "fused_snr"))
-    action_weight: float = option("weight of action slots against the others", low=0)
-    after_goal_weight: float = option("weight of tokens after the goal was reached", low=0)
-
-
-@dataclass
 class TrainingConfig:
     """The training loop."""
 
@@ -297,17 +216,48 @@ class PlanConfig(RunConfig):
 
 
 @dataclass
-class TrainConfig(RunConfig):
-    """``dfplan train``."""
+class TaskConfig:
+    """What is trained; the options of a task are declared in its module of :mod:`dfplan.tasks`."""
 
-    model: ModelConfig = group(ModelConfig, "the network")
-    retrace: RetraceConfig = group(RetraceConfig, "whether to drive the data's ways anew, faster")
-    windows: WindowsConfig = group(WindowsConfig, "what the model is shown of the data")
-    diffusion: DiffusionConfig = group(DiffusionConfig, "how noise is drawn and what is predicted")
+    name: str = option("module of dfplan.tasks")
+
+
+@dataclass
+class TrainConfig(RunConfig):
+    """``dfplan train``, less what its task adds: see :func:`train_schema`."""
+
+    task: TaskConfig = group(TaskConfig, "what is trained")
     training: TrainingConfig = group(TrainingConfig, "the training loop")
     logger: LoggerConfig = group(LoggerConfig, "where metrics go")
-    data: str = option("generated, d4rl (download), minari:<id>, or the path of a D4RL .hdf5 file")
+    data: str = option(
+        "generated, d4rl (download), minari:<id>, or the path of a D4RL .hdf5 file; none = the task's own"
+    )
     resume: str | None = option("run folder to continue; its own configuration is used")
+
+
+@cache
+def train_schema(task: str) -> type:
+    """``dfplan train`` of one task: its options within ``task``, its groups beside.
+
+    Raises:
+        UserError: no such task.
+    """
+    declared = fields(find_task(task).Settings)
+    options = [_again(each) for each in declared if not is_group(each)]
+    groups = [_again(each) for each in declared if is_group(each)]
+    task_config = make_dataclass("TaskConfig", options, bases=(TaskConfig,))
+    return make_dataclass(
+        "TrainConfig", [("task", task_config, group(task_config, "what is trained")), *groups], bases=(TrainConfig,)
+    )
+
+
+def _again(each: Field[Any]) -> tuple[str, Any, Any]:
+    """The declaration of a field, for another dataclass."""
+    return (
+        each.name,
+        each.type,
+        field(default=each.default, default_factory=each.default_factory, metadata=each.metadata),
+    )
 
 
 @dataclass
@@ -337,9 +287,22 @@ SCHEMAS: dict[str, type] = {
     "eval": EvalConfig,
     "bench": BenchConfig,
     "plan": PlanConfig,
-    "train": TrainConfig,
+    "train": train_schema(DEFAULT_TASK),
     "generate": GenerateConfig,
 }
+
+
+def schema_of(command: str, composed: Any) -> type:
+    """The schema of a command; that of ``dfplan train`` depends on the task in what Hydra composed.
+
+    Raises:
+        UserError: no such task.
+    """
+    if command != "train" or composed is None:
+        return SCHEMAS[command]
+    task = composed.get("task")
+    name = task if isinstance(task, str) else (task or {}).get("name")
+    return train_schema(name if isinstance(name, str) else DEFAULT_TASK)
 
 
 def flatten(schema: type, prefix: str = "") -> Iterator[tuple[str, Any]]:

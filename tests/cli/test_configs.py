@@ -15,7 +15,7 @@ GROUPS = {
     "eval": ("env", "planner", "controller", "experiment"),
     "bench": ("env",),
     "plan": ("env", "planner"),
-    "train": ("env", "model", "retrace", "windows", "diffusion", "training", "logger", "recipe"),
+    "train": ("env", "task", "model", "retrace", "windows", "diffusion", "training", "logger", "recipe"),
     "generate": ("env",),
     "export": ("env", "planner"),
 }

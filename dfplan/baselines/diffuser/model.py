@@ -121,4 +121,6 @@ def _check_claims(shapes: Mapping[str, tuple[int, ...]], metadata: Mapping[str, 
 
 
 def _no_diffuser(folder: Path, error: Exception) -> UserError:
-    return UserError(f"{folder} does not describe a Diffuser ({error}); train one with `dfplan train model=diffuser`")
+    return UserError(
+        f"{folder} does not describe a Diffuser ({error}); train one with `dfplan train recipe=diffuser-large`"
+    )

@@ -9,22 +9,22 @@ from typing import Any
 import torch
 from omegaconf import OmegaConf
 
-from dfplan.cli.build import build_datasets, build_task, drive_anew, resolve_compiled, select_device
-from dfplan.cli.build_diffuser import NOT_USED, build_diffuser_training
+from dfplan.cli.build import resolve_compiled, select_device
 from dfplan.cli.compose import plain, to_schema
 from dfplan.cli.folders import dataset_folder, make_run_folder
 from dfplan.cli.progress import progress_bar, say
 from dfplan.cli.schema import TrainConfig
-from dfplan.data.dynamics import fit_point_mass
+from dfplan.cli.task_modules import DEFAULT_TASK, find_task, settings_of
 from dfplan.data.sources import load_trajectories
-from dfplan.data.support import measure_support
 from dfplan.errors import UserError
 from dfplan.evaluation.report import find_commit
+from dfplan.tasks.inputs import Inputs
 from dfplan.training import Logger, train, wandb_logger
 from dfplan.training.settings import MAY_CHANGE
-from dfplan.training.task import Dataset, Task
 from dfplan.types import Trajectories
 
+NO_DATA = "none"  # data=none: the task brings its own
+TASKS_AFFAIR = ("learning_rate", "matrix_learning_rate", "weight_decay", "compiled")  # not the loop's
 # What a resumed run may be given anew: none of it changes what is computed.
 FREE_WHEN_RESUMED = ("resume", "device", "threads", "logger", *(f"training.{name}" for name in MAY_CHANGE))
 
@@ -42,23 +42,16 @@ def run(config: TrainConfig, *, given: Sequence[str]) -> None:
     if device.type == "cuda" and device.index:
         raise UserError(f"training picks its own GPU; use device=cuda with CUDA_VISIBLE_DEVICES={device.index}")
     config.training.compiled = resolve_compiled(config.training.compiled, say=say)
-    with progress_bar(f"data of {config.env.name}") as show:
-        trajectories = load_trajectories(
-            config.data, env_id=config.env.id, cache_folder=dataset_folder(), say=say, on_progress=show
-        )
+    trajectories = _load(config)
     record = recorded(config, trajectories)
-    task, windows = _build_training(config, trajectories, provenance=_provenance(record, device))
-    folder = (
-        Path(config.resume)
-        if config.resume
-        else make_run_folder("train", env_name=config.env.name, chosen=config.output)
-    )
-    training = asdict(config.training)
-    for name in ("learning_rate", "matrix_learning_rate", "weight_decay", "compiled"):
-        training.pop(name)  # the task's affair
+    inputs = build_inputs(config, trajectories, provenance=_provenance(record, device))
+    task, dataset = find_task(config.task.name).build(settings_of(config), inputs)
+    kind = config.env.name if trajectories else config.task.name
+    folder = Path(config.resume) if config.resume else make_run_folder("train", env_name=kind, chosen=config.output)
+    training = {name: value for name, value in asdict(config.training).items() if name not in TASKS_AFFAIR}
     result = train(
         task,
-        windows,
+        dataset,
         run_folder=folder,
         seed=config.seed,
         device="cpu" if device.type == "cpu" else "auto",
@@ -72,31 +65,42 @@ def run(config: TrainConfig, *, given: Sequence[str]) -> None:
         torch.distributed.destroy_process_group()  # else a process may abort while it leaves, because another is gone
 
 
-def _build_training(
-    config: TrainConfig, trajectories: Trajectories, *, provenance: dict[str, Any]
-) -> tuple[Task, Dataset]:
-    """What is trained, and on which windows."""
-    point_mass = fit_point_mass(trajectories)
-    if config.model.name == "diffuser":
-        return build_diffuser_training(config, trajectories, point_mass=point_mass, provenance=provenance)
-    support = measure_support(trajectories)
-    with progress_bar("ways driven anew") as show:
-        trajectories = drive_anew(config, trajectories, point_mass=point_mass, support=support, on_progress=show)
-    windows, validation = build_datasets(config, trajectories)
-    task = build_task(
-        config, trajectories, point_mass=point_mass, support=support, validation=validation, provenance=provenance
+def _load(config: TrainConfig) -> Trajectories | None:
+    if config.data == NO_DATA:
+        return None
+    with progress_bar(f"data of {config.env.name}") as show:
+        return load_trajectories(
+            config.data, env_id=config.env.id, cache_folder=dataset_folder(), say=say, on_progress=show
+        )
+
+
+def build_inputs(config: TrainConfig, trajectories: Trajectories | None, *, provenance: dict[str, Any]) -> Inputs:
+    """What the task is given besides its own settings."""
+    return Inputs(
+        env_name=config.env.name,
+        env_id=config.env.id,
+        num_tokens=config.env.num_tokens,
+        seed=config.seed,
+        cache_folder=dataset_folder(),
+        provenance=provenance,
+        say=say,
+        progress=progress_bar,
+        loaded=trajectories,
+        **{name: getattr(config.training, name) for name in TASKS_AFFAIR},
     )
-    return task, windows
 
 
-def recorded(config: TrainConfig, trajectories: Trajectories) -> dict[str, Any]:
+def recorded(config: TrainConfig, trajectories: Trajectories | None) -> dict[str, Any]:
     """What decides the result of a run, as plain JSON; a resumed run must agree with it."""
     record = plain(config)
-    not_used = NOT_USED if config.model.name == "diffuser" else ()
-    for name in ("device", "threads", "output", "resume", "logger", *not_used):
+    for name in ("device", "threads", "output", "resume", "logger"):
         del record[name]
+    if record["task"] == {"name": DEFAULT_TASK}:
+        del record["task"]  # as in the records of runs from before there were other tasks
     record["training"] = {name: value for name, value in record["training"].items() if name not in MAY_CHANGE}
-    return record | {"dataset": {"sha256": trajectories.checksum, "rows": len(trajectories)}}
+    if trajectories:
+        record["dataset"] = {"sha256": trajectories.checksum, "rows": len(trajectories)}
+    return record
 
 
 def resumed(config: TrainConfig, *, given: Sequence[str]) -> TrainConfig:
@@ -118,7 +122,7 @@ def resumed(config: TrainConfig, *, given: Sequence[str]) -> TrainConfig:
         raise UserError(
             f"a resumed run keeps its configuration; leave out {', '.join(refused)}, or start a new run without resume="
         )
-    del record["dataset"]
+    record.pop("dataset", None)
     wishes = plain(config)
     record["training"] = {**wishes["training"], **settings, **record["training"]}
     record["training"] = {name: record["training"][name] for name in wishes["training"]}
@@ -128,8 +132,8 @@ def resumed(config: TrainConfig, *, given: Sequence[str]) -> TrainConfig:
             record["training"][key] = wishes["training"][key]
     for name in ("device", "threads", "logger"):
         record[name] = wishes[name]
-    record = {name: wishes[name] for name in NOT_USED} | record
-    return to_schema("train", OmegaConf.create(record | {"resume": str(folder), "output": None}))
+    record = {"task": {"name": DEFAULT_TASK}} | record | {"resume": str(folder), "output": None}
+    return to_schema("train", OmegaConf.create(record))
 
 
 def _provenance(record: dict[str, Any], device: torch.device) -> dict[str, Any]:

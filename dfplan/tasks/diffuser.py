@@ -1,0 +1,64 @@
+"""Diffuser for mazes, the baseline; it has its own fixed ways of cutting windows and of drawing noise."""
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from dfplan.errors import UserError
+from dfplan.options import group
+from dfplan.tasks.groups import ModelSettings
+from dfplan.tasks.inputs import Inputs
+
+if TYPE_CHECKING:
+    from dfplan.baselines.diffuser import DiffuserTask, SegmentWindows
+
+
+@dataclass
+class Settings:
+    """The options of the task."""
+
+    model: ModelSettings = group(ModelSettings, "the network")
+
+
+def build(settings: Settings, inputs: Inputs) -> "tuple[DiffuserTask, SegmentWindows]":
+    """The task and its windows.
+
+    Raises:
+        UserError: no horizon or levels given, a horizon that the network cannot halve, or data without a window.
+    """
+    import torch
+
+    from dfplan.baselines.diffuser import DiffuserTask, SegmentWindows, TemporalUnet
+    from dfplan.data.dynamics import fit_point_mass
+    from dfplan.data.maze import load_maze
+
+    sizes = {name: value for name, value in asdict(settings.model).items() if value is not None}
+    if sizes["name"] != "diffuser" or "horizon" not in sizes or "num_levels" not in sizes:
+        raise UserError(
+            "task=diffuser needs model.horizon and model.num_levels of model=diffuser; recipe=diffuser-large has the "
+            "published"
+        )
+    trajectories = inputs.trajectories
+    action_dim, observation_dim = trajectories.actions.shape[1], trajectories.observations.shape[1]
+    torch.manual_seed(inputs.seed)  # of the initial weights
+    unet = TemporalUnet(token_dim=action_dim + observation_dim, width=sizes["width"], num_layers=sizes["num_layers"])
+    if sizes["horizon"] % unet.step_multiple:
+        raise UserError(f"model.horizon must be a multiple of {unet.step_multiple}; got {sizes['horizon']}")
+    maze = load_maze(inputs.env_id)
+    windows = SegmentWindows(trajectories, goal=maze.goal_cell, goal_radius=maze.goal_radius, horizon=sizes["horizon"])
+    task = DiffuserTask(
+        unet=unet,
+        normalizer=windows.normalizer(),
+        num_levels=sizes["num_levels"],
+        learning_rate=inputs.learning_rate,
+        compiled=inputs.compiled,
+        metadata={
+            "env": inputs.env_name,
+            "model": {name: sizes[name] for name in ("name", "width", "num_layers", "horizon", "num_levels")},
+            "action_dim": action_dim,
+            "observation_dim": observation_dim,
+            "goal_radius": maze.goal_radius,
+            "point_mass": vars(fit_point_mass(trajectories)),
+            "provenance": inputs.provenance,
+        },
+    )
+    return task, windows

@@ -1,0 +1,107 @@
+"""Diffusion Forcing: the planner, a denoiser of trajectory tokens that each have a noise level of their own."""
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from dfplan.errors import UserError
+from dfplan.options import group
+from dfplan.tasks.groups import DiffusionSettings, ModelSettings, RetraceSettings, WindowsSettings
+from dfplan.tasks.inputs import Inputs
+
+if TYPE_CHECKING:
+    from dfplan.data.windows import WindowDataset
+    from dfplan.training.forcing import ForcingTask
+    from dfplan.types import PointMass, PositionSupport, Trajectories
+
+
+@dataclass
+class Settings:
+    """The options of the task."""
+
+    model: ModelSettings = group(ModelSettings, "the network")
+    retrace: RetraceSettings = group(RetraceSettings, "whether to drive the data's ways anew, faster")
+    windows: WindowsSettings = group(WindowsSettings, "what the model is shown of the data")
+    diffusion: DiffusionSettings = group(DiffusionSettings, "how noise is drawn and what is predicted")
+
+
+def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, WindowDataset]":
+    """The Diffusion Forcing task and the windows it learns from.
+
+    Raises:
+        UserError: data that are missing or too short, or settings that contradict each other.
+    """
+    from dfplan.data.dynamics import fit_point_mass
+    from dfplan.data.support import measure_support
+    from dfplan.tasks.trajectory_windows import build_datasets, drive_anew
+
+    if settings.model.name == "diffuser":
+        raise UserError("model=diffuser is what task=diffuser trains; give task=diffuser, or another model")
+    trajectories = inputs.trajectories
+    point_mass, support = fit_point_mass(trajectories), measure_support(trajectories)
+    with inputs.progress("ways driven anew") as show:
+        trajectories = drive_anew(
+            settings.retrace,
+            trajectories,
+            point_mass=point_mass,
+            support=support,
+            goal_radius=settings.windows.goal_radius,
+            seed=inputs.seed,
+            on_progress=show,
+        )
+    windows, validation = build_datasets(settings.windows, trajectories, num_tokens=inputs.num_tokens)
+    task = build_task(settings, inputs, trajectories, point_mass=point_mass, support=support, validation=validation)
+    return task, windows
+
+
+def build_task(
+    settings: Settings,
+    inputs: Inputs,
+    trajectories: "Trajectories",
+    *,
+    point_mass: "PointMass",
+    support: "PositionSupport",
+    validation: "WindowDataset | None",
+) -> "ForcingTask":
+    """The task alone, its network with initial weights."""
+    import torch
+
+    from dfplan.diffusion import Parameterization, Schedule
+    from dfplan.models.forcing_model import build_denoiser
+    from dfplan.tasks.trajectory_windows import build_layout
+    from dfplan.tokens import Normalizer
+    from dfplan.training.forcing import ForcingLevels, ForcingTask
+
+    diffusion, layout = settings.diffusion, build_layout(settings.windows, trajectories)
+    model: dict[str, Any] = {name: value for name, value in asdict(settings.model).items() if value is not None}
+    sizes = {name: value for name, value in model.items() if name != "name"}
+    torch.manual_seed(inputs.seed)  # of the initial weights
+    return ForcingTask(
+        denoiser=build_denoiser(settings.model.name, layout=layout, **sizes),
+        layout=layout,
+        normalizer=Normalizer.fit(trajectories),
+        parameterization=Parameterization(diffusion.prediction, Schedule(diffusion.schedule)),
+        levels=ForcingLevels(
+            kind=diffusion.levels,
+            goal_dropped=diffusion.goal_dropped,
+            context_noised=diffusion.context_noised,
+            actions_known=diffusion.actions_known,
+            actions_apart=diffusion.actions_apart,
+        ),
+        loss_weight=diffusion.loss_weight,
+        action_weight=diffusion.action_weight,
+        after_goal_weight=diffusion.after_goal_weight,
+        learning_rate=inputs.learning_rate,
+        matrix_learning_rate=inputs.matrix_learning_rate,
+        weight_decay=inputs.weight_decay,
+        point_mass=point_mass,
+        support=support,
+        validation=validation,
+        compiled=inputs.compiled,
+        metadata={
+            "env": inputs.env_name,
+            "model": model,
+            "num_tokens": inputs.num_tokens,
+            "goal_radius": settings.windows.goal_radius,
+            "provenance": inputs.provenance,
+        },
+    )

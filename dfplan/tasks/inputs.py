@@ -1,0 +1,56 @@
+"""What every task is given besides its own settings."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dfplan.errors import UserError
+from dfplan.types import Trajectories
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What every task is given besides its own settings.
+
+    Attributes:
+        env_name: the environment in result files and weights.
+        env_id: its Gymnasium id.
+        num_tokens: tokens of a training window of this environment.
+        seed: what every random number derives from; ``build`` seeds the initial weights with it.
+        cache_folder: where datasets, and what else can be made again, are kept.
+        learning_rate: of the optimizer.
+        matrix_learning_rate: of Muon, where the task uses it.
+        weight_decay: of the optimizers.
+        compiled: train through ``torch.compile``.
+        provenance: how the weights come to be; belongs into the description of what is exported.
+        say: tells the person at the terminal a line.
+        progress: ``with progress("what") as show: show(done, total)`` shows a progress bar.
+        loaded: the data, or None where the task brings its own; tasks read ``trajectories``.
+    """
+
+    env_name: str
+    env_id: str
+    num_tokens: int
+    seed: int
+    cache_folder: Path
+    learning_rate: float
+    matrix_learning_rate: float
+    weight_decay: float
+    compiled: bool
+    provenance: Mapping[str, Any]
+    say: Callable[[str], None]
+    progress: Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
+    loaded: Trajectories | None = None
+
+    @property
+    def trajectories(self) -> Trajectories:
+        """The data that ``data=`` names.
+
+        Raises:
+            UserError: it names none.
+        """
+        if self.loaded is None:
+            raise UserError("data=none, but this task learns from trajectories; give data=generated or a file")
+        return self.loaded

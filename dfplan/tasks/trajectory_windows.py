@@ -1,0 +1,77 @@
+"""From trajectories to the windows of tokens that a denoiser is trained on: driven anew, held out, cut."""
+
+from collections.abc import Callable
+
+from dfplan.agent import Pursuit
+from dfplan.data.retrace import retrace
+from dfplan.data.split import hold_out
+from dfplan.data.windows import WindowDataset
+from dfplan.errors import UserError
+from dfplan.tasks.groups import RetraceSettings, WindowsSettings
+from dfplan.tokens import TokenLayout
+from dfplan.types import PointMass, PositionSupport, Trajectories
+
+
+def drive_anew(
+    settings: RetraceSettings,
+    trajectories: Trajectories,
+    *,
+    point_mass: PointMass,
+    support: PositionSupport,
+    goal_radius: float,
+    seed: int,
+    on_progress: Callable[[int, int], None],
+) -> Trajectories:
+    """The data as they are, or, where it is asked for, their ways driven anew."""
+    if not settings.num_steps:
+        return trajectories
+    if settings.shortest_hold > settings.longest_hold:
+        raise UserError(
+            f"retrace.shortest_hold must be at most retrace.longest_hold; got {settings.shortest_hold} and "
+            f"{settings.longest_hold}"
+        )
+    return retrace(
+        trajectories,
+        Pursuit(point_mass, goal_radius=goal_radius, support=support, tube=settings.tube),
+        point_mass=point_mass,
+        support=support,
+        num_steps=settings.num_steps,
+        seed=seed,
+        goal_radius=goal_radius,
+        noise=settings.noise,
+        hold_steps=(settings.shortest_hold, settings.longest_hold),
+        on_progress=on_progress,
+    )
+
+
+def build_datasets(
+    windows: WindowsSettings, trajectories: Trajectories, *, num_tokens: int
+) -> tuple[WindowDataset, WindowDataset | None]:
+    """Windows to train on, and held-out windows to validate on."""
+    parts: tuple[Trajectories, ...] = (trajectories,)
+    if windows.validation_share > 0:
+        parts = hold_out(trajectories, share=windows.validation_share)
+    datasets = [
+        WindowDataset(
+            part,
+            steps_per_token=windows.steps_per_token,
+            steps_per_point=build_layout(windows, trajectories).steps_per_point,
+            num_tokens=num_tokens,
+            goal_radius=windows.goal_radius,
+            goal_jitter=windows.goal_jitter,
+            restart_share=windows.restart_share,
+            segment_goal_share=windows.segment_goal_share,
+        )
+        for part in parts
+    ]
+    return datasets[0], datasets[1] if len(datasets) == 2 else None
+
+
+def build_layout(windows: WindowsSettings, trajectories: Trajectories) -> TokenLayout:
+    """What a token holds."""
+    return TokenLayout(
+        steps_per_token=windows.steps_per_token,
+        points_per_token=windows.points_per_token,
+        action_dim=trajectories.actions.shape[1],
+        observation_dim=trajectories.observations.shape[1],
+    )
