@@ -47,6 +47,7 @@ def load_trajectories(
         UserError: the source is unknown, missing, damaged, or of another maze.
     """
     maze = load_maze(env_id)
+    env_id = states_id(env_id)
     say = say or (lambda line: None)
     if source == "generated":
         path = generated_file(cache_folder, env_id=env_id)
@@ -69,6 +70,11 @@ def load_trajectories(
         raise UserError(f"unknown data source {source!r}; use generated, d4rl, minari:<dataset id>, or an .hdf5 file")
     _check_maze(trajectories, maze=maze)
     return trajectories
+
+
+def states_id(env_id: str) -> str:
+    """The environment that a dataset of states belongs to: of a pixel maze, the maze whose frames it shows."""
+    return env_id.replace("pixelmaze-open-v1", "maze2d-open-v0").replace("pixelmaze-", "maze2d-")
 
 
 def generated_file(cache_folder: Path, *, env_id: str) -> Path:

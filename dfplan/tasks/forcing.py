@@ -1,5 +1,6 @@
 """Diffusion Forcing: the planner, a denoiser of trajectory tokens that each have a noise level of their own."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,18 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, WindowDatas
     Raises:
         UserError: data that are missing or too short, or settings that contradict each other.
     """
+    from dfplan.data.maze import shows_frames
+    from dfplan.training.forcing import ForcingTask
+
+    if shows_frames(inputs.env_id):
+        raise UserError(f"{inputs.env_name} shows frames, not states; give task=pixel-forcing, or another env=")
+    return build_training(settings, inputs, make=ForcingTask)
+
+
+def build_training(
+    settings: Settings, inputs: Inputs, *, make: "Callable[..., ForcingTask]"
+) -> "tuple[ForcingTask, WindowDataset]":
+    """The task that ``make`` makes of the arguments of ``ForcingTask``, and the windows."""
     from dfplan.data.dynamics import fit_point_mass
     from dfplan.data.support import measure_support
     from dfplan.tasks.trajectory_windows import build_datasets, drive_anew
@@ -49,8 +62,8 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, WindowDatas
             on_progress=show,
         )
     windows, validation = build_datasets(settings.windows, trajectories, num_tokens=inputs.num_tokens)
-    task = build_task(settings, inputs, trajectories, point_mass=point_mass, support=support, validation=validation)
-    return task, windows
+    measured = {"point_mass": point_mass, "support": support, "validation": validation}
+    return build_task(settings, inputs, trajectories, make=make, **measured), windows
 
 
 def build_task(
@@ -58,6 +71,7 @@ def build_task(
     inputs: Inputs,
     trajectories: "Trajectories",
     *,
+    make: "Callable[..., ForcingTask]",
     point_mass: "PointMass",
     support: "PositionSupport",
     validation: "WindowDataset | None",
@@ -69,13 +83,13 @@ def build_task(
     from dfplan.models.forcing_model import build_denoiser
     from dfplan.tasks.trajectory_windows import build_layout
     from dfplan.tokens import Normalizer
-    from dfplan.training.forcing import ForcingLevels, ForcingTask
+    from dfplan.training.forcing import ForcingLevels
 
     diffusion, layout = settings.diffusion, build_layout(settings.windows, trajectories)
     model: dict[str, Any] = {name: value for name, value in asdict(settings.model).items() if value is not None}
     sizes = {name: value for name, value in model.items() if name != "name"}
     torch.manual_seed(inputs.seed)  # of the initial weights
-    return ForcingTask(
+    return make(
         denoiser=build_denoiser(settings.model.name, layout=layout, **sizes),
         layout=layout,
         normalizer=Normalizer.fit(trajectories),

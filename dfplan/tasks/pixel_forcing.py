@@ -1,0 +1,99 @@
+"""The planner that sees: Diffusion Forcing on positions and speeds found in frames by a frozen tokenizer."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dfplan.errors import UserError
+from dfplan.options import group, option
+from dfplan.tasks import forcing
+from dfplan.tasks.inputs import Inputs
+
+if TYPE_CHECKING:
+    from dfplan.data.windows import WindowDataset
+    from dfplan.models.tokenizers import FrameObserver
+    from dfplan.training.forcing import ForcingTask
+    from dfplan.types import Trajectories
+
+
+@dataclass
+class FramesSettings:
+    """How frames are looked at."""
+
+    tokenizer: str = option("bundled, or a folder: of a keypoint tokenizer or of the run that trained it")
+    speed_frames: int = option("frames over which the speed is taken", low=1, high=64)
+    step_seconds: float = option("time from frame to frame", above=0)
+    max_rows: int = option("rows of the data whose frames are looked at, from its beginning", low=1000)
+
+
+@dataclass
+class Settings(forcing.Settings):
+    """The options of the task: those of task=forcing, and how frames are looked at."""
+
+    frames: FramesSettings = group(FramesSettings, "how frames are looked at")
+
+
+def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, WindowDataset]":
+    """The task and the windows it learns from.
+
+    Raises:
+        UserError: the environment has no camera, there is no tokenizer for it, or the data are too short.
+    """
+    from dfplan.models.tokenizers import build_observer
+    from dfplan.training.pixel_forcing import PixelForcingTask
+
+    frames = settings.frames
+    observer = build_observer(
+        find_tokenizer(frames.tokenizer, env_name=inputs.env_name),
+        speed_frames=frames.speed_frames,
+        step_seconds=frames.step_seconds,
+    )
+    seen = see(inputs, observer, max_rows=frames.max_rows)
+    make = partial(PixelForcingTask, observer=observer)
+    return forcing.build_training(settings, replace(inputs, loaded=seen), make=make)
+
+
+def see(inputs: Inputs, observer: "FrameObserver", *, max_rows: int) -> "Trajectories":
+    """The first rows of the data as the observer sees them; what it saw is kept in the cache: it never changes."""
+    from dfplan.data.frames import load_camera
+    from dfplan.data.split import first_rows
+    from dfplan.models.bundle import bundle_checksum
+    from dfplan.models.tokenizers.observer import cached_positions, with_speeds
+
+    camera = load_camera(inputs.env_id)
+    shown = first_rows(inputs.trajectories, max_rows)
+    with inputs.progress("frames looked at") as show:
+        positions = cached_positions(
+            inputs.cache_folder / "seen" / f"{inputs.env_name}-{bundle_checksum(observer.folder)[:16]}.safetensors",
+            shown,
+            observer=observer,
+            render=camera.render,
+            on_progress=show,
+        )
+    return with_speeds(shown, positions, speed_frames=observer.speed_frames, step_seconds=observer.step_seconds)
+
+
+def find_tokenizer(name: str, *, env_name: str) -> Path:
+    """The folder of a tokenizer's bundle: the one that comes with dfplan, a bundle's own, or that of a training run.
+
+    Raises:
+        UserError: there is none.
+    """
+    import dfplan
+    from dfplan.models.tokenizers.observer import TOKENIZER_FOLDER
+
+    if name == "bundled":
+        folder = Path(dfplan.__file__).parent / "weights" / env_name / TOKENIZER_FOLDER
+        candidates, found = (folder,), f"none comes with dfplan for {env_name}"
+    else:
+        folder = Path(name).expanduser()
+        candidates = (folder, folder / "model", folder / TOKENIZER_FOLDER)
+        found = "no model.json there" if folder.exists() else "no such folder"
+    for candidate in candidates:
+        if (candidate / "model.json").is_file():
+            return candidate
+    raise UserError(
+        f"frames.tokenizer={name}: {found}; train one with `dfplan train task=keypoints env={env_name}` and give "
+        "frames.tokenizer=<its run folder>"
+    )
