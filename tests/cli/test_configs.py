@@ -25,6 +25,8 @@ CHOICES = [
     for group in groups
     for choice in group_choices(group)
 ]
+# Groups of one task only, and the task.
+TASK_GROUPS = {"frames": "pixel-forcing"}
 
 
 def composed(command: str, *overrides: str):
@@ -44,9 +46,16 @@ def test_every_choice_of_every_group_composes(command, group, choice):
     composed(command, f"{group}={choice}")
 
 
+@pytest.mark.parametrize("group", TASK_GROUPS)
+def test_every_choice_of_a_group_of_one_task_composes(group):
+    for choice in group_choices(group):
+        composed("train", f"task={TASK_GROUPS[group]}", f"{group}={choice}")
+
+
 def test_every_group_has_choices_and_every_file_is_reached():
     files = set(config_folder().rglob("*.yaml"))
     reached = {config_folder() / group / f"{choice}.yaml" for _, group, choice in CHOICES}
+    reached |= {config_folder() / group / f"{choice}.yaml" for group in TASK_GROUPS for choice in group_choices(group)}
     assert files == reached | {config_folder() / f"{command}.yaml" for command in SCHEMAS}
 
 
