@@ -1,4 +1,4 @@
-"""How many steps a second the mazes and the data generator make; writes a dated result file beside this script."""
+"""How many steps and frames a second the mazes and the data generator make; writes a dated file beside this script."""
 
 import argparse
 import os
@@ -14,12 +14,15 @@ import gymnasium
 import numpy as np
 
 import dfplan_envs  # noqa: F401  (registers the environments)
+from dfplan.data.frames import load_camera
 from dfplan.data.generate import generate_maze2d
+from dfplan.data.maze import load_maze
 from dfplan.evaluation.report import find_commit, write_record
 
 RESULTS = Path(__file__).parent / "results"
 NUM_STEPS = 40_000  # environment steps of one run: about half a second
 GENERATED_STEPS = 100_000
+NUM_FRAMES = 8192
 HOLD_STEPS = 20  # each random action is held, so that the balls also press against walls
 
 
@@ -37,15 +40,22 @@ def main() -> None:
         "batch of 64, umaze": lambda: step_batch("maze2d-umaze-v1", num_envs=64),
         "generator, umaze": lambda: generate("maze2d-umaze-v1"),
         "generator, large": lambda: generate("maze2d-large-v1"),
+        "pixels, single environment, gymnasium.make": lambda: step_single("pixelmaze-large-v1"),
+        "pixels, batch of 64": lambda: step_batch("pixelmaze-large-v1", num_envs=64),
     }
-    steps_per_second = {}
-    for name, measure in measurements.items():
-        steps_per_second[name] = summarize(measure, num_runs=arguments.runs)
-        print(f"{name:36s} {steps_per_second[name]['wall_median']:>9,} steps/s")
+    frames = {
+        "from above, one by one": lambda: render("pixelmaze-large-v1", batch_size=1),
+        "from above, batches of 64": lambda: render("pixelmaze-large-v1", batch_size=64),
+        "from above, batches of 1024": lambda: render("pixelmaze-large-v1", batch_size=1024),
+        "egocentric, batches of 64": lambda: render("pixelmaze-large-v1", batch_size=64, view="egocentric"),
+    }
+    steps_per_second = measure_all(measurements, num_runs=arguments.runs, unit="steps/s")
+    frames_per_second = measure_all(frames, num_runs=arguments.runs, unit="frames/s")
     now = datetime.now(UTC)
     record = {
-        "question": "environment steps a second, in one process and one thread",
+        "question": "environment steps and rendered frames a second, in one process and one thread",
         "steps_per_second": steps_per_second,
+        "frames_per_second": frames_per_second,
         "runs": arguments.runs,
         "note": arguments.note or "nothing noted about other load; steps per CPU second do not depend on it much",
         "load_average_before": [round(load, 2) for load in load_before],
@@ -57,6 +67,17 @@ def main() -> None:
     }
     path = write_record(record, path=RESULTS / f"{now:%Y-%m-%d-%H%M}.json")
     print(path)
+
+
+def measure_all(
+    measurements: dict[str, Callable[[], tuple[int, Callable[[], None]]]], *, num_runs: int, unit: str
+) -> dict[str, dict[str, int]]:
+    """Time each of the measurements, and print its median."""
+    found = {}
+    for name, measure in measurements.items():
+        found[name] = summarize(measure, num_runs=num_runs)
+        print(f"{name:44s} {found[name]['wall_median']:>9,} {unit}")
+    return found
 
 
 def step_single(env_id: str) -> tuple[int, Callable[[], None]]:
@@ -94,6 +115,20 @@ def generate(env_id: str) -> tuple[int, Callable[[], None]]:
         generate_maze2d(env_id, num_steps=GENERATED_STEPS, seed=0)
 
     return GENERATED_STEPS, run
+
+
+def render(env_id: str, *, batch_size: int, view: str = "top") -> tuple[int, Callable[[], None]]:
+    """Return the number of frames and what to time: a camera on random free places."""
+    camera, maze = load_camera(env_id, view=view), load_maze(env_id)
+    generator = np.random.default_rng(0)
+    cells = maze.free_cells[generator.integers(len(maze.free_cells), size=NUM_FRAMES)]
+    batches = (cells + generator.uniform(-0.1, 0.1, size=cells.shape)).reshape(-1, batch_size, 2)
+
+    def run() -> None:
+        for positions in batches:
+            camera.render(positions)
+
+    return NUM_FRAMES, run
 
 
 def draw_actions(shape: tuple[int, ...]) -> np.ndarray:

@@ -11,6 +11,8 @@ from dfplan.evaluation.rollout import evaluate_agent
 from dfplan.types import Plan, PlanEvent
 from dfplan_envs import build_maze
 
+STATES_AND_FRAMES = ("maze2d-open-v0", "pixelmaze-open-v1")
+
 
 class StraightAgent:
     """Drives straight at the goal with a PD law, plus a little noise of its own so that its seeds matter."""
@@ -25,6 +27,13 @@ class StraightAgent:
         noise = np.array([generator.normal(scale=0.1, size=2) for generator in self.generators])
         force = 8 * (self.goals - observations[:, :2]) - 1.5 * observations[:, 2:] + noise
         return np.clip(force, -1, 1).astype(np.float32)
+
+
+class BlindAgent(StraightAgent):
+    """Acts at random, whatever it is shown."""
+
+    def act(self, observations):
+        return np.array([generator.uniform(-1, 1, size=2) for generator in self.generators], np.float32)
 
 
 class PlanningAgent(StraightAgent):
@@ -90,6 +99,15 @@ def test_results_do_not_depend_on_how_environments_run_side_by_side(goal, vector
     batched, other = (_evaluate(StraightAgent(), **changes, vectorization=each) for each in ("batched", vectorization))
     for name in ("positions", "goals", "rewards", "at_goal"):
         np.testing.assert_array_equal(getattr(batched, name), getattr(other, name))
+
+
+@pytest.mark.parametrize("vectorization", ["batched", "sync", "async"])
+def test_positions_are_measured_whatever_is_observed(vectorization):
+    changes = {"goal": "random", "num_episodes": 3, "num_envs": 2, "vectorization": vectorization}
+    states, frames = (_evaluate(BlindAgent(), env_id=env_id, **changes) for env_id in STATES_AND_FRAMES)
+    for name in ("positions", "goals", "rewards", "at_goal"):
+        np.testing.assert_array_equal(getattr(states, name), getattr(frames, name))
+    np.testing.assert_array_equal(states.scores.normalized_return, frames.scores.normalized_return)
 
 
 def test_the_first_episodes_of_a_longer_evaluation_are_those_of_a_shorter_one():
