@@ -1,4 +1,4 @@
-"""The maze2d layouts of D4RL, their time limits and reference scores, and where their walls stand."""
+"""The maze2d layouts of D4RL and one changed one, their time limits and reference scores, and where walls stand."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +17,7 @@ class Maze:
     """A grid of walls with a goal; x is the row and y the column, in the coordinates of the observation.
 
     Attributes:
-        name: D4RL's name, such as ``large`` or ``eval-umaze``.
+        name: D4RL's name, such as ``large`` or ``eval-umaze``; ``large-changed`` is not D4RL's.
         layout: one string a row; ``#`` wall, ``O`` free, ``G`` the fixed goal.
         max_episode_steps: length of every episode.
         reference_min: return that scores 0 (D4RL ``infos.py``).
@@ -107,6 +107,19 @@ _LAYOUTS = {
         "#OOOO#OOOOO#",
         "############",
     ),
+    # Not D4RL's: ``large`` with passage (4, 6) closed and (7, 3) opened: every way from the left half to the goal is
+    # another one. For planners that must adapt.
+    "large-changed": (
+        "############",
+        "#OOOO#OOOOO#",
+        "#O##O#O#O#O#",
+        "#OOOOOO#OOO#",
+        "#O########O#",
+        "#OO#O#OOOOO#",
+        "##O#O#O#O###",
+        "#OOOOOO#OGO#",
+        "############",
+    ),
     "open": ("#######", "#OOOOO#", "#OOGOO#", "#OOOOO#", "#######"),
 }
 
@@ -118,6 +131,7 @@ _SPECIFICATIONS = {
     "eval-umaze": (300, (36.63, 141.4), (56.95455, 178.21373133248397)),
     "eval-medium": (600, (13.07, 204.93), (42.28578, 235.5658957482388)),
     "eval-large": (800, (16.4, 302.22), (56.95455, 326.09647655082637)),
+    "large-changed": (800, (6.7, 273.99), (30.569041, 303.4857382709002)),  # those of large: nobody measured its own
     "open": (150, (0.01, 20.66), (11.17817, 27.166538620695782)),
 }
 
@@ -125,7 +139,7 @@ MAZE_NAMES = tuple(_LAYOUTS)
 
 
 def build_maze(name: str, *, dense: bool = False) -> Maze:
-    """Look up one of the D4RL mazes.
+    """Look up one of the mazes.
 
     Args:
         name: one of ``MAZE_NAMES``.

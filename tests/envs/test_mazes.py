@@ -16,6 +16,7 @@ from dfplan_envs.physics import Ball, build_model
         ("eval-umaze", (1, 3), 7, 300, (36.63, 141.4)),
         ("eval-medium", (1, 6), 26, 600, (13.07, 204.93)),
         ("eval-large", (1, 9), 47, 800, (16.4, 302.22)),
+        ("large-changed", (7, 9), 46, 800, (6.7, 273.99)),  # not published: the scores are those of large
         ("open", (2, 3), 15, 150, (0.01, 20.66)),
     ],
 )
@@ -27,6 +28,19 @@ def test_published_numbers(name, goal_cell, num_start_cells, max_episode_steps, 
     assert maze.free_cells[:-1].tolist() == sorted(maze.free_cells[:-1].tolist())
     assert maze.max_episode_steps == max_episode_steps
     assert (maze.reference_min, maze.reference_max) == reference
+
+
+def test_the_changed_maze_has_one_passage_closed_and_one_opened_and_no_cell_cut_off():
+    large, changed = build_maze("large"), build_maze("large-changed")
+    assert np.argwhere(changed.walls & ~large.walls).tolist() == [[4, 6]]
+    assert np.argwhere(large.walls & ~changed.walls).tolist() == [[7, 3]]
+    reached, front = {changed.goal_cell}, [changed.goal_cell]
+    while front:
+        i, j = front.pop()
+        near = {(i + 1, j), (i - 1, j), (i, j + 1), (i, j - 1)} - reached
+        front += (new := [cell for cell in near if not changed.walls[cell]])
+        reached |= set(new)
+    assert reached == set(map(tuple, changed.free_cells.tolist()))
 
 
 def test_scores_are_linear_between_the_references():
