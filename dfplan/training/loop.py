@@ -29,7 +29,7 @@ from dfplan.training.settings import (
 )
 from dfplan.training.signals import StopSignal
 from dfplan.training.state import TrainingState
-from dfplan.training.task import Dataset, Task
+from dfplan.training.task import Dataset, DrawsPictures, Task
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,8 @@ def train(
     """Train a task in a run folder, or go on with one; on the CPU a resumed run equals an uninterrupted one bitwise.
 
     ``run_folder`` receives ``config.json``, ``metrics.jsonl``, ``checkpoints/step-...`` and, with every checkpoint,
-    ``model`` (what the task exports, with averaged weights). SIGINT or SIGTERM ends the run after the current step
-    with a checkpoint.
+    ``model`` (what the task exports, with averaged weights); with every validation also ``pictures/step-....png``, if
+    the task draws. SIGINT or SIGTERM ends the run after the current step with a checkpoint.
 
     Everything random is a function of ``(seed, step)``: batch ``s`` is
     ``dataset.sample(batch_size, np.random.default_rng([seed, s]))``, and the noise of its ``m``-th part on process
@@ -325,7 +325,19 @@ class _Run:
             named = {f"validation/{name}": float(value) for name, value in found.items()}
             self.metrics |= named
             log(self.state.step, named)
+            if isinstance(self.task, DrawsPictures):
+                self.draw(self.task)
         self.accelerator.wait_for_everyone()
+
+    def draw(self, task: DrawsPictures) -> None:
+        """Write the picture of this step; like a logger, one that fails is spoken of and stops nothing."""
+        path = self.folder / "pictures" / f"step-{self.state.step:08d}.png"
+        try:
+            path.parent.mkdir(exist_ok=True)
+            with self.state.average.swapped_in(), torch.no_grad():
+                task.draw(self.task.modules, path, seed=self.settings.seed)
+        except Exception as error:  # whatever a drawing raises: hours of training must not hang on it
+            self.say(f"warning: no picture of step {self.state.step}: {error!r}")
 
     def is_stopped(self, stop: StopSignal) -> bool:
         """Return whether any process has been asked to stop."""

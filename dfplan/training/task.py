@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -39,6 +39,15 @@ class Task(Protocol):
 
     def export(self, folder: Path) -> None:
         """Write what a planner needs into ``folder``."""
+        ...
+
+
+@runtime_checkable
+class DrawsPictures(Protocol):
+    """What a task may offer besides: a picture of what it can do, made after every validation."""
+
+    def draw(self, modules: Mapping[str, nn.Module], path: Path, *, seed: int) -> None:
+        """Write a PNG of what ``modules`` (averaged weights swapped in) do, without gradients."""
         ...
 
 

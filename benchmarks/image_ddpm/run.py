@@ -1,0 +1,156 @@
+"""Measures a model of digits that `dfplan train task=image-ddpm` made: its samples against digits it never saw.
+
+Half A of the digits trained the model and trains the classifier whose features are compared; half B is what samples
+should look like.
+"""
+
+import argparse
+import json
+import platform
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import numpy as np
+import sklearn
+import torch
+from sklearn.neural_network import MLPClassifier
+
+from dfplan.data.digits import BRIGHTEST, Digits, as_stored, load_digit_halves
+from dfplan.errors import UserError
+from dfplan.evaluation.frechet import frechet_distance
+from dfplan.evaluation.report import find_commit, write_record
+from dfplan.models.image_ddpm import load_image_ddpm
+from dfplan.viz.images import draw_image_grid
+
+HERE = Path(__file__).parent
+BARS = {"frechet_share_of_noise": 0.25, "entropy_share_of_real": 0.9}
+NUM_PICTURED = 64
+
+
+class Judge:
+    """A fixed classifier: one hidden layer of 64 units, whose activations are the features."""
+
+    def __init__(self, digits: Digits) -> None:
+        self.network = MLPClassifier((64,), alpha=1e-2, max_iter=400, random_state=0)
+        self.network.fit(flat(as_stored(digits.images)), digits.labels)
+
+    def features(self, pixels: np.ndarray) -> np.ndarray:
+        """Activations ``[count, 64]`` of the hidden layer for pixels from 0 to 16."""
+        return np.maximum(flat(pixels) @ self.network.coefs_[0] + self.network.intercepts_[0], 0)
+
+    def labels(self, pixels: np.ndarray) -> np.ndarray:
+        """The digit that each image is taken for."""
+        return self.network.predict(flat(pixels))
+
+
+def flat(pixels: np.ndarray) -> np.ndarray:
+    """Pixels from 0 to 16 as vectors from 0 to 1."""
+    return pixels.reshape(len(pixels), -1) / BRIGHTEST
+
+
+def entropy(labels: np.ndarray) -> float:
+    """Of the distribution of labels, in bits."""
+    shares = np.bincount(labels, minlength=10) / len(labels)
+    return float(-(shares[shares > 0] * np.log2(shares[shares > 0])).sum())
+
+
+def nearest_distances(pixels: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Euclidean distance of each image to the nearest of the others, pixels from 0 to 1."""
+    ours, theirs = flat(pixels), flat(others)
+    squares = (ours**2).sum(axis=1)[:, None] + (theirs**2).sum(axis=1) - 2 * ours @ theirs.T
+    return np.sqrt(squares.min(axis=1).clip(min=0))
+
+
+def distances_of(pixels: np.ndarray, train: np.ndarray) -> dict[str, float]:
+    """How far images are from the nearest training image."""
+    found = nearest_distances(pixels, train)
+    quantiles = {"p1": 1, "p10": 10, "median": 50, "p90": 90}
+    return {"least": float(found.min())} | {name: float(np.percentile(found, q)) for name, q in quantiles.items()}
+
+
+def measure(samples: np.ndarray, *, train: Digits, real: Digits, seed: int) -> dict[str, Any]:
+    """Compare samples (pixels from 0 to 16) with real digits that were not trained on."""
+    judge = Judge(train)
+    train_pixels, real_pixels = as_stored(train.images), as_stored(real.images)
+    noise = as_stored(np.random.default_rng(seed).standard_normal(samples.shape))
+    sets = {"samples": samples, "training_half": train_pixels, "noise": noise}
+    target = judge.features(real_pixels)
+    frechet = {name: frechet_distance(judge.features(each), target) for name, each in sets.items()}
+    labels = {"samples": judge.labels(samples), "real": real.labels}
+    entropies = {name: entropy(each) for name, each in labels.items()}
+    nearest = {name: distances_of(each, train_pixels) for name, each in (("samples", samples), ("real", real_pixels))}
+    return {
+        "classifier_accuracy_on_real": float((judge.labels(real_pixels) == real.labels).mean()),
+        "frechet_to_real": frechet,
+        "frechet_share_of_noise": frechet["samples"] / frechet["noise"],
+        "label_entropy_bits": entropies,
+        "entropy_share_of_real": entropies["samples"] / entropies["real"],
+        "label_counts": {name: np.bincount(each, minlength=10).tolist() for name, each in labels.items()},
+        "nearest_training_image": nearest,
+    }
+
+
+def passes(found: dict[str, Any]) -> dict[str, bool]:
+    """Which bars are passed."""
+    nearest = found["nearest_training_image"]
+    return {
+        "frechet": found["frechet_share_of_noise"] <= BARS["frechet_share_of_noise"],
+        "entropy": found["entropy_share_of_real"] >= BARS["entropy_share_of_real"],
+        "no_copies_median": nearest["samples"]["median"] >= nearest["real"]["median"],
+        "no_copies_p1": nearest["samples"]["p1"] >= nearest["real"]["p1"],
+    }
+
+
+def main() -> int:
+    """Sample, measure, write the record and the picture."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path, help="run folder of `dfplan train task=image-ddpm`")
+    parser.add_argument("--steps", type=int, help="deterministic steps (DDIM); default: ancestral, through all levels")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", type=Path, default=HERE / "results")
+    arguments = parser.parse_args()
+    try:
+        model = load_image_ddpm(arguments.run / "model")
+        train, real = load_digit_halves()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    began = time.perf_counter()
+    generator = torch.Generator().manual_seed(arguments.seed)
+    drawn = model.sample(len(real.images), generator=generator, num_steps=arguments.steps).numpy()[:, 0]
+    seconds = time.perf_counter() - began
+    samples = as_stored(drawn)
+    found = measure(samples, train=train, real=real, seed=arguments.seed)
+    now = datetime.now(UTC)
+    record = {
+        "question": "do samples of the image model look like digits that it never saw?",
+        "date": now.isoformat(timespec="seconds"),
+        "commit": find_commit(),
+        "seed": arguments.seed,
+        "sampler": f"DDIM, {arguments.steps} steps" if arguments.steps else f"DDPM, {model.num_levels} levels",
+        "num_samples": len(samples),
+        "seconds_of_sampling": seconds,
+        "threads": torch.get_num_threads(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "versions": {"torch": torch.__version__, "diffusers": diffusers.__version__, "sklearn": sklearn.__version__},
+        "num_parameters": sum(each.numel() for each in model.unet.parameters()),
+        "training": model.metadata["provenance"],
+        "bars": BARS,
+        "passed": passes(found),
+        **found,
+    }
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    stem = f"{now:%Y-%m-%d-%H%M}" + (f"_ddim{arguments.steps}" if arguments.steps else "")
+    draw_image_grid(samples[:NUM_PICTURED] / BRIGHTEST, path=arguments.output / f"{stem}.png", num_columns=16)
+    print(json.dumps({name: found[name] for name in found if name != "label_counts"}, indent=1))
+    print(json.dumps(record["passed"]))
+    print(write_record(record, path=arguments.output / f"{stem}.json"))
+    return 0 if all(record["passed"].values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
