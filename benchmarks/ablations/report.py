@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from dfplan.evaluation.metrics import Estimate, mean_interval
+from dfplan.viz.axes import label_logarithmic
 
 HERE = Path(__file__).parent
 README = HERE / "README.md"
@@ -125,6 +126,8 @@ def draw(record: dict[str, Any], path: Path) -> None:
                 axis.annotate(name, place, xytext=(4, 4), textcoords="offset points", fontsize=7, color=color)
     for axis, label in zip(axes, ("sequences through the network", "milliseconds, alone"), strict=True):
         axis.set(xscale="log", xlabel=f"{label}, per plan")
+        axis.margins(x=0.15)  # room for the names beside the points
+        label_logarithmic(axis.xaxis)
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("D4RL score [95 %]")
     axes[0].legend(fontsize=8)

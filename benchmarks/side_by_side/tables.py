@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
 
 from dfplan.evaluation.bench_tables import interval, number
 from dfplan.evaluation.metrics import Estimate
@@ -22,6 +21,7 @@ from dfplan.evaluation.statistics import (
     stratified_bootstrap,
     stratified_mean,
 )
+from dfplan.viz.axes import label_logarithmic
 from dfplan.viz.bench import COLORS
 
 HERE = Path(__file__).parent
@@ -194,7 +194,7 @@ def draw(records: Records, folder: Path) -> None:
             axis = axes[TASKS.index((maze, goal))]
             panel(axis, record, looks)
             axis.set(title=f"{maze}, {goal} goal", xscale="log")
-            axis.xaxis.set_minor_formatter(NullFormatter())  # within a decade they would write over each other
+            label_logarithmic(axis.xaxis)
             axis.grid(alpha=0.3)
         axes[TASKS.index(next(iter(records)))].legend(fontsize=8)
         save(figure, folder / f"{title}.png")

@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
 from dfplan.files import written_whole
+from dfplan.viz.axes import label_logarithmic
 
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#111827", "#9CA3AF")  # Okabe and Ito
+COLORS = (  # Okabe and Ito, and some more
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9",
+    "#111827", "#9CA3AF", "#8B5CF6", "#84CC16", "#7F1D1D", "#F0E442",
+)  # fmt: skip
 
 
 def draw_bench(record: Mapping[str, Any], *, path: Path) -> Path:
@@ -35,8 +38,8 @@ def draw_bench(record: Mapping[str, Any], *, path: Path) -> Path:
     profile.set(xlabel="D4RL score", ylabel="share of episodes that score more", ylim=(0, 1))
     for axis in (against_time, latency, profile):
         axis.grid(alpha=0.3)
-        axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        axis.xaxis.set_minor_formatter(NullFormatter())
+    for axis in (against_time, latency):
+        label_logarithmic(axis.xaxis)
     profile.legend(fontsize=8, loc="lower left")
     figure.suptitle(
         f"{record['env']}, {record['goal']} goal: {record['n_episodes']} episodes, {record['device']}, "
