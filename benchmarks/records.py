@@ -1,9 +1,14 @@
 """Records of result files, and lines of Markdown tables made of them."""
 
+import contextlib
 import json
-from collections.abc import Iterable, Iterator
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from io import StringIO
 from pathlib import Path
 from typing import Any
+
+from dfplan.cli.main import main as dfplan
 
 Record = dict[str, Any]
 Lines = Iterator[str]
@@ -13,6 +18,26 @@ def load(folder: Path) -> list[Record]:
     """All records of a folder, the newest first."""
     records = [json.loads(path.read_text()) | {"file": path.name} for path in sorted(folder.glob("*.json"))]
     return sorted(records, key=lambda record: record["date"], reverse=True)
+
+
+def newest_file(folder: Path) -> Record | None:
+    """The newest record of a folder whose files are named by their date; None where there is none."""
+    paths = sorted(folder.glob("*.json"))
+    return json.loads(paths[-1].read_text()) | {"file": paths[-1].name} if paths else None
+
+
+def evaluate(words: Sequence[str]) -> Record | None:
+    """The record of one `dfplan eval`; None where it fails, and says on stderr why."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(StringIO()):
+        if dfplan(["eval", *words, f"output={folder}/out"]):
+            return None
+        return json.loads((Path(folder) / "out" / "results.json").read_text())
+
+
+def between_marks(readme: str, text: str, *, begin: str, end: str) -> str:
+    """A README with what stands between two marks written anew."""
+    before, rest = readme.split(begin)
+    return f"{before}{begin}\n\n{text}\n\n{end}{rest.split(end)[1]}"
 
 
 def newest(records: list[Record], part: str) -> Record | None:

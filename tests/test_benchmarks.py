@@ -98,15 +98,15 @@ def test_the_latency_table_is_that_of_the_newest_file(monkeypatch, tmp_path):
     latency = importlib.import_module("run")
     sys.modules.pop("run")
     assert set(latency.EXPERIMENTS) <= set(group_choices("experiment"))
-    assert latency.render(latency.load_newest(tmp_path)) == "No result file yet."
+    assert latency.render(latency.newest_file(tmp_path)) == "No result file yet."
     row = record(date="2026-01-01", score=200.0) | {"experiment": "maze2d-large-pursuit", "budget": "default"}
     row |= {"plan_seconds": {"p50": 0.04, "p95": 0.05, "p99": 0.06, "plans": 9}, "plan_network": {"evaluations": 96.0}}
     facts = {"machine": "test", "threads": 2, "commit": "0" * 40, "load_average_before": [0.5], "note": ""}
     write(tmp_path, old={"rows": []}, recent=facts | {"rows": [row]})
-    text = latency.render(latency.load_newest(tmp_path))
+    text = latency.render(latency.newest_file(tmp_path))
     assert "| maze2d-large-pursuit | default | 40 | 50 | 60 | 9 | 96 | 200.0 [199.0, 201.0] | 100.0 |" in text
     readme = (BENCHMARKS / "latency" / "README.md").read_text()
-    assert latency.updated(readme, newest=latency.load_newest(BENCHMARKS / "latency" / "results")) == readme
+    assert latency.updated(readme) == readme
 
 
 def test_a_thinned_log_keeps_every_validation_and_the_last_line(script):
@@ -133,8 +133,8 @@ def test_the_table_of_training_lengths_is_that_of_the_newest_file(monkeypatch, t
     monkeypatch.syspath_prepend(str(BENCHMARKS / "diffuser_length"))
     lengths = importlib.import_module("run")
     sys.modules.pop("run")
-    assert lengths.render(lengths.load_newest(tmp_path)) == "No result file yet."
+    assert lengths.render(lengths.newest_file(tmp_path)) == "No result file yet."
     row = record(date="2026-11-25", score=40.0) | {"step": 500, "windows": 32000, "n_episodes": 2, "seed": 1000}
     write(tmp_path, old={"rows": []}, recent={"machine": "test", "commit": "0" * 40, "rows": [row]})
-    text = lengths.render(lengths.load_newest(tmp_path))
+    text = lengths.render(lengths.newest_file(tmp_path))
     assert "| maze2d-large | 500 | 1 / 4,000 | 40.0 [39.0, 41.0] | 40.0 | 100 | 4000.0 |" in text

@@ -15,6 +15,9 @@ from typing import Any
 from dfplan.cli.main import main as dfplan
 from dfplan.evaluation.report import write_record
 
+sys.path.append(str(Path(__file__).parents[1]))
+from records import between_marks, newest_file
+
 HERE = Path(__file__).parent
 README, RESULTS = HERE / "README.md", HERE / "results"
 BEGIN, END = "<!-- table: written by benchmarks/diffuser_length/run.py -->", "<!-- end of table -->"
@@ -50,7 +53,7 @@ def main() -> int:
         result = {"question": "score of Diffuser against the length of its training", **shared, "rows": rows}
         result["date"] = now.isoformat(timespec="seconds")
         print(write_record(result, path=RESULTS / f"{now:%Y-%m-%d-%H%M}.json"))
-    README.write_text(updated(README.read_text(), newest=load_newest(RESULTS)))
+    README.write_text(between_marks(README.read_text(), render(newest_file(RESULTS)), begin=BEGIN, end=END))
     return 0
 
 
@@ -82,19 +85,6 @@ def evaluate(run: Path, checkpoint: Path, words: Sequence[str]) -> dict[str, Any
         record = json.loads((Path(temporary) / "eval" / "results.json").read_text())
     record["config"]["weights"] = f"{env}, step {step_of(checkpoint)}"  # where it lay is no business of the file
     return record | {"training": settings["training"]}
-
-
-def load_newest(folder: Path) -> dict[str, Any] | None:
-    """The newest result file."""
-    paths = sorted(folder.glob("*.json"))
-    return json.loads(paths[-1].read_text()) | {"file": paths[-1].name} if paths else None
-
-
-def updated(readme: str, *, newest: dict[str, Any] | None) -> str:
-    """The README with its table written anew."""
-    before, rest = readme.split(BEGIN)
-    after = rest.split(END)[1]
-    return f"{before}{BEGIN}\n\n{render(newest)}\n\n{END}{after}"
 
 
 def render(record: dict[str, Any] | None) -> str:

@@ -5,13 +5,9 @@ and what comes of them.
 """
 
 import argparse
-import contextlib
-import json
 import sys
-import tempfile
 import time
 from datetime import UTC, datetime
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +18,12 @@ from hydra import compose, initialize_config_dir
 from dfplan.cli.build import build_planner, find_weights
 from dfplan.cli.compose import to_schema
 from dfplan.cli.folders import config_folder
-from dfplan.cli.main import main as dfplan
 from dfplan.data.maze import load_maze
 from dfplan.evaluation.beginnings import draw_beginnings
 from dfplan.evaluation.report import write_record
+
+sys.path.append(str(Path(__file__).parents[1]))
+from records import evaluate
 
 RESULTS = Path(__file__).parent / "results"
 GUIDED = ["planner.goal_guidance=0", "planner.guidance.distance=30", "planner.guidance.time=100"]
@@ -71,14 +69,6 @@ def main() -> int:
     result |= {"seed": arguments.seed, "note": arguments.note, "date": now.isoformat(timespec="seconds")}
     print(write_record(result | shared | {"rows": rows}, path=RESULTS / f"{now:%Y-%m-%d-%H%M}.json"))
     return 0
-
-
-def evaluate(words: list[str]) -> dict[str, Any] | None:
-    """The record of one `dfplan eval`; None where it fails, and says on stderr why."""
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(StringIO()):
-        if dfplan(["eval", *words, f"output={folder}/out"]):
-            return None
-        return json.loads((Path(folder) / "out" / "results.json").read_text())
 
 
 def promised(words: list[str]) -> dict[str, Any]:

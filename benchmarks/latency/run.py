@@ -1,18 +1,16 @@
 """How long one plan takes for one environment, and what it scores; writes a dated file and the README's table."""
 
 import argparse
-import contextlib
-import json
 import os
 import sys
-import tempfile
 from datetime import UTC, datetime
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from dfplan.cli.main import main as dfplan
 from dfplan.evaluation.report import write_record
+
+sys.path.append(str(Path(__file__).parents[1]))
+from records import between_marks, evaluate, newest_file
 
 HERE = Path(__file__).parent
 README = HERE / "README.md"
@@ -44,7 +42,7 @@ def main() -> int:
         now = datetime.now(UTC)
         result |= {"threads": arguments.threads, "note": arguments.note, "date": now.isoformat(timespec="seconds")}
         print(write_record(result, path=HERE / "results" / f"{now:%Y-%m-%d-%H%M}.json"))
-    README.write_text(updated(README.read_text(), newest=load_newest(HERE / "results")))
+    README.write_text(updated(README.read_text()))
     return 0
 
 
@@ -63,25 +61,9 @@ def measure(words: list[str]) -> dict[str, Any] | None:
     return {"question": "latency of one plan for one environment", **shared, "rows": rows}
 
 
-def evaluate(words: list[str]) -> dict[str, Any] | None:
-    """The record of one `dfplan eval`; None where it fails, and says on stderr why."""
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(StringIO()):
-        if dfplan(["eval", *words, f"output={folder}/out"]):
-            return None
-        return json.loads((Path(folder) / "out" / "results.json").read_text())
-
-
-def load_newest(folder: Path) -> dict[str, Any] | None:
-    """The newest result file."""
-    paths = sorted(folder.glob("*.json"))
-    return json.loads(paths[-1].read_text()) | {"file": paths[-1].name} if paths else None
-
-
-def updated(readme: str, *, newest: dict[str, Any] | None) -> str:
-    """The README with its table written anew."""
-    before, rest = readme.split(BEGIN)
-    after = rest.split(END)[1]
-    return f"{before}{BEGIN}\n\n{render(newest)}\n\n{END}{after}"
+def updated(readme: str) -> str:
+    """The README with the table of the newest file."""
+    return between_marks(readme, render(newest_file(HERE / "results")), begin=BEGIN, end=END)
 
 
 def render(record: dict[str, Any] | None) -> str:

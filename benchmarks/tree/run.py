@@ -1,24 +1,23 @@
 """Does a tree of plans beat plain plans at equal wall time? Writes a dated result file, its curves and the table."""
 
 import argparse
-import contextlib
-import json
 import os
 import sys
-import tempfile
 from datetime import UTC, datetime
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dfplan.cli.main import main as dfplan
 from dfplan.evaluation.report import write_record
+from dfplan.viz.axes import label_logarithmic
+
+sys.path.append(str(Path(__file__).parents[1]))
+from records import between_marks, evaluate, newest_file
 
 HERE = Path(__file__).parent
-README = HERE / "README.md"
+README, RESULTS = HERE / "README.md", HERE / "results"
 BEGIN, END = "<!-- table: written by benchmarks/tree/run.py -->", "<!-- end of table -->"
 ONE_PLAN = ["n_envs=1", "controller=pursuit", "controller.replan_every=0", "controller.replan_when=null"]
 HIDDEN = ["planner.goal_guidance=0", "planner.quorum=0"]
@@ -48,7 +47,11 @@ def main() -> int:
     parser.add_argument("--env", default="maze2d-large", help="maze (default maze2d-large)")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default 1)")
     parser.add_argument("--note", default="", help="what else the machine was doing")
+    parser.add_argument("--table", action="store_true", help="measure nothing, write the table from the newest file")
     arguments = parser.parse_args()
+    if arguments.table:
+        write_table()
+        return 0
     words = [f"env={arguments.env}", f"n_episodes={arguments.episodes}", f"seed={arguments.seed}"]
     words += [f"threads={arguments.threads}", *ONE_PLAN]
     record: dict[str, Any] = {
@@ -71,19 +74,17 @@ def main() -> int:
                 print(line_of(row), flush=True)
     now = datetime.now(UTC)
     record["date"] = now.isoformat(timespec="seconds")
-    path = write_record(record, path=HERE / "results" / f"{now:%Y-%m-%d-%H%M}.json")
-    draw_curves(record, path=path.with_suffix(".png"))
-    README.write_text(updated(README.read_text(), record, name=path.stem))
-    print(path)
+    print(write_record(record, path=RESULTS / f"{now:%Y-%m-%d-%H%M}.json"))
+    write_table()
     return 0
 
 
-def evaluate(words: list[str]) -> dict[str, Any] | None:
-    """The record of one `dfplan eval`; None where it fails, and says on stderr why."""
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(StringIO()):
-        if dfplan(["eval", *words, f"output={folder}/out"]):
-            return None
-        return json.loads((Path(folder) / "out" / "results.json").read_text())
+def write_table() -> None:
+    """Table and curves of the newest file."""
+    record = newest_file(RESULTS)
+    if record is not None:
+        draw_curves(record, path=(RESULTS / record["file"]).with_suffix(".png"))
+        README.write_text(between_marks(README.read_text(), render(record), begin=BEGIN, end=END))
 
 
 def line_of(row: dict[str, Any]) -> str:
@@ -104,10 +105,9 @@ def line_of(row: dict[str, Any]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def updated(readme: str, record: dict[str, Any], *, name: str) -> str:
-    """The README with its table written anew."""
-    before, rest = readme.split(BEGIN)
-    after = rest.split(END)[1]
+def render(record: dict[str, Any]) -> str:
+    """The table of a record, and its curves."""
+    name = Path(record["file"]).stem
     lines = [
         "| goal | method | plans | p50 ms | p95 ms | evaluations | success % | first touch | score [95 %] |",
         "|---|---|---:|---:|---:|---:|---:|---:|---:|",
@@ -119,7 +119,7 @@ def updated(readme: str, record: dict[str, Any], *, name: str) -> str:
         f"{record['threads']} threads, commit `{record['commit'][:12]}`, load average before "
         f"{record['load_average_before'][0]}. {record['note']}",
     ]
-    return "\n".join([f"{before}{BEGIN}\n", *lines]).rstrip() + f"\n\n{END}{after}"
+    return "\n".join(lines).rstrip()
 
 
 def draw_curves(record: dict[str, Any], *, path: Path) -> None:
@@ -151,6 +151,7 @@ def draw_curve(ax: Axes, rows: list[dict[str, Any]], *, goal: str, measure: str,
         ax.plot(spent, means, marker="o", markersize=4, color=color, label=method)
         ax.fill_between(spent, lows, highs, color=color, alpha=0.12, linewidth=0)
     ax.set_xscale("log")
+    label_logarithmic(ax.xaxis)
     ax.set_xlabel(f"{against} a plan", fontsize=9)
     ax.set_ylabel(measure.replace("_", " "), fontsize=9)
     ax.spines[["top", "right"]].set_visible(False)
