@@ -133,6 +133,6 @@ def test_an_agent_that_was_not_trained_is_left_out_and_said(script, monkeypatch,
     monkeypatch.chdir(tmp_path)
     agents = ["diffuser", "default", "diffuser_actions"]
     assert run.present(agents, env="maze2d-umaze") == ["default"]
-    assert "dfplan train recipe=diffuser-umaze output=runs/train/diffuser-maze2d-umaze" in capsys.readouterr().out
+    assert "no runs/train/diffuser-maze2d-umaze: diffuser left out" in capsys.readouterr().out
     (tmp_path / "runs" / "train" / "diffuser-maze2d-umaze").mkdir(parents=True)
     assert run.present(agents, env="maze2d-umaze") == agents

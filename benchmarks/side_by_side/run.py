@@ -12,6 +12,9 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+
+from dfplan.cli.folders import config_folder
 from dfplan.cli.main import main as dfplan
 from dfplan.evaluation.report import RECORD_SEAL, write_record
 
@@ -59,13 +62,17 @@ def main() -> int:
 
 
 def present(agents: Sequence[str], *, env: str) -> list[str]:
-    """The agents without those that are trained first and were not; says which, and how they come about."""
-    run = TRAINED / f"diffuser-{env}"
-    missing = [] if run.is_dir() else [name for name in agents if name.startswith("diffuser")]
-    if missing:
-        size = env.removeprefix("maze2d-")
-        print(f"no {run}: {', '.join(missing)} left out; dfplan train recipe=diffuser-{size} output={run} trains it")
-    return [name for name in agents if name not in missing]
+    """The agents without those that are trained first and were not; says which, and where to find how."""
+    config: Any = OmegaConf.to_container(OmegaConf.load(config_folder() / "bench.yaml"))
+    found = []
+    for name in agents:
+        options = [word.replace("${env.name}", env) for word in config["options_of"].get(name, [])]
+        trained = [Path(word.removeprefix("weights=")) for word in options if word.startswith(f"weights={TRAINED}/")]
+        if all(run.is_dir() for run in trained):
+            found.append(name)
+        else:
+            print(f"no {trained[0]}: {name} left out; how it is trained stands in configs/bench.yaml")
+    return found
 
 
 def bench(words: Sequence[str]) -> dict[str, Any] | None:
