@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-all test-faults mutate check fix bench bench-quick bench-all ablations tables clean
+.PHONY: help demo test test-all test-faults soak mutate check fix bench bench-quick bench-all ablations tables clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
@@ -21,6 +21,9 @@ test-all: $(VENV)/installed-dev  ## all tests, the slow ones too
 test-faults: $(VENV)/installed-dev  ## kill, fill, break, damage and attack all that reads or writes files (about ten minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/faults/run.py
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or not slow" tests/faults --deselect tests/faults/test_file_faults.py
+
+soak: $(VENV)/installed-dev  ## five minutes of the control loop by the wall clock, without a missed tick
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow tests/faults/test_soak.py
 
 mutate: $(VENV)/installed-dev  ## change the code in small ways and see whether the tests notice (about half an hour)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/mutation/run.py coverage
