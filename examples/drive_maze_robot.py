@@ -2,6 +2,7 @@
 
 python examples/drive_maze_robot.py --rate 20 --episodes 2
 python examples/drive_maze_robot.py --rate 50 --controller actions
+python examples/drive_maze_robot.py --exported FOLDER       (a planner without torch: see onnx_planner.py)
 """
 
 import argparse
@@ -165,9 +166,14 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=20.0, help="ticks a second")
     parser.add_argument("--episodes", type=int, default=1)
     parser.add_argument("--controller", choices=["pursuit", "actions"], default="pursuit")
+    parser.add_argument("--exported", type=Path, help="what dfplan export wrote, to plan with instead; for pursuit")
     arguments = parser.parse_args()
+    command = None
+    if arguments.exported is not None:
+        program = [sys.executable, str(Path(__file__).with_name("onnx_planner.py"))]
+        command = [*program, f"--exported={arguments.exported}", f"--horizon={STEPS}"]
     weights = bundled_weights() / "maze2d-large"
-    agent = build_agent(weights=weights, rate=arguments.rate, controller=arguments.controller)
+    agent = build_agent(weights=weights, rate=arguments.rate, controller=arguments.controller, command=command)
     with maze_robot(rate=arguments.rate) as link, undisturbed() as goes_first:
         if not goes_first:
             print("the system grants no real-time priority; on a busy machine ticks may be missed")

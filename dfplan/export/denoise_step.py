@@ -5,6 +5,10 @@ in torch; with an empty cache the same graph takes goal and context.
 """
 
 import io
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -85,10 +89,11 @@ def export_planner(
         "cache_layers": len(denoiser.blocks),
         "cache_width": 2 * denoiser.project_out.in_features,
     }
-    program = _program(DenoiseStep(model).eval(), sizes=sizes)
-    write_whole(folder / ONNX_FILE, _as_onnx(program, sizes=sizes))
     buffer = io.BytesIO()
-    torch.export.save(program, buffer)
+    with _without_torchs_asides():
+        program = _program(DenoiseStep(model).eval(), sizes=sizes)
+        write_whole(folder / ONNX_FILE, _as_onnx(program, sizes=sizes))
+        torch.export.save(program, buffer)
     write_whole(folder / TORCH_FILE, buffer.getvalue())
     shapes = {
         kind: {name: {"dtype": "float32", "shape": list(_named(shape, sizes))} for name, shape in each.items()}
@@ -150,6 +155,20 @@ def _as_onnx(program: torch.export.ExportedProgram, *, sizes: dict[str, int]) ->
             if isinstance(size, str) and size not in sizes:
                 dim.dim_param = size
     return proto.SerializeToString(deterministic=True)
+
+
+@contextmanager
+def _without_torchs_asides() -> Iterator[None]:
+    """Leave out what torch's exporter says of its own insides, and of torchvision, which is not used."""
+    exporter = logging.getLogger("torch.onnx")
+    before = exporter.level
+    exporter.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        exporter.setLevel(before)
 
 
 def _named(shape: tuple[str | int, ...], sizes: dict[str, int]) -> tuple[str | int, ...]:
