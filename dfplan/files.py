@@ -96,7 +96,7 @@ def sealed_json(content: Mapping[str, Any], *, seal: str) -> bytes:
         ValueError: a number in it is not finite.
         TypeError: something in it is not plain JSON.
     """
-    checksum = hashlib.sha256(json.dumps(content, allow_nan=False).encode()).hexdigest()
+    checksum = hashlib.sha256(json.dumps(content).encode()).hexdigest()
     return json.dumps({**content, seal: checksum}, indent=1, allow_nan=False).encode() + b"\n"
 
 

@@ -261,6 +261,16 @@ def test_a_disk_that_fails_while_writing_leaves_the_old_bundle(folder, number, m
     assert sorted(each.name for each in folder.iterdir()) == ["model.json", "model.safetensors"]
 
 
+@pytest.mark.parametrize("read", [load_bundle, read_metadata])
+def test_a_disk_that_fails_while_reading_is_one_line(folder, read, monkeypatch):
+    def fail(path):
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+
+    monkeypatch.setattr(bundle.Path, "read_bytes", fail)
+    with pytest.raises(UserError, match=r"model\.json: cannot be read \(Input/output error\)"):
+        read(folder)
+
+
 FILL_THE_DISK = """
 import resource, signal, sys, torch
 from pathlib import Path

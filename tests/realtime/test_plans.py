@@ -70,6 +70,7 @@ def test_a_plan_that_does_not_fit_is_refused(changes, said):
 def test_only_actions_make_a_plan_too_and_it_survives_the_wire():
     plan = plan_of_actions(np.array([[0.5, -1.5]] * 3))
     assert plan.arrival.tolist() == [4]  # never, within the plan
+    assert (plan.observations.shape, plan.actions.shape, plan.rewards.shape) == ((1, 0, 0), (1, 3, 2), (1, 1))
     again = plan_from(message(**plan_fields(plan)), **LIMITS)
     np.testing.assert_array_equal(again.actions, plan.actions)
     assert again.observations.shape == (1, 0, 4)

@@ -83,3 +83,9 @@ def test_a_broken_message_leaves_the_stream_usable(ends):
     with pytest.raises(WireError):
         stream.receive()
     assert stream.receive().kind == "pong"
+
+
+def test_a_closed_stream_is_one_that_has_gone(ends):
+    stream, other = ends
+    stream.close()
+    assert other.recv(1) == b""
