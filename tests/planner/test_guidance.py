@@ -1,12 +1,14 @@
 """Guided plans are those of the tilted distribution, known in closed form where plans are Gaussian."""
 
+import math
+
 import pytest
 import torch
 from tiny_model import LAYOUT, tiny_denoiser, tiny_model
 
 from dfplan.diffusion import Parameterization, Schedule, sloped_matrix
 from dfplan.models.denoiser import Denoiser, DenoiserState
-from dfplan.planner.guidance import Guidance, predict_guided, share_to_go
+from dfplan.planner.guidance import NUM_TRIALS, Guidance, predict_guided, share_to_go
 from dfplan.planner.objectives import PredictedPlan, goal_distance
 from dfplan.planner.sampler import Sampling, sample_tokens
 from dfplan.tokens import NUM_PREFIX_TOKENS, Normalizer
@@ -227,6 +229,37 @@ def test_no_strength_is_no_guidance():
 def test_how_far_to_go(slope, root):
     found = share_to_go(slope, at_start=slope(torch.zeros(3)))
     torch.testing.assert_close(found, torch.full((3,), root), rtol=0.5, atol=1e-6)
+
+
+def illinois(slope, *, trials):
+    """The method for one number: regula falsi, and an end that stays twice is believed half (Dowell & Jarratt, 1971)."""
+    start = slope(0.0)
+    low, high, above, below, moved = 0.0, 1.0, start, slope(1.0) - start, None
+    for _ in range(trials):
+        share = low + (high - low) * above / (above - below)
+        found = slope(share) - share * start
+        if found > 0:
+            low, above = share, found
+            below = below / 2 if moved == "low" else below
+            moved = "low"
+        else:
+            high, below = share, found
+            above = above / 2 if moved == "high" else above
+            moved = "high"
+    return share
+
+
+@pytest.mark.parametrize("steep", [-50.0, -5.0, -0.5, 0.5, 0.9])
+def test_trials_are_those_of_illinois_method(steep):
+    # Convex slopes keep the lower end, concave ones the higher; a bend in the middle changes from one to the other.
+    for bend in (lambda x: x, lambda x: x**3, lambda x: math.tanh(4 * (x - 0.3)) - math.tanh(-1.2)):
+
+        def slope(x, bend=bend):
+            return 2 * math.exp(steep * bend(x)) if steep < 0 else 2 - 2 * bend(x) / (1 - steep)
+
+        found = share_to_go(lambda share: torch.tensor([slope(float(share))]), at_start=torch.tensor([slope(0.0)]))
+        expected = illinois(slope, trials=NUM_TRIALS)
+        torch.testing.assert_close(found, torch.tensor([expected]), rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("num_futures", [1, 4])
