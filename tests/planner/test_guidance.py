@@ -361,3 +361,23 @@ def test_futures_of_sequences_that_come_in_on_levels_of_their_own_stay_apart():
     together = sample(torch.arange(2))
     for row in range(2):
         torch.testing.assert_close(sample(torch.tensor([row]))[0], together[row], rtol=0, atol=1e-5)
+
+
+def test_the_objective_sees_what_was_planned_before_the_window():
+    seen = []
+
+    def recording(plan):
+        seen.append((plan.positions.detach(), plan.levels))
+        return along_x(plan)
+
+    before = torch.randn(2, 3, LAYOUT.token_dim, generator=torch.Generator().manual_seed(0))
+    alone = guided_mean(recording, num_levels=1, slope=1.0, strength=3.0)
+    shapes = [positions.shape[1] for positions, _ in seen]
+    seen.clear()
+    after = guided_mean(recording, num_levels=1, slope=1.0, strength=3.0, before=before)
+    torch.testing.assert_close(after, alone)  # a linear objective does not care
+    planned = LAYOUT.unpack(before)[2][..., : LAYOUT.position_dim]
+    for (positions, levels), points in zip(seen, shapes, strict=True):
+        assert positions.shape[1] == points + planned.shape[1]
+        torch.testing.assert_close(positions[:, : planned.shape[1]], planned.expand(len(positions), -1, -1))
+        assert (levels[:, :3] == 0).all()
