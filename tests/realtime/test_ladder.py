@@ -93,3 +93,11 @@ def test_the_latch_counts_faults_in_a_row_of_each_kind():
 def test_a_latch_without_a_limit_is_refused():
     with pytest.raises(UserError, match="at least 1"):
         FaultLatch({"planner": 0})
+
+
+def test_a_latch_may_take_one_fault_for_enough():
+    latch = FaultLatch({"planner": 1})
+    latch.record("planner", good=True)
+    assert not latch.is_latched
+    latch.record("planner", good=False)
+    assert latch.is_latched

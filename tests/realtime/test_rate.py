@@ -26,6 +26,14 @@ def test_jitter_is_no_missed_step():
     assert meter.period == pytest.approx(0.05, rel=0.1)
 
 
+def test_one_early_call_does_not_make_the_next_late_one_two_steps():
+    times = np.arange(100) * 0.05
+    times[50] -= 0.4 * 0.05
+    times[51] += 0.45 * 0.05
+    steps, _ = steps_of(times, period=0.05)
+    assert steps == [1] * 100
+
+
 @pytest.mark.parametrize("real", [0.02, 0.055])
 def test_a_loop_that_runs_at_another_rate_is_measured(real):
     steps, meter = steps_of(np.arange(100) * real, period=0.05)
