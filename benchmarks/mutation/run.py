@@ -53,6 +53,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
 LEFT_OUT = ("-k", "not parts_are_the_whole")
 LEAST_SCORE, LEAST_COVERAGE = 0.85, 90.0
 MOST_SECONDS = 120  # of a processor, for the tests of a mutant: more is a loop that does not end
+PATIENCE = 10.0  # times as long as the tests of a module take without a mutant: longer is waiting for ever
 
 
 @dataclass
@@ -61,6 +62,7 @@ class Tally:
 
     mutants: int
     tried: int = 0
+    seconds_without: float = 0.0
     survivors: list[tuple[int, str]] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -134,10 +136,12 @@ def _mutate(copy: Path, chosen: dict[str, tuple[str, ...]], *, until: float, see
         tests, tally, began = chosen[path], tallies[path], time.monotonic()
         if began > until:
             break
-        if not tally.tried and _tests_fail(tests):
-            raise SystemExit(f"the tests {tests} fail without any mutation")
+        if not tally.tried:
+            if _tests_fail(tests, seconds=10 * MOST_SECONDS):
+                raise SystemExit(f"the tests {tests} fail without any mutation")
+            tally.seconds_without = time.monotonic() - began
         (copy / path).write_text(mutant.source)
-        noticed = _tests_fail(tests)
+        noticed = _tests_fail(tests, seconds=30 + PATIENCE * tally.seconds_without)
         (copy / path).write_text(originals[path])
         tally.tried += 1
         tally.seconds += time.monotonic() - began
@@ -155,8 +159,8 @@ def _in_turn(drawn: dict[str, list[Mutant]]) -> Iterator[tuple[str, Mutant]]:
                 yield path, each[index]
 
 
-def _tests_fail(tests: tuple[str, ...]) -> bool:
-    """Run tests in a fork; one that hangs has noticed too."""
+def _tests_fail(tests: tuple[str, ...], *, seconds: float) -> bool:
+    """Run tests in a fork; one that is not done after so many seconds has noticed too."""
     child = os.fork()
     if child == 0:
         resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS, MOST_SECONDS))
@@ -164,7 +168,7 @@ def _tests_fail(tests: tuple[str, ...]) -> bool:
         os.dup2(silence, 1)
         os.dup2(silence, 2)
         os._exit(int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *LEFT_OUT, *tests])))
-    deadline = time.monotonic() + 10 * MOST_SECONDS  # it may sleep for ever, too
+    deadline = time.monotonic() + seconds  # it may sleep for ever
     while time.monotonic() < deadline:
         found, status = os.waitpid(child, os.WNOHANG)
         if found:
