@@ -20,7 +20,8 @@ test-all: $(VENV)/installed-dev  ## all tests, the slow ones too
 
 test-faults: $(VENV)/installed-dev  ## kill, fill, break, damage and attack all that reads or writes files (about ten minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/faults/run.py
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or not slow" tests/faults --deselect tests/faults/test_file_faults.py
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or not slow" tests/faults \
+		--deselect tests/faults/test_file_faults.py --deselect tests/faults/test_soak.py
 
 soak: $(VENV)/installed-dev  ## five minutes of the control loop by the wall clock, without a missed tick
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow tests/faults/test_soak.py
