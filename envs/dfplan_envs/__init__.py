@@ -1,4 +1,4 @@
-"""D4RL's maze2d on today's MuJoCo and Gymnasium, by state and by sight; importing the package registers them."""
+"""D4RL's maze2d on today's MuJoCo and Gymnasium, by state and by sight, and a T-maze; importing the package registers them."""
 
 import gymnasium
 
@@ -25,6 +25,7 @@ def _register_all() -> None:
             max_episode_steps=build_maze(name).max_episode_steps,
             kwargs={"maze_name": name},
         )
+    gymnasium.register("tmaze-v0", "dfplan_envs.tmaze:TMazeEnv", max_episode_steps=256)
 
 
 _register_all()
