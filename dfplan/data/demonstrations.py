@@ -1,0 +1,92 @@
+"""Demonstrations of the T-maze: a scripted driver that is told the cue and does not show it before the junction."""
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from dfplan.data.maze import qualified_id
+from dfplan.errors import UserError
+from dfplan.types import Trajectories
+
+# Force per unit of velocity that is missing. At 0.24 units a second of gain this closes half the gap in a step.
+_STIFFNESS = 2.0
+_SLOWEST, _FASTEST = 2.6, 4.2  # cruising speeds of the driver, units a second, one an episode
+_TURN_RADIUS = 0.25  # how close to the junction it turns
+_BRAKING = 8.0  # speed per unit of distance that is left to the end of an arm
+
+
+def demonstrate_tmaze(env_id: str, *, num_episodes: int, num_steps: int, seed: int, noise: float) -> Trajectories:
+    """Drive up the stem to the junction, turn into the arm that was named, and stay at its end.
+
+    Until it turns, what the driver does is a function of state, speed and noise alone: nothing in its motion carries
+    the cue from the light to the junction. Every episode is ``num_steps`` long, also past the point where the
+    environment would end it.
+
+    Args:
+        env_id: ``tmaze-v0`` or ``pixel-tmaze-v0``; the record is of states either way.
+        num_episodes: half of them with either cue, in turns.
+        num_steps: actions of each.
+        seed: everything random follows from it.
+        noise: standard deviation of the normal noise on each action.
+
+    Returns:
+        Observations ``(x, y, vx, vy, light)``.
+
+    Raises:
+        UserError: ``env_id`` is no T-maze, or a number is out of range.
+    """
+    if num_episodes < 2 or num_steps < 1 or not 0 <= noise < float("inf"):
+        raise UserError(
+            "num_episodes must be at least 2, num_steps at least 1 and noise finite, 0 or more; "
+            f"got {num_episodes}, {num_steps} and {noise}"
+        )
+    env = build_tmaze(env_id)
+    generator = np.random.default_rng(seed)
+    states = np.empty((num_episodes, num_steps + 1, 4), np.float32)
+    lights = np.zeros((num_episodes, num_steps + 1, 1), np.float32)
+    actions = np.zeros((num_episodes, num_steps + 1, 2), np.float32)
+    for episode in range(num_episodes):
+        cue = (-1, 1)[episode % 2]
+        _, info = env.reset(seed=int(generator.integers(2**31)), options={"cue": cue})
+        lights[episode, : env.light_steps] = cue
+        ways = [env.junction, env.arms[cue]]
+        speed = generator.uniform(_SLOWEST, _FASTEST)
+        pushes = noise * generator.standard_normal((num_steps, 2))
+        states[episode, 0] = state = info["state"]
+        for step in range(num_steps):
+            if len(ways) == 2 and np.hypot(*(ways[0] - state[:2])) < _TURN_RADIUS:
+                ways = ways[1:]
+            action = np.clip(_force(state, ways[0], speed=speed) + pushes[step], -1, 1)
+            state = np.array(env.ball.step(*action.tolist()))
+            actions[episode, step], states[episode, step + 1] = action, state
+    return Trajectories(
+        observations=np.concatenate([states, lights], axis=-1).reshape(-1, 5),
+        actions=actions.reshape(-1, 2),
+        starts=np.arange(num_episodes + 1) * (num_steps + 1),
+        segment_ends=np.zeros(num_episodes * (num_steps + 1), dtype=bool),
+        source=f"demonstrations of {env_id}, seed {seed}",
+    )
+
+
+def build_tmaze(env_id: str, **options: Any) -> Any:
+    """Build a T-maze, without Gymnasium's wrappers.
+
+    Raises:
+        UserError: there is no such environment, or it is no T-maze.
+    """
+    try:
+        env = gymnasium.make(qualified_id(env_id), **options).unwrapped
+    except gymnasium.error.Error as error:
+        raise UserError(f"no environment {env_id!r}: {error}. Choose tmaze-v0 or pixel-tmaze-v0") from error
+    if not hasattr(env, "arms"):
+        raise UserError(f"{env_id} is no T-maze; choose tmaze-v0 or pixel-tmaze-v0")
+    return env
+
+
+def _force(state: np.ndarray, target: np.ndarray, *, speed: float) -> np.ndarray:
+    """Force ``(2,)`` towards a velocity that points at the target and falls where it is near."""
+    way = target - state[:2]
+    distance = float(np.hypot(*way))
+    wanted = way / max(distance, 1e-6) * min(speed, _BRAKING * distance)
+    return _STIFFNESS * (wanted - state[2:])
