@@ -1,4 +1,4 @@
-"""D4RL's maze2d on today's MuJoCo and Gymnasium, by state and by sight, and a T-maze; importing the package registers them."""
+"""D4RL's maze2d on today's MuJoCo and Gymnasium, and a T-maze, by state and by sight; importing registers them."""
 
 import gymnasium
 
@@ -26,6 +26,7 @@ def _register_all() -> None:
             kwargs={"maze_name": name},
         )
     gymnasium.register("tmaze-v0", "dfplan_envs.tmaze:TMazeEnv", max_episode_steps=256)
+    gymnasium.register("pixel-tmaze-v0", "dfplan_envs.pixel_tmaze:PixelTMazeEnv", max_episode_steps=256)
 
 
 _register_all()

@@ -15,7 +15,7 @@ from dfplan_envs.render import draw_frame
 MAX_EPISODE_STEPS = 256
 LEFT, RIGHT = -1, 1  # what the light says; left is the arm of the lower column
 _LAYOUT = ("#######", "#GOOOG#", "###O###", "###O###", "###O###", "#######")
-_MAZE = Maze("tmaze", _LAYOUT, MAX_EPISODE_STEPS, reference_min=0.0, reference_max=1.0)
+TMAZE = Maze("tmaze", _LAYOUT, MAX_EPISODE_STEPS, reference_min=0.0, reference_max=1.0)
 _START, _JUNCTION = (np.array(cell) + CELL_CENTRE_OFFSET for cell in ((4.0, 3.0), (1.0, 3.0)))
 _ARMS = {LEFT: np.array((1.0, 1.0)) + CELL_CENTRE_OFFSET, RIGHT: np.array((1.0, 5.0)) + CELL_CENTRE_OFFSET}
 _NOISE = 0.1  # starts lie uniformly within this distance, per axis, of the foot of the stem
@@ -60,7 +60,7 @@ class TMazeEnv(gymnasium.Env):
                 "light_steps must be at least 1 and disturbed_share between 0 and 1; "
                 f"got {light_steps} and {disturbed_share}"
             )
-        self.maze, self.ball = _MAZE, Ball(build_model(_MAZE))
+        self.maze, self.ball = TMAZE, Ball(build_model(TMAZE))
         self.junction, self.arms = _JUNCTION, _ARMS
         self.light_steps, self.disturbed_share = light_steps, disturbed_share
         self.render_mode = check_render_mode(render_mode)
