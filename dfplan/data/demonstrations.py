@@ -1,5 +1,6 @@
 """Demonstrations of the T-maze: a scripted driver that is told the cue and does not show it before the junction."""
 
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium
@@ -16,7 +17,15 @@ _TURN_RADIUS = 0.25  # how close to the junction it turns
 _BRAKING = 8.0  # speed per unit of distance that is left to the end of an arm
 
 
-def demonstrate_tmaze(env_id: str, *, num_episodes: int, num_steps: int, seed: int, noise: float) -> Trajectories:
+def demonstrate_tmaze(
+    env_id: str,
+    *,
+    num_episodes: int,
+    num_steps: int,
+    seed: int,
+    noise: float,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Trajectories:
     """Drive up the stem to the junction, turn into the arm that was named, and stay at its end.
 
     Until it turns, what the driver does is a function of state, speed and noise alone: nothing in its motion carries
@@ -29,6 +38,7 @@ def demonstrate_tmaze(env_id: str, *, num_episodes: int, num_steps: int, seed: i
         num_steps: actions of each.
         seed: everything random follows from it.
         noise: standard deviation of the normal noise on each action.
+        on_progress: called as ``on_progress(episodes_done, episodes)`` after each.
 
     Returns:
         Observations ``(x, y, vx, vy, light)``.
@@ -60,6 +70,8 @@ def demonstrate_tmaze(env_id: str, *, num_episodes: int, num_steps: int, seed: i
             action = np.clip(_force(state, ways[0], speed=speed) + pushes[step], -1, 1)
             state = np.array(env.ball.step(*action.tolist()))
             actions[episode, step], states[episode, step + 1] = action, state
+        if on_progress is not None:
+            on_progress(episode + 1, num_episodes)
     return Trajectories(
         observations=np.concatenate([states, lights], axis=-1).reshape(-1, 5),
         actions=actions.reshape(-1, 2),

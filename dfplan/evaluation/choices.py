@@ -68,6 +68,7 @@ def roll_out_choices(
     seed: int,
     disturbed_share: float = 0.0,
     marked: bool = True,
+    hidden_steps: int = 0,
 ) -> Choices:
     """Roll an agent out on episodes with either cue in turns, side by side.
 
@@ -81,6 +82,7 @@ def roll_out_choices(
         seed: a non-negative integer.
         disturbed_share: probability that an observation is noise.
         marked: whether the agent is told which (level 1), or is left to believe all (level 0).
+        hidden_steps: how many of the first observations the agent is told to be noise, whatever they are.
     """
     envs = [build_tmaze(env_id, disturbed_share=disturbed_share) for _ in range(num_episodes)]
     seeds = [np.random.SeedSequence([seed, episode]).generate_state(2) for episode in range(num_episodes)]
@@ -98,7 +100,8 @@ def roll_out_choices(
     )
     rows = np.arange(num_episodes)
     for step in range(1, envs[0].maze.max_episode_steps + 1):
-        actions = agent.act(observations, levels=noisy.astype(np.float64) if marked else None)
+        levels = np.where(step <= hidden_steps, 1.0, noisy) if marked else None
+        actions = agent.act(observations, levels=levels)
         results = [envs[row].step(action) for row, action in zip(rows, actions, strict=True)]
         observations = np.stack([result[0] for result in results])
         infos = [result[-1] for result in results]

@@ -65,3 +65,11 @@ def test_marks_tell_of_the_disturbed_and_are_withheld_if_asked():
     np.testing.assert_array_equal(roll_out(unmarked, disturbed_share=0.25, marked=False).disturbed, found.disturbed)
     assert unmarked.told == [None] * 256
     assert roll_out(calm).disturbed.sum() == 0
+
+
+def test_the_first_observations_can_be_hidden():
+    agent = Driver(moves=False)
+    roll_out(agent, hidden_steps=32)
+    told = np.stack(agent.told)
+    assert (told[:32] == 1).all()
+    assert (told[32:] == 0).all()
