@@ -1,0 +1,122 @@
+"""Does the planner remember? Trains with and without memory in a T-maze, counts choices, writes a result file."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from dfplan.agent.memory import MemoryAgent
+from dfplan.cli.main import main as dfplan
+from dfplan.evaluation.choices import roll_out_choices
+from dfplan.evaluation.metrics import wilson_interval
+from dfplan.evaluation.report import circumstances, write_record
+from dfplan.models.forcing_model import load_forcing_model
+from dfplan.planner.memory import MemoryPlanner
+from dfplan.planner.settings import PlannerSettings
+
+HERE = Path(__file__).parent
+TRAININGS = {"memory": ["task=memory"], "memoryless": ["recipe=memoryless"]}
+# What is played: which training, and how observations are disturbed.
+ROWS: dict[str, tuple[str, dict[str, Any]]] = {
+    "memory": ("memory", {}),
+    "memory-less": ("memoryless", {}),
+    "memory, 25 % disturbed, marked": ("memory", {"disturbed_share": 0.25}),
+    "memory, 25 % disturbed, not marked": ("memory", {"disturbed_share": 0.25, "marked": False}),
+    "memory, light hidden": ("memory", {"hidden_steps": 32}),
+}
+
+
+def main() -> int:
+    """Train what is missing, play every row with every training, write the file; return an exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--env", default="tmaze", choices=["tmaze", "pixel-tmaze"])
+    parser.add_argument("--episodes", type=int, default=200, help="of each row and training (default 200)")
+    parser.add_argument("--seed", type=int, default=1000, help="of the episodes (default 1000)")
+    parser.add_argument("--trainings", type=int, nargs="+", default=[0, 1, 2], metavar="SEED")
+    parser.add_argument("--runs", type=Path, default=Path("runs/memory"), help="where trainings are kept")
+    parser.add_argument("--results", type=Path, default=HERE / "results")
+    parser.add_argument("--note", default="", help="what else the machine was doing")
+    parser.add_argument("options", nargs="*", help="further options of `dfplan train`")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    began, load = time.perf_counter(), os.getloadavg()[0]
+    runs = {
+        (name, seed): arguments.runs / f"{arguments.env}-{name}-{seed}"
+        for seed in arguments.trainings
+        for name in TRAININGS
+    }
+    for (name, seed), folder in runs.items():
+        if status := train(folder, [*TRAININGS[name], f"env={arguments.env}", f"seed={seed}", *arguments.options]):
+            return status
+    rows = [play(name, runs=runs, arguments=arguments) for name in ROWS]
+    record = circumstances() | {
+        "question": "the arm that pays was named at the start alone: is it chosen?",
+        "env": arguments.env,
+        "note": arguments.note,
+        "load_average_before": round(load, 2),
+        "episode_seed": arguments.seed,
+        "planner": {"num_levels": PlannerSettings().num_levels, "level_power": PlannerSettings().level_power},
+        "trainings": {f"{name} {seed}": of_training(folder) for (name, seed), folder in runs.items()},
+        "wall_seconds": round(time.perf_counter() - began, 1),
+        "rows": rows,
+    }
+    path = arguments.results / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_{arguments.env}.json"
+    print(write_record(record, path=path))
+    return 0
+
+
+def train(folder: Path, words: list[str]) -> int:
+    """Train in a folder, unless it holds the finished training already."""
+    if (folder / "config.json").is_file():
+        return dfplan(["train", f"resume={folder}", "threads=1"])
+    return dfplan(["train", *words, "threads=1", f"output={folder}"])
+
+
+def play(row: str, *, runs: dict[tuple[str, int], Path], arguments: argparse.Namespace) -> dict[str, Any]:
+    """One row: the same episodes with each training."""
+    training, conditions = ROWS[row]
+    by_training, correct = {}, []
+    for seed in arguments.trainings:
+        agent = build_agent(runs[training, seed] / "model", remembers=training == "memory")
+        found = roll_out_choices(
+            agent,
+            env_id=f"{arguments.env}-v0",
+            num_episodes=arguments.episodes,
+            seed=arguments.seed,
+            **conditions,
+        )
+        by_training[str(seed)] = found.summary()
+        correct.append(found.choices == found.cues)
+    result = {
+        "row": row,
+        "conditions": conditions,
+        "success": vars(wilson_interval(np.concatenate(correct))),
+        "by_training": by_training,
+    }
+    print(row, result["success"], [each["correct"] for each in by_training.values()], flush=True)
+    return result
+
+
+def build_agent(weights: Path, *, remembers: bool) -> MemoryAgent:
+    """The agent of a trained model."""
+    planner = MemoryPlanner(load_forcing_model(weights), settings=PlannerSettings())
+    return MemoryAgent(planner, remembers=remembers)
+
+
+def of_training(folder: Path) -> dict[str, Any]:
+    """What the record says of a training: its configuration and how it ended."""
+    config = json.loads((folder / "config.json").read_text())
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    last = {name: value for line in lines for name, value in line.items()}
+    return {"config": config["config"], "training": config["training"], "last_metrics": last}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
