@@ -10,10 +10,10 @@ from dfplan.data.maze import qualified_id
 from dfplan.errors import UserError
 from dfplan.types import Trajectories
 
-# Force per unit of velocity that is missing. At 0.24 units a second of gain this closes half the gap in a step.
-_STIFFNESS = 2.0
-_SLOWEST, _FASTEST = 2.6, 4.2  # cruising speeds of the driver, units a second, one an episode
-_TURN_RADIUS = 0.25  # how close to the junction it turns
+_STIFFNESS = 0.6  # force per unit a second of velocity that is missing: soft, so that noise leads astray and back
+_NOISE_STEPS = 12  # time that the noise on the actions takes to change
+_SLOWEST, _FASTEST = 3.2, 4.5  # cruising speeds of the driver, units a second, one an episode
+_TURN_RADIUS = 0.3  # how close to the junction it turns
 _BRAKING = 8.0  # speed per unit of distance that is left to the end of an arm
 
 
@@ -37,7 +37,7 @@ def demonstrate_tmaze(
         num_episodes: half of them with either cue, in turns.
         num_steps: actions of each.
         seed: everything random follows from it.
-        noise: standard deviation of the normal noise on each action.
+        noise: standard deviation of the noise on the actions, normal and correlated over some steps.
         on_progress: called as ``on_progress(episodes_done, episodes)`` after each.
 
     Returns:
@@ -62,7 +62,7 @@ def demonstrate_tmaze(
         lights[episode, : env.light_steps] = cue
         ways = [env.junction, env.arms[cue]]
         speed = generator.uniform(_SLOWEST, _FASTEST)
-        pushes = noise * generator.standard_normal((num_steps, 2))
+        pushes = noise * _slow_noise(num_steps, generator)
         states[episode, 0] = state = info["state"]
         for step in range(num_steps):
             if len(ways) == 2 and np.hypot(*(ways[0] - state[:2])) < _TURN_RADIUS:
@@ -102,3 +102,13 @@ def _force(state: np.ndarray, target: np.ndarray, *, speed: float) -> np.ndarray
     distance = float(np.hypot(*way))
     wanted = way / max(distance, 1e-6) * min(speed, _BRAKING * distance)
     return _STIFFNESS * (wanted - state[2:])
+
+
+def _slow_noise(num_steps: int, generator: np.random.Generator) -> np.ndarray:
+    """Stationary first-order noise ``(num_steps, 2)`` of standard deviation 1."""
+    kept = np.exp(-1 / _NOISE_STEPS)
+    fresh = generator.standard_normal((num_steps, 2))
+    fresh[1:] *= np.sqrt(1 - kept**2)
+    for step in range(1, num_steps):
+        fresh[step] += kept * fresh[step - 1]
+    return fresh

@@ -11,7 +11,7 @@ STEPS = 192
 
 @pytest.fixture(scope="module")
 def episodes():
-    data = demonstrate_tmaze("tmaze-v0", num_episodes=40, num_steps=STEPS, seed=0, noise=0.3)
+    data = demonstrate_tmaze("tmaze-v0", num_episodes=40, num_steps=STEPS, seed=0, noise=0.5)
     return data, data.observations.reshape(40, STEPS + 1, 5)
 
 
@@ -39,14 +39,14 @@ def test_recorded_actions_lead_from_state_to_state(episodes):
 
 def test_before_the_junction_the_motion_is_the_same_for_either_cue(monkeypatch):
     """With the same random numbers and the cues exchanged, states agree until the driver turns."""
-    first = demonstrate_tmaze("tmaze-v0", num_episodes=2, num_steps=STEPS, seed=5, noise=0.3).observations
+    first = demonstrate_tmaze("tmaze-v0", num_episodes=2, num_steps=STEPS, seed=5, noise=0.5).observations
     env = build_tmaze("tmaze-v0")
     monkeypatch.setattr(env, "arms", {-1: env.arms[1], 1: env.arms[-1]})
     monkeypatch.setattr("dfplan.data.demonstrations.build_tmaze", lambda _: env)
-    second = demonstrate_tmaze("tmaze-v0", num_episodes=2, num_steps=STEPS, seed=5, noise=0.3).observations
+    second = demonstrate_tmaze("tmaze-v0", num_episodes=2, num_steps=STEPS, seed=5, noise=0.5).observations
     first, second = (each.reshape(2, STEPS + 1, 5) for each in (first, second))
     for one, other in zip(first, second, strict=True):
-        turned = int((np.linalg.norm(one[:, :2] - env.junction, axis=1) < 0.25).argmax())
+        turned = int((np.linalg.norm(one[:, :2] - env.junction, axis=1) < 0.3).argmax())
         assert turned > env.light_steps
         np.testing.assert_array_equal(one[: turned + 1, :4], other[: turned + 1, :4])
         assert np.abs(one[-1, :4] - other[-1, :4]).max() > 2
