@@ -1,0 +1,175 @@
+"""Representation alignment (REPA) of the planner: hidden states that resemble features of the clean frames."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dfplan.data.windows import WindowBatch
+from dfplan.errors import UserError
+from dfplan.tokens import NUM_PREFIX_TOKENS
+from dfplan.training.forcing import ForcingTask
+from dfplan.training.representation_losses import negative_cosine, nt_xent
+
+LOSSES = ("cosine", "nt-xent")
+
+FeatureTarget = Callable[[Tensor], Tensor]
+"""From observations ``[n, observation_dim]`` in environment units to features ``[n, feature_dim]``, no gradients."""
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """What is aligned, and how much it counts.
+
+    Args:
+        target: the features.
+        feature_dim: numbers in a feature.
+        depth: the block whose output is aligned, counted from 1.
+        weight: of the loss beside the denoising loss; 0 is ordinary training, for which this class is not needed.
+        loss: ``cosine`` (minus the mean cosine) or ``nt-xent`` (contrastive).
+        temperature: of nt-xent.
+        num_tokens: how many tokens of a batch are aligned, drawn anew at each step.
+
+    Raises:
+        UserError: a value out of range.
+    """
+
+    target: FeatureTarget
+    feature_dim: int
+    depth: int = 2
+    weight: float = 0.5
+    loss: str = "cosine"
+    temperature: float = 0.1
+    num_tokens: int = 256
+
+    def __post_init__(self) -> None:
+        if self.loss not in LOSSES:
+            raise UserError(f"the loss of an alignment must be one of {', '.join(LOSSES)}; got {self.loss!r}")
+        for name in ("depth", "num_tokens", "feature_dim"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} of an alignment must be at least 1; got {getattr(self, name)}")
+        if not self.weight > 0 or not self.temperature > 0:
+            raise UserError(
+                f"weight and temperature of an alignment must be above 0; got {self.weight} and {self.temperature}"
+            )
+
+    def between(self, projected: Tensor, features: Tensor) -> Tensor:
+        """The loss of projected hidden states against the features, both ``[n, feature_dim]``."""
+        if self.loss == "cosine":
+            return negative_cosine(projected, features)
+        return nt_xent(projected, features, temperature=self.temperature)
+
+
+class AlignmentHead(nn.Sequential):
+    """Three layers between hidden states and features (REPA, arXiv 2410.06940, appendix A); not exported."""
+
+    def __init__(self, width: int, *, feature_dim: int) -> None:
+        hidden = 2 * width
+        layers = (nn.Linear(width, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
+        super().__init__(*layers, nn.Linear(hidden, feature_dim))
+
+
+class FrameFeatures:
+    """A frozen encoder's features of the frame at each position.
+
+    Args:
+        encoder: from frames ``[n, 64, 64, 3]`` uint8 to features ``[n, dim]``; its weights get no gradients from here.
+        render: from positions ``(n, position_dim)`` to frames, such as the ``render`` of a camera.
+        position_dim: leading dimensions of an observation that are the position.
+    """
+
+    def __init__(
+        self, encoder: nn.Module, render: Callable[[np.ndarray], np.ndarray], *, position_dim: int = 2
+    ) -> None:
+        self.encoder = encoder.eval().requires_grad_(False)
+        self.render = render
+        self.position_dim = position_dim
+
+    @torch.no_grad()
+    def __call__(self, observations: Tensor) -> Tensor:
+        """See :data:`FeatureTarget`."""
+        frames = torch.from_numpy(self.render(observations[:, : self.position_dim].cpu().numpy()))
+        return self.encoder.to(observations.device)(frames.to(observations.device)).float()
+
+
+class StateFeatures:
+    """What no encoder of a frame can beat: the state itself, and sines and cosines of its position.
+
+    Args:
+        mean: of observations, ``(observation_dim,)``.
+        std: of observations.
+        position_dim: leading dimensions of an observation that are the position.
+    """
+
+    _FREQUENCIES = (1.0, 2.0, 4.0)  # in turns of half a circle per standard deviation
+
+    def __init__(self, mean: Tensor, std: Tensor, *, position_dim: int = 2) -> None:
+        self.mean, self.std, self.position_dim = mean, std, position_dim
+        self.feature_dim = len(mean) + 2 * len(self._FREQUENCIES) * position_dim
+
+    def __call__(self, observations: Tensor) -> Tensor:
+        """See :data:`FeatureTarget`."""
+        normal = (observations - self.mean.to(observations.device)) / self.std.to(observations.device)
+        angles = torch.cat([normal[:, : self.position_dim] * torch.pi * each for each in self._FREQUENCIES], dim=1)
+        return torch.cat([normal, angles.sin(), angles.cos()], dim=1)
+
+
+class AlignedForcingTask(ForcingTask):
+    """The forcing task with an alignment beside its loss; what it exports is an ordinary planner.
+
+    The noise of a step is that of the task without alignment: the tokens to align are drawn after it.
+
+    Args:
+        alignment: what is aligned.
+        forcing: the arguments of :class:`ForcingTask`.
+
+    Raises:
+        UserError: the denoiser has no such block.
+    """
+
+    def __init__(self, *, alignment: Alignment, **forcing: Any) -> None:
+        super().__init__(**forcing)
+        self.alignment = alignment
+        denoiser = self.modules["denoiser"]
+        blocks = getattr(denoiser, "blocks", None)
+        if blocks is None or alignment.depth > len(blocks):
+            raise UserError(
+                f"an alignment at depth {alignment.depth} needs a transformer of so many blocks; "
+                f"got {0 if blocks is None else len(blocks)}"
+            )
+        width = blocks[0].attention_in.in_features
+        self.modules["alignment_head"] = AlignmentHead(width, feature_dim=alignment.feature_dim)
+        self._hidden: Tensor | None = None
+        blocks[alignment.depth - 1].register_forward_hook(self._keep_hidden)
+
+    def _keep_hidden(self, block: nn.Module, inputs: Any, outputs: tuple[Tensor, Tensor]) -> None:
+        self._hidden = outputs[0]
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """Those of the forcing task; the head learns with AdamW."""
+        optimizers = super().configure_optimizers()
+        optimizers[0].add_param_group({"params": list(self.modules["alignment_head"].parameters())})
+        return optimizers
+
+    def training_step(
+        self, batch: WindowBatch, *, generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, float | Tensor]]:
+        """Denoising loss plus weighted alignment, and the parts of both."""
+        loss, metrics = super().training_step(batch, generator=generator)
+        aligned = self._alignment_loss(batch, generator=generator)
+        return loss + self.alignment.weight * aligned, {**metrics, "alignment_loss": aligned.detach()}
+
+    def _alignment_loss(self, batch: WindowBatch, *, generator: torch.Generator) -> Tensor:
+        """Alignment of some of the tokens with the clean frames at their last steps."""
+        assert self._hidden is not None
+        hidden = self._hidden[:, NUM_PREFIX_TOKENS:].flatten(0, 1)
+        self._hidden = None
+        last = torch.as_tensor(batch.observations)[:, self.layout.points_per_token - 1 :: self.layout.points_per_token]
+        valid = torch.as_tensor(batch.valid).flatten().cpu()
+        order = torch.randperm(len(valid), generator=generator)
+        chosen = order[valid[order]][: self.alignment.num_tokens].to(hidden.device)
+        features = self.alignment.target(last.flatten(0, 1)[chosen])
+        return self.alignment.between(self.modules["alignment_head"](hidden[chosen]).float(), features)
