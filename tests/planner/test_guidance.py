@@ -232,7 +232,7 @@ def test_how_far_to_go(slope, root):
 
 
 def illinois(slope, *, trials):
-    """The method for one number: regula falsi, and an end that stays twice is believed half (Dowell & Jarratt, 1971)."""
+    """The method for one number: regula falsi; an end that stays twice is believed half (Dowell and Jarratt, 1971)."""
     start = slope(0.0)
     low, high, above, below, moved = 0.0, 1.0, start, slope(1.0) - start, None
     for _ in range(trials):
