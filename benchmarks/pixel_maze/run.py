@@ -1,0 +1,117 @@
+"""Planners that see against the planner of states, on the same starts and goals; writes a dated result file."""
+
+import argparse
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from records import Record, between_marks, evaluate, head, newest_file, row, source
+
+from dfplan.evaluation.report import find_commit
+from dfplan.files import write_whole
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+BEGIN, END = "<!-- tables: written by run.py -->", "<!-- end of tables -->"
+KEPT = ("metrics", "weights", "n_episodes", "goal", "seed", "machine", "versions", "wall_seconds")
+
+
+def run_one(words: list[str]) -> Record:
+    """One evaluation, cut down to what the tables need."""
+    record = evaluate(words)
+    if record is None:
+        raise SystemExit(f"dfplan eval {' '.join(words)} failed; see above")
+    kept = {"options": words} | {name: record[name] for name in KEPT}
+    print(" ".join(words[:3]), _score(kept), _success(kept), flush=True)
+    return kept
+
+
+def measure(maze: str, *, weights: list[str], controller: str, common: list[str]) -> dict[str, Any]:
+    """All planners of one maze with one controller; ``weights`` are of trainings that differ by their seed."""
+    options = [f"controller={controller}", *common]
+    return {
+        "state": run_one([f"env=maze2d-{maze}", *options]),
+        "seeing": [run_one([f"env=pixelmaze-{maze}", f"weights={each}", *options]) for each in weights],
+        "goal_as_position": run_one(
+            [f"env=pixelmaze-{maze}", f"weights={weights[0]}", "goal_given=position", *options]
+        ),
+    }
+
+
+def _score(record: Record) -> str:
+    found = record["metrics"]["normalized_return"]
+    return f"{found['mean']:.1f} [{found['low']:.0f}, {found['high']:.0f}]"
+
+
+def _success(record: Record) -> str:
+    found = record["metrics"]["success_rate"]
+    return f"{100 * found['mean']:.0f} [{100 * found['low']:.0f}, {100 * found['high']:.0f}]"
+
+
+def tables(record: Record) -> str:
+    """The table of the README."""
+    columns = ("of states", "seeing, a training each", "share of the score", "success %", "goal told as position")
+    lines = [*head("maze, controller", *columns)]
+    for maze, controllers in record["mazes"].items():
+        for controller, found in controllers.items():
+            scores = [each["metrics"]["normalized_return"]["mean"] for each in found["seeing"]]
+            share = sum(scores) / len(scores) / found["state"]["metrics"]["normalized_return"]["mean"]
+            lines.append(
+                row(
+                    f"{maze}, {controller}",
+                    _score(found["state"]),
+                    "; ".join(map(_score, found["seeing"])),
+                    f"{100 * share:.0f} %",
+                    "; ".join(map(_success, found["seeing"])),
+                    _score(found["goal_as_position"]),
+                )
+            )
+    return "\n".join([*lines, "", source(record)])
+
+
+def main() -> int:
+    """Measure what is asked for, or only write the table anew."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mazes", nargs="+", default=["medium", "large"])
+    parser.add_argument(
+        "--weights",
+        nargs="+",
+        default=["bundled"],
+        help="weights= of trainings that differ by their seed; {maze} stands for the name of the maze",
+    )
+    parser.add_argument("--controllers", nargs="+", default=["pursuit", "actions"])
+    parser.add_argument("--episodes", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0, help="of the episodes")
+    parser.add_argument("--tables", action="store_true", help="only write the table, of the newest result file")
+    arguments = parser.parse_args()
+    if not arguments.tables:
+        common = ["goal=random", f"n_episodes={arguments.episodes}", f"seed={arguments.seed}", "threads=1"]
+        mazes = {
+            maze: {
+                controller: measure(
+                    maze,
+                    weights=[each.format(maze=maze) for each in arguments.weights],
+                    controller=controller,
+                    common=common,
+                )
+                for controller in arguments.controllers
+            }
+            for maze in arguments.mazes
+        }
+        now = datetime.now(UTC)
+        record = {"date": now.isoformat(timespec="seconds"), "commit": find_commit(), "mazes": mazes}
+        write_whole(RESULTS / f"{now:%Y-%m-%d-%H%M}.json", json.dumps(record, indent=1).encode() + b"\n")
+    newest = newest_file(RESULTS)
+    if newest is None:
+        raise SystemExit("no result file yet; run without --tables")
+    readme = HERE / "README.md"
+    write_whole(readme, between_marks(readme.read_text(), tables(newest), begin=BEGIN, end=END).encode())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
