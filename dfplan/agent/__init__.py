@@ -2,6 +2,16 @@
 
 from dfplan.agent.controllers import Controller, PlannedActions, Pursuit
 from dfplan.agent.goal_policy import GoalObservation, GoalPolicy
+from dfplan.agent.inverse import InverseControl
 from dfplan.agent.mpc import MPCAgent, PlanMaker
 
-__all__ = ["Controller", "GoalObservation", "GoalPolicy", "MPCAgent", "PlanMaker", "PlannedActions", "Pursuit"]
+__all__ = [
+    "Controller",
+    "GoalObservation",
+    "GoalPolicy",
+    "InverseControl",
+    "MPCAgent",
+    "PlanMaker",
+    "PlannedActions",
+    "Pursuit",
+]

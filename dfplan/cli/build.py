@@ -10,13 +10,14 @@ from typing import Any, Protocol
 
 import torch
 
-from dfplan.agent import Controller, MPCAgent, PlanMaker, PlannedActions, Pursuit
+from dfplan.agent import Controller, InverseControl, MPCAgent, PlanMaker, PlannedActions, Pursuit
 from dfplan.baselines.diffuser import StateTracker, is_diffuser
 from dfplan.cli.folders import bundled_weights
 from dfplan.cli.guidance import build_guidance
 from dfplan.cli.schema import ControllerConfig, PlannerConfig
 from dfplan.errors import UserError
 from dfplan.models.forcing_model import ForcingModel, load_forcing_model
+from dfplan.models.inverse_dynamics import load_inverse_dynamics
 from dfplan.planner import Planner, PlannerSettings, TreePlanner, TreeSettings
 from dfplan.planner.search import Rule
 from dfplan.types import PointMass
@@ -136,8 +137,12 @@ class Drivable(Protocol):
         ...
 
 
-def build_controller(controller: ControllerConfig, *, model: Drivable) -> Controller:
-    """What turns plans into actions."""
+def build_controller(controller: ControllerConfig, *, model: Drivable, weights: Path) -> Controller:
+    """What turns plans into actions; inverse dynamics may come with the ``weights`` of the planner.
+
+    Raises:
+        UserError: there are no inverse dynamics, and they are needed.
+    """
     match controller.name:
         case "actions":
             return PlannedActions()
@@ -145,19 +150,43 @@ def build_controller(controller: ControllerConfig, *, model: Drivable) -> Contro
             given = {"tube": controller.tube, "lookahead": controller.lookahead}
             chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
             return Pursuit(model.point_mass, goal_radius=model.goal_radius, **chosen)
+        case "inverse":
+            return InverseControl(load_inverse_dynamics(find_inverse_dynamics(controller.inverse, weights=weights)))
         case "tracker":
             return StateTracker()
         case _:
-            raise UserError(f"unknown controller {controller.name!r}; choose actions, pursuit or tracker")
+            raise UserError(f"unknown controller {controller.name!r}; choose actions, pursuit, inverse or tracker")
+
+
+def find_inverse_dynamics(named: str | None, *, weights: Path) -> Path:
+    """The folder of inverse dynamics: a bundle's own, that of a training run, or the one within ``weights``.
+
+    Raises:
+        UserError: there is none.
+    """
+    folder = weights / "inverse" if named is None else Path(named).expanduser()
+    for candidate in (folder, folder / "model"):
+        if (candidate / "model.json").is_file():
+            return candidate
+    raise UserError(
+        f"controller=inverse finds no inverse dynamics in {folder}; train some with `dfplan train "
+        "task=inverse-dynamics` and give controller.inverse=<its run folder>"
+    )
 
 
 def build_agent(
-    planner: PlanMaker, *, controller: ControllerConfig, model: Drivable, horizon: int, episode_steps: int
+    planner: PlanMaker,
+    *,
+    controller: ControllerConfig,
+    model: Drivable,
+    weights: Path,
+    horizon: int,
+    episode_steps: int,
 ) -> MPCAgent:
-    """The planner in a receding horizon."""
+    """The planner, from the bundle ``weights``, in a receding horizon."""
     return MPCAgent(
         planner,
-        controller=build_controller(controller, model=model),
+        controller=build_controller(controller, model=model, weights=weights),
         replan_every=controller.replan_every,
         horizon=horizon,
         replan_when=controller.replan_when,

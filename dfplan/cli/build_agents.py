@@ -74,6 +74,7 @@ def _dfplan(config: EvalConfig, *, weights: Path, device: torch.device, say: Cal
         planner,
         controller=config.controller,
         model=planner.model,
+        weights=weights,
         horizon=config.planner.horizon or steps,
         episode_steps=steps,
     )
@@ -111,6 +112,7 @@ def _diffuser(config: EvalConfig, *, weights: Path, device: torch.device, say: C
             DiffuserPlanner(model),
             controller=config.controller,
             model=model,
+            weights=weights,
             horizon=config.planner.horizon or model.horizon,
             episode_steps=load_maze(config.env.id).max_episode_steps,
         ),

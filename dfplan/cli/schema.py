@@ -104,9 +104,9 @@ class ControllerConfig:
     """How a plan becomes actions."""
 
     name: str = option(
-        "actions = the planned ones; pursuit = drive along the path; tracker = towards the next planned state, "
-        "Diffuser's PD law",
-        choices=("actions", "pursuit", "tracker"),
+        "actions = the planned ones; pursuit = drive along the path; inverse = what leads to the next planned state by "
+        "inverse dynamics; tracker = towards the next planned state, Diffuser's PD law",
+        choices=("actions", "pursuit", "inverse", "tracker"),
     )
     replan_every: int = option("steps between two plans, at most; 0 = no such limit: plan once", low=0)
     replan_when: float | None = option(
@@ -115,6 +115,9 @@ class ControllerConfig:
     shrinking: bool = option("true = plans look no further than the end of the episode")
     tube: float | None = option("pursuit: distance from the path that costs nothing", above=0)
     lookahead: int | None = option("pursuit: steps simulated ahead", low=1)
+    inverse: str | None = option(
+        "inverse: folder of inverse dynamics or of the run that trained them; null = the folder inverse in weights="
+    )
 
 
 @dataclass

@@ -40,18 +40,24 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, WindowDatas
     Raises:
         UserError: the environment has no camera, there is no tokenizer for it, or the data are too short.
     """
-    from dfplan.models.tokenizers import build_observer
     from dfplan.training.pixel_forcing import PixelForcingTask
 
-    frames = settings.frames
-    observer = build_observer(
-        find_tokenizer(frames.tokenizer, env_name=inputs.env_name),
-        speed_frames=frames.speed_frames,
-        step_seconds=frames.step_seconds,
-    )
-    seen = see(inputs, observer, max_rows=frames.max_rows)
+    observer = build_frame_observer(settings.frames, env_name=inputs.env_name)
+    seen = see(inputs, observer, max_rows=settings.frames.max_rows)
     make = partial(PixelForcingTask, observer=observer)
     return forcing.build_training(settings, replace(inputs, loaded=seen), make=make)
+
+
+def build_frame_observer(frames: FramesSettings, *, env_name: str) -> "FrameObserver":
+    """What frames are looked at with.
+
+    Raises:
+        UserError: there is no such tokenizer.
+    """
+    from dfplan.models.tokenizers import build_observer
+
+    folder = find_tokenizer(frames.tokenizer, env_name=env_name)
+    return build_observer(folder, speed_frames=frames.speed_frames, step_seconds=frames.step_seconds)
 
 
 def see(inputs: Inputs, observer: "FrameObserver", *, max_rows: int) -> "Trajectories":

@@ -1,5 +1,6 @@
 """``dfplan plan``: one plan over the maze, and how it was denoised row by row, or found in a tree of plans."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ from dfplan.cli.build import build_planner, find_weights, select_device
 from dfplan.cli.folders import make_run_folder
 from dfplan.cli.progress import say
 from dfplan.cli.schema import PlanConfig
-from dfplan.data.maze import load_maze
+from dfplan.data.frames import load_camera
+from dfplan.data.maze import load_maze, shows_frames
 from dfplan.diffusion import sloped_matrix
 from dfplan.errors import UserError
+from dfplan.models.tokenizers import load_observer
 from dfplan.planner import PlanTrees, TreePlanner
 from dfplan.types import Plan
 
@@ -27,7 +30,10 @@ def run(config: PlanConfig) -> None:
     for place in config.planner.guidance.waypoints or ():
         check_position("planner.guidance.waypoints", place, maze=maze)
     planner = build_planner(config.planner, weights=weights, env_name=config.env.name, device=device, say=say)
-    situation = (np.concatenate([start, np.zeros(2)])[None], goal[None])
+    seen_start, seen_goal = _as_seen(
+        np.stack([start, goal]), weights=weights, frames=planner.model.metadata.get("frames"), env_id=config.env.id
+    )
+    situation = (np.concatenate([seen_start, np.zeros(2)])[None], seen_goal[None])
     wanted: dict[str, Any] = {
         "horizon": config.planner.horizon or maze.max_episode_steps,
         "generators": [torch.Generator().manual_seed(config.seed)],
@@ -52,6 +58,15 @@ def run(config: PlanConfig) -> None:
         print(_draw_tree(trees, path=folder / "tree.png", **picture))
     picture |= {"matrix": None if trees else matrix.numpy(), "guidance": planner.settings.guidance}
     print(_draw(plan, path=folder / "plan.png", **picture))
+
+
+def _as_seen(positions: np.ndarray, *, weights: Path, frames: Mapping[str, Any] | None, env_id: str) -> np.ndarray:
+    """The positions ``(n, 2)`` themselves, or, for a planner that sees, what it finds in the frames there."""
+    if shows_frames(env_id) != (frames is not None):
+        raise UserError(f"the weights in {weights} are not of {env_id}: one knows states, the other frames")
+    return (
+        positions if frames is None else load_observer(weights, frames).positions(load_camera(env_id).render(positions))
+    )
 
 
 def check_position(name: str, xy: list[float], *, maze: Any) -> np.ndarray:

@@ -1,0 +1,85 @@
+"""A controller that asks inverse dynamics which action leads to the next planned observation."""
+
+from typing import Protocol
+
+import numpy as np
+
+from dfplan.planner.ranking import steps_along
+from dfplan.types import Plan
+
+
+class Inverse(Protocol):
+    """Inverse dynamics as a function of arrays."""
+
+    @property
+    def most_steps(self) -> int:
+        """Largest number of steps between two observations."""
+        ...
+
+    def actions(self, observations: np.ndarray, later: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        """Actions ``(batch, action_dim)`` from observations to later ones, ``steps`` ``(batch,)`` apart."""
+        ...
+
+
+class InverseControl:
+    """Steers to the planned observation due ``least_steps`` or more from now; past the end of a plan to its last.
+
+    The planned actions are not looked at, the states alone are, so that errors of the actions do not add up.
+
+    Args:
+        inverse: inverse dynamics.
+        least_steps: how far off what is steered to is at least; what is nearer needs more force than there is.
+    """
+
+    def __init__(self, inverse: Inverse, *, least_steps: int = 4) -> None:
+        self.inverse = inverse
+        self.least_steps = least_steps
+
+    def reset(self, goals: np.ndarray) -> None:
+        """See :class:`~dfplan.agent.controllers.Controller`."""
+        self._points: list[np.ndarray | None] = [None] * len(goals)
+        # Where the plan is after each step, for `disagreement`.
+        self._positions = [np.zeros((0, goals.shape[1]))] * len(goals)
+        self._spacing = np.ones(len(goals), dtype=np.int64)
+        self._elapsed = np.zeros(len(goals), dtype=np.int64)
+
+    def restart(self, indices: np.ndarray, goals: np.ndarray) -> None:
+        """See :class:`~dfplan.agent.controllers.Controller`."""
+        for index in indices:
+            self._points[index], self._positions[index] = None, self._positions[index][:0]
+
+    def follow(self, plan: Plan, *, indices: np.ndarray, observations: np.ndarray) -> None:
+        """See :class:`~dfplan.agent.controllers.Controller`."""
+        for row, index in enumerate(indices):
+            points = plan.observations[row, : max(1, plan.num_steps[row] // plan.steps_per_point)]
+            dim = self._positions[index].shape[1]
+            start, spacing = observations[row, :dim], plan.steps_per_point
+            along = steps_along(start[None], points[None, :, :dim], steps_per_point=spacing)[0]
+            self._points[index], self._positions[index] = points, np.concatenate([start[None], along])
+            self._spacing[index], self._elapsed[index] = plan.steps_per_point, 0
+
+    def act(self, observations: np.ndarray) -> np.ndarray:
+        """See :class:`~dfplan.agent.controllers.Controller`."""
+        later, steps = observations.astype(np.float32).copy(), np.full(len(observations), self.inverse.most_steps)
+        for row, points in enumerate(self._points):
+            if points is None:
+                continue
+            spacing, now = self._spacing[row], self._elapsed[row]
+            point = -(-(now + self.least_steps) // spacing)  # points are due at spacing, 2 * spacing, …
+            due = min(point * spacing - now, self.inverse.most_steps)
+            later[row], steps[row] = points[min(point, len(points)) - 1], due
+        self._elapsed += 1
+        actions = self.inverse.actions(observations.astype(np.float32), later, steps.astype(np.float32))
+        return np.clip(actions, -1, 1).astype(np.float32)
+
+    def needs_plan(self, observations: np.ndarray) -> np.ndarray:
+        """Always."""
+        return np.ones(len(observations), dtype=bool)
+
+    def disagreement(self, observations: np.ndarray) -> np.ndarray:
+        """Distance from where the plan is at this step, interpolated between its points; infinite past its end."""
+        found = np.full(len(observations), np.inf)
+        for row, (positions, step) in enumerate(zip(self._positions, self._elapsed, strict=True)):
+            if step < len(positions):
+                found[row] = np.linalg.norm(observations[row, : positions.shape[1]] - positions[step])
+        return found

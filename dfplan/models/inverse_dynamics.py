@@ -1,0 +1,105 @@
+"""Inverse dynamics: which action leads from what is observed now to what is to be observed a few steps later."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dfplan.errors import UserError
+from dfplan.models.bundle import load_bundle, save_bundle
+from dfplan.models.description import check_sizes
+from dfplan.models.forcing_model import SENSELESS, load_weights
+
+_PREFIX = "inverse."
+
+
+class InverseDynamics(nn.Module):
+    """A small network ``(observation, later observation, steps between) -> action``.
+
+    What it is shown of the later observation is the difference from the present one less what the present speed would
+    bring about anyhow, so that it learns a correction rather than coordinates of the maze.
+
+    Args:
+        position_dim: numbers in a position; an observation is a position and its speed.
+        action_dim: numbers in an action.
+        most_steps: largest number of steps between the two.
+        width: hidden size.
+    """
+
+    def __init__(self, *, position_dim: int = 2, action_dim: int = 2, most_steps: int = 16, width: int = 128) -> None:
+        super().__init__()
+        self.sizes = {"position_dim": position_dim, "action_dim": action_dim, "most_steps": most_steps, "width": width}
+        self.position_dim, self.most_steps = position_dim, most_steps
+        self.register_buffer("speed_std", torch.ones(()))
+        self.register_buffer("step_seconds", torch.ones(()))
+        self.network = nn.Sequential(
+            nn.Linear(3 * position_dim + 1, width),
+            nn.SiLU(),
+            nn.Linear(width, width),
+            nn.SiLU(),
+            nn.Linear(width, action_dim),
+        )
+
+    speed_std: Tensor
+    step_seconds: Tensor
+
+    def forward(self, observations: Tensor, later: Tensor, steps: Tensor) -> Tensor:
+        """Actions ``(batch, action_dim)``, about in [-1, 1].
+
+        Args:
+            observations: ``(batch, 2 * position_dim)``.
+            later: ``(batch, 2 * position_dim)``.
+            steps: ``(batch,)``, from 1 to ``most_steps``.
+        """
+        dim = self.position_dim
+        speed, later_speed = observations[:, dim:], later[:, dim:]
+        seconds = steps[:, None] * self.step_seconds
+        mean_speed = (later[:, :dim] - observations[:, :dim]) / seconds
+        shown = torch.cat([speed, mean_speed - speed, later_speed - speed], dim=1) / self.speed_std
+        return self.network(torch.cat([shown, steps[:, None] / self.most_steps], dim=1))
+
+    @torch.no_grad()
+    def actions(self, observations: np.ndarray, later: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        """The same of float32 arrays."""
+        given = (torch.as_tensor(each, device=self.speed_std.device) for each in (observations, later, steps))
+        return self(*given).cpu().numpy()
+
+
+def save_inverse_dynamics(folder: Path, inverse: InverseDynamics, metadata: Mapping[str, Any]) -> None:
+    """Write the bundle that :func:`load_inverse_dynamics` reads; ``metadata`` is plain JSON."""
+    tensors = {_PREFIX + name: value for name, value in inverse.state_dict().items()}
+    save_bundle(folder, tensors, {**metadata, "inverse_dynamics": inverse.sizes})
+
+
+def load_inverse_dynamics(folder: Path) -> InverseDynamics:
+    """Rebuild the network, in evaluation mode and frozen.
+
+    Raises:
+        UserError: the bundle is missing or damaged, or is of something else.
+    """
+    tensors, metadata = load_bundle(folder, check=partial(_check_claims, folder=folder))
+    inverse = InverseDynamics(**metadata["inverse_dynamics"])
+    load_weights(inverse, tensors, prefix=_PREFIX, folder=folder)
+    return inverse.eval().requires_grad_(False)
+
+
+def _check_claims(shapes: Mapping[str, tuple[int, ...]], metadata: Mapping[str, Any], *, folder: Path) -> None:
+    """Refuse sizes that the tensors cannot have come from, before anything is built from them."""
+    try:
+        sizes = metadata["inverse_dynamics"]
+        if set(sizes) != {"position_dim", "action_dim", "most_steps", "width"}:
+            raise ValueError(f"its sizes are {sorted(sizes)}")
+        check_sizes({name: value for name, value in sizes.items() if name != "most_steps"}, shapes)
+        if type(sizes["most_steps"]) is not int or not 1 <= sizes["most_steps"] <= 1000:
+            raise ValueError("most_steps must be a whole number from 1 to 1000")
+        if not all(name.startswith(_PREFIX) for name in shapes):
+            raise ValueError("it holds tensors of something else")
+    except SENSELESS as error:
+        raise UserError(
+            f"{folder} does not describe inverse dynamics ({error}); train some with "
+            "`dfplan train task=inverse-dynamics`"
+        ) from error

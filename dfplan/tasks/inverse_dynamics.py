@@ -1,0 +1,71 @@
+"""Inverse dynamics, on states or on what is seen in frames: which action leads from here to there."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from dfplan.options import group, option
+from dfplan.tasks.groups import RetraceSettings
+from dfplan.tasks.inputs import Inputs
+from dfplan.tasks.pixel_forcing import FramesSettings
+
+if TYPE_CHECKING:
+    from dfplan.training.inverse_dynamics import InverseDynamicsTask, ObservationPairs
+
+
+@dataclass
+class Settings:
+    """The options of the task."""
+
+    most_steps: int = option("largest number of steps between the two observations", low=1, high=1000)
+    width: int = option("hidden size", low=8)
+    validation_share: float = option("share of the data held out for validation", above=0, high=0.5)
+    retrace: RetraceSettings = group(RetraceSettings, "whether to drive the data's ways anew, faster")
+    frames: FramesSettings = group(FramesSettings, "how frames are looked at, where the environment shows frames")
+
+
+def build(settings: Settings, inputs: Inputs) -> "tuple[InverseDynamicsTask, ObservationPairs]":
+    """The task and the pairs of observations it learns from.
+
+    Raises:
+        UserError: data that are missing or too short, or no tokenizer for an environment that shows frames.
+    """
+    import torch
+
+    from dfplan.data.dynamics import fit_point_mass
+    from dfplan.data.maze import shows_frames
+    from dfplan.data.split import hold_out
+    from dfplan.data.support import measure_support
+    from dfplan.models.inverse_dynamics import InverseDynamics
+    from dfplan.tasks.pixel_forcing import build_frame_observer, see
+    from dfplan.tasks.trajectory_windows import drive_anew
+    from dfplan.training.inverse_dynamics import InverseDynamicsTask, ObservationPairs
+
+    if shows_frames(inputs.env_id):
+        observer = build_frame_observer(settings.frames, env_name=inputs.env_name)
+        inputs = replace(inputs, loaded=see(inputs, observer, max_rows=settings.frames.max_rows))
+    data = inputs.trajectories
+    point_mass = fit_point_mass(data)
+    with inputs.progress("ways driven anew") as show:
+        data = drive_anew(
+            settings.retrace,
+            data,
+            point_mass=point_mass,
+            support=measure_support(data),
+            goal_radius=0.5,
+            seed=inputs.seed,
+            on_progress=show,
+        )
+    torch.manual_seed(inputs.seed)  # of the initial weights
+    inverse = InverseDynamics(most_steps=settings.most_steps, width=settings.width)
+    inverse.speed_std.fill_(float(data.observations[:, 2:].std()))
+    inverse.step_seconds.fill_(point_mass.step)
+    parts = hold_out(data, share=settings.validation_share)
+    pairs, held_out = (ObservationPairs(part, most_steps=settings.most_steps) for part in parts)
+    task = InverseDynamicsTask(
+        inverse=inverse,
+        learning_rate=inputs.learning_rate,
+        weight_decay=inputs.weight_decay,
+        held_out=held_out,
+        metadata={"env": inputs.env_name, "provenance": dict(inputs.provenance)},
+    )
+    return task, pairs
