@@ -197,9 +197,13 @@ class ForcingTask:
         loss, metrics = self._loss(batch, modules["denoiser"], generator=torch.Generator().manual_seed(seed))
         return {"loss": float(loss), **{name: float(value) for name, value in metrics.items()}}
 
+    def denoiser_weights(self) -> Mapping[str, Tensor]:
+        """What is exported of the network, by the names of a denoiser as ``build_denoiser`` makes it."""
+        return self.modules["denoiser"].state_dict()
+
     def export(self, folder: Path) -> None:
         """Write the bundle that a planner loads: weights, normaliser, and how to rebuild the network."""
-        tensors = {f"denoiser.{name}": value for name, value in self.modules["denoiser"].state_dict().items()}
+        tensors = {f"denoiser.{name}": value for name, value in self.denoiser_weights().items()}
         tensors |= {f"normalizer.{name}": value for name, value in self.normalizer.state_dict().items()}
         tensors["support.visited"] = torch.from_numpy(self.support.visited.astype(np.uint8))
         metadata = {

@@ -1,0 +1,67 @@
+"""Adapts a trained planner to a changed maze by training a few percent of its parameters: LoRA, through peft."""
+
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dfplan.errors import UserError
+from dfplan.options import group, option
+from dfplan.tasks import forcing
+from dfplan.tasks.groups import DiffusionSettings, ModelSettings, RetraceSettings, WindowsSettings
+from dfplan.tasks.inputs import Inputs
+
+if TYPE_CHECKING:
+    from dfplan.data.windows import WindowDataset
+    from dfplan.training.forcing import ForcingTask
+
+
+@dataclass
+class Settings:
+    """The options of the task; the network is that of the base."""
+
+    retrace: RetraceSettings = group(RetraceSettings, "whether to drive the data's ways anew, faster")
+    windows: WindowsSettings = group(WindowsSettings, "what the model is shown of the data")
+    diffusion: DiffusionSettings = group(DiffusionSettings, "how noise is drawn and what is predicted")
+    base: str = option("the planner to adapt: bundled weights by name, such as maze2d-large, or a folder")
+    rank: int = option("rank of what is added to every matrix; 0 = train all weights instead", low=0)
+    alpha: float = option("additions are scaled by alpha / rank", above=0)
+
+
+def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, WindowDataset]":
+    """The adaptation and the windows it learns from.
+
+    Raises:
+        UserError: there is no such base, it does not fit the settings, peft is not installed, or data are too short.
+    """
+    from dfplan.models.bundle import bundle_checksum
+    from dfplan.models.forcing_model import load_forcing_model
+    from dfplan.training.lora import LoraTask
+
+    folder = find_base(settings.base)
+    base = load_forcing_model(folder)
+    # What a description leaves out is either not said of this kind of network, or older than the choice.
+    sizes: dict[str, Any] = {each.name: None for each in fields(ModelSettings)} | {"causal": True}
+    sizes |= dict(base.metadata["model"])
+    ordinary = forcing.Settings(
+        model=ModelSettings(**sizes), retrace=settings.retrace, windows=settings.windows, diffusion=settings.diffusion
+    )
+    origin = {"base": base.metadata["env"], "base_sha256": bundle_checksum(folder)}
+    make = partial(LoraTask, base=base, rank=settings.rank, alpha=settings.alpha, origin=origin)
+    return forcing.build_training(ordinary, inputs, make=make)
+
+
+def find_base(name: str) -> Path:
+    """The folder of the planner to adapt: one that comes with dfplan, a bundle's own, or that of a training run.
+
+    Raises:
+        UserError: there is none.
+    """
+    import dfplan
+
+    bundled, folder = Path(dfplan.__file__).parent / "weights", Path(name).expanduser()
+    for candidate in (bundled / name, folder, folder / "model"):
+        if (candidate / "model.json").is_file():
+            return candidate
+    shipped = ", ".join(sorted(path.parent.name for path in bundled.glob("*/model.json")))
+    raise UserError(f"task.base={name}: no weights there; give a training's run folder, or one of {shipped}")
