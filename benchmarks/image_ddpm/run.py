@@ -23,7 +23,7 @@ from dfplan.data.digits import BRIGHTEST, Digits, as_stored, load_digit_halves
 from dfplan.errors import UserError
 from dfplan.evaluation.frechet import frechet_distance
 from dfplan.evaluation.report import find_commit, write_record
-from dfplan.models.image_ddpm import load_image_ddpm
+from dfplan.models.image_ddpm import NUM_STEPS, load_image_ddpm
 from dfplan.viz.images import draw_image_grid
 
 HERE = Path(__file__).parent
@@ -109,7 +109,7 @@ def main() -> int:
     """Sample, measure, write the record and the picture."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path, help="run folder of `dfplan train task=image-ddpm`")
-    parser.add_argument("--steps", type=int, help="deterministic steps (DDIM); default: ancestral, through all levels")
+    parser.add_argument("--steps", type=int, default=NUM_STEPS, help=f"of sampling (default {NUM_STEPS})")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, default=HERE / "results")
     arguments = parser.parse_args()
@@ -131,7 +131,7 @@ def main() -> int:
         "date": now.isoformat(timespec="seconds"),
         "commit": find_commit(),
         "seed": arguments.seed,
-        "sampler": f"DDIM, {arguments.steps} steps" if arguments.steps else f"DDPM, {model.num_levels} levels",
+        "sampler": f"DPM-Solver++, {arguments.steps} steps",
         "num_samples": len(samples),
         "seconds_of_sampling": seconds,
         "threads": torch.get_num_threads(),
@@ -144,7 +144,7 @@ def main() -> int:
         **found,
     }
     arguments.output.mkdir(parents=True, exist_ok=True)
-    stem = f"{now:%Y-%m-%d-%H%M}" + (f"_ddim{arguments.steps}" if arguments.steps else "")
+    stem = f"{now:%Y-%m-%d-%H%M}"
     draw_image_grid(samples[:NUM_PICTURED] / BRIGHTEST, path=arguments.output / f"{stem}.png", num_columns=16)
     print(json.dumps({name: found[name] for name in found if name != "label_counts"}, indent=1))
     print(json.dumps(record["passed"]))

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 NUM_PICTURED = 64
-PICTURE_STEPS = 25
 NUM_VALIDATED = 512
 
 
@@ -26,7 +25,7 @@ class Settings:
 
     width: int = option("channels of the U-Net at full resolution, a multiple of 8; twice as many at half", low=8)
     dropout: float = option("share of activations dropped in training", low=0, high=0.9)
-    num_levels: int = option("noise levels", low=2, high=10_000)
+    num_levels: int = option("noise levels", low=100, high=10_000)
 
 
 def build(settings: Settings, inputs: Inputs) -> "tuple[ImageDDPMTask, Digits]":
@@ -122,23 +121,15 @@ class ImageDDPMTask:
 
     def draw(self, modules: "Mapping[str, nn.Module]", path: Path, *, seed: int) -> None:
         """Write a grid of samples, always from the same noise."""
-        from dfplan.viz.images import draw_image_grid
-
-        images = self._sample(modules["unet"], seed=seed)
-        draw_image_grid((images.cpu().numpy()[:, 0] + 1) / 2, path=path)
-
-    def _sample(self, unet: "nn.Module", *, seed: int) -> "Tensor":
         import torch
 
         from dfplan.models.image_ddpm import sample_images
+        from dfplan.viz.images import draw_image_grid
 
-        return sample_images(
-            unet,
-            (NUM_PICTURED, 1, *self.held_out.images.shape[1:]),
-            num_levels=self.num_levels,
-            generator=torch.Generator().manual_seed(seed),
-            num_steps=min(PICTURE_STEPS, self.num_levels),
-        )
+        shape = (NUM_PICTURED, 1, *self.held_out.images.shape[1:])
+        generator = torch.Generator().manual_seed(seed)
+        images = sample_images(modules["unet"], shape, num_levels=self.num_levels, generator=generator)
+        draw_image_grid((images.cpu().numpy()[:, 0] + 1) / 2, path=path)
 
     def export(self, folder: Path) -> None:
         """Write the bundle that :func:`~dfplan.models.image_ddpm.load_image_ddpm` reads."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_task import Points, TinyTask, logged, plain_task, train_tiny
+from tiny_task import Points, TinyTask, assert_same_run, logged, plain_task, train_tiny
 
 from dfplan.errors import UserError
 from dfplan.models.bundle import load_bundle
@@ -215,3 +215,35 @@ def test_a_disk_that_fills_up_ends_in_one_line_with_the_previous_checkpoint_inta
     task = TinyTask()
     assert train_tiny(task, tmp_path / "run", resume=True).finished
     assert len(task.losses) == 20
+
+
+class Painter(TinyTask):
+    """Writes the first weight it is given as its picture."""
+
+    def draw(self, modules, path, *, seed):
+        if not path.parent.exists():
+            raise FileNotFoundError(path.parent)
+        torch.rand(7)  # drawing may use up noise; the training must not notice
+        path.write_text(f"{float(modules['network'][0].weight[0, 0])} {seed} {modules['network'].training}")
+
+
+def test_a_task_that_draws_leaves_a_picture_of_its_averaged_weights_at_every_validation(tmp_path):
+    train_tiny(Painter(), tmp_path / "drawn", num_steps=20, validate_every=8)
+    train_tiny(TinyTask(), tmp_path / "plain", num_steps=20, validate_every=8)
+    pictures = sorted((tmp_path / "drawn" / "pictures").iterdir())
+    assert [each.name for each in pictures] == ["step-00000008.png", "step-00000016.png", "step-00000020.png"]
+    weight = float(load_bundle(tmp_path / "drawn" / "model")[0]["0.weight"][0, 0])
+    assert pictures[-1].read_text() == f"{weight} 5 False"
+    assert_same_run(tmp_path / "drawn", tmp_path / "plain", step=20)
+    assert not (tmp_path / "plain" / "pictures").exists()
+
+
+def test_a_picture_that_fails_stops_nothing(tmp_path, capsys):
+    class Clumsy(TinyTask):
+        def draw(self, modules, path, *, seed):
+            raise ZeroDivisionError("no brush")
+
+    assert train_tiny(Clumsy(), tmp_path, num_steps=10, validate_every=5).finished
+    said = capsys.readouterr().err
+    assert said.count("warning: no picture of step") == 2
+    assert "no brush" in said
