@@ -83,8 +83,9 @@ def train(
     the task draws. SIGINT or SIGTERM ends the run after the current step with a checkpoint.
 
     Everything random is a function of ``(seed, step)``: batch ``s`` is
-    ``dataset.sample(batch_size, np.random.default_rng([seed, s]))``, and the noise of its ``m``-th part on process
-    ``p`` comes from a CPU generator seeded with ``(seed, s, m, p)``. So is torch's global one, for dropout.
+    ``dataset.sample(batch_size, np.random.default_rng([seed, s]))``, and the noise of its ``m``-th part, counted over
+    all processes, comes from a CPU generator seeded with ``(seed, s, m)``. So is torch's global one, for dropout.
+    Two processes thus compute what one does that accumulates over two parts, but for the order of additions.
 
     Args:
         task: what is trained.
@@ -275,13 +276,10 @@ class _Run:
         settings, state, accelerator = self.settings, self.state, self.accelerator
         batch = self.dataset.sample(settings.batch_size, np.random.default_rng([settings.seed, state.step]))
         for index in range(settings.accumulation):
-            part = part_of_batch(
-                batch,
-                index=accelerator.process_index * settings.accumulation + index,
-                num_parts=accelerator.num_processes * settings.accumulation,
-                device=accelerator.device,
-            )
-            self.seed_noise(index)
+            place = accelerator.process_index * settings.accumulation + index
+            num_parts = accelerator.num_processes * settings.accumulation
+            part = part_of_batch(batch, index=place, num_parts=num_parts, device=accelerator.device)
+            self.seed_noise(place)
             with accelerator.autocast():
                 loss, metrics = self.task.training_step(part, generator=self.noise)
             accelerator.backward(loss / settings.accumulation)
@@ -289,8 +287,8 @@ class _Run:
         state.update(rate_factor=self.rate_factor(settings.num_steps), gradient_clip=settings.gradient_clip)
 
     def seed_noise(self, part: int) -> None:
-        """Seed the task's generator, and torch's own for dropout, by step, part and process."""
-        place = [self.settings.seed, self.state.step, part, self.accelerator.process_index]
+        """Seed the task's generator, and torch's own for dropout, by step and part."""
+        place = [self.settings.seed, self.state.step, part]
         seed = int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0])
         self.noise.manual_seed(seed)
         # Not torch.manual_seed: without a GPU it remembers a stack trace at every call, for ever.

@@ -1,6 +1,7 @@
 """``dfplan train``: from a dataset to weights that ``eval`` and ``plan`` load, in a run folder that can be resumed."""
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -39,6 +40,8 @@ def run(config: TrainConfig, *, given: Sequence[str]) -> None:
     if config.resume is not None:
         config = resumed(config, given=given)
     device = select_device(config.device, threads=config.threads)
+    if config.resume is None and config.output is None and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UserError("several processes must agree on a run folder; give output=<folder>")
     if device.type == "cuda" and device.index:
         raise UserError(f"training picks its own GPU; use device=cuda with CUDA_VISIBLE_DEVICES={device.index}")
     config.training.compiled = resolve_compiled(config.training.compiled, say=say)
