@@ -96,12 +96,25 @@ def test_an_agent_that_missed_a_task_is_not_pooled(script):
     assert line.endswith("| – | – | – | – |")
 
 
-def test_the_training_behind_the_weights_is_found_by_its_commit(script):
+def test_the_training_behind_the_weights_is_found_by_checksum_or_in_old_logs_by_commit(script, monkeypatch, tmp_path):
     tables = script("tables")
-    log = json.loads((tables.SUMMARIES / "maze2d-large" / "summary.json").read_text())
-    known = {"weights": {"training_commit": log["commit"]}}
-    assert tables.training_of(known, "maze2d-large").startswith(f"{log['num_steps']:,} × {log['batch_size']}, ")
-    assert tables.training_of({"weights": {}}, "maze2d-large") == "–"
+    monkeypatch.setattr(tables, "SUMMARIES", tmp_path)
+    log = {"env": "maze2d-large", "commit": "one", "num_steps": 6000, "batch_size": 64, "wall_seconds": 600}
+    for name, facts in {
+        "a": {"sha256": "x", "num_steps": 1000},
+        "b": {"sha256": "y", "num_steps": 2000},
+        "old": {},
+    }.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "summary.json").write_text(json.dumps(log | facts))
+
+    def found(maze="maze2d-large", **weights):
+        return tables.training_of({"weights": weights}, maze)
+
+    assert found(sha256="y", training_commit="one") == "2,000 × 64, 10 min"
+    assert found(sha256="of no log", training_commit="one") == "6,000 × 64, 10 min"
+    assert found("maze2d-umaze", training_commit="one") == "–"
+    assert found(sha256="z", training_commit="two") == found() == "–"
 
 
 def test_plots_are_drawn(script, tmp_path):
@@ -124,6 +137,7 @@ def test_a_quick_run_writes_a_file_a_task_and_keeps_to_runs(tmp_path):
     answer = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
     assert "default" in answer.stdout
     (path,) = (tmp_path / "runs" / "bench-quick").glob("*/*_maze2d-umaze-random.json")
+    assert 0 < json.loads((path.parent / "duration.json").read_text())["minutes"] < 10
     assert json.loads(path.read_text())["n_episodes"] == 2
     assert subprocess.run([*command[:2], "--tasks", "nowhere"], capture_output=True, check=False).returncode == 2
 

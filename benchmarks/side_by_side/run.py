@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import json
+import os
 import sys
 import tempfile
 import time
@@ -16,22 +17,25 @@ from omegaconf import OmegaConf
 
 from dfplan.cli.folders import config_folder
 from dfplan.cli.main import main as dfplan
-from dfplan.evaluation.report import RECORD_SEAL, write_record
+from dfplan.evaluation.report import RECORD_SEAL, circumstances, write_record
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 TRAINED = Path("runs") / "train"  # where configs/bench.yaml looks for what does not come with dfplan
 TASKS = tuple((f"maze2d-{size}", goal) for size in ("umaze", "medium", "large") for goal in ("fixed", "random"))
-AGENTS = "diffuser,default,fast,waypoints,oracle"  # the first is what the others are compared with
+AGENTS = (  # the first is what the others are compared with
+    "diffuser,default,fast,policy,best_of_50,full_sequence,trained_full_sequence,next_token,waypoints,oracle"
+)
+QUICK_AGENTS = "diffuser,default,fast,waypoints,oracle"
 # 96 episodes are three full batches of 32; Diffuser's 13 minutes of planning in them are timed on the way.
-FULL = ("n_episodes=96", "n_envs=32", "n_plans=50", "timing_seconds=10")
-QUICK = ("n_episodes=32", "n_envs=32", "n_plans=10", "timing_seconds=4")
+FULL = ("n_episodes=96", "n_envs=32", "n_plans=50", "timing_seconds=5")
+QUICK = ("n_episodes=16", "n_envs=16", "n_plans=10", "timing_seconds=3")
 
 
 def main() -> int:
     """Measure every task; return the exit status of the first that fails, or 0."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--agents", default=AGENTS, help=f"names of configs/bench.yaml (default {AGENTS})")
+    parser.add_argument("--agents", help=f"names of configs/bench.yaml (default {AGENTS}; --quick {QUICK_AGENTS})")
     parser.add_argument("--tasks", nargs="*", help="such as maze2d-large-fixed; none = all six")
     parser.add_argument("--quick", action="store_true", help="fewer episodes and plans; kept under runs/ only")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default 2)")
@@ -45,19 +49,27 @@ def main() -> int:
         parser.error(f"no task {sorted(unknown)[0]!r}; there are {', '.join(names)}")
     shared = [f"seed={arguments.seed}", f"threads={arguments.threads}"]
     shared += [*(QUICK if arguments.quick else FULL), *arguments.set]
-    began, now = time.perf_counter(), datetime.now(UTC)
+    chosen = arguments.agents or (QUICK_AGENTS if arguments.quick else AGENTS)
+    began, now, load = time.perf_counter(), datetime.now(UTC), os.getloadavg()
     folder = Path("runs") / "bench-quick" / f"{now:%Y-%m-%d-%H%M}" if arguments.quick else RESULTS
     for name, (env, goal) in zip(names, TASKS, strict=True):
         if arguments.tasks and name not in arguments.tasks:
             continue
-        agents = present(arguments.agents.split(","), env=env)
+        agents = present(chosen.split(","), env=env)
+        task_began = time.perf_counter()
         record = bench([f"env={env}", f"goal={goal}", f"agents={','.join(agents)}", *shared])
         if record is None:
             return 2
         record |= {"note": arguments.note, "run": f"{now:%Y-%m-%d-%H%M}"}
+        record["wall_seconds"] = round(time.perf_counter() - task_began, 1)
         print_summary(record)
         print(write_record(record, path=folder / f"{now:%Y-%m-%d-%H%M}_{name}.json"), flush=True)
-    print(f"{(time.perf_counter() - began) / 60:.1f} minutes in all")
+    minutes = round((time.perf_counter() - began) / 60, 2)
+    print(f"{minutes} minutes in all")
+    if arguments.quick:
+        facts = {"question": "how long a quick run takes", "minutes": minutes, "agents": chosen, "options": shared}
+        facts |= {"note": arguments.note, "load_average_before": [round(each, 2) for each in load]}
+        print(write_record(facts | circumstances(), path=folder / "duration.json"))
     return 0
 
 

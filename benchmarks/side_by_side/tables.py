@@ -138,13 +138,21 @@ def speeds(records: Records, maze: str) -> list[str]:
 
 
 def training_of(agent: dict[str, Any], maze: str) -> str:
-    """Steps, batch and minutes of the training behind an agent's weights, where its log is kept."""
-    commit = (agent.get("weights") or {}).get("training_commit")
-    for path in sorted(SUMMARIES.glob("*/summary.json")):
-        log = json.loads(path.read_text())
-        if log["env"] == maze and commit is not None and log["commit"] == commit:
-            return f"{log['num_steps']:,} × {log['batch_size']}, {log['wall_seconds'] / 60:.0f} min"
-    return "–"
+    """Steps, batch and minutes of the training behind an agent's weights, where its log is kept.
+
+    It is known by the checksum of the weights; logs of before these had one, by maze and commit.
+    """
+    weights = agent.get("weights") or {}
+    logs = [json.loads(path.read_text()) for path in sorted(SUMMARIES.glob("*/summary.json"))]
+    same = [log for log in logs if log.get("sha256") == weights.get("sha256") is not None]
+    same += [
+        log
+        for log in logs
+        if "sha256" not in log and (log["env"], log["commit"]) == (maze, weights.get("training_commit"))
+    ]
+    if not same:
+        return "–"
+    return f"{same[0]['num_steps']:,} × {same[0]['batch_size']}, {same[0]['wall_seconds'] / 60:.0f} min"
 
 
 def render(records: Records) -> str:
@@ -179,6 +187,8 @@ def sources(records: Records, *, folder: str = "") -> list[str]:
     }
     loads = [each["load_average_before"] or 0 for each in records.values()]
     notes = sorted({each.get("note", "") for each in records.values()} - {""})
+    if all("wall_seconds" in each for each in records.values()):
+        notes.append(f"{sum(each['wall_seconds'] for each in records.values()) / 60:.0f} minutes in all")
     circumstances = "; ".join([*sorted(seen), f"load average before up to {max(loads):.1f}", *notes])
     return [f"{circumstances}. Files: {files}"]
 

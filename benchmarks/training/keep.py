@@ -12,7 +12,7 @@ from model_card import write_card
 
 from dfplan.cli.folders import bundled_weights
 from dfplan.errors import UserError
-from dfplan.models.bundle import load_bundle, save_bundle
+from dfplan.models.bundle import bundle_checksum, load_bundle, save_bundle
 
 RESULTS = Path(__file__).parent / "results"
 MAX_LOG_LINES = 200
@@ -40,7 +40,8 @@ def keep_weights(run: Path, folder: Path | None, *, half: bool) -> dict[str, Any
         metadata = {**metadata, "stored_as": "float16"}
     if folder is not None:
         save_bundle(folder, tensors, metadata)
-    return metadata | {"num_parameters": sum(tensors[name].numel() for name in network)}
+    checksum = bundle_checksum(run / "model" if folder is None else folder)
+    return metadata | {"num_parameters": sum(tensors[name].numel() for name in network), "sha256": checksum}
 
 
 def last_values(log: list[dict[str, Any]], *names: str) -> dict[str, float | None]:
@@ -62,6 +63,7 @@ def keep(run: Path, *, name: str, facts: dict[str, Any], half: bool, bundled: bo
         "env": metadata["env"],
         "model": metadata["model"],
         "num_parameters": metadata["num_parameters"],
+        "sha256": metadata["sha256"],
         "num_steps": config["training"]["num_steps"],
         "batch_size": config["training"]["batch_size"],
         "device": provenance["device"],
