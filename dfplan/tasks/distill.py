@@ -1,0 +1,96 @@
+"""One-step distillation: a planner's network learns to do in one call what it does in several."""
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dfplan.errors import UserError
+from dfplan.options import option
+from dfplan.tasks import forcing
+from dfplan.tasks.inputs import Inputs
+
+if TYPE_CHECKING:
+    from dfplan.data.windows import WindowDataset
+    from dfplan.models import ForcingModel
+    from dfplan.training.distillation import DistillationTask, Teacher
+
+
+@dataclass
+class Settings(forcing.Settings):
+    """Those of task=forcing, and what to learn from; network, normalizer and schedule are the teacher's."""
+
+    teacher: str = option("bundled, or a folder: of a model or of a training run")
+    num_levels: int = option("noise levels at which the teacher samples", low=1)
+    level_power: float = option("how the teacher's levels are spaced, as planner.level_power", above=0)
+    slope: float = option("by how many levels a token of the teacher lags behind the one before", low=0)
+
+
+def build(settings: Settings, inputs: Inputs) -> "tuple[DistillationTask, WindowDataset]":
+    """The task and the windows whose contexts and goals it learns from.
+
+    Raises:
+        UserError: no such teacher, or one whose tokens are not those of the windows.
+    """
+    from dfplan.models import load_forcing_model
+    from dfplan.training.distillation import DistillationTask
+
+    folder = find_teacher(settings.teacher, env_name=inputs.env_name)
+    model = load_forcing_model(folder)
+
+    def make(*, layout: Any, metadata: dict[str, Any], **options: Any) -> DistillationTask:
+        if layout != model.layout:
+            raise UserError(
+                f"{folder} has tokens of other windows ({model.layout}); give the windows it was trained on"
+            )
+        options |= {
+            "denoiser": copy.deepcopy(model.denoiser).train().requires_grad_(True),
+            "normalizer": model.normalizer,
+            "parameterization": model.parameterization,
+            "metadata": metadata | {"model": model.metadata["model"], "num_tokens": model.num_tokens},
+        }
+        return DistillationTask(teacher=sampler(model, settings), layout=layout, **options)
+
+    task, windows = forcing.build_training(settings, inputs, make=make)
+    return task, windows  # type: ignore[return-value]
+
+
+def sampler(model: "ForcingModel", settings: Settings) -> "Teacher":
+    """The teacher: deterministic denoising of windows, as a planner of these settings does it."""
+    import torch
+
+    from dfplan.diffusion import sloped_matrix
+    from dfplan.planner.sampler import Sampling, sample_tokens
+
+    def sample(prefix: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        denoiser = model.to(str(prefix.device)).denoiser
+        clean = torch.zeros(1, prefix.shape[1], 2, device=prefix.device)
+        matrix = sloped_matrix(noise.shape[1], num_levels=settings.num_levels, slope=settings.slope)
+        return sample_tokens(
+            denoiser,
+            noise,
+            state=denoiser(prefix, clean)[1],
+            sampling=Sampling(matrix=matrix, num_levels=settings.num_levels, level_power=settings.level_power),
+            layout=model.layout,
+            parameterization=model.parameterization,
+        ).tokens
+
+    return sample
+
+
+def find_teacher(name: str, *, env_name: str) -> Path:
+    """The folder of the weights to learn from: those that come with dfplan, a bundle's own, or that of a training run.
+
+    Raises:
+        UserError: there is none.
+    """
+    import dfplan
+
+    folder = Path(dfplan.__file__).parent / "weights" / env_name if name == "bundled" else Path(name).expanduser()
+    for candidate in (folder, folder / "model"):
+        if (candidate / "model.json").is_file():
+            return candidate
+    raise UserError(
+        f"task.teacher={name}: no model.json in {folder}; train a planner with `dfplan train env={env_name}` and give "
+        "task.teacher=<its run folder>"
+    )
