@@ -18,6 +18,8 @@ from dfplan.evaluation.choices import roll_out_choices
 from dfplan.evaluation.metrics import wilson_interval
 from dfplan.evaluation.report import circumstances, write_record
 from dfplan.models.forcing_model import load_forcing_model
+from dfplan.models.tokenizers import load_tokenizer
+from dfplan.models.tokenizers.observer import TOKENIZER_FOLDER
 from dfplan.planner.memory import MemoryPlanner
 from dfplan.planner.settings import PlannerSettings
 
@@ -105,9 +107,15 @@ def play(row: str, *, runs: dict[tuple[str, int], Path], arguments: argparse.Nam
 
 
 def build_agent(weights: Path, *, remembers: bool) -> MemoryAgent:
-    """The agent of a trained model."""
-    planner = MemoryPlanner(load_forcing_model(weights), settings=PlannerSettings())
-    return MemoryAgent(planner, remembers=remembers)
+    """The agent of a trained model, with the eyes that it was trained with where it has any."""
+    planner, encode = MemoryPlanner(load_forcing_model(weights), settings=PlannerSettings()), None
+    if (weights / TOKENIZER_FOLDER).is_dir():
+        tokenizer, _ = load_tokenizer(weights / TOKENIZER_FOLDER)
+
+        def encode(frames: np.ndarray) -> np.ndarray:
+            return tokenizer.encode(torch.from_numpy(frames)).numpy()
+
+    return MemoryAgent(planner, remembers=remembers, encode=encode)
 
 
 def of_training(folder: Path) -> dict[str, Any]:

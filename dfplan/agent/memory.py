@@ -9,7 +9,6 @@ import torch
 from dfplan.errors import UserError
 from dfplan.models.denoiser import DenoiserState
 from dfplan.planner.memory import MemoryPlanner
-from dfplan.planner.planner import check_rows
 from dfplan.types import PlanEvent
 
 
@@ -20,14 +19,22 @@ class MemoryAgent:
         planner: makes the plans.
         remembers: whether a plan follows from everything since the episode began; else every plan begins anew with the
             present observation (an ordinary diffusion policy).
+        encode: turns what is observed ``(batch, …)`` into what is planned with ``(batch, observation_dim)``, such as
+            frames into latents; None takes it as it is.
         on_plan: called with a :class:`~dfplan.types.PlanEvent` after each planning.
     """
 
     def __init__(
-        self, planner: MemoryPlanner, *, remembers: bool, on_plan: Callable[[PlanEvent], None] | None = None
+        self,
+        planner: MemoryPlanner,
+        *,
+        remembers: bool,
+        encode: Callable[[np.ndarray], np.ndarray] | None = None,
+        on_plan: Callable[[PlanEvent], None] | None = None,
     ) -> None:
         self.planner = planner
         self.remembers = remembers
+        self.encode = encode
         self.on_plan = on_plan
         self._step = 0
         self._generators: list[torch.Generator] = []
@@ -43,7 +50,7 @@ class MemoryAgent:
         """Actions ``(batch, action_dim)`` float32 in [-1, 1].
 
         Args:
-            observations: ``(batch, observation_dim)``.
+            observations: ``(batch, …)``.
             levels: ``(batch,)`` how noisy each is known to be, 0 … 1; None is not at all.
         """
         observations = np.asarray(observations)
@@ -52,7 +59,6 @@ class MemoryAgent:
                 f"reset() began {len(self._generators)} episodes, act() got {len(observations)} observations; "
                 "call reset(seeds=…) with one seed per environment first"
             )
-        check_rows("observations", observations, num_rows=len(self._generators), width=self.planner.observation_dim)
         place = self._step % self.planner.steps_per_token
         if not place:
             self._plan(observations, np.zeros(len(observations)) if levels is None else levels)
@@ -68,6 +74,8 @@ class MemoryAgent:
 
     def _plan(self, observations: np.ndarray, levels: np.ndarray) -> None:
         began = time.perf_counter()
+        if self.encode is not None:
+            observations = self.encode(observations)
         if self._memory is None or not self.remembers:
             self._memory = self.planner.begin(observations, levels=levels)
         else:

@@ -12,6 +12,7 @@ from dfplan.tasks.inputs import Inputs
 if TYPE_CHECKING:
     from dfplan.data.windows import WindowDataset
     from dfplan.training.forcing import ForcingTask
+    from dfplan.training.task import Dataset
     from dfplan.types import PointMass, PositionSupport, Trajectories
 
 
@@ -74,7 +75,7 @@ def build_task(
     make: "Callable[..., ForcingTask]",
     point_mass: "PointMass",
     support: "PositionSupport",
-    validation: "WindowDataset | None",
+    validation: "Dataset | None",
 ) -> "ForcingTask":
     """The task alone, its network with initial weights."""
     import torch

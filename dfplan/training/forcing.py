@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dfplan.data.windows import WindowBatch, WindowDataset
+from dfplan.data.windows import WindowBatch
 from dfplan.diffusion import Parameterization, add_noise, loss_weights, sample_levels
 from dfplan.models.bundle import save_bundle
 from dfplan.models.denoiser import Denoiser
 from dfplan.tokens import CONTEXT_TOKEN, GOAL_TOKEN, NUM_PREFIX_TOKENS, Normalizer, TokenLayout
+from dfplan.training.task import Dataset
 from dfplan.types import PointMass, PositionSupport
 
 
@@ -92,7 +93,7 @@ class ForcingTask:
         weight_decay: float,
         point_mass: PointMass,
         support: PositionSupport,
-        validation: WindowDataset | None,
+        validation: Dataset | None,
         metadata: Mapping[str, Any],
         compiled: bool = False,
     ) -> None:

@@ -3,6 +3,7 @@
 from dfplan.models.tokenizers.bundle import build_tokenizer, load_tokenizer, save_tokenizer
 from dfplan.models.tokenizers.keypoints import KeypointTokenizer
 from dfplan.models.tokenizers.observer import FrameObserver, build_observer, load_observer
+from dfplan.models.tokenizers.principal import PrincipalTokenizer
 from dfplan.models.tokenizers.tokenizer import FrameTokenizer, LatentNormalizer, to_frames, to_pictures
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "FrameTokenizer",
     "KeypointTokenizer",
     "LatentNormalizer",
+    "PrincipalTokenizer",
     "build_observer",
     "build_tokenizer",
     "load_observer",

@@ -10,6 +10,7 @@ from dfplan.models.bundle import load_bundle, save_bundle
 from dfplan.models.description import check_sizes
 from dfplan.models.forcing_model import SENSELESS, load_weights
 from dfplan.models.tokenizers.keypoints import KeypointTokenizer
+from dfplan.models.tokenizers.principal import PrincipalTokenizer
 from dfplan.models.tokenizers.tokenizer import FrameTokenizer
 
 _PREFIX = "tokenizer."
@@ -19,8 +20,8 @@ def build_tokenizer(name: str, **sizes: Any) -> FrameTokenizer:
     """Build an untrained tokenizer.
 
     Args:
-        name: ``keypoints``.
-        sizes: keyword arguments of :class:`KeypointTokenizer`.
+        name: ``keypoints`` or ``principal``.
+        sizes: keyword arguments of :class:`KeypointTokenizer` or :class:`PrincipalTokenizer`.
 
     Raises:
         UserError: unknown name or size.
@@ -29,8 +30,10 @@ def build_tokenizer(name: str, **sizes: Any) -> FrameTokenizer:
         match name:
             case "keypoints":
                 return KeypointTokenizer(**sizes)
+            case "principal":
+                return PrincipalTokenizer(**sizes)
             case _:
-                raise UserError(f"unknown tokenizer {name!r}; choose keypoints")
+                raise UserError(f"unknown tokenizer {name!r}; choose keypoints or principal")
     except TypeError as error:
         raise UserError(f"the sizes {sizes} do not fit tokenizer {name!r}: {error}") from error
 
