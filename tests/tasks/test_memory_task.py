@@ -1,4 +1,4 @@
-"""The task trains, exports and plays in both T-mazes; in minutes it learns to remember, and without memory it cannot."""
+"""The task trains, exports and plays in both T-mazes; it soon learns to remember, and without memory it cannot."""
 
 import json
 
