@@ -1,0 +1,68 @@
+"""Writes the tables of this folder's README from the newest result file of each environment."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+README = HERE / "README.md"
+BEGIN, END = "<!-- tables: written by benchmarks/memory/tables.py -->", "<!-- end of tables -->"
+ENVS = {"tmaze": "By state", "pixel-tmaze": "By sight"}
+
+
+def main() -> int:
+    """Write the tables, or with ``--check`` only say whether they are up to date; return an exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--check", action="store_true", help="change nothing; exit status 1 if the README is out of date"
+    )
+    check = parser.parse_args().check
+    before, rest = README.read_text().split(BEGIN)
+    text = f"{before}{BEGIN}\n\n{tables()}\n{END}{rest.split(END)[1]}"
+    if check:
+        return int(README.read_text() != text)
+    README.write_text(text)
+    return 0
+
+
+def tables() -> str:
+    """All tables, as Markdown."""
+    parts = []
+    for env, title in ENVS.items():
+        paths = sorted(HERE.glob(f"results/*_{env}.json"))
+        if paths:
+            parts.append("\n".join(table(json.loads(paths[-1].read_text()), title=title, name=paths[-1].name)))
+    return "\n\n".join(parts) + "\n"
+
+
+def table(record: dict[str, Any], *, title: str, name: str) -> list[str]:
+    """The lines of one table."""
+    seeds = list(record["rows"][0]["by_training"])
+    episodes = record["rows"][0]["by_training"][seeds[0]]["episodes"]
+    return [
+        f"| {title} | success % [95 %] | of each training | wrong arm % | no arm % |",
+        "|---|---:|---:|---:|---:|",
+        *(line_of(row) for row in record["rows"]),
+        "",
+        f"[{name}](results/{name}): {len(seeds)} trainings × {episodes} episodes, Wilson's interval over all of them; "
+        f"{record['machine']}, commit `{record['commit'][:12]}`, {record['note']}",
+    ]
+
+
+def line_of(row: dict[str, Any]) -> str:
+    """One line of a table."""
+    success, found = row["success"], list(row["by_training"].values())
+    episodes = sum(each["episodes"] for each in found)
+
+    def share(count: str) -> str:
+        return f"{100 * sum(each[count] for each in found) / episodes:.1f}"
+
+    mean, low, high = (f"{100 * success[name]:.1f}" for name in ("mean", "low", "high"))
+    each = " ".join(f"{100 * part['success']['mean']:.1f}" for part in found)
+    return f"| {row['row']} | {mean} [{low}, {high}] | {each} | {share('wrong_arm')} | {share('no_arm')} |"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
