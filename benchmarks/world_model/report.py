@@ -1,0 +1,88 @@
+"""The picture and the tables of a record of `run.py`."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from dfplan.files import written_whole
+
+BEGIN, END = "<!-- tables: written by benchmarks/world_model/run.py -->", "<!-- end of tables -->"
+COLORS = {"forcing": "#0072B2", "next-token": "#D55E00", "full-sequence": "#009E73"}  # Okabe and Ito
+MEASURES = (
+    ("frechet", "Fréchet distance to the real frames"),
+    ("position_error", "median distance from the real position"),
+    ("pixel_error", "mean squared error of pixels"),
+)
+
+
+def draw(record: Mapping[str, Any], strips: Mapping[str, np.ndarray], *, times: tuple[float, ...], path: Path) -> None:
+    """Above, frames of one drive, real and as each model predicts them; below, the measures over time.
+
+    Args:
+        record: see `run.py`.
+        strips: frames ``(shown, height, width, 3)`` of every row of the strip.
+        times: when, in training lengths.
+        path: of the picture.
+    """
+    figure = Figure(figsize=(1.5 * len(times), 1.55 * len(strips) + 3.4), layout="constrained", dpi=110)
+    above, below = figure.subfigures(2, 1, height_ratios=(1.55 * len(strips), 3.4))
+    axes = above.subplots(len(strips), len(times), squeeze=False)
+    for row, (name, frames) in enumerate(strips.items()):
+        for column, frame in enumerate(frames):
+            axis = axes[row, column]
+            axis.imshow(frame, interpolation="nearest")
+            axis.set(xticks=[], yticks=[])
+            if not row:
+                axis.set_title(f"{times[column]:g} ×", fontsize=9)
+        axes[row, 0].set_ylabel(name, fontsize=9)
+    for axis, (measure, meaning) in zip(below.subplots(1, len(MEASURES)), MEASURES, strict=True):
+        for each in record["rows"]:
+            points = [(part["times"], part[measure]) for part in each["lengths"]]
+            axis.plot(
+                *zip(*points, strict=True), "o-", color=COLORS[each["method"]], label=each["method"], markersize=4
+            )
+        if measure == "frechet":
+            points = [(part["times"], part["other_drives"]) for part in record["floor"]]
+            axis.plot(*zip(*points, strict=True), "--", color="#6B7280", label="other real drives")
+            axis.legend(fontsize=8)
+        axis.set(title=meaning, xlabel="time in training lengths", yscale="log")
+        axis.title.set_fontsize(9)
+        axis.grid(alpha=0.3)
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, facecolor="white")
+
+
+def write_tables(readme: Path, record: Mapping[str, Any], *, name: str) -> None:
+    """Write the README's tables anew."""
+    before, rest = readme.read_text().split(BEGIN)
+    after = rest.split(END)[1]
+    readme.write_text(f"{before}{BEGIN}\n\n" + "\n".join(_lines(record, name)) + f"\n\n{END}{after}")
+
+
+def _lines(record: Mapping[str, Any], name: str) -> Iterator[str]:
+    times = [part["times"] for part in record["floor"]]
+    yield f"| Fréchet distance · median error of the position, at | {' | '.join(f'{each} ×' for each in times)} |"
+    yield "|---|" + "---:|" * len(times)
+    for each in record["rows"]:
+        cells = (f"{part['frechet']:.3g} · {part['position_error']:.2f}" for part in each["lengths"])
+        yield f"| {each['method']} | {' | '.join(cells)} |"
+    for key, meaning in (("other_drives", "other real drives"), ("drawn", "the real positions, drawn")):
+        yield f"| {meaning} | {' | '.join(f'{part[key]:.3g}' for part in record['floor'])} |"
+    yield ""
+    chosen = "; ".join(
+        f"{each['method']}: " + ", ".join(f"{option}={value:g}" for option, value in each["settings"].items())
+        for each in record["rows"]
+    )
+    yield f"Settings chosen on other drives: {chosen}."
+    yield ""
+    yield f"![frames and curves](results/{name}.png)"
+    yield ""
+    yield (
+        f"[{name}.json](results/{name}.json): {record['num_videos']} drives of seed {record['seed']} and on through "
+        f"{record['env']}; training length {record['training_length_steps']} steps; classifier right on "
+        f"{100 * record['classifier']['accuracy']:.1f} % of held-out frames; {record['machine']}, "
+        f"commit `{record['commit'][:12]}`."
+    )
