@@ -1,5 +1,6 @@
 """Frame tokenizers: how pictures become observations of the planner."""
 
+from dfplan.models.tokenizers.autoencoders import AutoencoderTokenizer
 from dfplan.models.tokenizers.bundle import build_tokenizer, load_tokenizer, save_tokenizer
 from dfplan.models.tokenizers.keypoints import KeypointTokenizer
 from dfplan.models.tokenizers.observer import FrameObserver, build_observer, load_observer
@@ -7,6 +8,7 @@ from dfplan.models.tokenizers.principal import PrincipalTokenizer
 from dfplan.models.tokenizers.tokenizer import FrameTokenizer, LatentNormalizer, to_frames, to_pictures
 
 __all__ = [
+    "AutoencoderTokenizer",
     "FrameObserver",
     "FrameTokenizer",
     "KeypointTokenizer",

@@ -9,31 +9,35 @@ from dfplan.errors import UserError
 from dfplan.models.bundle import load_bundle, save_bundle
 from dfplan.models.description import check_sizes
 from dfplan.models.forcing_model import SENSELESS, load_weights
+from dfplan.models.tokenizers.autoencoders import KLAutoencoder, TinyAutoencoder
 from dfplan.models.tokenizers.keypoints import KeypointTokenizer
 from dfplan.models.tokenizers.principal import PrincipalTokenizer
 from dfplan.models.tokenizers.tokenizer import FrameTokenizer
 
 _PREFIX = "tokenizer."
+_KINDS: dict[str, type[FrameTokenizer]] = {
+    "keypoints": KeypointTokenizer,
+    "principal": PrincipalTokenizer,
+    "autoencoder-tiny": TinyAutoencoder,
+    "autoencoder-kl": KLAutoencoder,
+}
 
 
 def build_tokenizer(name: str, **sizes: Any) -> FrameTokenizer:
     """Build an untrained tokenizer.
 
     Args:
-        name: ``keypoints`` or ``principal``.
-        sizes: keyword arguments of :class:`KeypointTokenizer` or :class:`PrincipalTokenizer`.
+        name: ``keypoints``, ``principal``, ``autoencoder-tiny`` or ``autoencoder-kl``.
+        sizes: keyword arguments of :class:`KeypointTokenizer`, :class:`PrincipalTokenizer`, :class:`TinyAutoencoder` or
+            :class:`KLAutoencoder`.
 
     Raises:
-        UserError: unknown name or size.
+        UserError: unknown name or size, or diffusers is needed and not installed.
     """
+    if name not in _KINDS:
+        raise UserError(f"unknown tokenizer {name!r}; choose {', '.join(_KINDS)}")
     try:
-        match name:
-            case "keypoints":
-                return KeypointTokenizer(**sizes)
-            case "principal":
-                return PrincipalTokenizer(**sizes)
-            case _:
-                raise UserError(f"unknown tokenizer {name!r}; choose keypoints or principal")
+        return _KINDS[name](**sizes)
     except TypeError as error:
         raise UserError(f"the sizes {sizes} do not fit tokenizer {name!r}: {error}") from error
 
@@ -64,7 +68,11 @@ def load_tokenizer(folder: Path) -> tuple[FrameTokenizer, dict[str, Any]]:
 def _check_claims(shapes: Mapping[str, tuple[int, ...]], metadata: Mapping[str, Any], *, folder: Path) -> None:
     """Refuse sizes that the tensors cannot have come from, before anything is built from them."""
     try:
-        check_sizes({name: value for name, value in metadata["tokenizer"].items() if name != "name"}, shapes)
+        sizes = {name: value for name, value in metadata["tokenizer"].items() if name != "name"}
+        check_sizes(sizes, shapes)
+        autoencoder = _AUTOENCODERS.get(metadata["tokenizer"]["name"])
+        if autoencoder is not None:
+            autoencoder.check_claims(sizes, shapes)
         if not all(name.startswith(_PREFIX) for name in shapes):
             raise ValueError("it holds tensors of something else")
     except SENSELESS as error:
