@@ -1,7 +1,8 @@
 """Representation alignment (REPA) of the planner: hidden states that resemble features of the clean frames."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -117,31 +118,29 @@ class StateFeatures:
         return torch.cat([normal, angles.sin(), angles.cos()], dim=1)
 
 
-class AlignedForcingTask(ForcingTask):
-    """The forcing task with an alignment beside its loss; what it exports is an ordinary planner.
+class AlignedForcingTask:
+    """A forcing task with an alignment beside its loss; what it exports is what the task alone exports: a planner.
 
     The noise of a step is that of the task without alignment: the tokens to align are drawn after it.
 
     Args:
+        task: the forcing task.
         alignment: what is aligned.
-        forcing: the arguments of :class:`ForcingTask`.
 
     Raises:
         UserError: the denoiser has no such block.
     """
 
-    def __init__(self, *, alignment: Alignment, **forcing: Any) -> None:
-        super().__init__(**forcing)
-        self.alignment = alignment
-        denoiser = self.modules["denoiser"]
-        blocks = getattr(denoiser, "blocks", None)
+    def __init__(self, task: ForcingTask, *, alignment: Alignment) -> None:
+        self.task, self.alignment = task, alignment
+        blocks = getattr(task.modules["denoiser"], "blocks", None)
         if blocks is None or alignment.depth > len(blocks):
             raise UserError(
                 f"an alignment at depth {alignment.depth} needs a transformer of so many blocks; "
                 f"got {0 if blocks is None else len(blocks)}"
             )
-        width = blocks[0].attention_in.in_features
-        self.modules["alignment_head"] = AlignmentHead(width, feature_dim=alignment.feature_dim)
+        self.head = AlignmentHead(blocks[0].attention_in.in_features, feature_dim=alignment.feature_dim)
+        self.modules: dict[str, nn.Module] = {**task.modules, "alignment_head": self.head}
         self._hidden: Tensor | None = None
         blocks[alignment.depth - 1].register_forward_hook(self._keep_hidden)
 
@@ -149,27 +148,36 @@ class AlignedForcingTask(ForcingTask):
         self._hidden = outputs[0]
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        """Those of the forcing task; the head learns with AdamW."""
-        optimizers = super().configure_optimizers()
-        optimizers[0].add_param_group({"params": list(self.modules["alignment_head"].parameters())})
+        """Those of the forcing task; the head learns with the first, AdamW."""
+        optimizers = self.task.configure_optimizers()
+        optimizers[0].add_param_group({"params": list(self.head.parameters())})
         return optimizers
 
     def training_step(
         self, batch: WindowBatch, *, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, float | Tensor]]:
         """Denoising loss plus weighted alignment, and the parts of both."""
-        loss, metrics = super().training_step(batch, generator=generator)
+        loss, metrics = self.task.training_step(batch, generator=generator)
         aligned = self._alignment_loss(batch, generator=generator)
         return loss + self.alignment.weight * aligned, {**metrics, "alignment_loss": aligned.detach()}
+
+    def validate(self, modules: Mapping[str, nn.Module], *, seed: int) -> dict[str, float]:
+        """As the forcing task: the denoising loss alone."""
+        return self.task.validate(modules, seed=seed)
+
+    def export(self, folder: Path) -> None:
+        """As the forcing task: without the head."""
+        self.task.export(folder)
 
     def _alignment_loss(self, batch: WindowBatch, *, generator: torch.Generator) -> Tensor:
         """Alignment of some of the tokens with the clean frames at their last steps."""
         assert self._hidden is not None
         hidden = self._hidden[:, NUM_PREFIX_TOKENS:].flatten(0, 1)
         self._hidden = None
-        last = torch.as_tensor(batch.observations)[:, self.layout.points_per_token - 1 :: self.layout.points_per_token]
+        points = self.task.layout.points_per_token
+        last = torch.as_tensor(batch.observations)[:, points - 1 :: points]
         valid = torch.as_tensor(batch.valid).flatten().cpu()
         order = torch.randperm(len(valid), generator=generator)
         chosen = order[valid[order]][: self.alignment.num_tokens].to(hidden.device)
         features = self.alignment.target(last.flatten(0, 1)[chosen])
-        return self.alignment.between(self.modules["alignment_head"](hidden[chosen]).float(), features)
+        return self.alignment.between(self.head(hidden[chosen]).float(), features)

@@ -63,7 +63,7 @@ def state_features() -> StateFeatures:
 def aligned(alignment: Alignment, **changes) -> AlignedForcingTask:
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        return AlignedForcingTask(alignment=alignment, **arguments(**changes))
+        return AlignedForcingTask(ForcingTask(**arguments(**changes)), alignment=alignment)
 
 
 def state_alignment(**changes) -> Alignment:

@@ -1,0 +1,73 @@
+"""Diffusion Forcing whose hidden states are aligned with features of the clean frames (REPA, arXiv 2410.06940)."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dfplan.options import option
+from dfplan.tasks import forcing, pixel_forcing
+from dfplan.tasks.inputs import Inputs
+
+if TYPE_CHECKING:
+    from dfplan.data.windows import WindowDataset
+    from dfplan.training.alignment import AlignedForcingTask, Alignment
+    from dfplan.training.forcing import ForcingTask
+
+STATE = "state"
+
+
+@dataclass
+class Settings(pixel_forcing.Settings):
+    """The options of the task: those of task=forcing or, for a pixel maze, task=pixel-forcing; and the alignment."""
+
+    encoder: str = option(
+        "whose features: random (a control), state (privileged: no frame is looked at), or the folder of a run of "
+        "task=self-supervised"
+    )
+    camera: str | None = option("Gymnasium id whose camera draws the frames; null = that of env")
+    depth: int = option("block whose output is aligned, from 1", low=1)
+    weight: float = option("of the alignment beside the denoising loss; 0 = none", low=0)
+    loss: str = option("how alike hidden states and features are", choices=("cosine", "nt-xent"))
+    temperature: float = option("of nt-xent", above=0)
+    aligned_tokens: int = option("tokens of a batch that are aligned, drawn anew at each step", low=2)
+
+
+def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask | AlignedForcingTask, WindowDataset]":
+    """The task and the windows it learns from; with weight 0, the plain task.
+
+    Raises:
+        UserError: as task=forcing, or the encoder or the camera is not to be had.
+    """
+    from dfplan.data.maze import shows_frames
+    from dfplan.training.alignment import AlignedForcingTask
+
+    plain = pixel_forcing if shows_frames(inputs.env_id) else forcing
+    task, windows = plain.build(settings, inputs)
+    if settings.weight == 0:
+        return task, windows
+    return AlignedForcingTask(task, alignment=build_alignment(settings, inputs, task)), windows
+
+
+def build_alignment(settings: Settings, inputs: Inputs, task: "ForcingTask") -> "Alignment":
+    """What is aligned with what."""
+    import torch
+
+    from dfplan.data.frames import load_camera
+    from dfplan.models.frame_encoder import frozen_encoder
+    from dfplan.training.alignment import Alignment, FrameFeatures, StateFeatures
+
+    if settings.encoder == STATE:
+        target = StateFeatures(task.normalizer.observation_mean, task.normalizer.observation_std)
+        feature_dim = target.feature_dim
+    else:
+        camera = load_camera(settings.camera or inputs.env_id)
+        target = FrameFeatures(frozen_encoder(settings.encoder, seed=inputs.seed), camera.render)
+        feature_dim = target(torch.as_tensor(inputs.trajectories.observations[:1])).shape[1]
+    return Alignment(
+        target=target,
+        feature_dim=feature_dim,
+        depth=settings.depth,
+        weight=settings.weight,
+        loss=settings.loss,
+        temperature=settings.temperature,
+        num_tokens=settings.aligned_tokens,
+    )
