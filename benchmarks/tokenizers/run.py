@@ -1,0 +1,185 @@
+"""Which tokenizer keeps the agent: trains them, measures them, draws what they decode, writes the table."""
+
+import argparse
+import copy
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from measure import NOISE, Sample, measure
+
+from dfplan.cli.folders import dataset_folder
+from dfplan.cli.main import main as dfplan
+from dfplan.data.frame_dataset import FrameDataset
+from dfplan.data.frames import load_camera
+from dfplan.data.sources import load_trajectories
+from dfplan.data.split import hold_out
+from dfplan.evaluation.report import circumstances, write_record
+from dfplan.models.tokenizers import FrameTokenizer, build_tokenizer, load_tokenizer
+
+HERE = Path(__file__).parent
+README, RESULTS, PLOTS = HERE / "README.md", HERE / "results", HERE / "plots"
+BEGIN, END = "<!-- table: written by benchmarks/tokenizers/run.py -->", "<!-- end of table -->"
+TRAINED = {
+    "keypoints": ("task=keypoints",),
+    "autoencoder-tiny": ("task=autoencoder", "task.kind=tiny", "training.num_steps=1000"),
+    "autoencoder-kl": ("task=autoencoder", "task.kind=kl", "training.num_steps=500"),
+}
+NUM_SHOWN = 6
+
+
+def main() -> int:
+    """Train what is not there yet and measure; return the exit status of a command that fails, or 0."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--envs", nargs="*", default=["pixelmaze-medium", "pixelmaze-large"])
+    parser.add_argument("--runs", type=Path, default=Path("runs/tokenizers"), help="where trainings go, or lie already")
+    parser.add_argument("--seed", type=int, default=0, help="of trainings, frames and noise (default 0)")
+    parser.add_argument("--fit", type=int, default=4000, help="frames that probes are fitted on")
+    parser.add_argument("--test", type=int, default=1000, help="frames that everything is measured on")
+    parser.add_argument("--set", nargs="*", default=[], metavar="key=value", help="options for every training")
+    arguments = parser.parse_args()
+    rows = []
+    for env in arguments.envs:
+        trained = {}
+        for name, words in TRAINED.items():
+            folder, minutes = arguments.runs / f"{env}-{name}", None
+            if not (folder / "model").is_dir():
+                said = [f"env={env}", *words, f"seed={arguments.seed}", "threads=1", *arguments.set]
+                started = time.perf_counter()
+                if dfplan(["train", *said, f"output={folder}"]):
+                    return 2
+                minutes = (time.perf_counter() - started) / 60
+            trained[name] = (load_tokenizer(folder / "model")[0], words, minutes)
+        rows += rows_of(env, trained, seed=arguments.seed, num_fit=arguments.fit, num_test=arguments.test)
+    if rows:
+        now = datetime.now(UTC)
+        record = {"question": "which tokenizer keeps the agent", **circumstances(), "seed": arguments.seed}
+        record |= {"noise": NOISE, "frames_fit": arguments.fit, "frames_test": arguments.test, "threads": 1}
+        print(write_record({**record, "rows": rows}, path=RESULTS / f"{now:%Y-%m-%d-%H%M}.json"))
+    README.write_text(updated(README.read_text()))
+    return 0
+
+
+def rows_of(
+    env: str,
+    trained: Mapping[str, tuple[FrameTokenizer, Sequence[str], float | None]],
+    *,
+    seed: int,
+    num_fit: int,
+    num_test: int,
+) -> list[dict[str, Any]]:
+    """Measures of the trained tokenizers, of untrained ones, and of one with a single number as its scale."""
+    fit, test = samples(env, seed=seed, num_fit=num_fit, num_test=num_test)
+    torch.set_num_threads(1)
+    tokenizers: dict[str, FrameTokenizer] = {name: each[0] for name, each in trained.items()}
+    for name in ("autoencoder-tiny", "autoencoder-kl"):
+        tokenizers[f"{name}, untrained"] = untrained(name, like=tokenizers[name], fit=fit, seed=seed)
+        tokenizers[f"{name}, scaled by one number"] = rescaled(tokenizers[name], trained[name][0], fit=fit)
+    rows = []
+    for name, tokenizer in tokenizers.items():
+        facts = {"env": env, "tokenizer": name}
+        if name in trained:
+            facts |= {"options": list(trained[name][1]), "training_minutes": trained[name][2]}
+        rows.append(facts | measure(tokenizer, fit=fit, test=test, seed=seed))
+        print(line_of(rows[-1]), flush=True)
+    picture({name: tokenizers[name] for name in trained}, test.frames[:NUM_SHOWN], path=PLOTS / f"{env}.png")
+    return rows
+
+
+def samples(env: str, *, seed: int, num_fit: int, num_test: int) -> tuple[Sample, Sample]:
+    """Frames of the data, those to test on from trajectories that no tokenizer was trained on."""
+    camera = load_camera(f"{env}-v1")
+    trajectories = load_trajectories("generated", env_id=f"{env}-v1", cache_folder=dataset_folder(), say=print)
+    found = []
+    for part, number in zip(hold_out(trajectories, share=0.02), (num_fit, num_test), strict=True):
+        batch = FrameDataset(part, camera=camera).sample(number, np.random.default_rng([seed, 1]))
+        found.append(Sample(torch.from_numpy(batch["frames"]), batch["positions"]))
+    return found[0], found[1]
+
+
+def untrained(name: str, *, like: FrameTokenizer, fit: Sample, seed: int) -> FrameTokenizer:
+    """The network of ``like`` with random weights, its latents normalized all the same."""
+    torch.manual_seed(seed)
+    tokenizer = build_tokenizer(name).eval()
+    tokenizer.background.copy_(like.background)  # type: ignore[operator]
+    tokenizer.normalizer.fit(tokenizer.encode(fit.frames))
+    return tokenizer
+
+
+def rescaled(tokenizer: FrameTokenizer, original: FrameTokenizer, *, fit: Sample) -> FrameTokenizer:
+    """The same tokenizer with one mean and one standard deviation for all latents."""
+    other = copy.deepcopy(original)
+    other.normalizer.fit(tokenizer.normalizer.back(tokenizer.encode(fit.frames)), per_dimension=False)
+    return other
+
+
+def picture(tokenizers: Mapping[str, FrameTokenizer], frames: torch.Tensor, *, path: Path) -> None:
+    """Originals and, below them, what each tokenizer makes of them."""
+    import matplotlib.pyplot as plt
+
+    shown = {"frame": frames} | {name: each.decode(each.encode(frames)) for name, each in tokenizers.items()}
+    figure, axes = plt.subplots(len(shown), len(frames), figsize=(1.6 * len(frames), 1.7 * len(shown)), squeeze=False)
+    for line, (name, pictures) in zip(axes, shown.items(), strict=True):
+        for axis, each in zip(line, pictures, strict=True):
+            axis.imshow(each.numpy(), interpolation="nearest")
+            axis.set_xticks([])
+            axis.set_yticks([])
+        line[0].set_ylabel(name, fontsize=8)
+    figure.tight_layout()
+    path.parent.mkdir(exist_ok=True)
+    figure.savefig(path, dpi=80)
+    plt.close(figure)
+
+
+def updated(readme: str) -> str:
+    """The README with its table written anew from the newest result file."""
+    paths = sorted(RESULTS.glob("*.json"))
+    before, rest = readme.split(BEGIN)
+    after = rest.split(END)[1]
+    table = render(json.loads(paths[-1].read_text()), paths[-1].name) if paths else "No result file yet."
+    return f"{before}{BEGIN}\n\n{table}\n\n{END}{after}"
+
+
+def render(record: Mapping[str, Any], file: str) -> str:
+    """The table of a record."""
+    head = (
+        "maze", "tokenizer", "decoded", "decoded, noisy", "linear probe", "linear, noisy", "3 neighbours",
+        "neighbours, noisy", "std max / min", "numbers", "parameters", "minutes", "frames/s",
+    )  # fmt: skip
+    return "\n".join(
+        [
+            f"| {' | '.join(head)} |",
+            "|---|---|" + "---:|" * (len(head) - 2),
+            *(line_of(row) for row in record["rows"]),
+            "",
+            f"[{file}](results/{file}): {record['frames_test']} frames, probes fitted on {record['frames_fit']}, seed "
+            f"{record['seed']}, {record['machine']}, {record['threads']} thread, commit `{record['commit'][:12]}`",
+        ]
+    )
+
+
+def line_of(row: Mapping[str, Any]) -> str:
+    """One line of the table."""
+
+    def error(part: str, probe: str) -> str:
+        found = row[part][probe]
+        return f"{found['median']:.3f} / {found['p95']:.2f}"
+
+    errors = [error(part, probe) for probe in ("decoded", "linear", "neighbours") for part in ("clean", "noisy")]
+    minutes = row.get("training_minutes")
+    cells = (
+        row["env"].removeprefix("pixelmaze-"), row["tokenizer"], *errors, f"{row['raw_std_max_over_min']:,.1f}",
+        str(row["latent_dim"]), f"{row['parameters']:,}", "–" if minutes is None else f"{minutes:.1f}",
+        f"{row['encoded_frames_per_second']:,.0f}",
+    )  # fmt: skip
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
