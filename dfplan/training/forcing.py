@@ -55,6 +55,17 @@ class ForcingLevels:
         return torch.cat([prefix, torch.stack([actions, rest], dim=-1)], dim=1)
 
 
+def clean_tokens(batch: WindowBatch, *, layout: TokenLayout, normalizer: Normalizer) -> Tensor:
+    """Normalised tokens of a batch behind their prefix, ``[batch, prefix + tokens, token_dim]``, without noise."""
+    normalizer = normalizer.to(torch.as_tensor(batch.context).device)
+    actions = normalizer.actions(torch.as_tensor(batch.actions))
+    observations = normalizer.observations(torch.as_tensor(batch.observations))
+    rewards = normalizer.rewards(torch.as_tensor(batch.rewards))
+    context = normalizer.observations(torch.as_tensor(batch.context))
+    goal = normalizer.observations(torch.as_tensor(batch.goal))
+    return torch.cat([layout.prefix(goal, context), layout.pack(actions, rewards, observations)], dim=1)
+
+
 class ForcingTask:
     """Trains a denoiser on windows; see :class:`~dfplan.training.task.Task` for what the loop expects.
 
@@ -162,16 +173,10 @@ class ForcingTask:
 
     def _tokens(self, batch: WindowBatch) -> tuple[Tensor, dict[str, Tensor]]:
         """Normalised clean tokens with their prefix, and token weights with the goal shown or hidden."""
-        normalizer = self.normalizer.to(torch.as_tensor(batch.context).device)
-        actions = normalizer.actions(torch.as_tensor(batch.actions))
-        observations = normalizer.observations(torch.as_tensor(batch.observations))
-        rewards = normalizer.rewards(torch.as_tensor(batch.rewards))
-        context = normalizer.observations(torch.as_tensor(batch.context))
-        goal = normalizer.observations(torch.as_tensor(batch.goal))
-        tokens = self.layout.pack(actions, rewards, observations)
         valid = torch.as_tensor(batch.valid).float()
         after = torch.where(torch.as_tensor(batch.before_goal), 1.0, self.after_goal_weight)
-        return torch.cat([self.layout.prefix(goal, context), tokens], dim=1), {"shown": valid * after, "hidden": valid}
+        tokens = clean_tokens(batch, layout=self.layout, normalizer=self.normalizer)
+        return tokens, {"shown": valid * after, "hidden": valid}
 
     def _squared_error(self, denoise: Callable[..., Any], clean: Tensor, noise: Tensor, levels: Tensor) -> Tensor:
         """Squared error of the prediction, without the prefix, ``[batch, tokens, token_dim]``."""
