@@ -9,7 +9,7 @@ from dfplan.errors import UserError
 from dfplan.models.bundle import load_bundle, save_bundle
 from dfplan.models.description import check_sizes
 from dfplan.models.forcing_model import SENSELESS, load_weights
-from dfplan.models.tokenizers.autoencoders import KLAutoencoder, TinyAutoencoder
+from dfplan.models.tokenizers.autoencoders import AutoencoderTokenizer, KLAutoencoder, TinyAutoencoder
 from dfplan.models.tokenizers.keypoints import KeypointTokenizer
 from dfplan.models.tokenizers.principal import PrincipalTokenizer
 from dfplan.models.tokenizers.tokenizer import FrameTokenizer
@@ -70,9 +70,9 @@ def _check_claims(shapes: Mapping[str, tuple[int, ...]], metadata: Mapping[str, 
     try:
         sizes = {name: value for name, value in metadata["tokenizer"].items() if name != "name"}
         check_sizes(sizes, shapes)
-        autoencoder = _AUTOENCODERS.get(metadata["tokenizer"]["name"])
-        if autoencoder is not None:
-            autoencoder.check_claims(sizes, shapes)
+        kind = _KINDS.get(metadata["tokenizer"]["name"])
+        if kind is not None and issubclass(kind, AutoencoderTokenizer):
+            kind.check_claims(sizes, shapes)
         if not all(name.startswith(_PREFIX) for name in shapes):
             raise ValueError("it holds tensors of something else")
     except SENSELESS as error:
