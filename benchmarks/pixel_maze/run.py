@@ -16,7 +16,7 @@ from dfplan.files import write_whole
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
-BEGIN, END = "<!-- tables: written by run.py -->", "<!-- end of tables -->"
+BEGIN, END = "<!-- by sight: written by benchmarks/pixel_maze/run.py -->", "<!-- end of by sight -->"
 KEPT = ("metrics", "weights", "n_episodes", "goal", "seed", "machine", "versions", "wall_seconds")
 
 
@@ -108,8 +108,12 @@ def main() -> int:
     newest = newest_file(RESULTS)
     if newest is None:
         raise SystemExit("no result file yet; run without --tables")
-    readme = HERE / "README.md"
-    write_whole(readme, between_marks(readme.read_text(), tables(newest), begin=BEGIN, end=END).encode())
+    for readme, results in (
+        (HERE / "README.md", "results"),
+        (HERE.parents[1] / "README.md", "benchmarks/pixel_maze/results"),
+    ):
+        text = tables(newest).replace("(results/", f"({results}/")
+        write_whole(readme, between_marks(readme.read_text(), text, begin=BEGIN, end=END).encode())
     return 0
 
 
