@@ -40,9 +40,7 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[DistillationTask, Window
 
     def make(*, layout: Any, metadata: dict[str, Any], **options: Any) -> DistillationTask:
         if layout != model.layout:
-            raise UserError(
-                f"{folder} has tokens of other windows ({model.layout}); give the windows it was trained on"
-            )
+            raise UserError(f"{folder} was trained on windows of {model.layout}; give those, not {layout}")
         options |= {
             "denoiser": copy.deepcopy(model.denoiser).train().requires_grad_(True),
             "normalizer": model.normalizer,
