@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch._inductor.config
 from torch.utils.flop_counter import FlopCounterMode
 
 from dfplan.cli.folders import bundled_weights
@@ -19,7 +20,8 @@ from dfplan.models.denoiser import Denoiser
 
 HERE = Path(__file__).parent
 BATCHES = (1, 4, 16, 64, 128, 256, 512)
-PEAK_SIZES = (512, 1024, 2048)
+PEAK_SIZES = (256, 384, 512, 768, 1024, 1536, 2048)
+COMPILED = (64,)  # batches; half a minute of compiling each
 CACHED = 12  # tokens before the window, where a plan is under way
 WINDOW = 4  # tokens that move together in a row of the default planner
 
@@ -29,6 +31,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default 2)")
     parser.add_argument("--seconds", type=float, default=2.0, help="for each measurement (default 2)")
+    parser.add_argument("--compile", action="store_true", help="also through torch.compile; needs a C++ compiler")
     parser.add_argument("--note", default="", help="what else the machine was doing")
     parser.add_argument("--keep", action="store_true", help="write results/<date>.json")
     arguments = parser.parse_args()
@@ -36,13 +39,18 @@ def main() -> int:
     model = load_forcing_model(bundled_weights() / "maze2d-large")
     load = round(os.getloadavg()[0], 2)
     with torch.inference_mode():
-        peak = max(matmul_rate(size, seconds=arguments.seconds) for size in PEAK_SIZES)
+        rates = {size: matmul_rate(size, seconds=arguments.seconds) for size in PEAK_SIZES}
+        peak = max(rates.values())
         rows = []
         for what, tokens in (("training window", model.num_tokens + 2), ("moving window", WINDOW)):
             for batch in BATCHES:
                 row = measure(model.denoiser, what, batch=batch, tokens=tokens, seconds=arguments.seconds)
                 rows.append(row | {"share_of_peak": row["gflops"] / peak})
                 print(line_of(rows[-1]), flush=True)
+        for batch in COMPILED if arguments.compile else ():
+            row = measure_compiled(model.denoiser, batch=batch, tokens=model.num_tokens + 2, seconds=arguments.seconds)
+            rows.append(row | {"share_of_peak": row["gflops"] / peak})
+            print(line_of(rows[-1]), flush=True)
     print(f"matrix product at its best {peak:.0f} GFLOP/s, {arguments.threads} threads, float32")
     if arguments.keep:
         now = datetime.now(UTC)
@@ -53,6 +61,7 @@ def main() -> int:
             "load_average_before": load,
             "note": arguments.note,
             "matmul_gflops": peak,
+            "matmul_gflops_by_size": rates,
             "rows": rows,
             **circumstances(),
         }
@@ -66,8 +75,19 @@ def matmul_rate(size: int, *, seconds: float) -> float:
     return 2e-9 * size**3 / best_seconds(lambda: left @ right, seconds=seconds)
 
 
-def measure(denoiser: Denoiser, what: str, *, batch: int, tokens: int, seconds: float) -> dict[str, Any]:
-    """Time and floating-point operations (of matrix products and attention) of one call."""
+def measure_compiled(denoiser: Denoiser, *, batch: int, tokens: int, seconds: float) -> dict[str, Any]:
+    """Like :func:`measure`, of a training window through `torch.compile` with frozen weights."""
+    with torch._inductor.config.patch(freezing=True):
+        compiled = torch.compile(denoiser)
+        row = measure(denoiser, "training window", batch=batch, tokens=tokens, seconds=seconds, run=compiled)
+    return row | {"what": "training window, compiled,"}
+
+
+def measure(
+    denoiser: Denoiser, what: str, *, batch: int, tokens: int, seconds: float, run: Callable[..., Any] | None = None
+) -> dict[str, Any]:
+    """Time and floating-point operations (of matrix products and attention) of one call; ``run`` is what is timed."""
+    run = denoiser if run is None else run
     token_dim = denoiser.token_dim
     noisy, levels = torch.randn(batch, tokens, token_dim), torch.rand(1, tokens, 2)
     state = None
@@ -76,7 +96,7 @@ def measure(denoiser: Denoiser, what: str, *, batch: int, tokens: int, seconds: 
     # torch counts the attention of fused kernels only on a GPU; with plain ones it is two more products.
     with FlopCounterMode(display=False) as counter, torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
         denoiser(noisy, levels, state)
-    found = best_seconds(lambda: denoiser(noisy, levels, state), seconds=seconds)
+    found = best_seconds(lambda: run(noisy, levels, state), seconds=seconds)
     flops = counter.get_total_flops()
     return {
         "what": what,
