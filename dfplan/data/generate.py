@@ -74,7 +74,10 @@ def _build_env(env_id: str) -> Any:
     except gymnasium.error.Error as error:
         raise UserError(f"no environment {env_id!r}: {error}. Names look like maze2d-large-v1") from error
     if not hasattr(env, "maze"):
-        raise UserError(f"{env_id} is not a maze; data can be generated for maze2d environments, as maze2d-large-v1")
+        raise UserError(
+            f"{env_id} is not a maze with a goal; data can be generated for maze2d environments, as maze2d-large-v1 "
+            "(`dfplan train task=memory` drives its own demonstrations of the T-maze)"
+        )
     return env
 
 

@@ -25,7 +25,10 @@ def load_maze(env_id: str) -> Any:
     try:
         return env.get_wrapper_attr("maze")
     except AttributeError as error:
-        raise UserError(f"{env_id} is not a maze; choose one such as maze2d-large-v1") from error
+        raise UserError(
+            f"{env_id} is not a maze with a goal; choose one such as maze2d-large-v1 (in the T-maze: `dfplan train "
+            "task=memory`)"
+        ) from error
     finally:
         env.close()
 

@@ -99,7 +99,7 @@ def roll_out_choices(
         noisy.astype(np.int64),
     )
     rows = np.arange(num_episodes)
-    for step in range(1, envs[0].maze.max_episode_steps + 1):
+    for step in range(1, envs[0].grid.max_episode_steps + 1):
         levels = np.where(step <= hidden_steps, 1.0, noisy) if marked else None
         actions = agent.act(observations, levels=levels)
         results = [envs[row].step(action) for row, action in zip(rows, actions, strict=True)]

@@ -36,7 +36,7 @@ class TMazeEnv(gymnasium.Env):
     (whether this observation is noise), ``choice`` (-1, +1, or 0 while there is none) and ``success``.
 
     Attributes:
-        maze: layout and time limit.
+        grid: walls and time limit; there is no one goal, as there is in a ``maze``.
         ball: the physics, for loops that cannot afford arrays.
         junction: ``(2,)`` centre of the cell where the ways part.
         arms: centre ``(2,)`` of the end of each arm, by cue.
@@ -60,7 +60,7 @@ class TMazeEnv(gymnasium.Env):
                 "light_steps must be at least 1 and disturbed_share between 0 and 1; "
                 f"got {light_steps} and {disturbed_share}"
             )
-        self.maze, self.ball = TMAZE, Ball(build_model(TMAZE))
+        self.grid, self.ball = TMAZE, Ball(build_model(TMAZE))
         self.junction, self.arms = _JUNCTION, _ARMS
         self.light_steps, self.disturbed_share = light_steps, disturbed_share
         self.render_mode = check_render_mode(render_mode)
@@ -110,7 +110,7 @@ class TMazeEnv(gymnasium.Env):
         """Return a picture ``(height, width, 3)`` uint8 where ``render_mode`` is "rgb_array", else None."""
         if self.render_mode is None:
             return None
-        return draw_frame(self.maze, ball=np.array(self.ball.state()[:2]), goal=self.arms[self._cue])
+        return draw_frame(self.grid, ball=np.array(self.ball.state()[:2]), goal=self.arms[self._cue])
 
     def observe(self, states: np.ndarray, *, light: np.ndarray) -> np.ndarray:
         """Observations ``(batch, …)`` of states ``(batch, 4)`` while the light shows ``(batch,)`` -1, +1 or 0."""
@@ -118,7 +118,7 @@ class TMazeEnv(gymnasium.Env):
 
     def _observation_space(self) -> spaces.Box:
         fast = MAX_VELOCITY + 1.0  # the velocity is clipped before a step, and a step adds less than this
-        height, width = self.maze.walls.shape
+        height, width = self.grid.walls.shape
         high = np.array([height, width, fast, fast, 1.0], np.float32)
         return spaces.Box(np.array([0.0, 0.0, -fast, -fast, -1.0], np.float32), high)
 
@@ -126,7 +126,7 @@ class TMazeEnv(gymnasium.Env):
         """What is seen now, and what is so."""
         state = np.array(self.ball.state())
         light = np.array([self._cue if self._step < self.light_steps else 0])
-        choice = next((cue for cue, end in self.arms.items() if distances(state[:2], end) <= self.maze.goal_radius), 0)
+        choice = next((cue for cue, end in self.arms.items() if distances(state[:2], end) <= self.grid.goal_radius), 0)
         disturbed = bool(self._disturbance.random() < self.disturbed_share)
         observation = self._noise() if disturbed else self.observe(state[None], light=light)[0]
         return observation, {

@@ -99,6 +99,7 @@ def test_progress_is_told():
         ("maze2d-umaze-v1", {"noise": float("nan")}, "noise must be"),
         ("maze2d-huge-v1", {}, "no environment 'maze2d-huge-v1'"),
         ("CartPole-v1", {}, "CartPole-v1 is not a maze"),
+        ("tmaze-v0", {}, "task=memory"),
     ],
 )
 def test_mistakes_are_named(env_id, arguments, message):
