@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from records import between_marks, head, row
 
 from dfplan.files import written_whole
 
@@ -28,16 +29,17 @@ def draw(record: Mapping[str, Any], strips: Mapping[str, np.ndarray], *, times: 
         path: of the picture.
     """
     figure = Figure(figsize=(1.5 * len(times), 1.55 * len(strips) + 3.4), layout="constrained", dpi=110)
-    above, below = figure.subfigures(2, 1, height_ratios=(1.55 * len(strips), 3.4))
+    parts: Any = figure.subfigures(2, 1, height_ratios=(1.55 * len(strips), 3.4))
+    above, below = parts
     axes = above.subplots(len(strips), len(times), squeeze=False)
-    for row, (name, frames) in enumerate(strips.items()):
+    for line, (name, frames) in enumerate(strips.items()):
         for column, frame in enumerate(frames):
-            axis = axes[row, column]
+            axis = axes[line, column]
             axis.imshow(frame, interpolation="nearest")
             axis.set(xticks=[], yticks=[])
-            if not row:
+            if not line:
                 axis.set_title(f"{times[column]:g} ×", fontsize=9)
-        axes[row, 0].set_ylabel(name, fontsize=9)
+        axes[line, 0].set_ylabel(name, fontsize=9)
     for axis, (measure, meaning) in zip(below.subplots(1, len(MEASURES)), MEASURES, strict=True):
         for each in record["rows"]:
             points = [(part["times"], part[measure]) for part in each["lengths"]]
@@ -57,20 +59,18 @@ def draw(record: Mapping[str, Any], strips: Mapping[str, np.ndarray], *, times: 
 
 def write_tables(readme: Path, record: Mapping[str, Any], *, name: str) -> None:
     """Write the README's tables anew."""
-    before, rest = readme.read_text().split(BEGIN)
-    after = rest.split(END)[1]
-    readme.write_text(f"{before}{BEGIN}\n\n" + "\n".join(_lines(record, name)) + f"\n\n{END}{after}")
+    text = "\n".join(_lines(record, name))
+    readme.write_text(between_marks(readme.read_text(), text, begin=BEGIN, end=END))
 
 
 def _lines(record: Mapping[str, Any], name: str) -> Iterator[str]:
     times = [part["times"] for part in record["floor"]]
-    yield f"| Fréchet distance · median error of the position, at | {' | '.join(f'{each} ×' for each in times)} |"
-    yield "|---|" + "---:|" * len(times)
+    yield from head("Fréchet distance · median error of the position, at", *(f"{each} ×" for each in times))
     for each in record["rows"]:
         cells = (f"{part['frechet']:.3g} · {part['position_error']:.2f}" for part in each["lengths"])
-        yield f"| {each['method']} | {' | '.join(cells)} |"
+        yield row(each["method"], *cells)
     for key, meaning in (("other_drives", "other real drives"), ("drawn", "the real positions, drawn")):
-        yield f"| {meaning} | {' | '.join(f'{part[key]:.3g}' for part in record['floor'])} |"
+        yield row(meaning, *(f"{part[key]:.3g}" for part in record["floor"]))
     yield ""
     chosen = "; ".join(
         f"{each['method']}: " + ", ".join(f"{option}={value:g}" for option, value in each["settings"].items())
@@ -83,6 +83,6 @@ def _lines(record: Mapping[str, Any], name: str) -> Iterator[str]:
     yield (
         f"[{name}.json](results/{name}.json): {record['num_videos']} drives of seed {record['seed']} and on through "
         f"{record['env']}; training length {record['training_length_steps']} steps; classifier right on "
-        f"{100 * record['classifier']['accuracy']:.1f} % of held-out frames; {record['machine']}, "
-        f"commit `{record['commit'][:12]}`."
+        f"{100 * record['classifier']['accuracy']:.1f} % of held-out frames; {record['machine']}, commit "
+        f"`{record['commit'][:12]}`."
     )

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 import torch
+
+sys.path.append(str(Path(__file__).parents[1]))
 from report import draw, write_tables
 from videos import CellClassifier, Videos, drive, features, train_classifier
 
