@@ -77,6 +77,13 @@ def _lines(record: Mapping[str, Any], name: str) -> Iterator[str]:
         for each in record["rows"]
     )
     yield f"Settings chosen on other drives: {chosen}."
+    for each in record["rows"]:
+        if "planned" in each:
+            score, success = each["planned"]["normalized_return"], each["planned"]["success_rate"]
+            yield (
+                f"The weights of {each['method']} as planner of {record['env']}: score {score['mean']:.1f} "
+                f"[{score['low']:.1f}, {score['high']:.1f}], success {100 * success['mean']:.0f} %."
+            )
     yield ""
     yield f"![frames and curves](results/{name}.png)"
     yield ""

@@ -18,13 +18,14 @@ import numpy as np
 import torch
 
 sys.path.append(str(Path(__file__).parents[1]))
+from records import evaluate
 from report import draw, write_tables
 from videos import CellClassifier, Videos, drive, features, train_classifier
 
 from dfplan.data.frames import Camera, load_camera
 from dfplan.evaluation.frechet import frechet_distance
 from dfplan.evaluation.report import circumstances, write_record
-from dfplan.models import load_forcing_model
+from dfplan.models import ForcingModel, load_forcing_model
 from dfplan.models.bundle import bundle_checksum
 from dfplan.models.tokenizers import load_observer
 from dfplan.planner import Planner, PlannerSettings
@@ -45,6 +46,8 @@ GRID: dict[str, list[dict[str, Any]]] = {
     ],
     "full-sequence": [{"slope": 0.0, "num_levels": levels} | each for levels in (3, 10) for each in _STEADY],
 }
+# How the same weights plan; a model of next tokens knows nothing of the future until it is there.
+PLANS = {"forcing": [], "full-sequence": ["planner.slope=0"]}
 
 
 @dataclass(frozen=True)
@@ -52,16 +55,32 @@ class Scene:
     """What every model is shown and measured by.
 
     Attributes:
-        camera: of the real maze.
+        env_id: the real maze.
+        camera: above it.
         classifier: fixed; its features tell frames apart.
         length: steps of a training window.
         points: points of a training window.
     """
 
+    env_id: str
     camera: Camera
     classifier: CellClassifier
     length: int
     points: int
+
+    def drive(self, *, first: int, count: int) -> Videos:
+        """Real drives, as long as the longest roll-out, one a seed."""
+        return drive(
+            self.env_id,
+            seeds=range(first, first + count),
+            num_steps=max(LENGTHS) * self.length,
+            steps_per_point=self.length // self.points,
+            history_frames=HISTORY_FRAMES,
+        )
+
+    def strip(self, frames: np.ndarray) -> np.ndarray:
+        """Those frames of a drive ``(points, height, width, 3)`` that the picture shows."""
+        return frames[[round(each * self.points) - 1 for each in SHOWN]]
 
     def features(self, frames: np.ndarray) -> np.ndarray:
         """Features ``(videos * points, dim)`` of frames ``(videos, points, height, width, 3)``."""
@@ -74,64 +93,33 @@ class Scene:
 
 def main() -> int:
     """Measure, print, keep a file."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--weights", nargs="+", required=True, metavar="METHOD=FOLDER", help=", ".join(GRID))
-    parser.add_argument("--env", default="pixelmaze-medium-v1")
-    parser.add_argument("--videos", type=int, default=48, help="of each row")
-    parser.add_argument("--choosing", type=int, default=16, help="videos on which settings are chosen")
-    parser.add_argument("--seed", type=int, default=1000, help="of the first video")
-    parser.add_argument("--classifier-steps", type=int, default=300)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--note", default="", help="what else the machine was doing")
-    parser.add_argument("--output", type=Path, default=HERE / "results", help="folder of the result file")
-    arguments = parser.parse_args()
+    arguments = parse_arguments()
     torch.set_num_threads(arguments.threads)
     load = os.getloadavg()
     folders = {name: Path(folder) for name, folder in (each.split("=", 1) for each in arguments.weights)}
     models = {name: load_forcing_model(folder) for name, folder in folders.items()}
-    length = {model.num_tokens * model.layout.steps_per_token for model in models.values()}
-    spacing = {model.layout.steps_per_point for model in models.values()}
-    if len(length) > 1 or len(spacing) > 1:
-        raise SystemExit("the models do not have windows of one length; train them alike")
-    (num_steps,), (steps_per_point,) = length, spacing
     classifier, accuracy = train_classifier(arguments.env, seed=5, num_steps=arguments.classifier_steps)
-    scene = Scene(load_camera(arguments.env), classifier, num_steps, num_steps // steps_per_point)
-
-    def videos(first: int, count: int) -> Videos:
-        return drive(
-            arguments.env,
-            seeds=range(first, first + count),
-            num_steps=max(LENGTHS) * num_steps,
-            steps_per_point=steps_per_point,
-            history_frames=HISTORY_FRAMES,
-        )
-
-    shown, choosing = videos(arguments.seed, arguments.videos), videos(arguments.seed + 500, arguments.choosing)
-    others = videos(arguments.seed + 5000, arguments.videos)
-    rows, strips = [], {}
-    for name, model in models.items():
-        sight = load_observer(folders[name], model.metadata["frames"])
-        tried = []
-        for settings in GRID[name]:
-            world = WorldModel(Planner(model, settings=PlannerSettings(**settings)), sight=sight)
-            found = measure(world, choosing, scene=scene, lengths=(max(LENGTHS),))[0]
-            tried.append({"settings": settings} | found[-1])
-            print(name, json.dumps(tried[-1]), flush=True)
-        best = min(tried, key=lambda each: each["frechet"])["settings"]
-        world = WorldModel(Planner(model, settings=PlannerSettings(**best)), sight=sight)
+    scene = scene_of(models, arguments.env, classifier)
+    shown, choosing, others = (
+        scene.drive(first=arguments.seed + after, count=count)
+        for after, count in ((0, arguments.videos), (500, arguments.choosing), (5000, arguments.videos))
+    )
+    rows, strips = [], {"real": scene.strip(scene.camera.render(shown.positions[0]))}
+    for name, folder in folders.items():
+        world, row = choose(name, models[name], folder, choosing, scene=scene)
         began = time.perf_counter()
-        found, strips[name] = measure(world, shown, scene=scene, lengths=LENGTHS)
-        rows.append(
-            {"method": name, "settings": best, "tried": tried, "lengths": found, "weights": facts_of(folders[name])}
-            | {"seconds": round(time.perf_counter() - began, 1)}
-        )
-        print(name, json.dumps(found), flush=True)
+        row["lengths"], frames = measure(world, shown, scene=scene, lengths=LENGTHS)
+        row |= {"seconds": round(time.perf_counter() - began, 1), "weights": facts_of(folder)}
+        row |= planned(name, folder, env_id=arguments.env, episodes=arguments.episodes)
+        rows.append(row)
+        strips[name] = scene.strip(frames[0])
+        print(name, json.dumps(row["lengths"]), flush=True)
     record = {
         "question": "frames predicted from given actions, far beyond the training length, against the real ones",
         "env": arguments.env,
         "num_videos": arguments.videos,
         "seed": arguments.seed,
-        "training_length_steps": num_steps,
+        "training_length_steps": scene.length,
         "classifier": {"steps": arguments.classifier_steps, "accuracy": accuracy, "features": classifier.FEATURES},
         "floor": floor(shown, others, scene=scene, world=world),
         "rows": rows,
@@ -140,17 +128,53 @@ def main() -> int:
         "threads": arguments.threads,
         "note": arguments.note,
     } | circumstances()
-    now = datetime.now(UTC)
-    path = write_record(record, path=arguments.output / f"{now:%Y-%m-%d-%H%M}.json")
-    at = [round(each * scene.points) - 1 for each in SHOWN]
-    strips = {"real": scene.camera.render(shown.positions[0, at])} | {
-        name: frames[0, at] for name, frames in strips.items()
-    }
+    path = write_record(record, path=arguments.output / f"{datetime.now(UTC):%Y-%m-%d-%H%M}.json")
     draw(record, strips, times=SHOWN, path=path.with_suffix(".png"))
     if arguments.output == HERE / "results":
         write_tables(HERE / "README.md", record, name=path.stem)
     print(path)
     return 0
+
+
+def parse_arguments() -> argparse.Namespace:
+    """What is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--weights", nargs="+", required=True, metavar="METHOD=FOLDER", help=", ".join(GRID))
+    parser.add_argument("--env", default="pixelmaze-medium-v1")
+    parser.add_argument("--videos", type=int, default=48, help="of each row")
+    parser.add_argument("--choosing", type=int, default=16, help="videos on which settings are chosen")
+    parser.add_argument("--seed", type=int, default=1000, help="of the first video")
+    parser.add_argument("--episodes", type=int, default=32, help="planned with the same weights; 0 for none")
+    parser.add_argument("--classifier-steps", type=int, default=300)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--note", default="", help="what else the machine was doing")
+    parser.add_argument("--output", type=Path, default=HERE / "results", help="folder of the result file")
+    return parser.parse_args()
+
+
+def scene_of(models: Mapping[str, ForcingModel], env_id: str, classifier: CellClassifier) -> Scene:
+    """The scene of models that were trained alike."""
+    windows = {(model.num_tokens, model.layout) for model in models.values()}
+    if len(windows) > 1:
+        raise SystemExit("the models do not have windows of one length and layout; train them alike")
+    num_tokens, layout = windows.pop()
+    length = num_tokens * layout.steps_per_token
+    return Scene(env_id, load_camera(env_id), classifier, length, length // layout.steps_per_point)
+
+
+def choose(
+    name: str, model: ForcingModel, folder: Path, videos: Videos, *, scene: Scene
+) -> tuple[WorldModel, dict[str, Any]]:
+    """The world model with the settings of its grid that are best at the end, and what was tried."""
+    sight, tried = load_observer(folder, model.metadata["frames"]), []
+    for settings in GRID[name]:
+        world = WorldModel(Planner(model, settings=PlannerSettings(**settings)), sight=sight)
+        (found,), _ = measure(world, videos, scene=scene, lengths=(max(LENGTHS),))
+        tried.append({"settings": settings} | found)
+        print(name, json.dumps(tried[-1]), flush=True)
+    best = min(tried, key=lambda each: each["frechet"])["settings"]
+    world = WorldModel(Planner(model, settings=PlannerSettings(**best)), sight=sight)
+    return world, {"method": name, "settings": best, "tried": tried}
 
 
 def measure(
@@ -176,6 +200,17 @@ def measure(
             }
         )
     return found, frames
+
+
+def planned(name: str, folder: Path, *, env_id: str, episodes: int) -> dict[str, Any]:
+    """Score and success of the same weights as planner, if the model is one that plans."""
+    if name not in PLANS or not episodes:
+        return {}
+    words = [f"env={env_id.removesuffix('-v1')}", f"weights={folder}", f"n_episodes={episodes}", "seed=1000"]
+    record = evaluate([*words, "threads=1", *PLANS[name]])
+    if record is None:
+        raise SystemExit(f"{folder} does not plan; see above")
+    return {"planned": {key: record["metrics"][key] for key in ("normalized_return", "success_rate")}}
 
 
 def pixel_error(frames: np.ndarray, real: np.ndarray) -> float:
