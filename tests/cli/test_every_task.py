@@ -15,25 +15,38 @@ from dfplan.cli.main import main
 from dfplan.models.bundle import load_bundle
 
 TASKS = group_choices("task")
-ENV = "env=maze2d-umaze"
+STATES, FRAMES = "env=maze2d-umaze", "env=pixelmaze-umaze"
 EVERYWHERE = (
     "training.batch_size=4",
     "training.checkpoint_every=1",
+    "training.keep_checkpoints=2",
     "training.compiled=false",
     "threads=1",
     "device=cpu",
 )
+NETWORK = ["model.width=16", "model.num_layers=1"]
+WINDOWS = [*NETWORK, "env.num_tokens=3", "retrace.num_steps=2000"]
 SMALL = {
-    "forcing": ["model.width=16", "model.num_layers=1", "env.num_tokens=3", "retrace.num_steps=2000"],
-    "diffuser": ["model.width=8", "model.num_layers=2", "model.horizon=16", "model.num_levels=4"],
+    "aligned-forcing": [STATES, *WINDOWS, "task.depth=1", "task.encoder=state", "task.aligned_tokens=4"],
+    "autoencoder": [FRAMES, "task.width=8", "task.latent_channels=1"],
+    "diffuser": [STATES, "model.width=8", "model.num_layers=2", "model.horizon=16", "model.num_levels=4"],
+    "distill": [STATES, "retrace.num_steps=2000"],
+    "forcing": [STATES, *WINDOWS],
     "image-ddpm": ["task.width=8"],
+    "inverse-dynamics": [STATES, "task.width=8", "retrace.num_steps=2000"],
+    "keypoints": [FRAMES, "task.width=4"],
+    "lora": [STATES, "task.base=maze2d-umaze", "task.rank=1", "retrace.num_steps=2000"],
+    "memory": [*NETWORK, "task.num_episodes=4", "task.held_out_episodes=2"],
+    "pixel-forcing": [FRAMES, *WINDOWS, "frames.tokenizer=keypoints-whole"],
+    "self-supervised": [FRAMES, "task.width=2", "task.feature_dim=4", "task.expander_dim=8"],
 }
+NEEDS = {"pixel-forcing": "keypoints"}  # whose model it reads
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tasks")
-    assert main(["generate", ENV, "num_steps=6000", f"output={folder / 'umaze.hdf5'}"]) == 0
+    assert main(["generate", STATES, "num_steps=6000", f"output={folder / 'umaze.hdf5'}"]) == 0
     return folder
 
 
@@ -52,7 +65,7 @@ def needs_data(task: str) -> bool:
 def words(task: str) -> list[str]:
     """The command that trains a small version of a task."""
     data = ["data=umaze.hdf5"] if needs_data(task) else []
-    return ["train", f"task={task}", ENV, *data, *EVERYWHERE, *SMALL.get(task, [])]
+    return ["train", f"task={task}", *data, *EVERYWHERE, *SMALL[task]]
 
 
 def losses(run: Path) -> list[float]:
@@ -63,15 +76,27 @@ def losses(run: Path) -> list[float]:
 def assert_equal_bundles(one: Path, other: Path) -> None:
     (tensors, _), (tensors_too, _) = load_bundle(one), load_bundle(other)
     assert tensors.keys() == tensors_too.keys()
-    assert all(torch.equal(tensors[name], tensors_too[name]) for name in tensors)
+    # A checkpoint of a tokenizer holds the normalizer of the export before it; the next export measures it anew.
+    last_export = "modules.tokenizer.normalizer."
+    different = [name for name in tensors if not torch.equal(tensors[name], tensors_too[name])]
+    assert [name for name in different if not name.startswith(last_export)] == []
+
+
+def train_whole(task: str, folder: Path) -> Path:
+    """A run of two steps, made once."""
+    run = folder / f"{task}-whole"
+    if not run.exists():
+        if task in NEEDS:
+            train_whole(NEEDS[task], folder)
+        steps = ["training.num_steps=2", "training.log_every=1", "training.validate_every=2"]
+        assert main([*words(task), *steps, f"output={run}"]) == 0
+    return run
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 def test_a_task_trains_validates_resumes_bit_for_bit_exports_and_loads(task, folder, capsys):
-    whole, parts = folder / f"{task}-whole", folder / f"{task}-parts"
-    steps = ["training.num_steps=2", "training.log_every=1", "training.validate_every=2"]
-    assert main([*words(task), *steps, f"output={whole}"]) == 0
+    whole, parts = train_whole(task, folder), folder / f"{task}-parts"
     first = "checkpoints/step-00000001"
     assert sorted(each.name for each in (whole / "checkpoints").iterdir())[-2:] == ["step-00000001", "step-00000002"]
     shutil.copytree(whole / first, parts / first)
