@@ -70,7 +70,7 @@ def _lines(command: str, composed: DictConfig) -> list[str]:
             value = OmegaConf.select(composed, name)
             if isinstance(value, DictConfig):
                 nested += [
-                    _line(f"{name}.{key}", f"[{','.join(words)}]", f"agents={key}") for key, words in value.items()
+                    _line(f"{name}.{key}", f"[{', '.join(words)}]", f"agents={key}") for key, words in value.items()
                 ]
                 value = "{...}"
             (nested if "." in name else options).append(_line(name, value, _meaning(each)))
@@ -89,7 +89,8 @@ def _meaning(each: Any) -> str:
 def _line(name: str, value: Any, meaning: str) -> str:
     """One option, its value in force and its meaning, wrapped to a terminal."""
     shown = str(value).lower() if isinstance(value, bool) else "null" if value is None else value
-    left = f"  {name}={shown}"
+    # A list of words may be longer than a line; its parts stand on lines of their own then.
+    left = textwrap.fill(f"{name}={shown}", WIDTH, initial_indent="  ", subsequent_indent=" " * (len(name) + 4))
     first = f"{left:<{INDENT}}" if len(left) < INDENT else f"{left}\n{'':<{INDENT}}"
     lines = textwrap.wrap(meaning, WIDTH - INDENT, break_on_hyphens=False, break_long_words=False)
     return first + f"\n{'':<{INDENT}}".join(lines)

@@ -82,8 +82,8 @@ class _Block(nn.Module):
         # Keys are stored rotated: a cached token keeps its position.
         _rotate_(query_key_value[..., : 2 * width], *rotation, head_dim=width // self.num_heads)
         query, pair = query_key_value[..., :width], query_key_value[..., width:]
-        cache = pair if cache is None else torch.cat([cache, pair], dim=1)
-        heads = cache.unflatten(-1, (2, self.num_heads, -1)).transpose(1, 3)
+        known = pair if cache is None else torch.cat([cache, pair], dim=1)
+        heads = known.unflatten(-1, (2, self.num_heads, -1)).transpose(1, 3)
         is_causal = self.causal and mask is None and tokens > 1
         attended = F.scaled_dot_product_attention(
             query.unflatten(-1, (self.num_heads, -1)).transpose(1, 2),
@@ -92,7 +92,7 @@ class _Block(nn.Module):
             attn_mask=mask if mask is None else mask.to(query.dtype),
             is_causal=is_causal,
         )
-        return attended.transpose(1, 2).reshape(batch, tokens, width), cache
+        return attended.transpose(1, 2).reshape(batch, tokens, width), known
 
 
 class TransformerDenoiser(Denoiser):
