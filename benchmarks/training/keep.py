@@ -60,7 +60,7 @@ def keep(run: Path, *, name: str, facts: dict[str, Any], half: bool, bundled: bo
     metadata = keep_weights(run, bundled_weights() / name if bundled else None, half=half)
     provenance = metadata["provenance"]
     summary = {
-        "env": metadata["env"],
+        "env": metadata.get("env"),  # none where a task needs no environment, nor a dataset of one
         "model": metadata["model"],
         "num_parameters": metadata["num_parameters"],
         "sha256": metadata["sha256"],
@@ -69,7 +69,7 @@ def keep(run: Path, *, name: str, facts: dict[str, Any], half: bool, bundled: bo
         "device": provenance["device"],
         "torch": provenance["torch"],
         "commit": provenance["commit"],
-        "dataset": config["config"]["dataset"],
+        "dataset": config["config"].get("dataset"),
         **last_values(log, "loss", "validation/loss", "validation/observation_loss"),
         **facts,
     }

@@ -236,7 +236,8 @@ class _Run:
         settings, state = self.settings, self.state
         started, step_of_last_log, time_of_last_log = time.perf_counter(), state.step, time.perf_counter()
         log = self.open_log(logger)
-        bar = ProgressBar(self.console, num_steps=settings.num_steps, first_step=state.step, enabled=progress)
+        shown = progress and self.accelerator.is_main_process
+        bar = ProgressBar(self.console, num_steps=settings.num_steps, first_step=state.step, enabled=shown)
         with StopSignal() as stop, bar:
             while state.step < settings.num_steps:
                 self.one_step()
