@@ -62,6 +62,7 @@ tables: $(VENV)/installed-dev  ## write the tables of all READMEs from the resul
 	$(BIN)/python benchmarks/control_tables.py
 	$(BIN)/python benchmarks/ablations/report.py
 	$(BIN)/python benchmarks/pixel_maze/run.py --tables
+	$(BIN)/python benchmarks/memory/tables.py
 
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache
