@@ -31,6 +31,7 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "memory-less": ("memoryless", {}),
     "memory, 25 % disturbed, marked": ("memory", {"disturbed_share": 0.25}),
     "memory, 25 % disturbed, not marked": ("memory", {"disturbed_share": 0.25, "marked": False}),
+    "memory, 50 % disturbed, marked": ("memory", {"disturbed_share": 0.5}),
     "memory, light hidden": ("memory", {"hidden_steps": 32}),
 }
 
