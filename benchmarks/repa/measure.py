@@ -1,0 +1,91 @@
+"""What one checkpoint of a planner knows and scores: probe, CKNNA, denoising loss, episodes."""
+
+import contextlib
+import json
+import tempfile
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dfplan.cli.main import main as dfplan
+from dfplan.data.windows import WindowBatch, WindowDataset
+from dfplan.evaluation.hidden_states import hidden_states
+from dfplan.evaluation.representations import cknna, linear_probe
+from dfplan.models.bundle import load_bundle, save_bundle
+from dfplan.models.forcing_model import ForcingModel, load_forcing_model
+from dfplan.training.alignment import FrameFeatures, StateFeatures
+from dfplan.training.checkpoint import checkpoint_folder, under_prefix
+from dfplan.types import Trajectories
+
+LEVEL = 0.5  # noise level of the tokens whose hidden states are looked at
+NUM_WINDOWS, NUM_ALIKE = 256, 1000
+SCORES = ("normalized_return", "latched_normalized_return", "success_rate", "first_touch_step", "planned_wall_share")
+
+
+def model_at(run: Path, step: int, *, folder: Path) -> ForcingModel:
+    """The planner that a run would have exported at a checkpoint, its averaged weights; written to ``folder``."""
+    tensors, metadata = load_bundle(run / "model")
+    checkpoint, _ = load_bundle(checkpoint_folder(run / "checkpoints", step))
+    averaged = {f"denoiser.{name}": value for name, value in under_prefix("average.denoiser", checkpoint).items()}
+    if not averaged.keys() <= tensors.keys():
+        raise ValueError(f"{run}: the checkpoint holds weights that the exported model has not")
+    save_bundle(folder, tensors | averaged, metadata)
+    return load_forcing_model(folder)
+
+
+def held_out_windows(trajectories: Trajectories, model: ForcingModel) -> WindowBatch:
+    """The windows that are looked at, the same for every model."""
+    layout = model.layout
+    windows = WindowDataset(
+        trajectories,
+        steps_per_token=layout.steps_per_token,
+        steps_per_point=layout.steps_per_point,
+        num_tokens=model.num_tokens,
+    )
+    return windows.sample(NUM_WINDOWS, np.random.default_rng(0))
+
+
+def representation(model: ForcingModel, batch: WindowBatch, *, encoder: nn.Module, camera: Any) -> dict[str, Any]:
+    """Per block: how well position is read from it, and how alike it is to the encoder's features and to the state."""
+    states = hidden_states(model, batch, level=LEVEL, seed=0)
+    observations = torch.from_numpy(states.observations)
+    normalizer = model.normalizer
+    targets = {
+        "encoder": FrameFeatures(encoder, camera.render)(observations),
+        "state": StateFeatures(normalizer.observation_mean, normalizer.observation_std)(observations),
+    }
+    chosen = np.random.default_rng(0).permutation(len(observations))[:NUM_ALIKE]
+    return {
+        "blocks": [_block(hidden, states.observations[:, :2], targets, chosen) for hidden in states.blocks],
+        "tokens": len(observations),
+    }
+
+
+def _block(hidden: np.ndarray, positions: np.ndarray, targets: dict[str, Tensor], chosen: np.ndarray) -> dict[str, Any]:
+    half = len(hidden) // 2  # tokens lie window by window: no window is in both halves but one
+    probe = linear_probe(hidden[:half], positions[:half], held_out=hidden[half:], held_out_targets=positions[half:])
+    alike = {name: cknna(hidden[chosen], target.numpy()[chosen]) for name, target in targets.items()}
+    return {"probe": {"median": probe.median, "p95": probe.p95, "r2": probe.r2}, "cknna": alike}
+
+
+def validation_loss(run: Path, step: int) -> float | None:
+    """The denoising loss on held-out windows that the training logged at a step."""
+    for line in (run / "metrics.jsonl").read_text().splitlines():
+        entry = json.loads(line)
+        if entry["step"] == step and "validation/loss" in entry:
+            return entry["validation/loss"]
+    return None
+
+
+def score(weights: Path, *, env: str, words: Sequence[str]) -> dict[str, Any]:
+    """The metrics of one ``dfplan eval``."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(StringIO()):
+        if dfplan(["eval", f"env={env}", f"weights={weights}", *words, f"output={folder}/out"]):
+            raise RuntimeError("dfplan eval failed; its message stands above")
+        metrics = json.loads((Path(folder) / "out" / "results.json").read_text())["metrics"]
+    return {name: metrics[name] for name in SCORES}
