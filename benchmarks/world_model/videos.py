@@ -39,12 +39,19 @@ def drive(env_id: str, *, seeds: range, num_steps: int, steps_per_point: int, hi
 
 
 class CellClassifier(nn.Module):
-    """Tells the cell that the ball is in from a frame; what it thinks before it decides are the features."""
+    """Tells the cell that the ball is in from a frame; what it thinks before it decides are the features.
+
+    Args:
+        num_cells: cells that the ball can be in.
+        background: ``(height, width, 3)`` what a frame shows most of the time, 0 to 255; the ball is a few pixels.
+    """
 
     FEATURES = 32
+    background: Tensor
 
-    def __init__(self, num_cells: int) -> None:
+    def __init__(self, num_cells: int, *, background: Tensor) -> None:
         super().__init__()
+        self.register_buffer("background", background)
         self.see = nn.Sequential(
             nn.Conv2d(3, 16, 5, stride=2, padding=2),
             nn.ReLU(),
@@ -63,7 +70,7 @@ class CellClassifier(nn.Module):
 
     def features(self, frames: Tensor) -> Tensor:
         """``[batch, FEATURES]``."""
-        return self.see(frames.permute(0, 3, 1, 2).float() / 255)
+        return self.see((frames.float() - self.background).permute(0, 3, 1, 2) / 64)
 
 
 def train_classifier(env_id: str, *, seed: int, num_steps: int, batch_size: int = 64) -> tuple[CellClassifier, float]:
@@ -73,7 +80,8 @@ def train_classifier(env_id: str, *, seed: int, num_steps: int, batch_size: int 
     cells = np.rint(positions).astype(np.int64)
     cells = np.unique(cells, axis=0, return_inverse=True)[1].reshape(-1)
     torch.manual_seed(seed)
-    classifier, generator = CellClassifier(int(cells.max()) + 1), np.random.default_rng(seed)
+    background = torch.from_numpy(camera.render(positions[:: len(positions) // 500])).float().median(dim=0).values
+    classifier, generator = CellClassifier(int(cells.max()) + 1, background=background), np.random.default_rng(seed)
     optimizer = torch.optim.Adam(classifier.parameters(), lr=2e-3)
     held_out = len(positions) * 9 // 10
     for _ in range(num_steps):
