@@ -16,7 +16,8 @@ from dfplan.models.bundle import bundle_checksum, load_bundle, save_bundle
 
 RESULTS = Path(__file__).parent / "results"
 MAX_LOG_LINES = 200
-NETWORKS = ("denoiser.", "unet.")  # what the names of a network's weights begin with, ours and Diffuser's
+# What the names of a network's weights begin with: ours, Diffuser's, a tokenizer's, inverse dynamics'.
+NETWORKS = ("denoiser.", "unet.", "tokenizer.", "inverse.")
 
 
 def thinned(lines: list[str]) -> list[str]:
@@ -44,6 +45,13 @@ def keep_weights(run: Path, folder: Path | None, *, half: bool) -> dict[str, Any
     return metadata | {"num_parameters": sum(tensors[name].numel() for name in network), "sha256": checksum}
 
 
+def described_network(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Name and sizes of the network, under whatever name the bundle has them."""
+    if "inverse_dynamics" in metadata:
+        return {"name": "inverse dynamics", **metadata["inverse_dynamics"]}
+    return metadata.get("model") or metadata["tokenizer"]
+
+
 def last_values(log: list[dict[str, Any]], *names: str) -> dict[str, float | None]:
     """The last logged value of each metric; None where there is none."""
     return {name: next((line[name] for line in reversed(log) if name in line), None) for name in names}
@@ -61,7 +69,7 @@ def keep(run: Path, *, name: str, facts: dict[str, Any], half: bool, bundled: bo
     provenance = metadata["provenance"]
     summary = {
         "env": metadata.get("env"),  # none where a task needs no environment, nor a dataset of one
-        "model": metadata["model"],
+        "model": described_network(metadata),
         "num_parameters": metadata["num_parameters"],
         "sha256": metadata["sha256"],
         "num_steps": config["training"]["num_steps"],
@@ -84,7 +92,7 @@ def main() -> int:
     """Read the command line and keep one run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path, help="run folder of `dfplan train`")
-    parser.add_argument("name", help="folder under dfplan/weights, such as maze2d-large or maze2d-large-rnn")
+    parser.add_argument("name", help="folder under dfplan/weights, such as maze2d-large or pixelmaze-large/tokenizer")
     parser.add_argument("--command", required=True, help="the command that trained it, without its output folder")
     parser.add_argument("--seconds", type=float, required=True, help="wall seconds of the whole command")
     parser.add_argument("--machine", required=True, help="processor and cores, in words")
