@@ -17,6 +17,8 @@ from dfplan.files import write_whole
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 BEGIN, END = "<!-- by sight: written by benchmarks/pixel_maze/run.py -->", "<!-- end of by sight -->"
+# The planner of states has no inverse dynamics; its planned actions are what those of the frames are compared with.
+OF_STATES = {"inverse": "actions"}
 KEPT = ("metrics", "weights", "n_episodes", "goal", "seed", "machine", "versions", "wall_seconds")
 
 
@@ -32,14 +34,14 @@ def run_one(words: list[str]) -> Record:
 
 def measure(maze: str, *, weights: list[str], controller: str, common: list[str]) -> dict[str, Any]:
     """All planners of one maze with one controller; ``weights`` are of trainings that differ by their seed."""
-    options = [f"controller={controller}", *common]
-    return {
-        "state": run_one([f"env=maze2d-{maze}", *options]),
-        "seeing": [run_one([f"env=pixelmaze-{maze}", f"weights={each}", *options]) for each in weights],
-        "goal_as_position": run_one(
-            [f"env=pixelmaze-{maze}", f"weights={weights[0]}", "goal_given=position", *options]
-        ),
+    sight, options = f"env=pixelmaze-{maze}", [f"controller={controller}", *common]
+    found: dict[str, Any] = {
+        "state": run_one([f"env=maze2d-{maze}", f"controller={OF_STATES.get(controller, controller)}", *common]),
+        "seeing": [run_one([sight, f"weights={each}", *options]) for each in weights],
     }
+    if controller == "pursuit":
+        found["goal_as_position"] = run_one([sight, f"weights={weights[0]}", "goal_given=position", *options])
+    return found
 
 
 def _score(record: Record) -> str:
@@ -67,7 +69,7 @@ def tables(record: Record) -> str:
                     "; ".join(map(_score, found["seeing"])),
                     f"{100 * share:.0f} %",
                     "; ".join(map(_success, found["seeing"])),
-                    _score(found["goal_as_position"]),
+                    _score(found["goal_as_position"]) if "goal_as_position" in found else "–",
                 )
             )
     return "\n".join([*lines, "", source(record)])
@@ -83,7 +85,7 @@ def main() -> int:
         default=["bundled"],
         help="weights= of trainings that differ by their seed; {maze} stands for the name of the maze",
     )
-    parser.add_argument("--controllers", nargs="+", default=["pursuit", "actions"])
+    parser.add_argument("--controllers", nargs="+", default=["pursuit", "actions", "inverse"])
     parser.add_argument("--episodes", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0, help="of the episodes")
     parser.add_argument("--tables", action="store_true", help="only write the table, of the newest result file")
@@ -94,7 +96,10 @@ def main() -> int:
             maze: {
                 controller: measure(
                     maze,
-                    weights=[each.format(maze=maze) for each in arguments.weights],
+                    # The other controllers are for comparison: one training each.
+                    weights=[each.format(maze=maze) for each in arguments.weights][
+                        : None if controller == "pursuit" else 1
+                    ],
                     controller=controller,
                     common=common,
                 )
