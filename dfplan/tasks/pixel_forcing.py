@@ -40,8 +40,13 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, WindowDatas
     Raises:
         UserError: the environment has no camera, there is no tokenizer for it, or the data are too short.
     """
+    from dfplan.data.maze import shows_frames
     from dfplan.training.pixel_forcing import PixelForcingTask
 
+    if not shows_frames(inputs.env_id):
+        raise UserError(
+            f"{inputs.env_name} shows states, not frames; give task=forcing, or an env= such as pixelmaze-large"
+        )
     observer = build_frame_observer(settings.frames, env_name=inputs.env_name)
     seen = see(inputs, observer, max_rows=settings.frames.max_rows)
     make = partial(PixelForcingTask, observer=observer)

@@ -1,0 +1,58 @@
+"""Commands on environments that show frames: what goes together is said, and the bundled planner finds its way."""
+
+import json
+
+import pytest
+
+from dfplan.cli.folders import bundled_weights
+from dfplan.cli.main import main
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["eval", "env=pixelmaze-large", "agent=oracle"], "needs states"),
+        (["eval", "env=pixelmaze-large", "weights=maze2d"], "were trained on states"),
+        (["eval", "env=maze2d-large", "weights=pixel"], "were trained on frames"),
+        (["plan", "env=maze2d-large", "weights=pixel"], "one knows states, the other frames"),
+        (["train", "env=pixelmaze-large"], "task=pixel-forcing"),
+        (["train", "task=pixel-forcing", "env=maze2d-large"], "give task=forcing"),
+        (["train", "task=pixel-forcing", "env=pixelmaze-umaze"], "task=keypoints env=pixelmaze-umaze"),
+        (["train", "task=pixel-forcing", "env=pixelmaze-large", "frames.speed_frames=0"], "at least 1"),
+        (["eval", "env=maze2d-large", "controller=inverse"], "controller.inverse=<its run folder>"),
+    ],
+)
+def test_what_does_not_go_together_is_said(words, reason, tmp_path, monkeypatch, capsys):
+    named = {"weights=maze2d": "maze2d-large", "weights=pixel": "pixelmaze-large"}
+    words = [f"weights={bundled_weights() / named[word]}" if word in named else word for word in words]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DFPLAN_CACHE", str(tmp_path / "cache"))
+    if words[0] == "train":
+        maze = "umaze" if "umaze" in str(words) else "large"
+        assert main(["generate", f"env=maze2d-{maze}", "num_steps=3000", "output=data.hdf5"]) == 0
+        words = [*words, "data=data.hdf5"]
+    capsys.readouterr()
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert reason in said
+    assert len(said.strip().splitlines()[-1]) > 20
+
+
+def test_a_plan_by_sight_is_drawn(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["plan", "env=pixelmaze-large", "planner=fast", "start=1,1", "goal=3,3", "output=plan"]) == 0
+    assert "lie in walls" in capsys.readouterr().out
+    assert (tmp_path / "plan" / "plan.png").stat().st_size > 1000
+
+
+@pytest.mark.slow
+def test_the_bundled_planner_sees_its_way(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    scores = {}
+    for given in ("image", "position"):
+        words = ["env=pixelmaze-large", "goal=random", "n_episodes=4", f"goal_given={given}", f"output={given}"]
+        assert main(["eval", *words]) == 0
+        record = json.loads((tmp_path / given / "results.json").read_text())
+        assert record["metrics"]["success_rate"]["mean"] == 1
+        scores[given] = record["metrics"]["normalized_return"]["mean"]
+    assert scores["image"] == pytest.approx(scores["position"], rel=0.1)
