@@ -54,8 +54,9 @@ def row_of(record: dict[str, Any], name: str) -> dict[str, Any] | None:
 
 
 def names_of(records: Records) -> list[str]:
-    """Agents in the order in which they come."""
-    return list(dict.fromkeys(agent["name"] for record in records.values() for agent in record["agents"]))
+    """Agents in the order in which they come where most of them do."""
+    fullest = sorted(records.values(), key=lambda record: -len(record["agents"]))
+    return list(dict.fromkeys(agent["name"] for record in fullest for agent in record["agents"]))
 
 
 def scores_of(records: Records, name: str) -> Strata:
@@ -206,7 +207,13 @@ def draw(records: Records, folder: Path) -> None:
             axis.set(title=f"{maze}, {goal} goal", xscale="log")
             label_logarithmic(axis.xaxis)
             axis.grid(alpha=0.3)
-        axes[TASKS.index(next(iter(records)))].legend(fontsize=8)
+        labelled = {}
+        for axis in axes:  # an agent need not be in every task
+            labelled |= dict(zip(*axis.get_legend_handles_labels()[::-1], strict=True))
+        shown_names = [name for name in names if name in labelled]
+        figure.legend(
+            [labelled[name] for name in shown_names], shown_names, loc="outside lower center", ncols=6, frameon=False
+        )
         save(figure, folder / f"{title}.png")
     figure = Figure(figsize=(7, 4.5), layout="constrained", dpi=100)
     axis = figure.subplots()
