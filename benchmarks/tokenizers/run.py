@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from measure import NOISE, Sample, measure
+from vector import trained_vector
 
 from dfplan.cli.folders import dataset_folder
 from dfplan.cli.main import main as dfplan
@@ -22,6 +23,7 @@ from dfplan.data.sources import load_trajectories
 from dfplan.data.split import hold_out
 from dfplan.evaluation.report import circumstances, write_record
 from dfplan.models.tokenizers import FrameTokenizer, build_tokenizer, load_tokenizer
+from dfplan.models.tokenizers.principal import PrincipalTokenizer
 
 HERE = Path(__file__).parent
 README, RESULTS, PLOTS = HERE / "README.md", HERE / "results", HERE / "plots"
@@ -31,7 +33,8 @@ TRAINED = {
     "autoencoder-tiny": ("task=autoencoder", "task.kind=tiny", "training.num_steps=1000"),
     "autoencoder-kl": ("task=autoencoder", "task.kind=kl", "training.num_steps=500"),
 }
-NUM_SHOWN = 6
+VECTOR, PRINCIPAL = "vector of 16", "principal components"
+NUM_SHOWN, NUM_PRINCIPAL = 6, 2048
 
 
 def main() -> int:
@@ -42,6 +45,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of trainings, frames and noise (default 0)")
     parser.add_argument("--fit", type=int, default=4000, help="frames that probes are fitted on")
     parser.add_argument("--test", type=int, default=1000, help="frames that everything is measured on")
+    parser.add_argument("--vector-steps", type=int, default=500, help="of the autoencoder without places")
     parser.add_argument("--set", nargs="*", default=[], metavar="key=value", help="options for every training")
     arguments = parser.parse_args()
     rows = []
@@ -56,7 +60,7 @@ def main() -> int:
                     return 2
                 minutes = (time.perf_counter() - started) / 60
             trained[name] = (load_tokenizer(folder / "model")[0], words, minutes)
-        rows += rows_of(env, trained, seed=arguments.seed, num_fit=arguments.fit, num_test=arguments.test)
+        rows += rows_of(env, trained, arguments=arguments)
     if rows:
         now = datetime.now(UTC)
         record = {"question": "which tokenizer keeps the agent", **circumstances(), "seed": arguments.seed}
@@ -70,37 +74,55 @@ def rows_of(
     env: str,
     trained: Mapping[str, tuple[FrameTokenizer, Sequence[str], float | None]],
     *,
-    seed: int,
-    num_fit: int,
-    num_test: int,
+    arguments: argparse.Namespace,
 ) -> list[dict[str, Any]]:
-    """Measures of the trained tokenizers, of untrained ones, and of one with a single number as its scale."""
-    fit, test = samples(env, seed=seed, num_fit=num_fit, num_test=num_test)
+    """Measures of the trained tokenizers and of what they are compared with."""
+    seed = arguments.seed
+    datasets = frame_datasets(env)
+    fit, test = (
+        sample(each, number, seed=seed) for each, number in zip(datasets, (arguments.fit, arguments.test), strict=True)
+    )
     torch.set_num_threads(1)
     tokenizers: dict[str, FrameTokenizer] = {name: each[0] for name, each in trained.items()}
+    background = tokenizers["autoencoder-tiny"].background
+    started = time.perf_counter()
+    tokenizers[VECTOR] = trained_vector(*datasets, background=background, seed=seed, num_steps=arguments.vector_steps)
+    minutes = {name: each[2] for name, each in trained.items()} | {VECTOR: (time.perf_counter() - started) / 60}
+    tokenizers[PRINCIPAL] = principal(fit, latent_dim=tokenizers["autoencoder-tiny"].latent_dim)
     for name in ("autoencoder-tiny", "autoencoder-kl"):
         tokenizers[f"{name}, untrained"] = untrained(name, like=tokenizers[name], fit=fit, seed=seed)
-        tokenizers[f"{name}, scaled by one number"] = rescaled(tokenizers[name], trained[name][0], fit=fit)
+        tokenizers[f"{name}, scaled by one number"] = rescaled(tokenizers[name], fit=fit)
     rows = []
     for name, tokenizer in tokenizers.items():
-        facts = {"env": env, "tokenizer": name}
+        facts: dict[str, Any] = {"env": env, "tokenizer": name, "training_minutes": minutes.get(name)}
         if name in trained:
-            facts |= {"options": list(trained[name][1]), "training_minutes": trained[name][2]}
+            facts["options"] = list(trained[name][1])
         rows.append(facts | measure(tokenizer, fit=fit, test=test, seed=seed))
         print(line_of(rows[-1]), flush=True)
-    picture({name: tokenizers[name] for name in trained}, test.frames[:NUM_SHOWN], path=PLOTS / f"{env}.png")
+    shown = {name: each for name, each in tokenizers.items() if name in (*trained, VECTOR, PRINCIPAL)}
+    picture(shown, test.frames[:NUM_SHOWN], path=PLOTS / f"{env}.png")
     return rows
 
 
-def samples(env: str, *, seed: int, num_fit: int, num_test: int) -> tuple[Sample, Sample]:
-    """Frames of the data, those to test on from trajectories that no tokenizer was trained on."""
+def frame_datasets(env: str) -> tuple[FrameDataset, FrameDataset]:
+    """Frames of the data, and frames of trajectories that no tokenizer was trained on."""
     camera = load_camera(f"{env}-v1")
     trajectories = load_trajectories("generated", env_id=f"{env}-v1", cache_folder=dataset_folder(), say=print)
-    found = []
-    for part, number in zip(hold_out(trajectories, share=0.02), (num_fit, num_test), strict=True):
-        batch = FrameDataset(part, camera=camera).sample(number, np.random.default_rng([seed, 1]))
-        found.append(Sample(torch.from_numpy(batch["frames"]), batch["positions"]))
-    return found[0], found[1]
+    first, second = hold_out(trajectories, share=0.02)
+    return FrameDataset(first, camera=camera), FrameDataset(second, camera=camera)
+
+
+def sample(dataset: FrameDataset, number: int, *, seed: int) -> Sample:
+    """So many frames, the same for every tokenizer."""
+    batch = dataset.sample(number, np.random.default_rng([seed, 1]))
+    return Sample(torch.from_numpy(batch["frames"]), batch["positions"])
+
+
+def principal(fit: Sample, *, latent_dim: int) -> FrameTokenizer:
+    """As many principal components of frames as the autoencoders have numbers."""
+    tokenizer = PrincipalTokenizer(latent_dim=latent_dim)
+    tokenizer.fit(fit.frames[:NUM_PRINCIPAL])
+    return tokenizer
 
 
 def untrained(name: str, *, like: FrameTokenizer, fit: Sample, seed: int) -> FrameTokenizer:
@@ -112,9 +134,9 @@ def untrained(name: str, *, like: FrameTokenizer, fit: Sample, seed: int) -> Fra
     return tokenizer
 
 
-def rescaled(tokenizer: FrameTokenizer, original: FrameTokenizer, *, fit: Sample) -> FrameTokenizer:
+def rescaled(tokenizer: FrameTokenizer, *, fit: Sample) -> FrameTokenizer:
     """The same tokenizer with one mean and one standard deviation for all latents."""
-    other = copy.deepcopy(original)
+    other = copy.deepcopy(tokenizer)
     other.normalizer.fit(tokenizer.normalizer.back(tokenizer.encode(fit.frames)), per_dimension=False)
     return other
 
