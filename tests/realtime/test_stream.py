@@ -1,6 +1,7 @@
 """Messages over a socket: whole ones, in order, in whatever pieces they come, and never a wait too long."""
 
 import socket
+import threading
 import time
 
 import numpy as np
@@ -68,6 +69,22 @@ def test_a_side_that_takes_nothing_is_lost_after_the_time_out(ends):
     stream, _ = ends
     with pytest.raises(ConnectionLostError, match="nothing was taken for"):
         stream.send(bytes(2**24), timeout=0.01)
+
+
+def test_a_side_that_takes_its_time_gets_everything(ends):
+    stream, other = ends
+    taken = bytearray()
+
+    def take():
+        time.sleep(0.05)  # until the system's buffer is full
+        while len(taken) < 2**22:
+            taken.extend(other.recv(2**20))
+
+    reader = threading.Thread(target=take)
+    reader.start()
+    stream.send(bytes(2**22), timeout=30)
+    reader.join(timeout=30)
+    assert len(taken) == 2**22
 
 
 def test_a_length_beyond_the_limit_is_refused(ends):
