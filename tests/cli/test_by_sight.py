@@ -1,6 +1,7 @@
 """Commands on environments that show frames: what goes together is said, and the bundled planner finds its way."""
 
 import json
+import shutil
 
 import pytest
 
@@ -43,6 +44,16 @@ def test_a_plan_by_sight_is_drawn(tmp_path, monkeypatch, capsys):
     assert main(["plan", "env=pixelmaze-large", "planner=fast", "start=1,1", "goal=3,3", "output=plan"]) == 0
     assert "lie in walls" in capsys.readouterr().out
     assert (tmp_path / "plan" / "plan.png").stat().st_size > 1000
+
+
+def test_a_planner_is_whole_with_its_eyes_only(tmp_path, capsys):
+    folder = tmp_path / "copy"
+    shutil.copytree(bundled_weights() / "pixelmaze-large", folder)
+    assert main(["verify", str(folder)]) == 0
+    assert "with its tokenizer and inverse dynamics" in capsys.readouterr().out
+    shutil.rmtree(folder / "tokenizer")
+    assert main(["verify", str(folder)]) == 2
+    assert "tokenizer" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -88,7 +88,24 @@ def _bundle(folder: Path) -> str:
     from dfplan.models.forcing_model import load_forcing_model
 
     model = load_forcing_model(folder)
-    return f"the weights of a {metadata['model']['name']} for {model.metadata.get('env')}, {size}"
+    parts = _companions(folder, metadata)
+    with_parts = f", with its {' and '.join(parts)}" if parts else ""
+    return f"the weights of a {metadata['model']['name']} for {model.metadata.get('env')}, {size}{with_parts}"
+
+
+def _companions(folder: Path, metadata: dict[str, Any]) -> list[str]:
+    """What lies in the bundle of a planner besides itself, once it was loaded and so checked."""
+    from dfplan.models.inverse_dynamics import load_inverse_dynamics
+    from dfplan.models.tokenizers import load_observer
+
+    found = []
+    if "frames" in metadata:
+        load_observer(folder, metadata["frames"])
+        found.append("tokenizer")
+    if (folder / "inverse").exists():
+        load_inverse_dynamics(folder / "inverse")
+        found.append("inverse dynamics")
+    return found
 
 
 def _run(folder: Path) -> str:
