@@ -23,7 +23,13 @@ BASE, CHANGED = "maze2d-large", "maze2d-large-changed"
 # The trainings: of each the options besides those that all share. Rates were chosen on episodes of seed 1000.
 TRAININGS = {
     "lora": ("task=lora", f"task.base={BASE}"),
-    "full": ("task=lora", f"task.base={BASE}", "task.rank=0", "training.learning_rate=1e-3"),
+    "full": (
+        "task=lora",
+        f"task.base={BASE}",
+        "task.rank=0",
+        "training.learning_rate=1e-3",
+        "training.matrix_learning_rate=1e-3",
+    ),
     "scratch": ("task=forcing", "training.learning_rate=3e-3", "training.matrix_learning_rate=1.5e-2"),
 }
 ARMS = ("home", "ceiling", "old", "measured", *TRAININGS)
