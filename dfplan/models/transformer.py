@@ -12,6 +12,7 @@ from dfplan.errors import UserError
 from dfplan.models.denoiser import Denoiser, DenoiserState, LevelEmbedding, TokenEmbedding
 
 GELU_SCALE = 2 * math.sqrt(2 / math.pi)
+ROWS_IN_CACHE = 384  # tokens that pass a feed-forward together: what lies between its matrices then stays near a CPU
 
 
 def _rotate_(values: Tensor, cosine: Tensor, sine: Tensor, *, head_dim: int) -> None:
@@ -20,7 +21,8 @@ def _rotate_(values: Tensor, cosine: Tensor, sine: Tensor, *, head_dim: int) -> 
     A value of the first half of a head and its partner of the second are the two coordinates that turn; ``sine`` is
     negative in the first half.
     """
-    partners = values.unflatten(-1, (-1, head_dim)).roll(head_dim // 2, dims=-1).flatten(-2)
+    first, second = values.unflatten(-1, (-1, 2, head_dim // 2)).unbind(-2)
+    partners = torch.stack([second, first], dim=-2).flatten(-3)
     values.mul_(cosine).addcmul_(partners, sine)
 
 
@@ -71,8 +73,15 @@ class _Block(nn.Module):
         attended, cache = self._attend(torch.addcmul(shift, normal, scale), rotation, cache, mask)
         hidden = torch.addcmul(hidden, gate, self.attention_out(attended))
         normal = F.layer_norm(hidden, hidden.shape[-1:])
-        fed = self.feed_out(_scaled_gelu(self.feed_in(torch.addcmul(feed_shift, normal, feed_scale))))
+        fed = self._feed(torch.addcmul(feed_shift, normal, feed_scale))
         return torch.addcmul(hidden, feed_gate, fed), cache
+
+    def _feed(self, hidden: Tensor) -> Tensor:
+        rows = hidden.flatten(0, 1)
+        if len(rows) <= ROWS_IN_CACHE or torch.is_grad_enabled() or hidden.device.type != "cpu":
+            return self.feed_out(_scaled_gelu(self.feed_in(hidden)))
+        groups = rows.split(ROWS_IN_CACHE)
+        return torch.cat([self.feed_out(_scaled_gelu(self.feed_in(group))) for group in groups]).view_as(hidden)
 
     def _attend(
         self, hidden: Tensor, rotation: tuple[Tensor, Tensor], cache: Tensor | None, mask: Tensor | None

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dfplan.models.transformer import GELU_SCALE, TransformerDenoiser, _rotate_, _scaled_gelu
+from dfplan.models.transformer import GELU_SCALE, ROWS_IN_CACHE, TransformerDenoiser, _rotate_, _scaled_gelu
 
 
 def test_gelu_is_that_of_torch_with_and_without_gradients_and_leaves_its_argument_alone():
@@ -26,13 +26,14 @@ def test_a_rotation_turns_each_pair_by_its_angle():
 
 
 @pytest.mark.parametrize("past", [0, 3])
-def test_with_and_without_gradients_the_network_says_the_same(past):
+@pytest.mark.parametrize("batch", [3, ROWS_IN_CACHE // 2])  # 4 tokens each: in one group, and in two
+def test_with_and_without_gradients_the_network_says_the_same(past, batch):
     network = TransformerDenoiser(
         token_dim=5, position_slots=(0, 1), num_prefix_tokens=2, width=16, num_layers=2, num_heads=2
     )
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
-    noisy, levels = torch.randn(3, past + 4, 5), torch.rand(1, past + 4, 2)
+    noisy, levels = torch.randn(batch, past + 4, 5), torch.rand(1, past + 4, 2)
     state = network(noisy[:, :past], levels[:, :past])[1] if past else None
     found, _ = network(noisy[:, past:], levels[:, past:], state)
     with torch.no_grad():
