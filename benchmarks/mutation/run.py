@@ -121,6 +121,7 @@ def _commit() -> str:
 def _use(copy: Path) -> None:
     """Let the forks import dfplan, which nothing here has done yet, from the copy."""
     sys.dont_write_bytecode = True
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # other packages' plugins take half of the time of a short test
     sys.path[:0] = [str(copy), str(copy / "envs")]
     os.chdir(copy)
 

@@ -11,7 +11,12 @@ from records import between_marks, head, row
 from dfplan.files import written_whole
 
 BEGIN, END = "<!-- tables: written by benchmarks/world_model/run.py -->", "<!-- end of tables -->"
-COLORS = {"forcing": "#0072B2", "next-token": "#D55E00", "full-sequence": "#009E73"}  # Okabe and Ito
+COLORS = {
+    "forcing": "#0072B2",
+    "next-token": "#D55E00",
+    "full-sequence": "#009E73",
+    "planner": "#56B4E9",
+}  # Okabe and Ito
 MEASURES = (
     ("frechet", "Fréchet distance to the real frames"),
     ("position_error", "median distance from the real position"),

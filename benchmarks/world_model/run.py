@@ -39,15 +39,17 @@ HISTORY_FRAMES = 3
 # on videos that are not reported. One level is what a model of next tokens is made for, slope 0 one of full sequences.
 _STEADY = [{"context_level": level} for level in (0.0, 0.02, 0.05, 0.1)]
 GRID: dict[str, list[dict[str, Any]]] = {
-    "forcing": [*_STEADY, *({"window_tokens": 1} | each for each in _STEADY)],
+    "forcing": [*_STEADY, *({"window_tokens": 1} | each for each in _STEADY), {"num_levels": 8, "context_level": 0.02}],
     "next-token": [
         {"num_levels": levels, "slope": slope, "window_tokens": window}
         for levels, slope, window in ((1, 1.0, 0), (1, 1.0, 1), (1, 0.0, 0), (3, 1.0, 0))
     ],
     "full-sequence": [{"slope": 0.0, "num_levels": levels} | each for levels in (3, 10) for each in _STEADY],
 }
+# The weights that come with dfplan to plan with: longer trained than the others, on ways driven anew, for planning.
+GRID["planner"] = GRID["forcing"]
 # How the same weights plan; a model of next tokens knows nothing of the future until it is there.
-PLANS = {"forcing": [], "full-sequence": ["planner.slope=0"]}
+PLANS = {"forcing": [], "planner": [], "full-sequence": ["planner.slope=0"]}
 
 
 @dataclass(frozen=True)
