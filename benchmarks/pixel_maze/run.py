@@ -9,7 +9,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from records import Record, between_marks, evaluate, head, newest_file, row, source
+from records import Record, between_marks, evaluate, head, load, row, source
 
 from dfplan.evaluation.report import find_commit
 from dfplan.files import write_whole
@@ -54,12 +54,12 @@ def _success(record: Record) -> str:
     return f"{100 * found['mean']:.0f} [{100 * found['low']:.0f}, {100 * found['high']:.0f}]"
 
 
-def tables(record: Record) -> str:
-    """The table of the README."""
+def tables(records: dict[str, Record]) -> str:
+    """The table of the README, from the newest record of each maze."""
     columns = ("of states", "seeing, a training each", "share of the score", "success %", "goal told as position")
     lines = [*head("maze, controller", *columns)]
-    for maze, controllers in record["mazes"].items():
-        for controller, found in controllers.items():
+    for maze, record in sorted(records.items(), reverse=True):
+        for controller, found in record["mazes"][maze].items():
             scores = [each["metrics"]["normalized_return"]["mean"] for each in found["seeing"]]
             share = sum(scores) / len(scores) / found["state"]["metrics"]["normalized_return"]["mean"]
             lines.append(
@@ -72,7 +72,8 @@ def tables(record: Record) -> str:
                     _score(found["goal_as_position"]) if "goal_as_position" in found else "–",
                 )
             )
-    return "\n".join([*lines, "", source(record)])
+    files = {record["file"]: record for record in records.values()}
+    return "\n".join([*lines, "", "  \n".join(map(source, files.values()))])
 
 
 def main() -> int:
@@ -88,7 +89,7 @@ def main() -> int:
     parser.add_argument("--controllers", nargs="+", default=["pursuit", "actions", "inverse"])
     parser.add_argument("--episodes", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0, help="of the episodes")
-    parser.add_argument("--tables", action="store_true", help="only write the table, of the newest result file")
+    parser.add_argument("--tables", action="store_true", help="only write the table, of the newest result files")
     arguments = parser.parse_args()
     if not arguments.tables:
         common = ["goal=random", f"n_episodes={arguments.episodes}", f"seed={arguments.seed}", "threads=1"]
@@ -110,8 +111,10 @@ def main() -> int:
         now = datetime.now(UTC)
         record = {"date": now.isoformat(timespec="seconds"), "commit": find_commit(), "mazes": mazes}
         write_whole(RESULTS / f"{now:%Y-%m-%d-%H%M}.json", json.dumps(record, indent=1).encode() + b"\n")
-    newest = newest_file(RESULTS)
-    if newest is None:
+    newest: dict[str, Record] = {}
+    for record in reversed(load(RESULTS)):
+        newest |= dict.fromkeys(record["mazes"], record)
+    if not newest:
         raise SystemExit("no result file yet; run without --tables")
     for readme, results in (
         (HERE / "README.md", "results"),
