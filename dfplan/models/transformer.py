@@ -87,7 +87,7 @@ class _Block(nn.Module):
         self, hidden: Tensor, rotation: tuple[Tensor, Tensor], cache: Tensor | None, mask: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         batch, tokens, width = hidden.shape
-        query_key_value = self.attention_in(hidden)
+        query_key_value: Tensor = self.attention_in(hidden)
         # Keys are stored rotated: a cached token keeps its position.
         _rotate_(query_key_value[..., : 2 * width], *rotation, head_dim=width // self.num_heads)
         query, pair = query_key_value[..., :width], query_key_value[..., width:]
