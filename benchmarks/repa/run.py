@@ -19,6 +19,7 @@ from dfplan.data.sources import load_trajectories
 from dfplan.data.split import hold_out
 from dfplan.evaluation.report import circumstances, write_record
 from dfplan.models.frame_encoder import frozen_encoder
+from dfplan.training.checkpoint import checkpoint_folder
 
 HERE = Path(__file__).parent
 README, RESULTS = HERE / "README.md", HERE / "results"
@@ -60,8 +61,11 @@ def main() -> int:
         for arm in arguments.arms:
             run = arguments.runs / f"{arm.replace(', ', '-').replace(' ', '-')}-{seed}"
             if not (run / "measures.json").is_file():
-                if not (run / "model").is_dir() and train_arm(run, arm, seed=seed, arguments=arguments):
+                finished = checkpoint_folder(run / "checkpoints", arguments.steps[-1])
+                if not finished.is_dir() and train_arm(run, arm, seed=seed, arguments=arguments):
                     return 2
+                if not finished.is_dir():  # a signal stopped it
+                    return 130
                 rows = measured(run, arm, seed=seed, arguments=arguments)
                 (run / "measures.json").write_text(json.dumps(rows))
                 print(
@@ -99,6 +103,7 @@ def train_arm(run: Path, arm: str, *, seed: int, arguments: argparse.Namespace) 
         f"training.validate_every={every}",
         "training.keep_checkpoints=1000",
         "training.batch_size=32",
+        "model.width=64",
         "training.warmup_steps=50",
         "training.compiled=false",
         f"seed={seed}",
