@@ -24,15 +24,16 @@ from dfplan.data.split import hold_out
 from dfplan.evaluation.report import circumstances, write_record
 from dfplan.models.tokenizers import FrameTokenizer, build_tokenizer, load_tokenizer
 from dfplan.models.tokenizers.principal import PrincipalTokenizer
+from dfplan.tasks.pixel_forcing import find_tokenizer
 
 HERE = Path(__file__).parent
 README, RESULTS, PLOTS = HERE / "README.md", HERE / "results", HERE / "plots"
 BEGIN, END = "<!-- table: written by benchmarks/tokenizers/run.py -->", "<!-- end of table -->"
 TRAINED = {
-    "keypoints": ("task=keypoints",),
-    "autoencoder-tiny": ("task=autoencoder", "task.kind=tiny", "training.num_steps=1000"),
-    "autoencoder-kl": ("task=autoencoder", "task.kind=kl", "training.num_steps=500"),
+    "autoencoder-tiny": ("task=autoencoder", "task.kind=tiny", "training.num_steps=600"),
+    "autoencoder-kl": ("task=autoencoder", "task.kind=kl", "training.num_steps=240"),
 }
+Trained = tuple[FrameTokenizer, Sequence[str], float | None]  # with its options and minutes, where it was trained here
 VECTOR, PRINCIPAL = "vector of 16", "principal components"
 NUM_SHOWN, NUM_PRINCIPAL = 6, 2048
 
@@ -43,14 +44,15 @@ def main() -> int:
     parser.add_argument("--envs", nargs="*", default=["pixelmaze-medium", "pixelmaze-large"])
     parser.add_argument("--runs", type=Path, default=Path("runs/tokenizers"), help="where trainings go, or lie already")
     parser.add_argument("--seed", type=int, default=0, help="of trainings, frames and noise (default 0)")
-    parser.add_argument("--fit", type=int, default=4000, help="frames that probes are fitted on")
+    parser.add_argument("--fit", type=int, default=3000, help="frames that probes are fitted on")
     parser.add_argument("--test", type=int, default=1000, help="frames that everything is measured on")
-    parser.add_argument("--vector-steps", type=int, default=500, help="of the autoencoder without places")
+    parser.add_argument("--vector-steps", type=int, default=300, help="of the autoencoder without places")
     parser.add_argument("--set", nargs="*", default=[], metavar="key=value", help="options for every training")
     arguments = parser.parse_args()
     rows = []
     for env in arguments.envs:
-        trained = {}
+        bundled = load_tokenizer(find_tokenizer("bundled", env_name=env))[0]
+        trained: dict[str, Trained] = {"keypoints": (bundled, (), None)}
         for name, words in TRAINED.items():
             folder, minutes = arguments.runs / f"{env}-{name}", None
             if not (folder / "model").is_dir():
@@ -72,7 +74,7 @@ def main() -> int:
 
 def rows_of(
     env: str,
-    trained: Mapping[str, tuple[FrameTokenizer, Sequence[str], float | None]],
+    trained: Mapping[str, Trained],
     *,
     arguments: argparse.Namespace,
 ) -> list[dict[str, Any]]:
