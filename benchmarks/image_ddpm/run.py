@@ -115,6 +115,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         model = load_image_ddpm(arguments.run / "model")
+        settings = json.loads((arguments.run / "config.json").read_text())["training"]
         train, real = load_digit_halves()
     except UserError as error:
         print(error, file=sys.stderr)
@@ -138,13 +139,13 @@ def main() -> int:
         "machine": f"{platform.system()} {platform.machine()}",
         "versions": {"torch": torch.__version__, "diffusers": diffusers.__version__, "sklearn": sklearn.__version__},
         "num_parameters": sum(each.numel() for each in model.unet.parameters()),
-        "training": model.metadata["provenance"],
+        "training": model.metadata["provenance"] | {"num_steps": settings["num_steps"]},
         "bars": BARS,
         "passed": passes(found),
         **found,
     }
     arguments.output.mkdir(parents=True, exist_ok=True)
-    stem = f"{now:%Y-%m-%d-%H%M}"
+    stem = f"{now:%Y-%m-%d-%H%M}_{settings['num_steps']}-steps_seed{arguments.seed}"
     draw_image_grid(samples[:NUM_PICTURED] / BRIGHTEST, path=arguments.output / f"{stem}.png", num_columns=16)
     print(json.dumps({name: found[name] for name in found if name != "label_counts"}, indent=1))
     print(json.dumps(record["passed"]))
