@@ -34,7 +34,7 @@ ARMS: dict[str, dict[str, Any]] = {
     "cosine, weight 0.05": {"encoder": ENCODER, "loss": "cosine", "weight": 0.05},
 }
 DEPTH = 2
-# The planned actions of two tokens: what the network has learned, without the help of a controller that drives by itself.
+# The planned actions of two tokens: what the network has learned, without a controller that drives by itself.
 PLANNER = (
     "controller=actions", "controller.replan_every=8", "planner=fast", "planner.budget_ms=null", "planner.horizon=32",
     "goal=random",

@@ -17,8 +17,8 @@ def render(record: Mapping[str, Any], *, file: str, depth: int, success: float) 
 def by_step(rows: list[Row], *, depth: int) -> Iterator[str]:
     """One line for each arm and number of steps, means over seeds."""
     names = (
-        "arm", "steps", "seeds", "probe, cells", "probe R²", "CKNNA encoder", "CKNNA state", "denoising loss", "latched score",
-        "of each seed", "success %", "plan in walls %",
+        "arm", "steps", "seeds", "probe, cells", "probe R²", "CKNNA encoder", "CKNNA state", "denoising loss",
+        "latched score", "of each seed", "success %", "plan in walls %",
     )  # fmt: skip
     yield f"| {' | '.join(names)} |"
     yield "|---|" + "---:|" * (len(names) - 1)
