@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -83,7 +82,9 @@ def keep(run: Path, *, name: str, facts: dict[str, Any], half: bool, bundled: bo
     }
     folder = RESULTS / name
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(run / "config.json", folder / "config.json")
+    # The configuration as it travels with the weights: of files and folders only their names.
+    text = json.dumps({**config, "config": metadata["provenance"]["config"]}, indent=1)
+    (folder / "config.json").write_text(text + "\n")
     (folder / "metrics.jsonl").write_text("\n".join(thinned(lines)) + "\n")
     (folder / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
 

@@ -140,11 +140,17 @@ def resumed(config: TrainConfig, *, given: Sequence[str]) -> TrainConfig:
 
 
 def _provenance(record: dict[str, Any], device: torch.device) -> dict[str, Any]:
-    """How weights came to be, for the description that travels with them; of a data file only the name."""
-    config = record | {
-        "data": Path(record["data"]).name if record["data"].endswith((".hdf5", ".h5")) else record["data"]
-    }
+    """How weights came to be, for the description that travels with them; of a file or folder only the name."""
+    config = _names_of_paths(record)
     return {"commit": find_commit(), "torch": torch.__version__, "device": str(device), "config": config}
+
+
+def _names_of_paths(value: Any) -> Any:
+    """The same with the last part only of every text that is the path of a file or folder."""
+    if isinstance(value, dict):
+        return {name: _names_of_paths(each) for name, each in value.items()}
+    is_path = isinstance(value, str) and "/" in value and Path(value).expanduser().exists()
+    return Path(value).name if is_path else value
 
 
 def _logger(config: TrainConfig, folder: Path, record: dict[str, Any]) -> Logger | None:
