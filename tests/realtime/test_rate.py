@@ -47,6 +47,12 @@ def test_without_a_period_every_call_is_one_step():
     assert meter.period == pytest.approx(33.5)
 
 
+def test_the_last_32_calls_count():
+    times = np.concatenate([[0], 100 + np.arange(33)])
+    assert steps_of(times, period=None)[1].period == 1.0
+    assert steps_of(times[:-1], period=None)[1].period > 1.0
+
+
 def test_a_pause_between_episodes_is_no_missed_step():
     meter = RateMeter(0.05)
     assert [meter.tick(time) for time in (0, 0.05)] == [1, 1]
