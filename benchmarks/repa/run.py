@@ -31,7 +31,6 @@ ARMS: dict[str, dict[str, Any]] = {
     "nt-xent": {"encoder": ENCODER, "loss": "nt-xent"},
     "random encoder": {"encoder": "random", "loss": "cosine"},
     "state": {"encoder": "state", "loss": "cosine"},
-    "cosine, weight 0.05": {"encoder": ENCODER, "loss": "cosine", "weight": 0.05},
 }
 DEPTH = 2
 # The planned actions of two tokens: what the network has learned, without a controller that drives by itself.
@@ -59,7 +58,7 @@ def main() -> int:
             return 2
     for seed in arguments.seeds:
         for arm in arguments.arms:
-            run = arguments.runs / f"{arm.replace(', ', '-').replace(' ', '-')}-{seed}"
+            run = arguments.runs / f"{arm.replace(' ', '-')}-{seed}"
             if not (run / "measures.json").is_file():
                 finished = checkpoint_folder(run / "checkpoints", arguments.steps[-1])
                 if not finished.is_dir() and train_arm(run, arm, seed=seed, arguments=arguments):
