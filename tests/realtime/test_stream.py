@@ -54,6 +54,16 @@ def test_waiting_ends_in_time(ends):
     assert 0.04 < time.monotonic() - began < 1
 
 
+def test_a_message_that_comes_while_waiting_is_taken(ends):
+    stream, other = ends
+    later = threading.Timer(0.05, lambda: other.send(encode("pong")))
+    later.start()
+    message = stream.receive(timeout=30)
+    later.join()
+    assert message is not None
+    assert message.kind == "pong"
+
+
 def test_a_side_that_has_gone_is_noticed_after_its_last_message(ends):
     stream, other = ends
     other.send(encode("pong") + encode("pong")[:-1])
@@ -90,8 +100,10 @@ def test_a_side_that_takes_its_time_gets_everything(ends):
 def test_a_length_beyond_the_limit_is_refused(ends):
     stream, other = ends
     other.send(b"\x7f\xff\xff\xff")
+    assert not stream.is_broken
     with pytest.raises(WireError, match="announced"):
         stream.receive()
+    assert stream.is_broken
 
 
 def test_a_broken_message_leaves_the_stream_usable(ends):
@@ -99,6 +111,7 @@ def test_a_broken_message_leaves_the_stream_usable(ends):
     other.send(b"\x00\x00\x00\x02{}" + encode("pong"))
     with pytest.raises(WireError):
         stream.receive()
+    assert not stream.is_broken
     assert stream.receive().kind == "pong"
 
 
@@ -106,3 +119,5 @@ def test_a_closed_stream_is_one_that_has_gone(ends):
     stream, other = ends
     stream.close()
     assert other.recv(1) == b""
+    with pytest.raises(ConnectionLostError):
+        stream.receive()
