@@ -18,6 +18,7 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 BEGIN, END = "<!-- by sight: written by benchmarks/pixel_maze/run.py -->", "<!-- end of by sight -->"
 # The planner of states has no inverse dynamics; its planned actions are what those of the frames are compared with.
+CONTROLLERS = ("pursuit", "actions", "inverse")
 OF_STATES = {"inverse": "actions"}
 KEPT = ("metrics", "weights", "n_episodes", "goal", "seed", "machine", "versions", "wall_seconds")
 
@@ -54,24 +55,26 @@ def _success(record: Record) -> str:
     return f"{100 * found['mean']:.0f} [{100 * found['low']:.0f}, {100 * found['high']:.0f}]"
 
 
-def tables(records: dict[str, Record]) -> str:
-    """The table of the README, from the newest record of each maze."""
+def tables(records: dict[tuple[str, str], Record]) -> str:
+    """The table of the README, from the newest record of each maze and controller."""
     columns = ("of states", "seeing, a training each", "share of the score", "success %", "goal told as position")
     lines = [*head("maze, controller", *columns)]
-    for maze, record in sorted(records.items(), reverse=True):
-        for controller, found in record["mazes"][maze].items():
-            scores = [each["metrics"]["normalized_return"]["mean"] for each in found["seeing"]]
-            share = sum(scores) / len(scores) / found["state"]["metrics"]["normalized_return"]["mean"]
-            lines.append(
-                row(
-                    f"{maze}, {controller}",
-                    _score(found["state"]),
-                    "; ".join(map(_score, found["seeing"])),
-                    f"{100 * share:.0f} %",
-                    "; ".join(map(_success, found["seeing"])),
-                    _score(found["goal_as_position"]) if "goal_as_position" in found else "–",
-                )
+    for (maze, controller), record in sorted(
+        records.items(), key=lambda each: (each[0][0], -CONTROLLERS.index(each[0][1]))
+    )[::-1]:
+        found = record["mazes"][maze][controller]
+        scores = [each["metrics"]["normalized_return"]["mean"] for each in found["seeing"]]
+        share = sum(scores) / len(scores) / found["state"]["metrics"]["normalized_return"]["mean"]
+        lines.append(
+            row(
+                f"{maze}, {controller}, {found['state']['n_episodes']} episodes",
+                _score(found["state"]),
+                "; ".join(map(_score, found["seeing"])),
+                f"{100 * share:.0f} %",
+                "; ".join(map(_success, found["seeing"])),
+                _score(found["goal_as_position"]) if "goal_as_position" in found else "–",
             )
+        )
     files = {record["file"]: record for record in records.values()}
     return "\n".join([*lines, "", "  \n".join(map(source, files.values()))])
 
@@ -86,7 +89,7 @@ def main() -> int:
         default=["bundled"],
         help="weights= of trainings that differ by their seed; {maze} stands for the name of the maze",
     )
-    parser.add_argument("--controllers", nargs="+", default=["pursuit", "actions", "inverse"])
+    parser.add_argument("--controllers", nargs="+", default=list(CONTROLLERS))
     parser.add_argument("--episodes", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0, help="of the episodes")
     parser.add_argument("--tables", action="store_true", help="only write the table, of the newest result files")
@@ -111,9 +114,9 @@ def main() -> int:
         now = datetime.now(UTC)
         record = {"date": now.isoformat(timespec="seconds"), "commit": find_commit(), "mazes": mazes}
         write_whole(RESULTS / f"{now:%Y-%m-%d-%H%M}.json", json.dumps(record, indent=1).encode() + b"\n")
-    newest: dict[str, Record] = {}
+    newest: dict[tuple[str, str], Record] = {}
     for record in reversed(load(RESULTS)):
-        newest |= dict.fromkeys(record["mazes"], record)
+        newest |= {(maze, controller): record for maze, found in record["mazes"].items() for controller in found}
     if not newest:
         raise SystemExit("no result file yet; run without --tables")
     for readme, results in (
