@@ -196,11 +196,11 @@ def line_of(row: Mapping[str, Any]) -> str:
         return f"{found['median']:.3f} / {found['p95']:.2f}"
 
     errors = [error(part, probe) for probe in ("decoded", "linear", "neighbours") for part in ("clean", "noisy")]
-    minutes = row.get("training_minutes")
+    minutes, speed = row.get("training_minutes"), row["encoded_frames_per_second"]
     cells = (
         row["env"].removeprefix("pixelmaze-"), row["tokenizer"], *errors, f"{row['raw_std_max_over_min']:,.1f}",
         str(row["latent_dim"]), f"{row['parameters']:,}", "–" if minutes is None else f"{minutes:.1f}",
-        f"{row['encoded_frames_per_second']:,.0f}",
+        "–" if speed is None else f"{speed:,.0f}",
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"
 
