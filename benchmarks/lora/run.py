@@ -42,8 +42,8 @@ def main() -> int:
     """Play all arms on the same episodes; return the exit status of the first command that fails, or 0."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--arms", nargs="*", default=ARMS, choices=ARMS, help="which to play (default all)")
-    parser.add_argument("--steps", type=int, default=600, help="of every training (default 600)")
-    parser.add_argument("--episodes", type=int, default=92, help="of every arm (default 92: each start cell twice)")
+    parser.add_argument("--steps", type=int, default=1000, help="of every training (default 1000)")
+    parser.add_argument("--episodes", type=int, default=46, help="of every arm (default 46: each start cell once)")
     parser.add_argument("--seed", type=int, default=0, help="of the episodes (default 0)")
     parser.add_argument("--train-seed", type=int, default=0, help="of the trainings (default 0)")
     parser.add_argument("--set", nargs="*", default=[], metavar="key=value", help="further options of every training")
@@ -53,7 +53,8 @@ def main() -> int:
     arguments = parser.parse_args()
     quick = ["training.num_steps=2", "training.batch_size=4", "training.compiled=false", "retrace.num_steps=5000"]
     shared = [f"env={CHANGED}", f"seed={arguments.train_seed}", "threads=1", f"training.num_steps={arguments.steps}"]
-    options = [*shared, "training.validate_every=0", *arguments.set, *(quick if arguments.quick else [])]
+    shared += ["retrace.num_steps=200000", "training.validate_every=0"]
+    options = [*shared, *arguments.set, *(quick if arguments.quick else [])]
     episodes = [f"n_episodes={2 if arguments.quick else arguments.episodes}", f"seed={arguments.seed}", "threads=1"]
     records, seconds = {}, {}
     for arm in arguments.arms:
