@@ -38,7 +38,7 @@ PLANNER = (
     "controller=actions", "controller.replan_every=8", "planner=fast", "planner.budget_ms=null", "planner.horizon=32",
     "goal=random",
 )  # fmt: skip
-SUCCESS = 0.75  # steps to this success are counted
+SUCCESS = 0.5  # steps to this success are counted: the largest that every arm of the first record reached
 
 
 def main() -> int:
