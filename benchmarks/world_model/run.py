@@ -239,9 +239,17 @@ def floor(shown: Videos, others: Videos, *, scene: Scene, world: WorldModel) -> 
 
 
 def facts_of(folder: Path) -> Mapping[str, Any]:
-    """How a model was trained, as its bundle tells, and its checksum."""
+    """How a model was trained, as its bundle tells, and its checksum; folders by their names alone."""
     metadata = load_forcing_model(folder).metadata
-    return {"sha256": bundle_checksum(folder), "model": metadata["model"], "provenance": metadata["provenance"]}
+    facts = {name: metadata[name] for name in ("model", "frames", "provenance")}
+    return {"sha256": bundle_checksum(folder)} | without_folders(facts)
+
+
+def without_folders(facts: Any) -> Any:
+    """The same, but of paths only the last part: where things lay on a machine says nothing."""
+    if isinstance(facts, Mapping):
+        return {name: without_folders(each) for name, each in facts.items()}
+    return Path(facts).name if isinstance(facts, str) and Path(facts).is_absolute() else facts
 
 
 if __name__ == "__main__":
