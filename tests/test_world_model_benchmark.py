@@ -3,6 +3,7 @@
 import importlib
 import sys
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -32,7 +33,7 @@ def test_the_real_maze_goes_where_the_video_shows_it(script):
     )
     assert shown.history.shape == (3, 3, 2)
     assert shown.positions.shape == (3, 8, 2)
-    env = gymnasium.make("dfplan_envs:maze2d-umaze-v1").unwrapped
+    env: Any = gymnasium.make("dfplan_envs:maze2d-umaze-v1").unwrapped
     for row in range(3):
         speed = (shown.history[-1, row] - shown.history[-2, row]) / 0.01  # of the step that led there
         env.ball.set_state(*shown.history[-1, row], *speed)
