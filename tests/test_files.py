@@ -23,6 +23,19 @@ def test_the_new_file_takes_the_place_of_the_old_one(tmp_path):
     assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
+def test_writing_leaves_the_process_as_it_was(tmp_path):
+    before = os.umask(0o027)
+    try:
+        opened = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else None
+        for text in (b"old", b"new"):
+            write_whole(tmp_path / "file.txt", text)
+        assert os.umask(0o027) == 0o027
+        assert (tmp_path / "file.txt").stat().st_mode & 0o777 == 0o640
+        assert opened is None or len(os.listdir("/proc/self/fd")) == opened
+    finally:
+        os.umask(before)
+
+
 @pytest.mark.parametrize("failure", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, failure):
     path = tmp_path / "file.txt"
