@@ -47,6 +47,7 @@ def build_named_agent(config: EvalConfig, *, device: torch.device, say: Callable
     Raises:
         UserError: no such weights, or options that do not go together.
     """
+    load_maze(config.env.id)  # what is no maze is refused before weights are looked for
     sees = shows_frames(config.env.id)
     if sees and config.agent != "trained":
         raise UserError(f"agent={config.agent} needs states, but {config.env.name} shows frames; use agent=trained")

@@ -1,5 +1,7 @@
 """The maze behind an environment id, met through Gymnasium alone."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import gymnasium
@@ -18,19 +20,14 @@ def load_maze(env_id: str) -> Any:
     Raises:
         UserError: there is no such environment, or it is no maze.
     """
-    try:
-        env = gymnasium.make(qualified_id(env_id))
-    except gymnasium.error.Error as error:
-        raise UserError(f"no environment {env_id!r}: {error}. Names look like maze2d-large-v1") from error
-    try:
-        return env.get_wrapper_attr("maze")
-    except AttributeError as error:
-        raise UserError(
-            f"{env_id} is not a maze with a goal; choose one such as maze2d-large-v1 (in the T-maze: `dfplan train "
-            "task=memory`)"
-        ) from error
-    finally:
-        env.close()
+    with _opened(env_id) as env:
+        try:
+            return env.get_wrapper_attr("maze")
+        except AttributeError as error:
+            raise UserError(
+                f"{env_id} is not a maze with a goal; choose one such as maze2d-large-v1 (in the T-maze: `dfplan train "
+                "task=memory`)"
+            ) from error
 
 
 def shows_frames(env_id: str) -> bool:
@@ -39,11 +36,17 @@ def shows_frames(env_id: str) -> bool:
     Raises:
         UserError: there is no such environment.
     """
+    with _opened(env_id) as env:
+        return len(env.observation_space.shape or ()) == 3
+
+
+@contextmanager
+def _opened(env_id: str) -> Iterator[gymnasium.Env]:
     try:
         env = gymnasium.make(qualified_id(env_id))
     except gymnasium.error.Error as error:
         raise UserError(f"no environment {env_id!r}: {error}. Names look like maze2d-large-v1") from error
     try:
-        return len(env.observation_space.shape or ()) == 3
+        yield env
     finally:
         env.close()

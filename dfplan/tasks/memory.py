@@ -43,8 +43,9 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, EpisodeWind
     from dfplan.data.dynamics import fit_point_mass
     from dfplan.data.episode_windows import EpisodeWindows
     from dfplan.data.support import measure_support
+    from dfplan.models.tokenizers import save_tokenizer
     from dfplan.training.forcing import ForcingTask
-    from dfplan.training.latent_forcing import LatentForcingTask
+    from dfplan.training.pixel_forcing import PixelForcingTask
 
     env, make = build_tmaze(inputs.env_id), ForcingTask
     # Seeds that no other training has, whatever its own is.
@@ -56,7 +57,10 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, EpisodeWind
             driven = _see(driven, env.observe, tokenizer=tokenizer, on_progress=show)
         held_out = _see(held_out, env.observe, tokenizer=tokenizer)
         description = {"name": "principal", "latent_dim": settings.latent_dim}
-        make = partial(LatentForcingTask, tokenizer=tokenizer, description=description)
+        metadata = {"env": inputs.env_name, "tokenizer": description}
+        make = partial(
+            PixelForcingTask, write_tokenizer=partial(save_tokenizer, tokenizer=tokenizer, metadata=metadata)
+        )
     windows, validation = (
         EpisodeWindows(
             part,

@@ -41,6 +41,7 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, WindowDatas
         UserError: the environment has no camera, there is no tokenizer for it, or the data are too short.
     """
     from dfplan.data.maze import shows_frames
+    from dfplan.models.bundle import load_bundle, save_bundle
     from dfplan.training.pixel_forcing import PixelForcingTask
 
     if not shows_frames(inputs.env_id):
@@ -49,7 +50,9 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, WindowDatas
         )
     observer = build_frame_observer(settings.frames, env_name=inputs.env_name)
     seen = see(inputs, observer, max_rows=settings.frames.max_rows)
-    make = partial(PixelForcingTask, observer=observer)
+    tensors, metadata = load_bundle(observer.folder)
+    write_tokenizer = partial(save_bundle, tensors=tensors, metadata=metadata)
+    make = partial(PixelForcingTask, write_tokenizer=write_tokenizer, frames=observer.description())
     return forcing.build_training(settings, replace(inputs, loaded=seen), make=make)
 
 

@@ -1,10 +1,10 @@
 """The Diffusion Forcing task on what was seen in frames: the tokenizer travels with the weights."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dfplan.models.bundle import load_bundle, save_bundle
-from dfplan.models.tokenizers.observer import TOKENIZER_FOLDER, FrameObserver
+from dfplan.models.tokenizers.observer import TOKENIZER_FOLDER
 from dfplan.training.forcing import ForcingTask
 
 
@@ -12,16 +12,21 @@ class PixelForcingTask(ForcingTask):
     """A :class:`ForcingTask` whose exported bundle can see.
 
     Args:
-        observer: what the data were seen with.
+        write_tokenizer: writes the bundle of what the frames of the data were looked at with into a folder.
+        frames: how they were looked at, where the tokenizer alone does not say it:
+            :meth:`dfplan.models.tokenizers.FrameObserver.description`.
         rest: arguments of :class:`ForcingTask`.
     """
 
-    def __init__(self, *, observer: FrameObserver, **rest: Any) -> None:
+    def __init__(
+        self, *, write_tokenizer: Callable[[Path], None], frames: Mapping[str, Any] | None = None, **rest: Any
+    ) -> None:
         super().__init__(**rest)
-        self.metadata["frames"] = observer.description()
-        self._tokenizer = load_bundle(observer.folder)
+        self._write_tokenizer = write_tokenizer
+        if frames is not None:
+            self.metadata["frames"] = dict(frames)
 
     def export(self, folder: Path) -> None:
         """Write the bundle of the planner, with that of the tokenizer inside."""
-        save_bundle(folder / TOKENIZER_FOLDER, *self._tokenizer)
+        self._write_tokenizer(folder / TOKENIZER_FOLDER)
         super().export(folder)
