@@ -41,9 +41,16 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, WindowDatas
 
 
 def build_training(
-    settings: Settings, inputs: Inputs, *, make: "Callable[..., ForcingTask]"
+    settings: Settings,
+    inputs: Inputs,
+    *,
+    make: "Callable[..., ForcingTask]",
+    point_mass: "PointMass | None" = None,
 ) -> "tuple[ForcingTask, WindowDataset]":
-    """The task that ``make`` makes of the arguments of ``ForcingTask``, and the windows."""
+    """The task that ``make`` makes of the arguments of ``ForcingTask``, and the windows.
+
+    Without a ``point_mass``, one is fitted to the data.
+    """
     from dfplan.data.dynamics import fit_point_mass
     from dfplan.data.support import measure_support
     from dfplan.tasks.trajectory_windows import build_datasets, drive_anew
@@ -51,7 +58,7 @@ def build_training(
     if settings.model.name == "diffuser":
         raise UserError("model=diffuser is what task=diffuser trains; give task=diffuser, or another model")
     trajectories = inputs.trajectories
-    point_mass, support = fit_point_mass(trajectories), measure_support(trajectories)
+    point_mass, support = point_mass or fit_point_mass(trajectories), measure_support(trajectories)
     with inputs.progress("ways driven anew") as show:
         trajectories = drive_anew(
             settings.retrace,

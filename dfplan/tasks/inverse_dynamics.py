@@ -1,6 +1,6 @@
 """Inverse dynamics, on states or on what is seen in frames: which action leads from here to there."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dfplan.options import group, option
@@ -36,15 +36,16 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[InverseDynamicsTask, Obs
     from dfplan.data.split import hold_out
     from dfplan.data.support import measure_support
     from dfplan.models.inverse_dynamics import InverseDynamics
-    from dfplan.tasks.pixel_forcing import build_frame_observer, see
+    from dfplan.tasks.pixel_forcing import see
     from dfplan.tasks.trajectory_windows import drive_anew
     from dfplan.training.inverse_dynamics import InverseDynamicsTask, ObservationPairs
 
     if shows_frames(inputs.env_id):
-        observer = build_frame_observer(settings.frames, env_name=inputs.env_name)
-        inputs = replace(inputs, loaded=see(inputs, observer, max_rows=settings.frames.max_rows))
-    data = inputs.trajectories
-    point_mass = fit_point_mass(data)
+        data, observer = see(inputs, settings.frames)
+        point_mass = observer.motion.point_mass
+    else:
+        data = inputs.trajectories
+        point_mass = fit_point_mass(data)
     with inputs.progress("ways driven anew") as show:
         data = drive_anew(
             settings.retrace,

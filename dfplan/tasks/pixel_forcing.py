@@ -1,5 +1,6 @@
 """The planner that sees: Diffusion Forcing on positions and speeds found in frames by a frozen tokenizer."""
 
+import math
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -9,10 +10,13 @@ from dfplan.errors import UserError
 from dfplan.options import group, option
 from dfplan.tasks import forcing
 from dfplan.tasks.inputs import Inputs
+from dfplan.types import PointMass
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from dfplan.data.windows import WindowDataset
-    from dfplan.models.tokenizers import FrameObserver
+    from dfplan.models.tokenizers import FrameObserver, MotionFilter
     from dfplan.training.forcing import ForcingTask
     from dfplan.types import Trajectories
 
@@ -22,7 +26,8 @@ class FramesSettings:
     """How frames are looked at."""
 
     tokenizer: str = option("bundled, or a folder: of a keypoint tokenizer or of the run that trained it")
-    speed_frames: int = option("frames over which the speed is taken", low=1, high=64)
+    position_gain: float = option("share of a surprise that corrects the position (alpha)", above=0, high=1)
+    speed_gain: float = option("share of a surprise that corrects the speed (beta)", above=0, high=1)
     step_seconds: float = option("time from frame to frame", above=0)
     max_rows: int = option("rows of the data whose frames are looked at, from its beginning", low=1000)
 
@@ -48,44 +53,62 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, WindowDatas
         raise UserError(
             f"{inputs.env_name} shows states, not frames; give task=forcing, or an env= such as pixelmaze-large"
         )
-    observer = build_frame_observer(settings.frames, env_name=inputs.env_name)
-    seen = see(inputs, observer, max_rows=settings.frames.max_rows)
+    seen, observer = see(inputs, settings.frames)
     tensors, metadata = load_bundle(observer.folder)
     write_tokenizer = partial(save_bundle, tensors=tensors, metadata=metadata)
     make = partial(PixelForcingTask, write_tokenizer=write_tokenizer, frames=observer.description())
-    return forcing.build_training(settings, replace(inputs, loaded=seen), make=make)
+    return forcing.build_training(
+        settings, replace(inputs, loaded=seen), make=make, point_mass=observer.motion.point_mass
+    )
 
 
-def build_frame_observer(frames: FramesSettings, *, env_name: str) -> "FrameObserver":
-    """What frames are looked at with.
+def see(inputs: Inputs, frames: FramesSettings) -> "tuple[Trajectories, FrameObserver]":
+    """The first rows of the data as an observer sees them, and the observer.
+
+    Where the agent was seen is kept in the cache: it never changes.
 
     Raises:
-        UserError: there is no such tokenizer.
+        UserError: there is no tokenizer.
     """
-    from dfplan.models.tokenizers import build_observer
-
-    folder = find_tokenizer(frames.tokenizer, env_name=env_name)
-    return build_observer(folder, speed_frames=frames.speed_frames, step_seconds=frames.step_seconds)
-
-
-def see(inputs: Inputs, observer: "FrameObserver", *, max_rows: int) -> "Trajectories":
-    """The first rows of the data as the observer sees them; what it saw is kept in the cache: it never changes."""
     from dfplan.data.frames import load_camera
     from dfplan.data.split import first_rows
     from dfplan.models.bundle import bundle_checksum
-    from dfplan.models.tokenizers.observer import cached_positions, with_speeds
+    from dfplan.models.tokenizers import FrameObserver, follow_trajectories, load_keypoints
+    from dfplan.models.tokenizers.observer import cached_positions
 
-    camera = load_camera(inputs.env_id)
-    shown = first_rows(inputs.trajectories, max_rows)
+    folder = find_tokenizer(frames.tokenizer, env_name=inputs.env_name)
+    tokenizer, camera = load_keypoints(folder), load_camera(inputs.env_id)
+    shown = first_rows(inputs.trajectories, frames.max_rows)
     with inputs.progress("frames looked at") as show:
         positions = cached_positions(
-            inputs.cache_folder / "seen" / f"{inputs.env_name}-{bundle_checksum(observer.folder)[:16]}.safetensors",
+            inputs.cache_folder / "seen" / f"{inputs.env_name}-{bundle_checksum(folder)[:16]}.safetensors",
             shown,
-            observer=observer,
+            tokenizer=tokenizer,
             render=camera.render,
             on_progress=show,
         )
-    return with_speeds(shown, positions, speed_frames=observer.speed_frames, step_seconds=observer.step_seconds)
+    motion = fit_motion(shown, positions, frames)
+    return follow_trajectories(shown, positions, motion=motion), FrameObserver(tokenizer, folder=folder, motion=motion)
+
+
+def fit_motion(shown: "Trajectories", positions: "np.ndarray", frames: FramesSettings) -> "MotionFilter":
+    """How the agent moves, from where it was seen ``(rows, 2)`` and what it did; nothing else of ``shown`` is used.
+
+    Speeds from frame to frame are noisy, and noise makes it look as if speed did not last. What a filter with that
+    point mass says of the speed is less so, and is fitted again; twice is as good as more often.
+    """
+    from dfplan.data.dynamics import fit_point_mass
+    from dfplan.models.tokenizers import MotionFilter, follow_trajectories
+
+    gains = {"position_gain": frames.position_gain, "speed_gain": frames.speed_gain}
+    # With all weight on what is seen, a filter says the difference from the frame before, whatever its point mass.
+    motion = MotionFilter(
+        PointMass(decay=1.0, gain=1.0, step=frames.step_seconds, max_speed=math.inf), position_gain=1.0, speed_gain=1.0
+    )
+    for _ in range(3):
+        told = follow_trajectories(shown, positions, motion=motion)
+        motion = MotionFilter(replace(fit_point_mass(told), step=frames.step_seconds), **gains)
+    return motion
 
 
 def find_tokenizer(name: str, *, env_name: str) -> Path:

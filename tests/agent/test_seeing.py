@@ -1,4 +1,4 @@
-"""The agent that sees: what it tells the agent inside is what an observer makes of its last frames."""
+"""The agent that sees: what it tells the agent inside is what an observer makes of its frames and actions."""
 
 import numpy as np
 import pytest
@@ -21,22 +21,21 @@ class Inside:
 
     def act(self, observations):
         self.observations.append(observations)
-        return np.zeros((len(observations), 2), np.float32)
+        return np.array([[0.25, 0.0], [0.0, -0.5]], np.float32)
 
 
 class BrightestPixel:
-    """An observer of frames with one bright pixel."""
-
-    speed_frames = 2
+    """An observer of frames with one bright pixel; it says the last movement, and in its place what was done then."""
 
     def positions(self, frames):
         flat = frames[..., 0].reshape(len(frames), -1).argmax(axis=1)
         return np.stack([flat // frames.shape[2], flat % frames.shape[2]], axis=1).astype(np.float32)
 
-    def observations(self, history):
-        span = min(2, len(history) - 1)
-        moved = history[-1] - history[-1 - span]
-        return np.concatenate([history[-1], moved / max(span, 1)], axis=1)
+    def begin(self, positions):
+        return np.concatenate([positions, np.zeros_like(positions)], axis=1)
+
+    def follow(self, observations, *, actions, positions):
+        return np.concatenate([positions, positions - observations[:, :2] + actions], axis=1)
 
 
 def frames_at(*pixels):
@@ -53,13 +52,14 @@ def begun(goals=((7.0, 7.0), (0.0, 0.0))):
     return agent, inside
 
 
-def test_speed_comes_from_the_last_frames():
+def test_an_observation_follows_from_the_last_one_the_action_and_the_frame():
     agent, inside = begun()
-    for step in range(4):
+    for step in range(3):
         agent.act(frames_at((step, 0), (0, 2 * step)))
     np.testing.assert_array_equal(inside.observations[0], [[0, 0, 0, 0], [0, 0, 0, 0]])
-    np.testing.assert_array_equal(inside.observations[1], [[1, 0, 1, 0], [0, 2, 0, 2]])
-    np.testing.assert_array_equal(inside.observations[3], [[3, 0, 1, 0], [0, 6, 0, 2]])
+    np.testing.assert_array_equal(inside.observations[1], [[1, 0, 1.25, 0], [0, 2, 0, 1.5]])
+    np.testing.assert_array_equal(inside.observations[2], [[2, 0, 1.25, 0], [0, 4, 0, 1.5]])
+    assert inside.observations[2].dtype == np.float32
 
 
 def test_a_new_episode_remembers_nothing():
@@ -67,7 +67,7 @@ def test_a_new_episode_remembers_nothing():
     agent.act(frames_at((5, 5), (5, 5)))
     agent.reset(seeds=[2, 3], goals=np.zeros((2, 2)))
     agent.act(frames_at((1, 1), (2, 2)))
-    np.testing.assert_array_equal(inside.observations[-1][:, 2:], 0)
+    np.testing.assert_array_equal(inside.observations[-1], [[1, 1, 0, 0], [2, 2, 0, 0]])
 
 
 def test_an_episode_that_begins_anew_forgets_while_the_others_remember():
@@ -76,9 +76,9 @@ def test_an_episode_that_begins_anew_forgets_while_the_others_remember():
     agent.act(frames_at((2, 0), (0, 2)))
     agent.restart(np.array([1]), goals=np.array([[3.0, 3.0]]))
     agent.act(frames_at((3, 0), (7, 7)))
-    np.testing.assert_array_equal(inside.observations[-1], [[3, 0, 1, 0], [7, 7, 0, 0]])
+    np.testing.assert_array_equal(inside.observations[-1], [[3, 0, 1.25, 0], [7, 7, 0, 0]])
     agent.act(frames_at((4, 0), (7, 6)))
-    np.testing.assert_array_equal(inside.observations[-1], [[4, 0, 1, 0], [7, 6, 0, -0.5]])
+    np.testing.assert_array_equal(inside.observations[-1], [[4, 0, 1.25, 0], [7, 6, 0, -1.5]])
     assert inside.restarts == [([1], [[3.0, 3.0]])]
 
 

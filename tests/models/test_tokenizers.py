@@ -8,18 +8,21 @@ from dfplan.data.frames import load_camera
 from dfplan.errors import UserError
 from dfplan.models.bundle import load_bundle, save_bundle
 from dfplan.models.tokenizers import (
+    FrameObserver,
     KeypointTokenizer,
     LatentNormalizer,
-    build_observer,
+    MotionFilter,
+    load_keypoints,
     load_tokenizer,
     save_tokenizer,
     to_frames,
     to_pictures,
 )
-from dfplan.models.tokenizers.observer import cached_positions, load_observer, see_positions, with_speeds
-from dfplan.types import Trajectories
+from dfplan.models.tokenizers.observer import cached_positions, load_observer
+from dfplan.types import PointMass, Trajectories
 
 METADATA = {"env": "pixelmaze-medium", "tokenizer": {"name": "keypoints", "num_keypoints": 1, "width": 8}}
+MOTION = MotionFilter(PointMass(decay=0.99, gain=0.25, step=0.01, max_speed=5.0), position_gain=0.5, speed_gain=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -143,70 +146,55 @@ def test_weights_of_a_planner_are_no_tokenizer(tmp_path):
         load_tokenizer(tmp_path)
 
 
-def walk(rows: int = 40) -> Trajectories:
+def walk() -> Trajectories:
     """Two trajectories at constant speeds."""
-    first = np.linspace([1, 1], [3, 2], rows // 2)
-    second = np.linspace([5, 5], [4, 3], rows // 2)
-    positions = np.concatenate([first, second]).astype(np.float32)
+    positions = np.concatenate([np.linspace([1, 1], [3, 2], 20), np.linspace([5, 5], [4, 3], 20)]).astype(np.float32)
     return Trajectories(
         observations=np.concatenate([positions, np.zeros_like(positions)], axis=1),
-        actions=np.zeros((rows, 2), np.float32),
-        starts=np.array([0, rows // 2, rows]),
-        segment_ends=np.zeros(rows, bool),
+        actions=np.zeros((40, 2), np.float32),
+        starts=np.array([0, 20, 40]),
+        segment_ends=np.zeros(40, bool),
         source="a walk",
     )
 
 
-def test_speeds_are_taken_within_a_trajectory_only():
-    data = walk()
-    seen = with_speeds(data, data.observations[:, :2], speed_frames=3, step_seconds=0.1)
-    np.testing.assert_array_equal(seen.observations[[0, 20], 2:], 0)
-    np.testing.assert_allclose(seen.observations[1:20, 2:], np.tile([2 / 19 / 0.1, 1 / 19 / 0.1], (19, 1)), rtol=1e-4)
-    np.testing.assert_allclose(seen.observations[21:, 2:], np.tile([-1 / 19 / 0.1, -2 / 19 / 0.1], (19, 1)), rtol=1e-4)
-
-
-def test_an_agent_and_the_data_are_told_the_same_speeds(camera, tmp_path):
-    save_tokenizer(
-        tmp_path, sharp_tokenizer(camera), {"tokenizer": {"name": "keypoints", "num_keypoints": 1, "width": 2}}
-    )
-    observer = build_observer(tmp_path, speed_frames=3, step_seconds=0.1)
-    data = walk()
-    positions = see_positions(data, observer=observer, render=camera.render)
-    seen = with_speeds(data, positions, speed_frames=3, step_seconds=0.1)
-    for row in (0, 1, 2, 7):
-        history = positions[max(0, row - 3) : row + 1, None]
-        np.testing.assert_allclose(observer.observations(history)[0], seen.observations[row], rtol=1e-5)
-
-
 def test_what_was_seen_is_kept_and_found_again(camera, tmp_path):
-    save_tokenizer(
-        tmp_path, sharp_tokenizer(camera), {"tokenizer": {"name": "keypoints", "num_keypoints": 1, "width": 2}}
-    )
-    observer, data, path = (
-        build_observer(tmp_path, speed_frames=3, step_seconds=0.1),
-        walk(),
-        tmp_path / "seen.safetensors",
-    )
-    first = cached_positions(path, data, observer=observer, render=camera.render)
+    tokenizer, data, path = sharp_tokenizer(camera), walk(), tmp_path / "seen.safetensors"
+    first = cached_positions(path, data, tokenizer=tokenizer, render=camera.render)
 
     def never(positions):
         raise AssertionError("looked again")
 
-    np.testing.assert_array_equal(cached_positions(path, data, observer=observer, render=never), first)
+    np.testing.assert_array_equal(cached_positions(path, data, tokenizer=tokenizer, render=never), first)
     path.write_bytes(b"rubbish")
-    np.testing.assert_array_equal(cached_positions(path, data, observer=observer, render=camera.render), first)
+    np.testing.assert_array_equal(cached_positions(path, data, tokenizer=tokenizer, render=camera.render), first)
+
+
+def test_a_history_without_actions_has_its_mean_speed(camera, tmp_path):
+    observer = FrameObserver(sharp_tokenizer(camera), folder=tmp_path, motion=MOTION)
+    history = np.array([[[1.0, 1.0]], [[1.1, 1.0]], [[1.4, 0.9]]])
+    np.testing.assert_allclose(observer.observations(history), [[1.4, 0.9, 20.0, -5.0]], rtol=1e-5)
+    np.testing.assert_array_equal(observer.observations(history[:1]), [[1, 1, 0, 0]])
 
 
 def test_a_planner_refuses_the_eyes_of_another(camera, tmp_path):
     claim = {"tokenizer": {"name": "keypoints", "num_keypoints": 1, "width": 2}}
     save_tokenizer(tmp_path / "tokenizer", sharp_tokenizer(camera), claim)
-    description = build_observer(tmp_path / "tokenizer", speed_frames=3, step_seconds=0.01).description()
-    assert load_observer(tmp_path, description).speed_frames == 3
+    folder = tmp_path / "tokenizer"
+    description = FrameObserver(load_keypoints(folder), folder=folder, motion=MOTION).description()
+    assert load_observer(tmp_path, description).motion == MOTION
     tensors, metadata = load_bundle(tmp_path / "tokenizer")
     tensors["tokenizer.origin"] = tensors["tokenizer.origin"] + 1
     save_bundle(tmp_path / "tokenizer", tensors, metadata)
     with pytest.raises(UserError, match="not the tokenizer"):
         load_observer(tmp_path, description)
-    for broken in ({}, description | {"speed_frames": 10**9}, description | {"step_seconds": -1}):
+    motion = description["motion"]
+    for wrong in (
+        {},
+        motion | {"speed_gain": 1.5},
+        motion | {"point_mass": {"decay": 0.9}},
+        motion | {"point_mass": 1},
+    ):
+        broken = description | {"motion": wrong}
         with pytest.raises(UserError, match="how it sees frames"):
             load_observer(tmp_path, broken)

@@ -3,7 +3,8 @@
 from dfplan.models.tokenizers.autoencoders import AutoencoderTokenizer
 from dfplan.models.tokenizers.bundle import build_tokenizer, load_tokenizer, save_tokenizer
 from dfplan.models.tokenizers.keypoints import KeypointTokenizer
-from dfplan.models.tokenizers.observer import FrameObserver, build_observer, load_observer
+from dfplan.models.tokenizers.motion import MotionFilter, follow_trajectories
+from dfplan.models.tokenizers.observer import FrameObserver, load_keypoints, load_observer
 from dfplan.models.tokenizers.principal import PrincipalTokenizer
 from dfplan.models.tokenizers.tokenizer import FrameTokenizer, LatentNormalizer, to_frames, to_pictures
 
@@ -13,9 +14,11 @@ __all__ = [
     "FrameTokenizer",
     "KeypointTokenizer",
     "LatentNormalizer",
+    "MotionFilter",
     "PrincipalTokenizer",
-    "build_observer",
     "build_tokenizer",
+    "follow_trajectories",
+    "load_keypoints",
     "load_observer",
     "load_tokenizer",
     "save_tokenizer",

@@ -1,5 +1,6 @@
 """A tokenizer whose latent is where things are: what differs from the background, as points with sub-pixel accuracy."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -67,6 +68,16 @@ class KeypointTokenizer(FrameTokenizer):
         raw = self.normalizer.mean.expand(*positions.shape[:-1], -1).clone()
         raw[..., :2] = positions * self.pixels_per_unit + self.origin
         return self.normalizer(raw)
+
+    def find(self, frames: np.ndarray) -> np.ndarray:
+        """Positions ``(n, 2)`` float32, in the units of the environment, in frames ``(n, height, width, 3)`` uint8."""
+        latents = self.encode(torch.as_tensor(np.asarray(frames), device=self.background.device))
+        return self.to_positions(latents).cpu().numpy()
+
+    def draw(self, positions: np.ndarray) -> np.ndarray:
+        """Frames ``(n, height, width, 3)`` uint8 as the decoder draws them, of positions ``(n, 2)``."""
+        places = torch.as_tensor(positions, dtype=torch.float32, device=self.background.device)
+        return self.decode(self.from_positions(places)).cpu().numpy()
 
     def encode_raw(self, pictures: Tensor) -> Tensor:
         """Row and column, in pixels from the upper left corner, of every point: ``(n, 2 * num_keypoints)``."""

@@ -1,81 +1,75 @@
-"""What a planner is told of frames: the position that a keypoint tokenizer finds, and its change over a few frames."""
+"""What a planner is told of frames: the position that a keypoint tokenizer finds, and how fast it moves."""
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import safetensors.numpy
-import torch
 from safetensors import SafetensorError
 
 from dfplan.errors import UserError
 from dfplan.files import write_whole
 from dfplan.models.bundle import bundle_checksum
-from dfplan.models.description import positive
 from dfplan.models.tokenizers.bundle import load_tokenizer
 from dfplan.models.tokenizers.keypoints import KeypointTokenizer
+from dfplan.models.tokenizers.motion import MotionFilter, read_motion
 from dfplan.types import Trajectories
 
 TOKENIZER_FOLDER = "tokenizer"  # inside the bundle of a planner that sees
-MAX_SPEED_FRAMES = 64
 CHUNK = 4096
 
 
 @dataclass(frozen=True)
 class FrameObserver:
-    """Turns frames into observations ``[position, speed]``; one frame has no speed in it, a few have.
+    """Turns frames into observations ``[position, speed]``.
 
     Attributes:
-        tokenizer: frozen.
+        tokenizer: frozen; says where the agent is.
         folder: where the tokenizer was loaded from.
-        speed_frames: over how many frames the speed is taken: the position now less that of so many frames ago. More
-            frames average the errors of the positions out, and say later how fast the agent is.
-        step_seconds: time from frame to frame.
+        motion: says how fast it moves.
     """
 
     tokenizer: KeypointTokenizer
     folder: Path
-    speed_frames: int
-    step_seconds: float
+    motion: MotionFilter
 
     def positions(self, frames: np.ndarray) -> np.ndarray:
         """Positions ``(n, 2)`` float32, in the units of the environment, in frames ``(n, height, width, 3)`` uint8."""
-        device = self.tokenizer.background.device
-        latents = self.tokenizer.encode(torch.as_tensor(np.asarray(frames), device=device))
-        return self.tokenizer.to_positions(latents).cpu().numpy()
+        return self.tokenizer.find(frames)
 
     def frames(self, positions: np.ndarray) -> np.ndarray:
         """Frames ``(n, height, width, 3)`` uint8 as the decoder draws them, of positions ``(n, 2)``."""
-        device = self.tokenizer.background.device
-        latents = self.tokenizer.from_positions(torch.as_tensor(positions, dtype=torch.float32, device=device))
-        return self.tokenizer.decode(latents).cpu().numpy()
+        return self.tokenizer.draw(positions)
+
+    def begin(self, positions: np.ndarray) -> np.ndarray:
+        """Observations ``(batch, 4)`` of an episode's beginning, from where the agent is seen to stand."""
+        return self.motion.begin(positions)
+
+    def follow(self, observations: np.ndarray, *, actions: np.ndarray, positions: np.ndarray) -> np.ndarray:
+        """Observations ``(batch, 4)`` one step later: see :meth:`MotionFilter.follow`."""
+        return self.motion.follow(observations, actions=actions, positions=positions)
 
     def observations(self, history: np.ndarray) -> np.ndarray:
-        """Observations ``(batch, 4)`` from the last positions ``(frames, batch, 2)``, oldest first.
+        """Observations ``(batch, 4)`` in the midst of a motion, from the last positions ``(frames, batch, 2)`` alone.
 
-        As many of them count as ``speed_frames`` says, fewer where there are fewer; one alone gives no speed: 0.
+        Oldest first. Where the actions are not known, the speed is the mean over those frames; of one frame it is 0.
         """
-        span = min(self.speed_frames, len(history) - 1)
-        moved = history[-1] - history[len(history) - 1 - span]
-        speed = moved / (span * self.step_seconds) if span else np.zeros_like(moved)
+        span = len(history) - 1
+        speed = (history[-1] - history[0]) / (max(span, 1) * self.motion.point_mass.step)
         return np.concatenate([history[-1], speed], axis=1).astype(np.float32)
 
     def description(self) -> dict[str, Any]:
         """What a planner's bundle says of it."""
-        return {
-            "speed_frames": self.speed_frames,
-            "step_seconds": self.step_seconds,
-            "tokenizer_sha256": bundle_checksum(self.folder),
-        }
+        return {"motion": asdict(self.motion), "tokenizer_sha256": bundle_checksum(self.folder)}
 
 
 def see_positions(
     trajectories: Trajectories,
     *,
-    observer: FrameObserver,
+    tokenizer: KeypointTokenizer,
     render: Callable[[np.ndarray], np.ndarray],
     on_progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
@@ -83,13 +77,13 @@ def see_positions(
 
     Args:
         trajectories: recorded states, whose first two dimensions are the position.
-        observer: looks.
+        tokenizer: looks.
         render: frames of positions ``(n, 2)``.
         on_progress: called as ``on_progress(frames_done, frames)``.
     """
     rows, found = len(trajectories), []
     for first in range(0, rows, CHUNK):
-        found.append(observer.positions(render(trajectories.observations[first : first + CHUNK, :2])))
+        found.append(tokenizer.find(render(trajectories.observations[first : first + CHUNK, :2])))
         if on_progress is not None:
             on_progress(min(first + CHUNK, rows), rows)
     return np.concatenate(found)
@@ -116,21 +110,8 @@ def cached_positions(path: Path, trajectories: Trajectories, **looking: Any) -> 
     return positions
 
 
-def with_speeds(
-    trajectories: Trajectories, positions: np.ndarray, *, speed_frames: int, step_seconds: float
-) -> Trajectories:
-    """Trajectories whose observations are the given positions ``(rows, 2)`` and their speeds over ``speed_frames``."""
-    rows = np.arange(len(positions))
-    first = np.repeat(trajectories.starts[:-1], np.diff(trajectories.starts))
-    span = np.minimum(rows - first, speed_frames)
-    moved = positions - positions[rows - span]
-    speeds = moved / (np.maximum(span, 1)[:, None] * step_seconds)
-    observations = np.concatenate([positions, speeds], axis=1).astype(np.float32)
-    return replace(trajectories, observations=observations, source=f"{trajectories.source}, seen")
-
-
-def build_observer(folder: Path, *, speed_frames: int, step_seconds: float) -> FrameObserver:
-    """Load the tokenizer of a folder for an observer.
+def load_keypoints(folder: Path) -> KeypointTokenizer:
+    """Load the tokenizer of a folder that is to say where the agent is.
 
     Raises:
         UserError: there is none, or it finds no points in frames.
@@ -141,7 +122,7 @@ def build_observer(folder: Path, *, speed_frames: int, step_seconds: float) -> F
             f"{folder} holds a tokenizer of kind {metadata['tokenizer']['name']}, which does not say where the agent "
             "is; a planner needs one of kind keypoints (`dfplan train task=keypoints`)"
         )
-    return FrameObserver(tokenizer, folder=folder, speed_frames=speed_frames, step_seconds=step_seconds)
+    return tokenizer
 
 
 def load_observer(weights: Path, description: Mapping[str, Any]) -> FrameObserver:
@@ -156,15 +137,10 @@ def load_observer(weights: Path, description: Mapping[str, Any]) -> FrameObserve
     """
     folder = weights / TOKENIZER_FOLDER
     try:
-        speed_frames, step_seconds = description["speed_frames"], positive("step_seconds", description["step_seconds"])
-        if type(speed_frames) is not int or not 1 <= speed_frames <= MAX_SPEED_FRAMES:
-            raise ValueError(
-                f"speed_frames must be a whole number from 1 to {MAX_SPEED_FRAMES}; got {speed_frames!r:.40}"
-            )
-        wanted = description["tokenizer_sha256"]
+        motion, wanted = read_motion(description["motion"]), description["tokenizer_sha256"]
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{weights} does not say how it sees frames ({error}); train it again") from error
-    observer = build_observer(folder, speed_frames=speed_frames, step_seconds=step_seconds)
+    observer = FrameObserver(load_keypoints(folder), folder=folder, motion=motion)
     if bundle_checksum(folder) != wanted:
         raise UserError(f"{folder} is not the tokenizer that {weights} was trained with; copy the whole folder again")
     return observer

@@ -1,0 +1,30 @@
+"""What a planner that sees is told of its data: how the agent moves is measured on where it was seen alone."""
+
+import numpy as np
+import pytest
+
+from dfplan.data.dynamics import fit_point_mass
+from dfplan.data.sources import load_trajectories
+from dfplan.models.tokenizers import follow_trajectories
+from dfplan.tasks.pixel_forcing import FramesSettings, fit_motion
+
+FRAMES = FramesSettings(tokenizer="bundled", position_gain=0.5, speed_gain=0.1, step_seconds=0.01, max_rows=500_000)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    cache = tmp_path_factory.mktemp("cache")
+    return load_trajectories("generated", env_id="maze2d-medium-v1", cache_folder=cache, num_steps=20_000)
+
+
+def test_how_the_agent_moves_is_found_from_noisy_positions(data):
+    noise = 0.002 * np.random.default_rng(0).normal(size=(len(data), 2))  # a keypoint tokenizer's
+    positions = (data.observations[:, :2] + noise).astype(np.float32)
+    found, true = fit_motion(data, positions, FRAMES), fit_point_mass(data)
+    assert found.point_mass.gain == pytest.approx(true.gain, rel=0.02)
+    assert found.point_mass.decay == pytest.approx(true.decay, abs=0.003)
+    assert found.point_mass.step == FRAMES.step_seconds
+    told = follow_trajectories(data, positions, motion=found)
+    error = (told.observations - data.observations)[:, 2:]
+    alone = np.diff(positions, axis=0) / FRAMES.step_seconds - data.observations[1:, 2:]
+    assert error.std() < 0.5 * alone.std()
