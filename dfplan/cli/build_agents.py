@@ -1,7 +1,7 @@
 """Builds whatever can be evaluated: our planner, Diffuser, or a driver that is told the maze, behind one contract."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from dfplan.cli.schema import EvalConfig
 from dfplan.data.maze import load_maze, shows_frames
 from dfplan.errors import UserError
 from dfplan.evaluation.rollout import Agent
-from dfplan.models.tokenizers import load_observer
+from dfplan.models.tokenizers import load_keypoints, load_observer
+from dfplan.tasks.pixel_forcing import find_tokenizer
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,17 @@ def _seeing(
             f"{config.env.name} shows {shown}, but the weights in {weights} were trained on {known}; "
             f"give weights of {config.env.name}, or another env="
         )
-    return agent if frames is None else SeeingAgent(agent, observer=load_observer(weights, frames))
+    if frames is None:
+        if (config.view, config.tokenizer) != ("top", "trained"):
+            raise UserError(
+                f"{config.env.name} shows states: there is nothing to view= and no tokenizer=; leave them out"
+            )
+        return agent
+    observer = load_observer(weights, frames)
+    if config.tokenizer != "trained":
+        folder = find_tokenizer(config.tokenizer, env_name=config.env.name)
+        observer = replace(observer, tokenizer=load_keypoints(folder), folder=folder)
+    return SeeingAgent(agent, observer=observer)
 
 
 def _diffuser(config: EvalConfig, *, weights: Path, device: torch.device, say: Callable[[str], None]) -> BuiltAgent:

@@ -178,6 +178,15 @@ class EvalConfig(RunConfig):
         "position = where it is",
         choices=("image", "position"),
     )
+    view: str = option(
+        "where the environment shows frames: top = as in training; mujoco = drawn by MuJoCo, in other colours and with "
+        "perspective; egocentric = 1.5 cells around the agent",
+        choices=("top", "mujoco", "egocentric"),
+    )
+    tokenizer: str = option(
+        "what finds the agent in frames: trained = as weights= were trained; or a folder, of a keypoint tokenizer "
+        "or of the run that trained it"
+    )
     n_episodes: int = option("episodes", low=1)
     n_envs: int = option("environments side by side; changes speed and memory, not results", low=1)
     vectorization: str = option(

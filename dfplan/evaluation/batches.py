@@ -23,7 +23,12 @@ class _Begun(gymnasium.Wrapper):
 
 
 def begin_batch(
-    env_id: str, *, vectorization: str, goal: str, seeds: Sequence[int], wishes: Mapping[str, np.ndarray]
+    env_id: str,
+    *,
+    vectorization: str,
+    options: Mapping[str, Any],
+    seeds: Sequence[int],
+    wishes: Mapping[str, np.ndarray],
 ) -> tuple[VectorEnv, np.ndarray, dict[str, Any]]:
     """Make environments side by side and begin an episode in each; whichever way, the episodes are the same.
 
@@ -31,7 +36,7 @@ def begin_batch(
         env_id: as :func:`gymnasium.make` takes it.
         vectorization: "batched" (the environment's own batch in one process), "sync" (one environment after the other)
             or "async" (a process for each).
-        goal: "fixed" or "random", told to the environments.
+        options: what the environments are made with, such as ``goal``.
         seeds: one for each environment.
         wishes: reset options, each with one row for each environment.
 
@@ -39,21 +44,21 @@ def begin_batch(
         The vector environment, to be closed by the caller, the first observations ``(batch, …)`` and infos.
     """
     if vectorization == "batched":
-        batch: Any = gymnasium.make_vec(env_id, num_envs=len(seeds), vectorization_mode="vector_entry_point", goal=goal)
-        options = dict(wishes)
+        batch: Any = gymnasium.make_vec(env_id, num_envs=len(seeds), vectorization_mode="vector_entry_point", **options)
+        reset_options: dict[str, Any] | None = dict(wishes)
     else:
         makers = [
-            partial(_make_begun, env_id, goal=goal, wishes={name: rows[row] for name, rows in wishes.items()})
+            partial(_make_begun, env_id, options=options, wishes={name: rows[row] for name, rows in wishes.items()})
             for row in range(len(seeds))
         ]
-        batch, options = (SyncVectorEnv if vectorization == "sync" else AsyncVectorEnv)(makers), None
+        batch, reset_options = (SyncVectorEnv if vectorization == "sync" else AsyncVectorEnv)(makers), None
     try:
-        observations, info = batch.reset(seed=list(seeds), options=options)
+        observations, info = batch.reset(seed=list(seeds), options=reset_options)
     except Exception:
         batch.close()
         raise
     return batch, observations, info
 
 
-def _make_begun(env_id: str, *, goal: str, wishes: dict[str, np.ndarray]) -> gymnasium.Env:
-    return _Begun(gymnasium.make(env_id, goal=goal, disable_env_checker=True), wishes=wishes)
+def _make_begun(env_id: str, *, options: Mapping[str, Any], wishes: dict[str, np.ndarray]) -> gymnasium.Env:
+    return _Begun(gymnasium.make(env_id, **options, disable_env_checker=True), wishes=wishes)

@@ -99,6 +99,7 @@ def evaluate_agent(
     seed: int,
     vectorization: str = "batched",
     goal_given: str = "position",
+    view: str | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Rollouts:
     """Roll one agent out; see :func:`evaluate_agents`."""
@@ -111,6 +112,7 @@ def evaluate_agent(
         seed=seed,
         vectorization=vectorization,
         goal_given=goal_given,
+        view=view,
         on_progress=on_progress,
     )[""]
 
@@ -125,6 +127,7 @@ def evaluate_agents(
     seed: int,
     vectorization: str = "batched",
     goal_given: str = "position",
+    view: str | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Rollouts]:
     """Roll agents out on the same `num_episodes` episodes, `num_envs` of them side by side in lockstep.
@@ -144,6 +147,7 @@ def evaluate_agents(
         seed: a non-negative integer.
         vectorization: "batched", "sync" or "async" (see :mod:`dfplan.evaluation.batches`); likewise.
         goal_given: "position", or "image" for a picture of the agent at the goal where the environment shows pictures.
+        view: of the camera, where the environment shows pictures: see :func:`dfplan.data.frames.load_camera`.
         on_progress: called as ``on_progress(steps_done, steps_in_all)`` after each step, in steps of all agents.
 
     Raises:
@@ -155,7 +159,7 @@ def evaluate_agents(
     seconds, parts = dict.fromkeys(agents, 0.0), {name: [] for name in agents}
     num_steps, done = maze.max_episode_steps, 0
     task: dict[str, Any] = {"env_id": env_id, "goal": goal, "seed": seed}
-    how: dict[str, Any] = {"vectorization": vectorization, "goal_given": goal_given}
+    how: dict[str, Any] = {"vectorization": vectorization, "goal_given": goal_given, "view": view}
     for first in range(0, num_episodes, num_envs):
         episodes = range(first, min(first + num_envs, num_episodes))
         for name, agent in agents.items():
@@ -238,6 +242,7 @@ def begun(
     seed: int,
     vectorization: str = "batched",
     goal_given: str = "position",
+    view: str | None = None,
 ) -> Iterator[Begun]:
     """Begin consecutive episodes side by side; they end with the block."""
     drawn = draw_beginnings(episodes, maze=load_maze(env_id), goal=goal, seed=seed)
@@ -245,7 +250,7 @@ def begun(
     env, observations, info = begin_batch(
         qualified_id(env_id),
         vectorization=vectorization,
-        goal="random" if goal == "random" else "fixed",
+        options={"goal": "random" if goal == "random" else "fixed"} | ({} if view is None else {"view": view}),
         seeds=drawn.env_seeds,
         wishes=wishes,
     )

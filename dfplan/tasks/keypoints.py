@@ -20,6 +20,7 @@ class Settings:
     num_keypoints: int = option("points to find in a frame; the first is the agent", low=1)
     width: int = option("channels of the network", low=1)
     foreground_weight: float = option("how much more a pixel counts that is not background", low=0)
+    view: str = option("of the camera", choices=("top", "mujoco"))
     noise: float = option("largest standard deviation of noise on the pixels looked at, in [0, 1]", low=0, high=1)
 
 
@@ -41,7 +42,7 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[KeypointTask, FrameDatas
     from dfplan.models.tokenizers import KeypointTokenizer
     from dfplan.training.keypoints import KeypointTask
 
-    camera = load_camera(inputs.env_id)
+    camera = load_camera(inputs.env_id, view=settings.view)
     seen, held_out = (FrameDataset(part, camera=camera) for part in hold_out(inputs.trajectories, share=0.05))
     frames = seen.sample(NUM_BACKGROUND_FRAMES, np.random.default_rng(inputs.seed))["frames"]
     background = np.median(frames, axis=0).astype(np.float32).transpose(2, 0, 1) / 255

@@ -20,6 +20,8 @@ from dfplan.cli.main import main
         (["train", "task=pixel-forcing", "env=maze2d-large"], "give task=forcing"),
         (["train", "task=pixel-forcing", "env=pixelmaze-umaze"], "task=keypoints env=pixelmaze-umaze"),
         (["train", "task=pixel-forcing", "env=pixelmaze-large", "frames.speed_gain=0"], "above 0"),
+        (["eval", "env=maze2d-large", "view=mujoco"], "shows states"),
+        (["eval", "env=pixelmaze-large", "tokenizer=nowhere"], "frames.tokenizer=nowhere: no such folder"),
         (["eval", "env=maze2d-large", "controller=inverse"], "controller.inverse=<its run folder>"),
     ],
 )

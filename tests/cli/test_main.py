@@ -84,6 +84,7 @@ def test_the_help_of_a_command_lists_every_option_with_its_value(command, capsys
         (["bench", "agents=a", "+options_of.a=[planner.slope=-1]"], "options_of.a: planner.slope must be at least 0"),
         (["bench", "agents=a", "+options_of.a=[env=maze2d-umaze]"], "env is the same for all agents"),
         (["bench", "agents=a", "+options_of.a=[experiment=x]"], "experiment is the same for all agents"),
+        (["bench", "agents=a", "+options_of.a=[view=mujoco]"], "view is of `dfplan eval` alone"),
         (["bench", "timing_seconds=0"], "above 0"),
         (["train", "training.learning_rate=0"], "above 0"),
         (["train", "training.learning_rate=nan"], "finite"),

@@ -25,6 +25,7 @@ from dfplan.evaluation.timing import measure_agents
 
 # What agents share; said once, for all of them.
 SHARED = ("env", "goal", "seed", "n_episodes", "n_envs", "device", "threads", "output", "experiment")
+OF_EVAL = ("goal_given", "view")  # options of what is shown, which bench leaves as they are
 
 
 def run(config: BenchConfig) -> None:
@@ -93,6 +94,10 @@ def agent_config(name: str, words: Sequence[str], config: BenchConfig) -> EvalCo
         key = word.lstrip("+~").split("=", 1)[0]
         if key.split(".")[0] in SHARED:
             raise UserError(f"options_of.{name}: {key} is the same for all agents; give it to bench itself")
+        if key in OF_EVAL:
+            raise UserError(
+                f"options_of.{name}: {key} is of `dfplan eval` alone; here goals are positions, seen from top"
+            )
     try:
         with readable_errors("eval"):
             chosen = to_schema("eval", hydra.compose("eval", overrides=prepare("eval", words)))

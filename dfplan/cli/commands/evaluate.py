@@ -13,7 +13,7 @@ from dfplan.cli.compose import plain
 from dfplan.cli.folders import make_run_folder
 from dfplan.cli.progress import progress_bar, say
 from dfplan.cli.schema import EvalConfig
-from dfplan.data.maze import load_maze
+from dfplan.data.maze import load_maze, shows_frames
 from dfplan.evaluation.report import build_record, render_table, write_record
 from dfplan.evaluation.rollout import Rollouts, evaluate_agent
 from dfplan.models.bundle import TENSORS_FILE
@@ -35,6 +35,7 @@ def run(config: EvalConfig) -> None:
             seed=config.seed,
             vectorization=config.vectorization,
             goal_given=config.goal_given,
+            view=config.view if shows_frames(config.env.id) else None,
             on_progress=show,
         )
     settings = plain(config)

@@ -1,0 +1,205 @@
+"""What a planner that sees makes of frames that look other than those it was trained on; writes a dated result file."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from records import Record, between_marks, head, newest_file, row, source
+
+from dfplan.agent import MPCAgent, Pursuit
+from dfplan.agent.seeing import SeeingAgent
+from dfplan.cli.folders import bundled_weights
+from dfplan.cli.main import main as dfplan
+from dfplan.data.frames import load_camera
+from dfplan.data.generate import generate_maze2d
+from dfplan.data.maze import load_maze
+from dfplan.data.sources import states_id
+from dfplan.evaluation.metrics import mean_interval
+from dfplan.evaluation.report import circumstances
+from dfplan.evaluation.rollout import evaluate_agent
+from dfplan.files import write_whole
+from dfplan.models import load_forcing_model
+from dfplan.models.tokenizers import FrameObserver, load_keypoints, load_observer
+from dfplan.planner import Planner, PlannerSettings
+from dfplan.types import PlanEvent
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+BEGIN, END = "<!-- table: written by benchmarks/visual_shift/run.py -->", "<!-- end of table -->"
+Shift = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+# What is done to every frame ``(n, 64, 64, 3)`` of 0 to 255, those of the goal included.
+SHIFTS: dict[str, Shift] = {
+    "as trained": lambda frames, _: frames,
+    "noise of 20": lambda frames, generator: frames + generator.normal(0, 20, frames.shape),
+    "noise of 40": lambda frames, generator: frames + generator.normal(0, 40, frames.shape),
+    "noise of 80": lambda frames, generator: frames + generator.normal(0, 80, frames.shape),
+    "brighter by 10": lambda frames, _: frames + 10,
+    "darker, 80 %": lambda frames, _: 0.8 * frames,
+    "darker, 60 %": lambda frames, _: 0.6 * frames,
+    "yellowish light": lambda frames, _: frames * np.array([1.0, 0.9, 0.8]),
+    "camera moved a pixel": lambda frames, _: np.roll(frames, 1, axis=2),
+    "a red mark in the wall": lambda frames, _: _marked(frames),
+    "the agent green": lambda frames, _: _green(frames),
+}
+VIEWS = {"MuJoCo's view": "bundled", "MuJoCo's view, eyes trained on it": "trained"}
+
+
+def _marked(frames: np.ndarray) -> np.ndarray:
+    frames = frames.copy()
+    frames[:, 4:8, 50:54] = (200, 60, 60)
+    return frames
+
+
+def _green(frames: np.ndarray) -> np.ndarray:
+    """Red and green exchanged where there is more of the one: the agent is the one thing with a hue."""
+    hue = frames[..., :1] - frames[..., 2:] > 40
+    return np.where(hue, frames[..., [1, 0, 2]], frames)
+
+
+class ShiftedAgent:
+    """An agent whose camera is not what it was."""
+
+    def __init__(self, agent: SeeingAgent, *, shift: Shift) -> None:
+        self._agent, self._shift = agent, shift
+        self.on_plan: Callable[[PlanEvent], None] | None = None
+
+    def reset(self, *, seeds: Sequence[int], goals: np.ndarray) -> None:
+        """See :class:`dfplan.evaluation.rollout.Agent`; ``goals`` are pictures."""
+        self._generator = np.random.default_rng([*seeds, 5])
+        self._agent.on_plan = self.on_plan
+        self._agent.reset(seeds=seeds, goals=shifted(goals, shift=self._shift, generator=self._generator))
+
+    def act(self, observations: np.ndarray) -> np.ndarray:
+        """See :class:`dfplan.evaluation.rollout.Agent`."""
+        return self._agent.act(shifted(observations, shift=self._shift, generator=self._generator))
+
+
+def shifted(frames: np.ndarray, *, shift: Shift, generator: np.random.Generator) -> np.ndarray:
+    """Frames uint8 after a shift."""
+    return np.clip(np.rint(shift(frames.astype(np.float64), generator)), 0, 255).astype(np.uint8)
+
+
+def measure(maze: str, *, eyes: Path | None, arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """Every shift of one maze; ``eyes`` are of a tokenizer trained on MuJoCo's view, None where that is left out."""
+    env_id, folder = f"pixelmaze-{maze}-v1", bundled_weights() / f"pixelmaze-{maze}"
+    model = load_forcing_model(folder)
+    observer = load_observer(folder, model.metadata["frames"])
+    positions = generate_maze2d(states_id(env_id), num_steps=20_000, seed=arguments.seed)["infos/qpos"][::40]
+    rows = []
+
+    def add(name: str, *, shift: Shift, view: str, observer: FrameObserver) -> None:
+        frames = load_camera(env_id, view=view).render(positions)
+        found = observer.positions(shifted(frames, shift=shift, generator=np.random.default_rng(arguments.seed)))
+        errors = np.linalg.norm(found - positions, axis=1)
+        horizon = load_maze(env_id).max_episode_steps
+        agent = MPCAgent(
+            Planner(model, settings=PlannerSettings()),
+            controller=Pursuit(model.point_mass, goal_radius=model.goal_radius),
+            replan_every=arguments.replan_every,
+            horizon=horizon,
+        )
+        rollouts = evaluate_agent(
+            ShiftedAgent(SeeingAgent(agent, observer=observer), shift=shift),
+            env_id=env_id,
+            goal="random",
+            num_episodes=arguments.episodes,
+            num_envs=arguments.episodes,
+            seed=arguments.seed,
+            goal_given="image",
+            view=view,
+        )
+        scores = rollouts.scores
+        rows.append(
+            {
+                "maze": maze,
+                "shift": name,
+                "error_median": float(np.median(errors)),
+                "error_p95": float(np.quantile(errors, 0.95)),
+                "score": vars(mean_interval(scores.normalized_return)),
+                "success": float(scores.success.mean()),
+            }
+        )
+        print(rows[-1], flush=True)
+
+    for name, shift in SHIFTS.items():
+        add(name, shift=shift, view="top", observer=observer)
+    if eyes is not None:
+        trained = replace(observer, tokenizer=load_keypoints(eyes), folder=eyes)
+        for name, kind in VIEWS.items():
+            add(name, shift=SHIFTS["as trained"], view="mujoco", observer=trained if kind == "trained" else observer)
+    return rows
+
+
+def train_eyes(maze: str, *, runs: Path) -> Path:
+    """The tokenizer of MuJoCo's view of a maze, trained unless it was."""
+    run = runs / f"eyes-{maze}"
+    if not (run / "model").is_dir():
+        words = ["train", "task=keypoints", f"env=pixelmaze-{maze}", "task.view=mujoco", "threads=1", f"output={run}"]
+        if status := dfplan(words):
+            raise SystemExit(status)
+    return run / "model"
+
+
+def table(record: Record) -> str:
+    """The table of the README."""
+    lines = [*head("maze, frames", "position found wrong by, cells: median / 95 %", "score", "success %")]
+    for each in record["rows"]:
+        score = each["score"]
+        lines.append(
+            row(
+                f"{each['maze']}, {each['shift']}",
+                f"{each['error_median']:.3f} / {each['error_p95']:.3f}",
+                f"{score['mean']:.1f} [{score['low']:.0f}, {score['high']:.0f}]",
+                f"{100 * each['success']:.0f}",
+            )
+        )
+    return "\n".join([*lines, "", f"{record['episodes']} episodes of seed {record['seed']}. {source(record)}"])
+
+
+def main() -> int:
+    """Measure, write the file and the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mazes", nargs="+", default=["medium", "large"])
+    parser.add_argument("--episodes", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--replan-every", type=int, default=32)
+    parser.add_argument("--runs", type=Path, default=Path("runs/visual_shift"), help="where new eyes are kept")
+    parser.add_argument("--no-mujoco", action="store_true", help="leave out MuJoCo's view, which needs OpenGL")
+    parser.add_argument("--table", action="store_true", help="only write the table, of the newest file")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    if not arguments.table:
+        load, rows = os.getloadavg()[0], []
+        for maze in arguments.mazes:
+            eyes = None if arguments.no_mujoco else train_eyes(maze, runs=arguments.runs)
+            rows += measure(maze, eyes=eyes, arguments=arguments)
+        now = datetime.now(UTC)
+        record = circumstances() | {
+            "date": now.isoformat(timespec="seconds"),
+            "load_average_before": round(load, 2),
+            "episodes": arguments.episodes,
+            "seed": arguments.seed,
+            "replan_every": arguments.replan_every,
+            "rows": rows,
+        }
+        write_whole(RESULTS / f"{now:%Y-%m-%d-%H%M}.json", json.dumps(record, indent=1).encode() + b"\n")
+    if (newest := newest_file(RESULTS)) is None:
+        raise SystemExit("no result file yet; run without --table")
+    readme = HERE / "README.md"
+    write_whole(readme, between_marks(readme.read_text(), table(newest), begin=BEGIN, end=END).encode())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
