@@ -17,9 +17,15 @@ from dfplan.files import write_whole
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 BEGIN, END = "<!-- by sight: written by benchmarks/pixel_maze/run.py -->", "<!-- end of by sight -->"
-# The planner of states has no inverse dynamics; its planned actions are what those of the frames are compared with.
-CONTROLLERS = ("pursuit", "actions", "inverse")
-OF_STATES = {"inverse": "actions"}
+# What is measured: options of the planner that sees, and of the planner of states where they are others.
+WAYS: dict[str, list[str]] = {
+    "pursuit": ["controller=pursuit"],
+    "tree": ["planner=mctg", "controller=pursuit"],
+    "actions": ["controller=actions"],
+    "inverse": ["controller=inverse"],
+}
+# It has no inverse dynamics; its planned actions are what those of the frames are compared with.
+OF_STATES = {"inverse": WAYS["actions"]}
 KEPT = ("metrics", "weights", "n_episodes", "goal", "seed", "machine", "versions", "wall_seconds")
 
 
@@ -33,14 +39,14 @@ def run_one(words: list[str]) -> Record:
     return kept
 
 
-def measure(maze: str, *, weights: list[str], controller: str, common: list[str]) -> dict[str, Any]:
-    """All planners of one maze with one controller; ``weights`` are of trainings that differ by their seed."""
-    sight, options = f"env=pixelmaze-{maze}", [f"controller={controller}", *common]
+def measure(maze: str, *, weights: list[str], way: str, common: list[str]) -> dict[str, Any]:
+    """All planners of one maze, driving in one way; ``weights`` are of trainings that differ by their seed."""
+    sight, options = f"env=pixelmaze-{maze}", [*WAYS[way], *common]
     found: dict[str, Any] = {
-        "state": run_one([f"env=maze2d-{maze}", f"controller={OF_STATES.get(controller, controller)}", *common]),
+        "state": run_one([f"env=maze2d-{maze}", *OF_STATES.get(way, WAYS[way]), *common]),
         "seeing": [run_one([sight, f"weights={each}", *options]) for each in weights],
     }
-    if controller == "pursuit":
+    if way == "pursuit":
         found["goal_as_position"] = run_one([sight, f"weights={weights[0]}", "goal_given=position", *options])
     return found
 
@@ -56,18 +62,19 @@ def _success(record: Record) -> str:
 
 
 def tables(records: dict[tuple[str, str], Record]) -> str:
-    """The table of the README, from the newest record of each maze and controller."""
+    """The table of the README, from the newest record of each maze and way of driving."""
     columns = ("of states", "seeing, a training each", "share of the score", "success %", "goal told as position")
-    lines = [*head("maze, controller", *columns)]
-    for (maze, controller), record in sorted(
-        records.items(), key=lambda each: (each[0][0], -CONTROLLERS.index(each[0][1]))
-    )[::-1]:
-        found = record["mazes"][maze][controller]
+    lines = [*head("maze, driven by", *columns)]
+    ways, mazes = list(WAYS), ["medium", "large"]
+    for (maze, way), record in sorted(
+        records.items(), key=lambda each: (mazes.index(each[0][0]), ways.index(each[0][1]))
+    ):
+        found = record["mazes"][maze][way]
         scores = [each["metrics"]["normalized_return"]["mean"] for each in found["seeing"]]
         share = sum(scores) / len(scores) / found["state"]["metrics"]["normalized_return"]["mean"]
         lines.append(
             row(
-                f"{maze}, {controller}, {found['state']['n_episodes']} episodes",
+                f"{maze}, {way}, {found['state']['n_episodes']} episodes",
                 _score(found["state"]),
                 "; ".join(map(_score, found["seeing"])),
                 f"{100 * share:.0f} %",
@@ -89,7 +96,7 @@ def main() -> int:
         default=["bundled"],
         help="weights= of trainings that differ by their seed; {maze} stands for the name of the maze",
     )
-    parser.add_argument("--controllers", nargs="+", default=list(CONTROLLERS))
+    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS), help="of driving")
     parser.add_argument("--episodes", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0, help="of the episodes")
     parser.add_argument("--tables", action="store_true", help="only write the table, of the newest result files")
@@ -98,16 +105,14 @@ def main() -> int:
         common = ["goal=random", f"n_episodes={arguments.episodes}", f"seed={arguments.seed}", "threads=1"]
         mazes = {
             maze: {
-                controller: measure(
+                way: measure(
                     maze,
-                    # The other controllers are for comparison: one training each.
-                    weights=[each.format(maze=maze) for each in arguments.weights][
-                        : None if controller == "pursuit" else 1
-                    ],
-                    controller=controller,
+                    # Inverse dynamics come with the bundled weights alone.
+                    weights=[each.format(maze=maze) for each in arguments.weights][: 1 if way == "inverse" else None],
+                    way=way,
                     common=common,
                 )
-                for controller in arguments.controllers
+                for way in arguments.ways
             }
             for maze in arguments.mazes
         }
@@ -116,7 +121,7 @@ def main() -> int:
         write_whole(RESULTS / f"{now:%Y-%m-%d-%H%M}.json", json.dumps(record, indent=1).encode() + b"\n")
     newest: dict[tuple[str, str], Record] = {}
     for record in reversed(load(RESULTS)):
-        newest |= {(maze, controller): record for maze, found in record["mazes"].items() for controller in found}
+        newest |= {(maze, way): record for maze, found in record["mazes"].items() for way in found}
     if not newest:
         raise SystemExit("no result file yet; run without --tables")
     for readme, results in (
