@@ -4,6 +4,7 @@ import importlib.util
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 FOLDER = Path(__file__).parents[1] / "benchmarks" / "memory"
@@ -32,9 +33,25 @@ def test_a_line_of_a_table_adds_its_trainings_up():
     row = {
         "row": "memory",
         "success": {"mean": 0.975, "low": 0.95, "high": 0.99},
+        "lost": {"mean": 0.02, "low": -0.01, "high": 0.05},
         "by_training": dict(zip("01", parts, strict=True)),
     }
-    assert script("tables").line_of(row) == "| memory | 97.5 [95.0, 99.0] | 95.0 100.0 | 2.0 | 0.5 |"
+    expected = "| memory | 97.5 [95.0, 99.0] | 95.0 100.0 | 2.0 [-1.0, 5.0] | 2.0 | 0.5 |"
+    assert script("tables").line_of(row) == expected
+
+
+def test_an_interval_is_over_trainings_and_episodes_and_never_nothing():
+    run = script("run")
+    right = np.ones((3, 200))
+    found = run.interval(right)
+    assert (found.mean, found.high) == (1, 1)
+    assert 0.97 < found.low < 0.99
+    none = run.interval(0 * right)
+    assert (none.mean, none.low) == (0, 0)
+    assert none.high == pytest.approx(1 - found.low)
+    right[2, :40] = 0  # one training in three is worse: another three may be worse still
+    found = run.interval(right)
+    assert found.low < 0.8 < found.mean < found.high
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("results/*.json")), ids=lambda path: path.name)

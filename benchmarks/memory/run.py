@@ -15,7 +15,7 @@ import torch
 from dfplan.agent.memory import MemoryAgent
 from dfplan.cli.main import main as dfplan
 from dfplan.evaluation.choices import roll_out_choices
-from dfplan.evaluation.metrics import wilson_interval
+from dfplan.evaluation.metrics import Estimate, crossed_interval, mean_interval, wilson_interval
 from dfplan.evaluation.report import circumstances, write_record
 from dfplan.models.forcing_model import load_forcing_model
 from dfplan.models.tokenizers import load_tokenizer
@@ -58,7 +58,13 @@ def main() -> int:
     for (name, seed), folder in runs.items():
         if status := train(folder, [*TRAININGS[name], f"env={arguments.env}", f"seed={seed}", *arguments.options]):
             return status
-    rows = [play(name, runs=runs, arguments=arguments) for name in ROWS]
+    rows, first = [], np.zeros(0)
+    for name in ROWS:
+        row, correct = play(name, runs=runs, arguments=arguments)
+        first = correct if not rows else first
+        if rows and ROWS[name][0] == "memory":
+            row["lost"] = vars(interval(first - correct))
+        rows.append(row)
     record = circumstances() | {
         "question": "the arm that pays was named at the start alone: is it chosen?",
         "env": arguments.env,
@@ -82,8 +88,10 @@ def train(folder: Path, words: list[str]) -> int:
     return dfplan(["train", *words, "threads=1", f"output={folder}"])
 
 
-def play(row: str, *, runs: dict[tuple[str, int], Path], arguments: argparse.Namespace) -> dict[str, Any]:
-    """One row: the same episodes with each training."""
+def play(
+    row: str, *, runs: dict[tuple[str, int], Path], arguments: argparse.Namespace
+) -> tuple[dict[str, Any], np.ndarray]:
+    """One row, the same episodes with each training; and which were right, ``(trainings, episodes)``."""
     training, conditions = ROWS[row]
     by_training, correct = {}, []
     for seed in arguments.trainings:
@@ -96,15 +104,28 @@ def play(row: str, *, runs: dict[tuple[str, int], Path], arguments: argparse.Nam
             **conditions,
         )
         by_training[str(seed)] = found.summary()
-        correct.append(found.choices == found.cues)
+        correct.append((found.choices == found.cues).astype(np.float64))
     result = {
         "row": row,
         "conditions": conditions,
-        "success": vars(wilson_interval(np.concatenate(correct))),
+        "success": vars(interval(np.stack(correct))),
         "by_training": by_training,
     }
     print(row, result["success"], [each["correct"] for each in by_training.values()], flush=True)
-    return result
+    return result, np.stack(correct)
+
+
+def interval(values: np.ndarray) -> Estimate:
+    """Of the mean of ``(trainings, episodes)``, for other trainings and other episodes.
+
+    Where no training and no episode differs from another, what one training's episodes say, by Wilson's formula.
+    """
+    if len(values) > 1 and np.ptp(values) > 0:
+        return crossed_interval(values)
+    if len(values) == 1:
+        return mean_interval(values[0])
+    found = wilson_interval(np.ones(values.shape[1], bool))
+    return Estimate(values[0, 0], *((found.low, found.high) if values[0, 0] else (1 - found.high, 1 - found.low)))
 
 
 def build_agent(weights: Path, *, remembers: bool) -> MemoryAgent:

@@ -42,12 +42,12 @@ def table(record: dict[str, Any], *, title: str, name: str) -> list[str]:
     seeds = list(record["rows"][0]["by_training"])
     episodes = record["rows"][0]["by_training"][seeds[0]]["episodes"]
     return [
-        f"| {title} | success % [95 %] | of each training | wrong arm % | no arm % |",
-        "|---|---:|---:|---:|---:|",
+        f"| {title} | success % [95 %] | of each training | points lost [95 %] | wrong arm % | no arm % |",
+        "|---|---:|---:|---:|---:|---:|",
         *(line_of(row) for row in record["rows"]),
         "",
-        f"[{name}](results/{name}): {len(seeds)} trainings × {episodes} episodes, Wilson's interval over all of them; "
-        f"{record['machine']}, commit `{record['commit'][:12]}`, {record['note']}",
+        f"[{name}](results/{name}): {len(seeds)} trainings × {episodes} episodes, the same for all; intervals "
+        f"over both; {record['machine']}, commit `{record['commit'][:12]}`, {record['note']}",
     ]
 
 
@@ -61,7 +61,10 @@ def line_of(row: dict[str, Any]) -> str:
 
     mean, low, high = (f"{100 * success[name]:.1f}" for name in ("mean", "low", "high"))
     each = " ".join(f"{100 * part['success']['mean']:.1f}" for part in found)
-    return f"| {row['row']} | {mean} [{low}, {high}] | {each} | {share('wrong_arm')} | {share('no_arm')} |"
+    lost = "–"
+    if "lost" in row:
+        lost = "{:.1f} [{:.1f}, {:.1f}]".format(*(100 * row["lost"][name] for name in ("mean", "low", "high")))
+    return f"| {row['row']} | {mean} [{low}, {high}] | {each} | {lost} | {share('wrong_arm')} | {share('no_arm')} |"
 
 
 if __name__ == "__main__":

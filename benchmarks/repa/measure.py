@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from dfplan.cli.main import main as dfplan
 from dfplan.data.windows import WindowBatch, WindowDataset
@@ -50,27 +50,29 @@ def held_out_windows(trajectories: Trajectories, model: ForcingModel) -> WindowB
     return windows.sample(NUM_WINDOWS, np.random.default_rng(0))
 
 
-def representation(model: ForcingModel, batch: WindowBatch, *, encoder: nn.Module, camera: Any) -> dict[str, Any]:
-    """Per block: how well position is read from it, and how alike it is to the encoder's features and to the state."""
-    states = hidden_states(model, batch, level=LEVEL, seed=0)
+def representation(
+    model: ForcingModel, batches: Sequence[WindowBatch], *, encoder: nn.Module, camera: Any
+) -> dict[str, Any]:
+    """Per block: how well position is read from it, and how alike it is to the encoder's features and to the state.
+
+    The probe is fitted on the first batch and tried on the second; likeness is that of tokens of the second.
+    """
+    fit, states = (hidden_states(model, batch, level=LEVEL, seed=0) for batch in batches)
     observations = torch.from_numpy(states.observations)
     normalizer = model.normalizer
     targets = {
-        "encoder": FrameFeatures(encoder, camera.render)(observations),
+        "encoder": FrameFeatures(encoder, camera.render, seen=observations)(observations),
         "state": StateFeatures(normalizer.observation_mean, normalizer.observation_std)(observations),
     }
     chosen = np.random.default_rng(0).permutation(len(observations))[:NUM_ALIKE]
-    return {
-        "blocks": [_block(hidden, states.observations[:, :2], targets, chosen) for hidden in states.blocks],
-        "tokens": len(observations),
-    }
-
-
-def _block(hidden: np.ndarray, positions: np.ndarray, targets: dict[str, Tensor], chosen: np.ndarray) -> dict[str, Any]:
-    half = len(hidden) // 2  # tokens lie window by window: no window is in both halves but one
-    probe = linear_probe(hidden[:half], positions[:half], held_out=hidden[half:], held_out_targets=positions[half:])
-    alike = {name: cknna(hidden[chosen], target.numpy()[chosen]) for name, target in targets.items()}
-    return {"probe": {"median": probe.median, "p95": probe.p95, "r2": probe.r2}, "cknna": alike}
+    blocks = []
+    for hidden, fit_hidden in zip(states.blocks, fit.blocks, strict=True):
+        probe = linear_probe(
+            fit_hidden, fit.observations[:, :2], held_out=hidden, held_out_targets=states.observations[:, :2]
+        )
+        alike = {name: cknna(hidden[chosen], target.numpy()[chosen]) for name, target in targets.items()}
+        blocks.append({"probe": {"median": probe.median, "p95": probe.p95, "r2": probe.r2}, "cknna": alike})
+    return {"blocks": blocks, "tokens": len(observations)}
 
 
 def validation_loss(run: Path, step: int) -> float | None:

@@ -29,7 +29,8 @@ ARMS: dict[str, dict[str, Any]] = {
     "none": {"weight": 0},
     "cosine": {"encoder": ENCODER, "loss": "cosine"},
     "nt-xent": {"encoder": ENCODER, "loss": "nt-xent"},
-    "random encoder": {"encoder": "random", "loss": "cosine"},
+    "random encoder, cosine": {"encoder": "random", "loss": "cosine"},
+    "random encoder, nt-xent": {"encoder": "random", "loss": "nt-xent"},
     "state": {"encoder": "state", "loss": "cosine"},
 }
 DEPTH = 2
@@ -39,6 +40,7 @@ PLANNER = (
     "goal=random",
 )  # fmt: skip
 SUCCESS = 0.5  # steps to this success are counted: the largest that every arm of the first record reached
+SETTINGS = ("maze", "steps", "episodes", "set")  # what the measures of all runs in one folder have in common
 
 
 def main() -> int:
@@ -48,17 +50,20 @@ def main() -> int:
     parser.add_argument("--arms", nargs="*", default=list(ARMS), choices=list(ARMS))
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2], help="of trainings")
     parser.add_argument("--runs", type=Path, default=Path("runs/repa"), help="where trainings go, or lie already")
-    parser.add_argument("--steps", type=int, nargs="*", default=[100, 200, 300], help="the last one ends a training")
-    parser.add_argument("--episodes", type=int, default=32, help="of each evaluation")
+    parser.add_argument(
+        "--steps", type=int, nargs="*", default=[100, 150, 200, 250, 300], help="the last one ends a training"
+    )
+    parser.add_argument("--episodes", type=int, default=64, help="of each evaluation")
     parser.add_argument("--set", nargs="*", default=[], metavar="key=value", help="options for every training")
     arguments = parser.parse_args()
+    check_settings(arguments)
     if arguments.arms:
         torch.set_num_threads(1)
         if train_encoder(arguments.runs, maze=arguments.maze):
             return 2
     for seed in arguments.seeds:
         for arm in arguments.arms:
-            run = arguments.runs / f"{arm.replace(' ', '-')}-{seed}"
+            run = arguments.runs / f"{arm.replace(', ', '-').replace(' ', '-')}-{seed}"
             if not (run / "measures.json").is_file():
                 finished = checkpoint_folder(run / "checkpoints", arguments.steps[-1])
                 if not finished.is_dir() and train_arm(run, arm, seed=seed, arguments=arguments):
@@ -76,6 +81,15 @@ def main() -> int:
     write(arguments.runs)
     README.write_text(updated(README.read_text()))
     return 0
+
+
+def check_settings(arguments: argparse.Namespace) -> None:
+    """Keep with the runs what they have in common; refuse runs of other settings."""
+    path, settings = arguments.runs / "settings.json", {name: getattr(arguments, name) for name in SETTINGS}
+    if path.is_file() and json.loads(path.read_text()) != settings:
+        raise SystemExit(f"{path} says other settings than {settings}; give another folder: --runs")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(settings))
 
 
 def train_encoder(runs: Path, *, maze: str) -> int:
@@ -116,7 +130,8 @@ def measured(run: Path, arm: str, *, seed: int, arguments: argparse.Namespace) -
     """All measures of a training at each number of steps."""
     env_id = f"pixelmaze-{arguments.maze}-v1"
     trajectories = load_trajectories("generated", env_id=env_id, cache_folder=dataset_folder(), say=lambda line: None)
-    held_out = hold_out(trajectories, share=0.02)[1]
+    # The probe is fitted on rows that lie before those it is tried on.
+    halves = hold_out(hold_out(trajectories, share=0.02)[1], share=0.5)
     encoder, camera = frozen_encoder(str(arguments.runs / ENCODER), seed=0), load_camera(env_id)
     episodes = [f"n_episodes={arguments.episodes}", f"n_envs={arguments.episodes}", "seed=1000", "threads=1"]
     rows = []
@@ -129,7 +144,9 @@ def measured(run: Path, arm: str, *, seed: int, arguments: argparse.Namespace) -
                     "seed": seed,
                     "step": step,
                     "denoising_loss": validation_loss(run, step),
-                    **representation(model, held_out_windows(held_out, model), encoder=encoder, camera=camera),
+                    **representation(
+                        model, [held_out_windows(half, model) for half in halves], encoder=encoder, camera=camera
+                    ),
                     "scores": score(Path(folder), env=f"maze2d-{arguments.maze}", words=[*PLANNER, *episodes]),
                     "commit": model.metadata["provenance"]["commit"],
                 }
@@ -143,10 +160,18 @@ def write(runs: Path) -> None:
     rows = [row for each in found for row in each]
     if not rows:
         return
-    options = {arm: {"depth": DEPTH, **settings} for arm, settings in ARMS.items()}
+    settings = json.loads((runs / "settings.json").read_text())
+    options = {arm: {"depth": DEPTH, **own} for arm, own in ARMS.items()}
     record = {"question": "does representation alignment teach the planner faster", **circumstances()}
     config = json.loads((runs / "none-0" / "config.json").read_text())
-    record |= {"level": LEVEL, "planner": PLANNER, "arms": options, "config": config, "rows": rows}
+    record |= {
+        "level": LEVEL,
+        "planner": PLANNER,
+        "settings": settings,
+        "arms": options,
+        "config": config,
+        "rows": rows,
+    }
     now = datetime.now(UTC)
     print(write_record(record, path=RESULTS / f"{now:%Y-%m-%d-%H%M}.json"))
 

@@ -137,7 +137,7 @@ def untrained(name: str, *, like: FrameTokenizer, fit: Sample, seed: int) -> Fra
 
 
 def rescaled(tokenizer: FrameTokenizer, *, fit: Sample) -> FrameTokenizer:
-    """The same tokenizer with one mean and one standard deviation for all latents."""
+    """The same tokenizer with all latents divided by one number, their common standard deviation."""
     other = copy.deepcopy(tokenizer)
     other.normalizer.fit(tokenizer.normalizer.back(tokenizer.encode(fit.frames)), per_dimension=False)
     return other

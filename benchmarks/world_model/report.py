@@ -74,6 +74,8 @@ def _lines(record: Mapping[str, Any], name: str) -> Iterator[str]:
     for each in record["rows"]:
         cells = (f"{part['frechet']:.3g} · {part['position_error']:.2f}" for part in each["lengths"])
         yield row(each["method"], *cells)
+        between = (f"{part['frechet_low']:.3g} … {part['frechet_high']:.3g}" for part in each["lengths"])
+        yield row(f"{each['method']}, drives drawn anew, 95 %", *between)
     for key, meaning in (("other_drives", "other real drives"), ("drawn", "the real positions, drawn")):
         yield row(meaning, *(f"{part[key]:.3g}" for part in record["floor"]))
     yield ""

@@ -4,6 +4,7 @@ from typing import Protocol
 
 import numpy as np
 
+from dfplan.errors import UserError
 from dfplan.planner.ranking import steps_along
 from dfplan.types import Plan
 
@@ -49,7 +50,18 @@ class InverseControl:
             self._points[index], self._positions[index] = None, self._positions[index][:0]
 
     def follow(self, plan: Plan, *, indices: np.ndarray, observations: np.ndarray) -> None:
-        """See :class:`~dfplan.agent.controllers.Controller`."""
+        """See :class:`~dfplan.agent.controllers.Controller`.
+
+        Raises:
+            UserError: planned observations lie further apart than the inverse dynamics were trained on.
+        """
+        farthest = self.least_steps + plan.steps_per_point - 1
+        if farthest > self.inverse.most_steps:
+            raise UserError(
+                f"these inverse dynamics know of up to {self.inverse.most_steps} steps, but planned observations, one "
+                f"every {plan.steps_per_point} steps, are up to {farthest} ahead; train them with "
+                f"task.most_steps={farthest} or more"
+            )
         for row, index in enumerate(indices):
             points = plan.observations[row, : max(1, plan.num_steps[row] // plan.steps_per_point)]
             dim = self._positions[index].shape[1]
@@ -66,8 +78,8 @@ class InverseControl:
                 continue
             spacing, now = self._spacing[row], self._elapsed[row]
             point = -(-(now + self.least_steps) // spacing)  # points are due at spacing, 2 * spacing, …
-            due = min(point * spacing - now, self.inverse.most_steps)
-            later[row], steps[row] = points[min(point, len(points)) - 1], due
+            later[row] = points[min(point, len(points)) - 1]
+            steps[row] = point * spacing - now
         self._elapsed += 1
         actions = self.inverse.actions(observations.astype(np.float32), later, steps.astype(np.float32))
         return np.clip(actions, -1, 1).astype(np.float32)

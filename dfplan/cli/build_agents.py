@@ -17,6 +17,7 @@ from dfplan.cli.schema import EvalConfig
 from dfplan.data.maze import load_maze, shows_frames
 from dfplan.errors import UserError
 from dfplan.evaluation.rollout import Agent
+from dfplan.models.bundle import load_bundle
 from dfplan.models.tokenizers import load_keypoints, load_observer
 from dfplan.tasks.pixel_forcing import find_tokenizer
 
@@ -81,7 +82,7 @@ def _dfplan(config: EvalConfig, *, weights: Path, device: torch.device, say: Cal
         episode_steps=steps,
     )
     return BuiltAgent(
-        agent=_seeing(agent, config=config, weights=weights, frames=planner.model.metadata.get("frames")),
+        agent=_seeing(agent, config=config, weights=weights, frames=planner.model.metadata.get("frames"), say=say),
         name=planner.model.metadata["model"]["name"],
         controller=config.controller.name,
         num_parameters=planner.model.denoiser.num_parameters,
@@ -91,7 +92,12 @@ def _dfplan(config: EvalConfig, *, weights: Path, device: torch.device, say: Cal
 
 
 def _seeing(
-    agent: MPCAgent, *, config: EvalConfig, weights: Path, frames: Mapping[str, Any] | None
+    agent: MPCAgent,
+    *,
+    config: EvalConfig,
+    weights: Path,
+    frames: Mapping[str, Any] | None,
+    say: Callable[[str], None],
 ) -> MPCAgent | SeeingAgent:
     """The agent itself, or, where its environment shows frames, with the eyes that its weights were trained with."""
     if shows_frames(config.env.id) != (frames is not None):
@@ -109,6 +115,7 @@ def _seeing(
     observer = load_observer(weights, frames)
     if config.tokenizer != "trained":
         folder = find_tokenizer(config.tokenizer, env_name=config.env.name)
+        warn_of_other_environment(folder, load_bundle(folder)[1], env_name=config.env.name, say=say)
         observer = replace(observer, tokenizer=load_keypoints(folder), folder=folder)
     return SeeingAgent(agent, observer=observer)
 

@@ -102,7 +102,8 @@ def frozen_encoder(name: str, *, seed: int, given: Mapping[str, nn.Module] | Non
         encoder = PretrainedEncoder(name, given[name])
     elif name in PRETRAINED_SIZES:
         raise UserError(
-            f"dfplan comes without {name}; load the network yourself and hand it over as given={{{name!r}: network}}"
+            f"dfplan comes without {name}; load the network yourself and hand it over: "
+            f"given={{{name!r}: network}} of dfplan.tasks.aligned_forcing.build()"
         )
     else:
         encoder = load_frame_encoder(_model_folder(Path(name)))[0]

@@ -1,5 +1,6 @@
 """Diffusion Forcing whose hidden states are aligned with features of the clean frames (REPA, arXiv 2410.06940)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -8,11 +9,14 @@ from dfplan.tasks import forcing, pixel_forcing
 from dfplan.tasks.inputs import Inputs
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from dfplan.data.windows import WindowDataset
     from dfplan.training.alignment import AlignedForcingTask, Alignment
     from dfplan.training.forcing import ForcingTask
 
 STATE = "state"
+NUM_MEASURED = 2048  # frames on which the features' mean and spread are measured
 
 
 @dataclass
@@ -31,8 +35,15 @@ class Settings(pixel_forcing.Settings):
     aligned_tokens: int = option("tokens of a batch that are aligned, drawn anew at each step", low=2)
 
 
-def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask | AlignedForcingTask, WindowDataset]":
+def build(
+    settings: Settings, inputs: Inputs, *, given: "Mapping[str, nn.Module] | None" = None
+) -> "tuple[ForcingTask | AlignedForcingTask, WindowDataset]":
     """The task and the windows it learns from; with weight 0, the plain task.
+
+    Args:
+        settings: the options of the task.
+        inputs: what every task is given.
+        given: networks that ``task.encoder`` may name, such as ``{"dinov2": network}``: dfplan downloads none.
 
     Raises:
         UserError: as task=forcing, or the encoder or the camera is not to be had.
@@ -44,11 +55,14 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask | AlignedFor
     task, windows = plain.build(settings, inputs)
     if settings.weight == 0:
         return task, windows
-    return AlignedForcingTask(task, alignment=build_alignment(settings, inputs, task)), windows
+    return AlignedForcingTask(task, alignment=build_alignment(settings, inputs, task, given=given)), windows
 
 
-def build_alignment(settings: Settings, inputs: Inputs, task: "ForcingTask") -> "Alignment":
+def build_alignment(
+    settings: Settings, inputs: Inputs, task: "ForcingTask", *, given: "Mapping[str, nn.Module] | None" = None
+) -> "Alignment":
     """What is aligned with what."""
+    import numpy as np
     import torch
 
     from dfplan.data.frames import load_camera
@@ -60,8 +74,11 @@ def build_alignment(settings: Settings, inputs: Inputs, task: "ForcingTask") -> 
         feature_dim = target.feature_dim
     else:
         camera = load_camera(settings.camera or inputs.env_id)
-        target = FrameFeatures(frozen_encoder(settings.encoder, seed=inputs.seed), camera.render)
-        feature_dim = target(torch.as_tensor(inputs.trajectories.observations[:1])).shape[1]
+        encoder = frozen_encoder(settings.encoder, seed=inputs.seed, given=given)
+        seen = inputs.trajectories.observations
+        rows = np.random.default_rng(inputs.seed).integers(len(seen), size=NUM_MEASURED)
+        target = FrameFeatures(encoder, camera.render, seen=torch.as_tensor(seen[rows]))
+        feature_dim = len(target.mean)
     return Alignment(
         target=target,
         feature_dim=feature_dim,

@@ -31,6 +31,7 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[DiffuserTask, SegmentWin
     from dfplan.data.dynamics import fit_point_mass
     from dfplan.data.maze import load_maze
 
+    inputs.check_states()
     sizes = {name: value for name, value in asdict(settings.model).items() if value is not None}
     if sizes["name"] != "diffuser" or "horizon" not in sizes or "num_levels" not in sizes:
         raise UserError(

@@ -30,11 +30,12 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[DistillationTask, Window
     """The task and the windows whose contexts and goals it learns from.
 
     Raises:
-        UserError: no such teacher, or one whose tokens are not those of the windows.
+        UserError: an environment that shows frames, no such teacher, or one whose tokens are not those of the windows.
     """
     from dfplan.models import load_forcing_model
     from dfplan.training.distillation import DistillationTask
 
+    inputs.check_states()
     folder = find_teacher(settings.teacher, env_name=inputs.env_name)
     model = load_forcing_model(folder)
 

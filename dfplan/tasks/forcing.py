@@ -32,11 +32,9 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, WindowDatas
     Raises:
         UserError: data that are missing or too short, or settings that contradict each other.
     """
-    from dfplan.data.maze import shows_frames
     from dfplan.training.forcing import ForcingTask
 
-    if shows_frames(inputs.env_id):
-        raise UserError(f"{inputs.env_name} shows frames, not states; give task=pixel-forcing, or another env=")
+    inputs.check_states()
     return build_training(settings, inputs, make=ForcingTask)
 
 

@@ -23,7 +23,9 @@ NUM_VALIDATED = 512
 class Settings:
     """The options of the task."""
 
-    width: int = option("channels of the U-Net at full resolution, a multiple of 8; twice as many at half", low=8)
+    width: int = option(
+        "channels of the U-Net at full resolution, a multiple of 8; twice as many at half", low=8, high=256
+    )
     dropout: float = option("share of activations dropped in training", low=0, high=0.9)
     num_levels: int = option("noise levels", low=100, high=10_000)
 

@@ -54,3 +54,14 @@ class Inputs:
         if self.loaded is None:
             raise UserError("data=none, but this task learns from trajectories; give data=generated or a file")
         return self.loaded
+
+    def check_states(self) -> None:
+        """Refuse an environment that shows frames: a planner of states would be trained on what is not shown there.
+
+        Raises:
+            UserError: it does.
+        """
+        from dfplan.data.maze import shows_frames
+
+        if shows_frames(self.env_id):
+            raise UserError(f"{self.env_name} shows frames, not states; give task=pixel-forcing, or another env=")

@@ -38,6 +38,7 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, WindowDatas
     from dfplan.models.forcing_model import load_forcing_model
     from dfplan.training.lora import LoraTask
 
+    inputs.check_states()
     folder = find_base(settings.base)
     base = load_forcing_model(folder)
     # What a description leaves out is either not said of this kind of network, or older than the choice.

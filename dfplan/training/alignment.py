@@ -74,24 +74,46 @@ class AlignmentHead(nn.Sequential):
 
 
 class FrameFeatures:
-    """A frozen encoder's features of the frame at each position.
+    """A frozen encoder's features of the frame at each position, standardised.
+
+    Frames of one maze differ in a few pixels, so that their raw features all point the same way (their cosines are
+    0.998 and more): a head that always answers with the mean would pass for aligned.
 
     Args:
         encoder: from frames ``[n, 64, 64, 3]`` uint8 to features ``[n, dim]``; its weights get no gradients from here.
         render: from positions ``(n, position_dim)`` to frames, such as the ``render`` of a camera.
+        seen: observations ``[n, observation_dim]`` on whose frames mean and spread of each feature are measured.
         position_dim: leading dimensions of an observation that are the position.
+
+    Attributes:
+        mean: of each feature, ``[dim]``.
+        std: of each feature; one that hardly varies is not blown up.
     """
 
+    _FLOOR = 1e-3  # of the largest standard deviation
+
     def __init__(
-        self, encoder: nn.Module, render: Callable[[np.ndarray], np.ndarray], *, position_dim: int = 2
+        self,
+        encoder: nn.Module,
+        render: Callable[[np.ndarray], np.ndarray],
+        *,
+        seen: Tensor,
+        position_dim: int = 2,
     ) -> None:
         self.encoder = encoder.eval().requires_grad_(False)
         self.render = render
         self.position_dim = position_dim
+        raw = self._raw(seen)
+        self.mean, std = raw.mean(dim=0), raw.std(dim=0)
+        self.std = std.clamp_min(max(self._FLOOR * float(std.max()), torch.finfo(std.dtype).tiny))
 
-    @torch.no_grad()
     def __call__(self, observations: Tensor) -> Tensor:
         """See :data:`FeatureTarget`."""
+        raw = self._raw(observations)
+        return (raw - self.mean.to(raw.device)) / self.std.to(raw.device)
+
+    @torch.no_grad()
+    def _raw(self, observations: Tensor) -> Tensor:
         frames = torch.from_numpy(self.render(observations[:, : self.position_dim].cpu().numpy()))
         return self.encoder.to(observations.device)(frames.to(observations.device)).float()
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def part_of_batch(batch: Any, *, index: int, num_parts: int, device: torch.device) -> Any:
@@ -25,3 +25,8 @@ def part_of_batch(batch: Any, *, index: int, num_parts: int, device: torch.devic
     if isinstance(batch, Mapping):
         return {name: part(value) for name, value in batch.items()}
     raise TypeError(f"a dataset must return a dict or a dataclass of arrays; got {type(batch).__name__}")
+
+
+def beside(module: nn.Module, batch: Any) -> Any:
+    """A whole batch, with its arrays as tensors where the weights of a module are."""
+    return part_of_batch(batch, index=0, num_parts=1, device=next(module.parameters()).device)

@@ -14,6 +14,7 @@ from dfplan.diffusion import Parameterization, add_noise, loss_weights, sample_l
 from dfplan.models.bundle import save_bundle
 from dfplan.models.denoiser import Denoiser
 from dfplan.tokens import CONTEXT_TOKEN, GOAL_TOKEN, NUM_PREFIX_TOKENS, Normalizer, TokenLayout
+from dfplan.training.batch import beside
 from dfplan.training.task import Dataset
 from dfplan.types import PointMass, PositionSupport
 
@@ -199,7 +200,7 @@ class ForcingTask:
         """Losses of the given modules on held-out windows with fixed noise, so that validations compare."""
         if self.validation is None:
             return {}
-        batch = self.validation.sample(256, np.random.default_rng(seed))
+        batch = beside(modules["denoiser"], self.validation.sample(256, np.random.default_rng(seed)))
         loss, metrics = self._loss(batch, modules["denoiser"], generator=torch.Generator().manual_seed(seed))
         return {"loss": float(loss), **{name: float(value) for name, value in metrics.items()}}
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from dfplan.models.inverse_dynamics import InverseDynamics, save_inverse_dynamics
+from dfplan.training.batch import beside
 from dfplan.types import Trajectories
 
 
@@ -84,8 +85,8 @@ class InverseDynamicsTask:
 
     def validate(self, modules: Mapping[str, nn.Module], *, seed: int) -> dict[str, float]:
         """Share of the variance of held-out actions that is explained (R²)."""
-        batch = self.held_out.sample(8192, np.random.default_rng(seed))
-        return {"r2": float(1 - self._error(batch).mean() / np.var(batch["actions"], axis=0).mean())}
+        batch = beside(self.inverse, self.held_out.sample(8192, np.random.default_rng(seed)))
+        return {"r2": float(1 - self._error(batch).mean() / batch["actions"].var(dim=0, correction=0).mean())}
 
     def export(self, folder: Path) -> None:
         """Write the bundle that :func:`~dfplan.models.inverse_dynamics.load_inverse_dynamics` reads."""

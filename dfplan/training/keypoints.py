@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from dfplan.models.tokenizers import KeypointTokenizer, save_tokenizer, to_pictures
+from dfplan.training.batch import beside
 from dfplan.training.task import Dataset
 
 NUM_HELD_OUT = 2048
@@ -63,18 +64,14 @@ class KeypointTask:
 
     def validate(self, modules: Mapping[str, nn.Module], *, seed: int) -> dict[str, float]:
         """Distance from the found to the true position, in the units of the environment, on held-out frames."""
-        batch = self.held_out.sample(NUM_HELD_OUT, np.random.default_rng(seed))
-        found = self._found(batch["frames"])
-        error = torch.linalg.vector_norm(found - torch.as_tensor(batch["positions"]), dim=1)
+        batch = beside(self.tokenizer, self.held_out.sample(NUM_HELD_OUT, np.random.default_rng(seed)))
+        found = self.tokenizer.to_positions(self.tokenizer.encode(batch["frames"]))
+        error = torch.linalg.vector_norm(found - batch["positions"], dim=1)
         return {"position_error": float(error.median()), "position_error_p95": float(error.quantile(0.95))}
-
-    def _found(self, frames: np.ndarray) -> Tensor:
-        normalized = self.tokenizer.encode(torch.as_tensor(frames))
-        return self.tokenizer.to_positions(normalized)
 
     def export(self, folder: Path) -> None:
         """Fit the normalizer and write the bundle that :func:`dfplan.models.tokenizers.load_tokenizer` reads."""
-        frames = torch.as_tensor(self.held_out.sample(NUM_HELD_OUT, np.random.default_rng(0))["frames"])
+        batch = beside(self.tokenizer, self.held_out.sample(NUM_HELD_OUT, np.random.default_rng(0)))
         normalizer = self.tokenizer.normalizer
-        normalizer.fit(normalizer.back(self.tokenizer.encode(frames)))
+        normalizer.fit(normalizer.back(self.tokenizer.encode(batch["frames"])))
         save_tokenizer(folder, self.tokenizer, self.metadata)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from dfplan.errors import UserError
 from dfplan.models.frame_encoder import FrameEncoder, save_frame_encoder
+from dfplan.training.batch import beside
 from dfplan.training.representation_losses import nt_xent, vicreg
 from dfplan.types import Trajectories
 
@@ -107,9 +108,7 @@ class SelfSupervisedTask:
             return {}
         with torch.no_grad():
             batch = self.validation.sample(256, np.random.default_rng(seed))
-            device = next(self.encoder.parameters()).device
-            on_device = {name: torch.from_numpy(value).to(device) for name, value in batch.items()}
-            loss, metrics = self.training_step(on_device, generator=torch.Generator())
+            loss, metrics = self.training_step(beside(self.encoder, batch), generator=torch.Generator())
         return {"loss": float(loss), **{name: float(value) for name, value in metrics.items()}}
 
     def export(self, folder: Path) -> None:

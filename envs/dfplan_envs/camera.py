@@ -55,25 +55,18 @@ def build_camera(maze: Maze, *, view: str = "top") -> Camera:
     raise ValueError(f"unknown view {view!r}; choose one of {', '.join(VIEWS)}")
 
 
-class TopCamera:
-    """All of the maze from above, centred, its surroundings filled with the colour of the walls.
-
-    Walls have their true size and place, with anti-aliased edges; the ball is a disc of at least 2 pixels' radius,
-    anti-aliased as well, so that a shift by a hundredth of a pixel changes bytes. It is drawn over the walls.
+class WholeMaze:
+    """Where a camera that shows all of a maze from above, centred, has its places.
 
     Attributes:
         pixels_per_unit: 64 / the longer side of the maze: 5.33 for ``large``, 8 for ``medium``, 12.8 for ``umaze``.
-        ball_radius: pixels.
-        background: ``(64, 64, 3)`` uint8, the maze without the ball.
     """
 
     def __init__(self, maze: Maze) -> None:
         self.pixels_per_unit = IMAGE_SIZE / max(maze.walls.shape)
-        self.ball_radius = ball_radius_in_pixels(self.pixels_per_unit)
         # Pixel coordinates are continuous: pixel (i, j) is the square [i, i + 1] x [j, j + 1].
         centre = CELL_CENTRE_OFFSET + (np.array(maze.walls.shape) - 1) / 2
         self._origin = centre - IMAGE_SIZE / 2 / self.pixels_per_unit
-        self.background = _draw_walls(maze, origins=self._origin, pixels_per_unit=self.pixels_per_unit)
 
     def to_pixels(self, positions: np.ndarray) -> np.ndarray:
         """Turn positions ``(..., 2)`` into pixels ``(row, column)``; pixel ``(i, j)`` has its centre at + 0.5."""
@@ -82,6 +75,23 @@ class TopCamera:
     def to_positions(self, pixels: np.ndarray) -> np.ndarray:
         """Turn pixels ``(..., 2)`` back into positions; see :meth:`to_pixels`."""
         return pixels / self.pixels_per_unit + self._origin
+
+
+class TopCamera(WholeMaze):
+    """All of the maze from above, centred, its surroundings filled with the colour of the walls.
+
+    Walls have their true size and place, with anti-aliased edges; the ball is a disc of at least 2 pixels' radius,
+    anti-aliased as well, so that a shift by a hundredth of a pixel changes bytes. It is drawn over the walls.
+
+    Attributes:
+        ball_radius: pixels.
+        background: ``(64, 64, 3)`` uint8, the maze without the ball.
+    """
+
+    def __init__(self, maze: Maze) -> None:
+        super().__init__(maze)
+        self.ball_radius = ball_radius_in_pixels(self.pixels_per_unit)
+        self.background = _draw_walls(maze, origins=self._origin, pixels_per_unit=self.pixels_per_unit)
 
     def render(self, positions: np.ndarray) -> np.ndarray:
         """See :class:`Camera`; a ball outside the frame is not seen. ValueError if a position is not finite."""

@@ -8,18 +8,17 @@ import math
 import mujoco
 import numpy as np
 
-from dfplan_envs.camera import IMAGE_SIZE, ball_radius_in_pixels, check_positions
+from dfplan_envs.camera import IMAGE_SIZE, WholeMaze, ball_radius_in_pixels, check_positions
 from dfplan_envs.mazes import CELL_CENTRE_OFFSET, Maze
 from dfplan_envs.physics import BODY_ORIGIN, build_model
 
 _FLOOR, _WALL, _BALL = (0.75, 0.7, 0.6, 1.0), (0.35, 0.3, 0.25, 1.0), (0.1, 0.5, 0.2, 1.0)
 
 
-class MujocoCamera:
+class MujocoCamera(WholeMaze):
     """All of the maze from straight above, through ``mujoco.Renderer``; a few hundred frames a second.
 
-    Attributes:
-        pixels_per_unit: on the ground and in the middle of the frame, as ``TopCamera``; walls lean outwards.
+    Places are those on the ground; walls lean outwards.
     """
 
     def __init__(self, maze: Maze) -> None:
@@ -28,7 +27,7 @@ class MujocoCamera:
         Raises:
             RuntimeError: no OpenGL is to be had.
         """
-        self.pixels_per_unit = IMAGE_SIZE / max(maze.walls.shape)
+        super().__init__(maze)
         self._model = build_model(maze)
         self._model.vis.quality.offsamples = 0  # without anti-aliasing and shadows it is many times faster
         self._data = mujoco.MjData(self._model)

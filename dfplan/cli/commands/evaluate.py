@@ -13,6 +13,7 @@ from dfplan.cli.compose import plain
 from dfplan.cli.folders import make_run_folder
 from dfplan.cli.progress import progress_bar, say
 from dfplan.cli.schema import EvalConfig
+from dfplan.data.frames import load_camera
 from dfplan.data.maze import load_maze, shows_frames
 from dfplan.evaluation.report import build_record, render_table, write_record
 from dfplan.evaluation.rollout import Rollouts, evaluate_agent
@@ -21,6 +22,9 @@ from dfplan.models.bundle import TENSORS_FILE
 
 def run(config: EvalConfig) -> None:
     """Evaluate; the last line printed is the path of the results JSON."""
+    view = config.view if shows_frames(config.env.id) else None
+    if view is not None:
+        load_camera(config.env.id, view=view)  # says in one line what it lacks
     device = select_device(config.device, threads=config.threads)
     built = build_named_agent(config, device=device, say=say)
     maze = load_maze(config.env.id)
@@ -35,7 +39,7 @@ def run(config: EvalConfig) -> None:
             seed=config.seed,
             vectorization=config.vectorization,
             goal_given=config.goal_given,
-            view=config.view if shows_frames(config.env.id) else None,
+            view=view,
             on_progress=show,
         )
     settings = plain(config)

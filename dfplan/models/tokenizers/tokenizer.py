@@ -11,10 +11,10 @@ CHUNK = 256  # frames worked on at a time: the memory of the largest layer stays
 
 
 class LatentNormalizer(nn.Module):
-    """Brings latents to mean 0 and standard deviation 1, dimension by dimension, or all by one number.
+    """Brings latents to mean 0 and standard deviation 1, dimension by dimension, or divides all by one number.
 
-    One number for all (a latent diffusion model's scaling factor) leaves dimensions that vary little drowned in noise;
-    per dimension is the structure-aligned normalisation of StructLDM (arXiv 2404.01241).
+    One number for all (a latent diffusion model's scaling factor; means stay) leaves dimensions that vary little
+    drowned in noise; per dimension is the structure-aligned normalisation of StructLDM (arXiv 2404.01241).
 
     Args:
         latent_dim: numbers in a latent.
