@@ -16,6 +16,7 @@ from dfplan.cli.folders import bundled_weights
 from dfplan.cli.guidance import build_guidance
 from dfplan.cli.schema import ControllerConfig, PlannerConfig
 from dfplan.errors import UserError
+from dfplan.models.bundle import find_bundle
 from dfplan.models.forcing_model import ForcingModel, load_forcing_model
 from dfplan.models.inverse_dynamics import load_inverse_dynamics
 from dfplan.planner import Planner, PlannerSettings, TreePlanner, TreeSettings
@@ -74,12 +75,12 @@ def find_weights(weights: str, *, env_name: str) -> Path:
             f"no weights for {folder.name} come with dfplan; train some with `dfplan train env={env_name}` "
             "and give weights=<its run folder>"
         )
-    folder = Path(weights).expanduser()
-    for candidate in (folder, folder / "model"):
-        if (candidate / "model.json").is_file():
-            return candidate
-    found = "no such folder" if not folder.exists() else "no model.json in it or in its sub-folder model"
-    raise UserError(f"weights={weights}: {found}; give the run folder of a training, or {' or '.join(BUNDLED)}")
+    if found := find_bundle(Path(weights)):
+        return found
+    lacks = (
+        "no model.json in it or in its sub-folder model" if Path(weights).expanduser().exists() else "no such folder"
+    )
+    raise UserError(f"weights={weights}: {lacks}; give the run folder of a training, or {' or '.join(BUNDLED)}")
 
 
 def build_planner(
@@ -164,10 +165,9 @@ def find_inverse_dynamics(named: str | None, *, weights: Path) -> Path:
     Raises:
         UserError: there is none.
     """
-    folder = weights / "inverse" if named is None else Path(named).expanduser()
-    for candidate in (folder, folder / "model"):
-        if (candidate / "model.json").is_file():
-            return candidate
+    folder = weights / "inverse" if named is None else Path(named)
+    if found := find_bundle(folder):
+        return found
     raise UserError(
         f"controller=inverse finds no inverse dynamics in {folder}; train some with `dfplan train "
         "task=inverse-dynamics` and give controller.inverse=<its run folder>"

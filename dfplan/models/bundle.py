@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,12 @@ ShapeCheck = Callable[[Mapping[str, tuple[int, ...]], Mapping[str, Any]], None]
 """Raises if tensors of these shapes do not belong to this metadata."""
 
 _NAME = re.compile(r"[A-Za-z0-9_\-]+(\.[A-Za-z0-9_\-]+)*")
+
+
+def find_bundle(folder: Path, *, inside: Sequence[str] = ("model",)) -> Path | None:
+    """A folder if it holds a bundle, else the first of those ``inside`` it that does: ``model`` in a run folder."""
+    folder = folder.expanduser()
+    return next((each for each in (folder, *map(folder.joinpath, inside)) if (each / DESCRIPTION_FILE).is_file()), None)
 
 
 def save_bundle(folder: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:

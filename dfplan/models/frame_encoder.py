@@ -10,7 +10,7 @@ import torch.nn.functional as F  # noqa: N812 - the customary name
 from torch import Tensor, nn
 
 from dfplan.errors import UserError
-from dfplan.models.bundle import load_bundle, save_bundle
+from dfplan.models.bundle import find_bundle, load_bundle, save_bundle
 from dfplan.models.description import check_sizes
 from dfplan.models.forcing_model import SENSELESS, load_weights
 
@@ -106,12 +106,8 @@ def frozen_encoder(name: str, *, seed: int, given: Mapping[str, nn.Module] | Non
             f"given={{{name!r}: network}} of dfplan.tasks.aligned_forcing.build()"
         )
     else:
-        encoder = load_frame_encoder(_model_folder(Path(name)))[0]
+        encoder = load_frame_encoder(find_bundle(Path(name)) or Path(name))[0]
     return encoder.eval().requires_grad_(False)
-
-
-def _model_folder(folder: Path) -> Path:
-    return folder / "model" if (folder / "model" / "model.json").is_file() else folder
 
 
 def save_frame_encoder(folder: Path, encoder: FrameEncoder, metadata: Mapping[str, Any]) -> None:

@@ -84,11 +84,11 @@ def find_teacher(name: str, *, env_name: str) -> Path:
         UserError: there is none.
     """
     import dfplan
+    from dfplan.models.bundle import find_bundle
 
-    folder = Path(dfplan.__file__).parent / "weights" / env_name if name == "bundled" else Path(name).expanduser()
-    for candidate in (folder, folder / "model"):
-        if (candidate / "model.json").is_file():
-            return candidate
+    folder = Path(dfplan.__file__).parent / "weights" / env_name if name == "bundled" else Path(name)
+    if found := find_bundle(folder):
+        return found
     raise UserError(
         f"task.teacher={name}: no model.json in {folder}; train a planner with `dfplan train env={env_name}` and give "
         "task.teacher=<its run folder>"

@@ -59,10 +59,10 @@ def find_base(name: str) -> Path:
         UserError: there is none.
     """
     import dfplan
+    from dfplan.models.bundle import find_bundle
 
-    bundled, folder = Path(dfplan.__file__).parent / "weights", Path(name).expanduser()
-    for candidate in (bundled / name, folder, folder / "model"):
-        if (candidate / "model.json").is_file():
-            return candidate
+    bundled = Path(dfplan.__file__).parent / "weights"
+    if found := find_bundle(bundled / name) or find_bundle(Path(name)):
+        return found
     shipped = ", ".join(sorted(path.parent.name for path in bundled.glob("*/model.json")))
     raise UserError(f"task.base={name}: no weights there; give a training's run folder, or one of {shipped}")

@@ -118,19 +118,20 @@ def find_tokenizer(name: str, *, env_name: str) -> Path:
         UserError: there is none.
     """
     import dfplan
+    from dfplan.models.bundle import find_bundle
     from dfplan.models.tokenizers.observer import TOKENIZER_FOLDER
 
     if name == "bundled":
         folder = Path(dfplan.__file__).parent / "weights" / env_name / TOKENIZER_FOLDER
-        candidates, found = (folder,), f"none comes with dfplan for {env_name}"
+        lacks = f"none comes with dfplan for {env_name}"
     else:
-        folder = Path(name).expanduser()
-        candidates = (folder, folder / "model", folder / TOKENIZER_FOLDER)
-        found = "no model.json there" if folder.exists() else "no such folder"
-    for candidate in candidates:
-        if (candidate / "model.json").is_file():
-            return candidate
+        folder = Path(name)
+        lacks = "no model.json there" if folder.expanduser().exists() else "no such folder"
+    # A planner's bundle is not meant, but what it sees with.
+    inside = (f"model/{TOKENIZER_FOLDER}", "model")
+    if found := find_bundle(folder / TOKENIZER_FOLDER) or find_bundle(folder, inside=inside):
+        return found
     raise UserError(
-        f"frames.tokenizer={name}: {found}; train one with `dfplan train task=keypoints env={env_name}` and give "
+        f"frames.tokenizer={name}: {lacks}; train one with `dfplan train task=keypoints env={env_name}` and give "
         "frames.tokenizer=<its run folder>"
     )

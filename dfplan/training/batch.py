@@ -29,4 +29,5 @@ def part_of_batch(batch: Any, *, index: int, num_parts: int, device: torch.devic
 
 def beside(module: nn.Module, batch: Any) -> Any:
     """A whole batch, with its arrays as tensors where the weights of a module are."""
-    return part_of_batch(batch, index=0, num_parts=1, device=next(module.parameters()).device)
+    device = next((each.device for each in module.parameters()), torch.device("cpu"))
+    return part_of_batch(batch, index=0, num_parts=1, device=device)

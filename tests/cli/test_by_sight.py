@@ -18,6 +18,8 @@ from dfplan.cli.main import main
         (["plan", "env=maze2d-large", "weights=pixel"], "one knows states, the other frames"),
         (["train", "env=pixelmaze-large"], "task=pixel-forcing"),
         (["train", "task=pixel-forcing", "env=maze2d-large"], "give task=forcing"),
+        (["train", "task=distill", "env=pixelmaze-large"], "shows frames, not states"),
+        (["train", "recipe=diffuser-large", "env=pixelmaze-large"], "shows frames, not states"),
         (["train", "task=pixel-forcing", "env=pixelmaze-umaze"], "task=keypoints env=pixelmaze-umaze"),
         (["train", "task=pixel-forcing", "env=pixelmaze-large", "frames.speed_gain=0"], "above 0"),
         (["eval", "env=maze2d-large", "view=mujoco"], "shows states"),
@@ -56,6 +58,14 @@ def test_a_planner_is_whole_with_its_eyes_only(tmp_path, capsys):
     shutil.rmtree(folder / "tokenizer")
     assert main(["verify", str(folder)]) == 2
     assert "tokenizer" in capsys.readouterr().err
+
+
+def test_the_tokenizer_of_another_maze_is_taken_with_a_warning(tmp_path, capsys):
+    other = bundled_weights() / "pixelmaze-medium" / "tokenizer"
+    words = ["env=pixelmaze-large", f"tokenizer={other}", "planner=fast", "n_episodes=1", f"output={tmp_path / 'out'}"]
+    assert main(["eval", *words]) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "trained on pixelmaze-medium, not on pixelmaze-large" in said
 
 
 @pytest.mark.slow

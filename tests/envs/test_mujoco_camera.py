@@ -9,7 +9,7 @@ import pytest
 _LOOK = """
 import numpy as np
 from dfplan_envs import build_maze
-from dfplan_envs.camera import TopCamera, build_camera
+from dfplan_envs.camera import build_camera
 
 maze = build_maze("large")
 try:
@@ -22,7 +22,7 @@ assert frames.shape == (3, 64, 64, 3)
 difference = np.abs(frames - np.median(frames, axis=0)).sum(axis=-1)  # the middle of three is the empty maze
 for found, place in zip(difference, places):
     row, column = np.argwhere(found > found.max() / 3).mean(axis=0) + 0.5
-    seen = TopCamera(maze).to_positions(np.array([row, column]))
+    seen = camera.to_positions(np.array([row, column]))
     assert np.abs(seen - place).max() < 0.2, (seen, place)
 print("seen")
 """

@@ -13,7 +13,7 @@ from tiny_task import Points, TinyTask, assert_same_run, logged, plain_task, tra
 
 from dfplan.errors import UserError
 from dfplan.models.bundle import load_bundle
-from dfplan.training.batch import part_of_batch
+from dfplan.training.batch import beside, part_of_batch
 
 
 def weights(task: TinyTask) -> torch.Tensor:
@@ -180,6 +180,16 @@ def test_batches_are_cut_in_order_and_keep_their_kind():
         part_of_batch(batch, index=0, num_parts=4, device=torch.device("cpu"))
     with pytest.raises(TypeError, match="a dict or a dataclass of arrays; got list"):
         part_of_batch([1], index=0, num_parts=1, device=torch.device("cpu"))
+
+
+def test_a_whole_batch_goes_where_the_weights_are():
+    batch = {"frames": np.zeros((3, 2), np.float32), "steps": np.arange(3)}
+    moved = beside(torch.nn.Linear(2, 2, device="meta"), batch)
+    assert {name: (each.device.type, list(each.shape)) for name, each in moved.items()} == {
+        "frames": ("meta", [3, 2]),
+        "steps": ("meta", [3]),
+    }
+    assert beside(torch.nn.Identity(), batch)["steps"].tolist() == [0, 1, 2]
 
 
 FILL_THE_DISK = """
