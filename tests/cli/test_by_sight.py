@@ -1,7 +1,10 @@
 """Commands on environments that show frames: what goes together is said, and the bundled planner finds its way."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -66,6 +69,25 @@ def test_the_tokenizer_of_another_maze_is_taken_with_a_warning(tmp_path, capsys)
     assert main(["eval", *words]) == 0
     said = " ".join(capsys.readouterr().err.split())
     assert "trained on pixelmaze-medium, not on pixelmaze-large" in said
+
+
+@pytest.mark.slow
+def test_eyes_are_trained_on_another_view(tmp_path):
+    def dfplan(*words):
+        environment = os.environ | {"MUJOCO_GL": "egl", "DISPLAY": "", "DFPLAN_CACHE": str(tmp_path / "cache")}
+        command = [sys.executable, "-m", "dfplan.cli.main", *words, "threads=1", "device=cpu"]
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=tmp_path)
+
+    assert main(["generate", "env=maze2d-medium", "num_steps=3000", f"output={tmp_path / 'data.hdf5'}"]) == 0
+    medium = "env=pixelmaze-medium"
+    answer = dfplan("train", "task=keypoints", medium, "task.view=mujoco", "data=data.hdf5", "output=eyes",
+                    "training.num_steps=2", "training.batch_size=4")  # fmt: skip
+    if "needs OpenGL" in answer.stderr:
+        pytest.skip("no EGL on this machine")
+    assert answer.returncode == 0, answer.stderr
+    answer = dfplan("eval", medium, "view=mujoco", "tokenizer=eyes", "planner=fast", "n_episodes=1", "output=out")
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads((tmp_path / "out" / "results.json").read_text())["config"]["view"] == "mujoco"
 
 
 @pytest.mark.slow
