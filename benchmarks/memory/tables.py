@@ -59,7 +59,8 @@ def line_of(row: dict[str, Any]) -> str:
     def share(count: str) -> str:
         return f"{100 * sum(each[count] for each in found) / episodes:.1f}"
 
-    mean, low, high = (f"{100 * success[name]:.1f}" for name in ("mean", "low", "high"))
+    # An interval over trainings may reach beyond what a share can be.
+    mean, low, high = (f"{100 * min(max(success[name], 0), 1):.1f}" for name in ("mean", "low", "high"))
     each = " ".join(f"{100 * part['success']['mean']:.1f}" for part in found)
     lost = "–"
     if "lost" in row:
