@@ -50,9 +50,7 @@ def main() -> int:
     parser.add_argument("--arms", nargs="*", default=list(ARMS), choices=list(ARMS))
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2], help="of trainings")
     parser.add_argument("--runs", type=Path, default=Path("runs/repa"), help="where trainings go, or lie already")
-    parser.add_argument(
-        "--steps", type=int, nargs="*", default=[100, 200, 300], help="the last one ends a training"
-    )
+    parser.add_argument("--steps", type=int, nargs="*", default=[100, 200, 300], help="the last one ends a training")
     parser.add_argument("--episodes", type=int, default=64, help="of each evaluation")
     parser.add_argument("--set", nargs="*", default=[], metavar="key=value", help="options for every training")
     arguments = parser.parse_args()
