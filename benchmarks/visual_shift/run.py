@@ -154,6 +154,27 @@ def train_eyes(maze: str, *, runs: Path) -> Path:
     return run / "model"
 
 
+def draw(maze: str, *, path: Path, with_mujoco: bool) -> None:
+    """One frame under every shift and, where asked for, in MuJoCo's view."""
+    import matplotlib.pyplot as plt
+
+    env_id = f"pixelmaze-{maze}-v1"
+    place = generate_maze2d(states_id(env_id), num_steps=500, seed=FIRST_SEED)["infos/qpos"][-1:]
+    frame = load_camera(env_id).render(place)
+    shown = {name: shifted(frame, shift=shift, generator=np.random.default_rng(0))[0] for name, shift in SHIFTS.items()}
+    if with_mujoco:
+        shown["MuJoCo's view"] = load_camera(env_id, view="mujoco").render(place)[0]
+    figure, axes = plt.subplots(2, -(-len(shown) // 2), figsize=(1.9 * -(-len(shown) // 2), 4.4), layout="constrained")
+    for axis in axes.flat:
+        axis.axis("off")
+    for axis, (name, picture) in zip(axes.flat, shown.items(), strict=False):
+        axis.imshow(picture, interpolation="nearest")
+        axis.set_title(name, fontsize=9)
+    path.parent.mkdir(exist_ok=True)
+    figure.savefig(path, dpi=80)
+    plt.close(figure)
+
+
 def table(record: Record) -> str:
     """The table of the README."""
     lines = [*head("maze, frames", "position found wrong by, cells: median / 95 %", "score", "success %")]
@@ -183,6 +204,7 @@ def main() -> int:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if not arguments.table:
+        draw(arguments.mazes[0], path=HERE / "plots" / "shifts.png", with_mujoco=not arguments.no_mujoco)
         load, rows = os.getloadavg()[0], []
         for maze in arguments.mazes:
             eyes = None if arguments.no_mujoco else train_eyes(maze, runs=arguments.runs)

@@ -18,11 +18,11 @@ class Observer(Protocol):
         ...
 
     def begin(self, positions: np.ndarray) -> np.ndarray:
-        """Observations ``(batch, 4)`` at the beginning of an episode."""
+        """Observations ``(batch, 4)``, position and speed in units a second, at the beginning of an episode."""
         ...
 
     def follow(self, observations: np.ndarray, *, actions: np.ndarray, positions: np.ndarray) -> np.ndarray:
-        """Observations ``(batch, 4)`` one step later."""
+        """Observations ``(batch, 4)`` one step later, from the last ones, the actions since and where it is now."""
         ...
 
 

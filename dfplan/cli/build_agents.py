@@ -51,6 +51,8 @@ def build_named_agent(config: EvalConfig, *, device: torch.device, say: Callable
     """
     load_maze(config.env.id)  # what is no maze is refused before weights are looked for
     sees = shows_frames(config.env.id)
+    if not sees and (config.view, config.tokenizer) != ("top", "trained"):
+        raise UserError(f"{config.env.name} shows states: there is nothing to view= and no tokenizer=; leave them out")
     if sees and config.agent != "trained":
         raise UserError(f"agent={config.agent} needs states, but {config.env.name} shows frames; use agent=trained")
     match config.agent:
@@ -107,14 +109,10 @@ def _seeing(
             f"give weights of {config.env.name}, or another env="
         )
     if frames is None:
-        if (config.view, config.tokenizer) != ("top", "trained"):
-            raise UserError(
-                f"{config.env.name} shows states: there is nothing to view= and no tokenizer=; leave them out"
-            )
         return agent
     observer = load_observer(weights, frames)
     if config.tokenizer != "trained":
-        folder = find_tokenizer(config.tokenizer, env_name=config.env.name)
+        folder = find_tokenizer(config.tokenizer, env_name=config.env.name, option="tokenizer")
         warn_of_other_environment(folder, load_bundle(folder)[1], env_name=config.env.name, say=say)
         observer = replace(observer, tokenizer=load_keypoints(folder), folder=folder)
     return SeeingAgent(agent, observer=observer)

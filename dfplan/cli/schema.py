@@ -180,8 +180,8 @@ class EvalConfig(RunConfig):
     )
     view: str = option(
         "where the environment shows frames: top = as in training; mujoco = drawn by MuJoCo, in other colours and with "
-        "perspective; egocentric = 1.5 cells around the agent",
-        choices=("top", "mujoco", "egocentric"),
+        "perspective",
+        choices=("top", "mujoco"),
     )
     tokenizer: str = option(
         "what finds the agent in frames: trained = as weights= were trained; or a folder, of a keypoint tokenizer "

@@ -111,8 +111,10 @@ def fit_motion(shown: "Trajectories", positions: "np.ndarray", frames: FramesSet
     return motion
 
 
-def find_tokenizer(name: str, *, env_name: str) -> Path:
+def find_tokenizer(name: str, *, env_name: str, option: str = "frames.tokenizer") -> Path:
     """The folder of a tokenizer's bundle: the one that comes with dfplan, a bundle's own, or that of a training run.
+
+    ``option`` is what the person at the terminal gave the name to.
 
     Raises:
         UserError: there is none.
@@ -132,6 +134,6 @@ def find_tokenizer(name: str, *, env_name: str) -> Path:
     if found := find_bundle(folder / TOKENIZER_FOLDER) or find_bundle(folder, inside=inside):
         return found
     raise UserError(
-        f"frames.tokenizer={name}: {lacks}; train one with `dfplan train task=keypoints env={env_name}` and give "
-        "frames.tokenizer=<its run folder>"
+        f"{option}={name}: {lacks}; train one with `dfplan train task=keypoints env={env_name}` and give "
+        f"{option}=<its run folder>"
     )

@@ -26,7 +26,9 @@ from dfplan.cli.main import main
         (["train", "task=pixel-forcing", "env=pixelmaze-umaze"], "task=keypoints env=pixelmaze-umaze"),
         (["train", "task=pixel-forcing", "env=pixelmaze-large", "frames.speed_gain=0"], "above 0"),
         (["eval", "env=maze2d-large", "view=mujoco"], "shows states"),
-        (["eval", "env=pixelmaze-large", "tokenizer=nowhere"], "frames.tokenizer=nowhere: no such folder"),
+        (["eval", "env=maze2d-large", "agent=oracle", "view=mujoco"], "shows states"),
+        (["eval", "env=pixelmaze-large", "view=egocentric"], "must be one of top, mujoco"),
+        (["eval", "env=pixelmaze-large", "tokenizer=nowhere"], "error: tokenizer=nowhere: no such folder"),
         (["eval", "env=maze2d-large", "controller=inverse"], "controller.inverse=<its run folder>"),
     ],
 )

@@ -66,20 +66,33 @@ def test_speeds_are_better_than_those_of_noisy_frames():
     assert (told[..., :2] - states[..., :2]).std() < 0.002
 
 
-def test_a_wall_is_noticed():
-    """What is held fast while its actions push is said to stand still after a while, and to move when it is let go."""
-    pushed = np.ones((1, 400, 2), np.float32)
-    told = follow(np.zeros((1, 400, 2)), pushed, motion=MOTION)
-    # Where it settles, gain of a push and correction cancel; without a correction it would run at 5.
-    assert np.abs(told[0, -1, 2:]).max() < 10 * MASS.gain
-    assert np.abs(told[0, -1, :2]).max() < 0.03
+def test_of_what_a_wall_holds_it_says_a_little_speed_while_it_is_pushed_and_none_after():
+    """Pushed and held, the correction cancels the push at a speed of its own; unfiltered it would run at the limit."""
+    actions = np.concatenate([np.ones((1, 200, 2)), np.zeros((1, 200, 2))], axis=1)
+    told = follow(np.zeros((1, 400, 2)), actions, motion=MOTION)
+    kept = 1 - MOTION.speed_gain / MOTION.position_gain
+    np.testing.assert_allclose(told[0, 199, 2:], kept * MASS.gain / (1 - kept * MASS.decay), rtol=1e-9)
+    np.testing.assert_allclose(told[0, -1], 0, atol=1e-9)
 
 
-def test_data_and_agent_are_told_the_same_to_the_end_of_every_piece():
+@pytest.mark.parametrize(("position_gain", "speed_gain"), [(0.5, 0.1), (0.05, 0.001), (1.0, 1.0), (0.9, 0.9)])
+def test_a_wrong_beginning_is_forgotten_after_its_memory(position_gain, speed_gain):
+    motion = MotionFilter(MASS, position_gain=position_gain, speed_gain=speed_gain)
+    still = np.zeros((1, 2))
+    told = np.array([[0.01, -0.01, 1.0, -1.0]])  # an error of a step at full force
+    for _ in range(motion.memory):
+        told = motion.follow(told, actions=still, positions=still)
+    assert np.abs(told[:, 2:]).max() < 1e-6
+    assert np.abs(told[:, :2]).max() < 1e-8
+
+
+@pytest.mark.parametrize("gains", [(0.5, 0.1), (0.05, 0.001)])
+def test_data_and_agent_are_told_the_same_to_the_end_of_every_piece(gains):
+    motion = MotionFilter(MASS, *gains)
     states, actions = drive(batch=2)
     seen = (states[..., :2] + 0.002 * np.random.default_rng(1).normal(size=states[..., :2].shape)).astype(np.float32)
-    data = follow_trajectories(trajectories(states, actions), seen.reshape(-1, 2), motion=MOTION)
-    told = follow(seen.astype(np.float64), actions, motion=MOTION)
+    data = follow_trajectories(trajectories(states, actions), seen.reshape(-1, 2), motion=motion)
+    told = follow(seen.astype(np.float64), actions, motion=motion)
     np.testing.assert_allclose(data.observations.reshape(2, ROWS, 4), told, atol=2e-6)
     assert data.source == "a drive, seen"
 

@@ -1,10 +1,14 @@
 """Task aligned-forcing: without weight it is the plain task, bit for bit; it aligns planners that see as well."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 import torch
 
 from dfplan.cli.main import main
 from dfplan.models.bundle import load_bundle
+from dfplan.tasks.aligned_forcing import build_alignment
 
 SMALL = [
     "data=umaze.hdf5", "retrace=none", "env.num_tokens=3", "model.width=16", "model.num_layers=2",
@@ -59,3 +63,24 @@ def test_a_planner_that_sees_is_aligned_as_well(folder):
 def test_states_have_no_camera_of_their_own(capsys):
     assert main(["train", *SMALL, STATES, *ALIGNED, "task.encoder=random", "output=none"]) == 2
     assert "has no camera" in capsys.readouterr().err
+
+
+def test_a_network_that_is_handed_over_is_what_hidden_states_are_aligned_with():
+    """Only what is read of settings and inputs: a network cannot come from the command line."""
+
+    class Brightness(torch.nn.Module):
+        def forward(self, pictures):
+            return pictures.mean(dim=(2, 3))
+
+    settings = SimpleNamespace(
+        encoder="dinov2", camera=None, depth=1, weight=0.5, loss="cosine", temperature=0.1, aligned_tokens=4
+    )
+    observations = np.random.default_rng(0).uniform(1, 3, (50, 4)).astype(np.float32)
+    inputs = SimpleNamespace(
+        env_id="pixelmaze-umaze-v1", seed=0, trajectories=SimpleNamespace(observations=observations)
+    )
+    network = Brightness()
+    found = build_alignment(settings, inputs, task=None, given={"dinov2": network})  # type: ignore[arg-type]
+    assert found.target.encoder.network is network  # type: ignore[attr-defined]
+    assert found.feature_dim == 3
+    assert found.target(torch.from_numpy(observations[:5])).shape == (5, 3)

@@ -1,5 +1,6 @@
 """How fast a thing moves that is seen and whose actions are known: an alpha-beta filter around a point mass."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -9,17 +10,19 @@ import numpy as np
 from dfplan.models.description import positive
 from dfplan.types import PointMass, Trajectories
 
-WARM_UP, PIECE = 128, 1024  # rows; after so many a filter has forgotten where it began, to the last digit of a float32
+PIECE = 1024  # rows of a long trajectory that are followed at a time
+FORGOTTEN = 1e-9  # share of a wrong beginning that is left of it when it does not count any more
 
 
 @dataclass(frozen=True)
 class MotionFilter:
-    """Tells position and speed from where something is seen and how it was pushed.
+    """Tells position and speed from where something is seen and how it was pushed; in units of length and seconds.
 
     The point mass says where it should be now; a share of the surprise moves the position, another the speed. One frame
     has no speed in it, and the difference of two is a noisy and late one; what the actions say of the speed is neither,
-    but knows nothing of walls (alpha-beta filter, the Kalman filter's steady state: Kalata, IEEE Transactions on
-    Aerospace and Electronic Systems 20(2), 1984).
+    but knows nothing of walls: of what is held while it is pushed by ``a`` it says, with ``k = 1 - beta / alpha``, the
+    speed ``k * gain * a / (1 - k * decay)``, 0.94 units/s at full force in the mazes (alpha-beta filter, the Kalman
+    filter's steady state: Kalata, IEEE Transactions on Aerospace and Electronic Systems 20(2), 1984).
 
     Attributes:
         point_mass: how actions move it; ``step`` is the time from frame to frame.
@@ -30,6 +33,15 @@ class MotionFilter:
     point_mass: PointMass
     position_gain: float
     speed_gain: float
+
+    @property
+    def memory(self) -> int:
+        """Steps after which it has forgotten where it began: its slowest error has shrunk to ``FORGOTTEN``."""
+        mass, alpha, beta = self.point_mass, self.position_gain, self.speed_gain
+        # What one step makes of an error of position, in steps, and of one of speed.
+        errors = [[1 - alpha, (1 - alpha) * mass.decay], [-beta, (1 - beta) * mass.decay]]
+        slowest = float(np.abs(np.linalg.eigvals(errors)).max())
+        return 2 + math.ceil(math.log(FORGOTTEN) / math.log(min(max(slowest, FORGOTTEN), 1 - 1e-6)))
 
     def begin(self, positions: np.ndarray) -> np.ndarray:
         """Observations ``(batch, 2 * dim)`` of what stands still, from where it is seen: ``(batch, dim)``."""
@@ -55,19 +67,19 @@ class MotionFilter:
 def follow_trajectories(trajectories: Trajectories, positions: np.ndarray, *, motion: MotionFilter) -> Trajectories:
     """Trajectories whose observations are what ``motion`` says of positions ``(rows, dim)``; each begins at rest.
 
-    Long ones are followed in pieces side by side, each from a little before its beginning.
+    Long ones are followed in pieces side by side, each from so far before its beginning as the filter remembers.
     """
     lengths = np.diff(trajectories.starts)
     first, last = np.repeat(trajectories.starts[:-1], lengths), np.repeat(trajectories.starts[1:], lengths) - 1
     begins = np.flatnonzero((np.arange(len(positions)) - first) % PIECE == 0)
-    row, last = np.maximum(begins - WARM_UP, first[begins]), np.minimum(begins + PIECE - 1, last[begins])
+    row, last = np.maximum(begins - motion.memory, first[begins]), np.minimum(begins + PIECE - 1, last[begins])
     told = motion.begin(positions[row].astype(np.float64))
     observations = np.zeros((len(positions), told.shape[1]), np.float32)
     while len(row):
-        # What a piece says while it warms up is written over by the piece before it, which comes there later.
-        observations[row] = told
+        counts = row >= begins  # before, a piece only finds into its motion
+        observations[row[counts]] = told[counts]
         going = row < last
-        row, last, told = row[going], last[going], told[going]
+        row, last, begins, told = row[going], last[going], begins[going], told[going]
         told = motion.follow(told, actions=trajectories.actions[row], positions=positions[row + 1])
         row = row + 1
     return replace(trajectories, observations=observations, source=f"{trajectories.source}, seen")
