@@ -125,7 +125,9 @@ def interval(values: np.ndarray) -> Estimate:
     if len(values) == 1:
         return mean_interval(values[0])
     found = wilson_interval(np.ones(values.shape[1], bool))
-    return Estimate(values[0, 0], *((found.low, found.high) if values[0, 0] else (1 - found.high, 1 - found.low)))
+    return Estimate(
+        float(values[0, 0]), *((found.low, found.high) if values[0, 0] else (1 - found.high, 1 - found.low))
+    )
 
 
 def build_agent(weights: Path, *, remembers: bool) -> MemoryAgent:

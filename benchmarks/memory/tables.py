@@ -41,15 +41,13 @@ def table(record: dict[str, Any], *, title: str, name: str) -> list[str]:
     """The lines of one table."""
     seeds = list(record["rows"][0]["by_training"])
     episodes = record["rows"][0]["by_training"][seeds[0]]["episodes"]
-    # Records without points lost are older than intervals over trainings.
-    over = "over both" if any("lost" in row for row in record["rows"]) else "Wilson's, over all episodes"
     return [
         f"| {title} | success % [95 %] | of each training | points lost [95 %] | wrong arm % | no arm % |",
         "|---|---:|---:|---:|---:|---:|",
         *(line_of(row) for row in record["rows"]),
         "",
         f"[{name}](results/{name}): {len(seeds)} trainings × {episodes} episodes, the same for all; intervals "
-        f"{over}; {record['machine']}, commit `{record['commit'][:12]}`, {record['note']}",
+        f"over both; {record['machine']}, commit `{record['commit'][:12]}`, {record['note']}",
     ]
 
 
