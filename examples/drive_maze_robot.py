@@ -38,7 +38,11 @@ from dfplan.realtime.stream import MessageStream
 from dfplan.realtime.wire import Message, encode
 
 STEPS = 800  # of an episode of maze2d-large
-AFTER_SENSING = 0.1  # of a period: by how much the loop's ticks lie behind the robot's
+# In periods. The loop's ticks lie behind the robot's, and its actions are wanted before the robot's tick is over; an
+# observation that is late is waited for, because an answer to the one before is none.
+AFTER_SENSING = 0.1
+ANSWER_BY = 0.8
+LONGEST_WAIT = 0.3
 
 
 class RobotLink:
@@ -49,24 +53,32 @@ class RobotLink:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._stream = MessageStream(connection)
         self._period = 1 / rate
+        self._newest: dict[str, Message] = {}  # by kind
+        self._answered = -1
 
     def reset(self, *, seed: int) -> np.ndarray:
         """Begin an episode; returns its goal."""
         self._stream.send(encode("reset", seed=seed, goal=np.zeros(0)), timeout=1)
-        self._newest = self._wait_for("sensed")
-        time.sleep(AFTER_SENSING * self._period)
-        return self._newest["goal"]
+        self._newest, self._answered = {}, -1
+        return self._wait_for("sensed")["goal"]
+
+    def wait_for_tick(self) -> None:
+        """Until shortly after the robot's first tick has begun."""
+        time.sleep(max(0.0, self._newest["sensed"]["stamp"] + AFTER_SENSING * self._period - time.monotonic()))
 
     def observe(self) -> tuple[np.ndarray, float]:
         """The newest observation and when it was measured: both processes read the same clock."""
-        while (message := self._stream.receive()) is not None:
-            if message.kind == "sensed":
-                self._newest = message
-        return self._newest["observation"], self._newest["stamp"]
+        is_answered = self._newest["sensed"]["step"] == self._answered
+        message = self._stream.receive(timeout=LONGEST_WAIT * self._period if is_answered else 0.0)
+        while message is not None:
+            self._newest[message.kind] = message
+            message = self._stream.receive()
+        return self._newest["sensed"]["observation"], self._newest["sensed"]["stamp"]
 
     def send(self, action: np.ndarray) -> None:
         """Answer the newest observation."""
-        self._stream.send(encode("command", step=self._newest["step"], action=action), timeout=0.001)
+        self._answered = self._newest["sensed"]["step"]
+        self._stream.send(encode("command", step=self._answered, action=action), timeout=0.001)
 
     def finish(self) -> Message:
         """What the robot says at the end of an episode."""
@@ -77,12 +89,12 @@ class RobotLink:
         self._stream.close()
 
     def _wait_for(self, kind: str) -> Message:
-        while True:
+        while kind not in self._newest:
             message = self._stream.receive(timeout=5)
             if message is None:
                 raise TimeoutError(f"the robot has said nothing for 5 s; {kind} was expected")
-            if message.kind == kind:
-                return message
+            self._newest[message.kind] = message
+        return self._newest[kind]
 
 
 @contextmanager
@@ -157,7 +169,9 @@ def drive_episode(
     """One episode; how the loop kept its rate, and what the robot says of it."""
     goal = link.reset(seed=seed)
     agent.reset(seed=seed, goal=goal)
-    return run_loop(link, agent, rate=rate, num_ticks=STEPS, on_tick=on_tick), link.finish()
+    link.wait_for_tick()
+    report = run_loop(link, agent, rate=rate, num_ticks=STEPS, answer_by=ANSWER_BY, on_tick=on_tick)
+    return report, link.finish()
 
 
 def main() -> int:

@@ -21,6 +21,7 @@ from dfplan.realtime.stream import ConnectionLostError, MessageStream
 from dfplan.realtime.wire import WireError, encode
 
 SILENCE = 0.5  # seconds after which a command is not repeated any more
+LATE = 0.1  # of a period: a tick that begins so much after its time was held up by the machine
 
 
 class MazeRobot:
@@ -51,9 +52,10 @@ class MazeRobot:
         options = {"goal": goal} if len(goal) else None
         observation, info = self._env.reset(seed=seed, options=options)
         steps = self._maze.max_episode_steps
-        self._action, self._commanded_at, self._unanswered, total = np.zeros(2), -np.inf, 0, 0.0
-        begins = time.monotonic()
+        self._action, self._commanded_at, self._unanswered = np.zeros(2), -np.inf, 0
+        total, late, begins = 0.0, 0, time.monotonic()
         for step in range(steps):
+            late += time.monotonic() > begins + (step + LATE) * self._period
             sensed = encode("sensed", step=step, stamp=time.monotonic(), observation=observation, goal=info["goal"])
             self._stream.send(sensed, timeout=self._period)
             self._listen(step, until=begins + (step + 1) * self._period)
@@ -61,7 +63,7 @@ class MazeRobot:
             observation, reward, *_ = self._env.step(np.zeros(2) if is_silent else self._action)
             total += float(reward)
         score = float(self._maze.normalize(total))
-        finished = encode("finished", steps=steps, unanswered=self._unanswered, score=score)
+        finished = encode("finished", steps=steps, unanswered=self._unanswered, late=late, score=score)
         self._stream.send(finished, timeout=1)
 
     def _listen(self, step: int, *, until: float) -> None:

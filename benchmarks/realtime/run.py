@@ -179,7 +179,7 @@ class _Total:
     """Sums up episodes."""
 
     def __init__(self) -> None:
-        self.ticks = self.missed = self.unanswered = 0
+        self.ticks = self.missed = self.unanswered = self.late = 0
         self.longest = 0.0
         self.sources: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
@@ -189,6 +189,7 @@ class _Total:
         self.ticks += report.ticks
         self.missed += report.missed
         self.unanswered += finished["unanswered"]
+        self.late += finished["late"]
         self.longest = max(self.longest, report.seconds["max"])
         self.p99.append(report.seconds["p99"])
         self.sources.update(report.sources)
@@ -199,6 +200,7 @@ class _Total:
             "ticks": self.ticks,
             "missed": self.missed,
             "unanswered_by_the_robots_count": self.unanswered,
+            "begun_late_by_the_robot": self.late,
             "seconds_to_action": {"p99_of_an_episode": max(self.p99), "max": self.longest},
             "sources": dict(self.sources),
             "faults": dict(self.faults),

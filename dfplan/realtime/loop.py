@@ -29,7 +29,7 @@ class LoopReport:
 
     Attributes:
         ticks: that were due.
-        missed: ticks of which the action was sent after the tick was over, or not at all.
+        missed: ticks of which the action was sent too late, or not at all.
         seconds: quantiles p50, p95, p99, p999 and max of the time from the start of a tick to its action.
         worst_second: the fewest actions within a second; 0 if it ran for less.
         sources: how many actions came from each rung of the ladder.
@@ -50,6 +50,7 @@ def run_loop(
     *,
     rate: float,
     num_ticks: int,
+    answer_by: float = 1.0,
     on_tick: Callable[[ActInfo], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
@@ -61,19 +62,23 @@ def run_loop(
         agent: reset by the caller; acts on the same clock.
         rate: ticks a second.
         num_ticks: how many.
+        answer_by: part of a tick, above 0 and at most 1, after which its action is too late: 1 is when the next tick
+            begins. A robot whose own ticks begin before the loop's needs its answers earlier.
         on_tick: called after each action with where it came from.
         clock: seconds, monotonic.
         sleep: waits for so many seconds.
     """
     if not rate > 0 or num_ticks < 1:
         raise UserError(f"rate must be above 0 and num_ticks 1 or more; got {rate} and {num_ticks}")
+    if not 0 < answer_by <= 1:
+        raise UserError(f"answer_by must be above 0 and at most 1; got {answer_by}")
     counts: dict[str, dict[str, int]] = {"sources": {}, "faults": {}}
     taken, sent_at = np.zeros(num_ticks), np.full(num_ticks, np.nan)
     start, tick, missed = clock(), 0, 0
     while tick < num_ticks:
-        begins, ends = start + tick / rate, start + (tick + 1) / rate
+        begins, deadline = start + tick / rate, start + (tick + answer_by) / rate
         observation, stamp = robot.observe()
-        action, info = agent.act(observation, deadline=ends, stamp=stamp)
+        action, info = agent.act(observation, deadline=deadline, stamp=stamp)
         robot.send(action)
         now = clock()
         taken[tick], sent_at[tick] = now - begins, now - start
@@ -83,7 +88,7 @@ def run_loop(
         if on_tick is not None:
             on_tick(info)
         following = max(tick + 1, int((now - start) * rate))
-        missed += int(now > ends) + min(following, num_ticks) - tick - 1
+        missed += int(now > deadline) + min(following, num_ticks) - tick - 1
         tick = following
         sleep(max(0.0, start + tick / rate - clock()))
     done = ~np.isnan(sent_at)

@@ -44,7 +44,7 @@ SCHEMAS: Mapping[str, Mapping[str, str]] = {
     # A robot in another process: sensed at every tick, answered by a command; finished at the end of an episode.
     "sensed": {"step": "integer", "stamp": "number", "observation": "vector", "goal": "vector"},
     "command": {"step": "integer", "action": "vector"},
-    "finished": {"steps": "integer", "unanswered": "integer", "score": "number"},
+    "finished": {"steps": "integer", "unanswered": "integer", "late": "integer", "score": "number"},
     # A policy server: reset is answered with begun, act with action, whatever is wrong with an error.
     "reset": {"seed": "integer", "goal": "vector"},
     "begun": {},

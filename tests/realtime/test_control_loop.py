@@ -25,10 +25,10 @@ class Robot:
         self.sent.append((self.clock(), action))
 
 
-def _run(robot, *, num_ticks=60, on_tick=None):
+def _run(robot, *, num_ticks=60, **options):
     clock = robot.clock
     agent = fake_agent(FakePlanner(clock))
-    return run_loop(robot, agent, rate=20, num_ticks=num_ticks, clock=clock, sleep=clock.advance, on_tick=on_tick)
+    return run_loop(robot, agent, rate=20, num_ticks=num_ticks, clock=clock, sleep=clock.advance, **options)
 
 
 def test_every_tick_has_its_action():
@@ -55,6 +55,14 @@ def test_a_tick_that_is_overrun_is_missed_and_the_next_whole_one_taken(seconds, 
     np.testing.assert_allclose(phases % 1, 0.02, atol=1e-6)
 
 
+def test_a_robot_that_is_ahead_has_its_actions_earlier():
+    robot = Robot(FakeClock(), seconds={20: 0.038, 30: 0.041})
+    report = _run(robot, answer_by=0.8)
+    assert (report.missed, len(robot.sent)) == (1, 60)
+    assert robot.sent[0][0] - robot.sent[1][0] + 0.05 == pytest.approx(0.027, abs=0.002)  # the first plan is waited for
+    assert report.seconds["max"] == pytest.approx(0.042)
+
+
 def test_a_short_loop_has_no_worst_second():
     assert _run(Robot(FakeClock()), num_ticks=10).worst_second == 0
 
@@ -63,3 +71,9 @@ def test_a_short_loop_has_no_worst_second():
 def test_rates_that_make_no_sense_are_refused(options):
     with pytest.raises(UserError, match="rate must be above 0 and num_ticks 1 or more"):
         run_loop(Robot(FakeClock()), fake_agent(FakePlanner(FakeClock())), **options)
+
+
+@pytest.mark.parametrize("answer_by", [0.0, -1.0, 1.1, float("nan")])
+def test_an_answer_is_wanted_within_its_tick(answer_by):
+    with pytest.raises(UserError, match="answer_by must be above 0 and at most 1"):
+        _run(Robot(FakeClock()), answer_by=answer_by)
