@@ -72,4 +72,5 @@ class EpisodeWindows:
             rewards=np.zeros(shape, np.float32),
             valid=token_ends <= last[:, None],
             before_goal=np.ones(shape, dtype=bool),
+            dynamics=np.zeros(len(first), dtype=bool),
         )

@@ -1,6 +1,6 @@
 """Windows of trajectories with a goal in hindsight: what one training batch is made of."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -20,6 +20,7 @@ class WindowBatch:
         rewards: ``(batch, tokens)`` share of each token's steps within ``goal_radius`` of the goal.
         valid: ``(batch, tokens)`` bool, False past the end of the trajectory.
         before_goal: ``(batch, tokens)`` bool, True up to and including the token after the one that reaches the goal.
+        dynamics: ``(batch,)`` bool, True for windows that teach what actions lead to and nothing of goals.
     """
 
     context: np.ndarray
@@ -29,6 +30,7 @@ class WindowBatch:
     rewards: np.ndarray
     valid: np.ndarray
     before_goal: np.ndarray
+    dynamics: np.ndarray
 
 
 class WindowDataset:
@@ -138,4 +140,29 @@ class WindowDataset:
             rewards=by_token.mean(axis=-1, dtype=np.float32),
             valid=token_ends <= last[:, None],
             before_goal=before_goal,
+            dynamics=np.zeros(len(first), dtype=bool),
         )
+
+
+@dataclass(frozen=True)
+class WindowMixture:
+    """Windows to plan by, and in between windows of other data that teach what actions lead to.
+
+    Attributes:
+        planned: what plans should look like.
+        collected: where actions lead.
+        share: of the windows of ``collected``, drawn one by one.
+    """
+
+    planned: WindowDataset
+    collected: WindowDataset
+    share: float
+
+    def sample(self, batch_size: int, generator: np.random.Generator) -> WindowBatch:
+        """Draw a batch; the same generator state gives the same batch."""
+        count = int(generator.binomial(batch_size, self.share))
+        collected = self.collected.sample(count, generator)
+        collected = replace(collected, dynamics=np.ones(count, dtype=bool))
+        planned = self.planned.sample(batch_size - count, generator)
+        names = [each.name for each in fields(WindowBatch)]
+        return WindowBatch(*(np.concatenate([getattr(collected, name), getattr(planned, name)]) for name in names))

@@ -11,9 +11,9 @@ from dfplan.tasks.inputs import Inputs
 if TYPE_CHECKING:
     from torch import nn
 
-    from dfplan.data.windows import WindowDataset
     from dfplan.training.alignment import AlignedForcingTask, Alignment
     from dfplan.training.forcing import ForcingTask
+    from dfplan.training.task import Dataset
 
 STATE = "state"
 NUM_MEASURED = 2048  # frames on which the features' mean and spread are measured
@@ -37,7 +37,7 @@ class Settings(pixel_forcing.Settings):
 
 def build(
     settings: Settings, inputs: Inputs, *, given: "Mapping[str, nn.Module] | None" = None
-) -> "tuple[ForcingTask | AlignedForcingTask, WindowDataset]":
+) -> "tuple[ForcingTask | AlignedForcingTask, Dataset]":
     """The task and the windows it learns from; with weight 0, the plain task.
 
     Args:

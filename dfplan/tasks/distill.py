@@ -11,9 +11,9 @@ from dfplan.tasks import forcing
 from dfplan.tasks.inputs import Inputs
 
 if TYPE_CHECKING:
-    from dfplan.data.windows import WindowDataset
     from dfplan.models import ForcingModel
     from dfplan.training.distillation import DistillationTask, Teacher
+    from dfplan.training.task import Dataset
 
 
 @dataclass
@@ -26,7 +26,7 @@ class Settings(forcing.Settings):
     slope: float = option("by how many levels a token of the teacher lags behind the one before", low=0)
 
 
-def build(settings: Settings, inputs: Inputs) -> "tuple[DistillationTask, WindowDataset]":
+def build(settings: Settings, inputs: Inputs) -> "tuple[DistillationTask, Dataset]":
     """The task and the windows whose contexts and goals it learns from.
 
     Raises:

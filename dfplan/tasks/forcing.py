@@ -10,7 +10,6 @@ from dfplan.tasks.groups import DiffusionSettings, ModelSettings, RetraceSetting
 from dfplan.tasks.inputs import Inputs
 
 if TYPE_CHECKING:
-    from dfplan.data.windows import WindowDataset
     from dfplan.training.forcing import ForcingTask
     from dfplan.training.task import Dataset
     from dfplan.types import PointMass, PositionSupport, Trajectories
@@ -26,7 +25,7 @@ class Settings:
     diffusion: DiffusionSettings = group(DiffusionSettings, "how noise is drawn and what is predicted")
 
 
-def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, WindowDataset]":
+def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, Dataset]":
     """The Diffusion Forcing task and the windows it learns from.
 
     Raises:
@@ -44,30 +43,32 @@ def build_training(
     *,
     make: "Callable[..., ForcingTask]",
     point_mass: "PointMass | None" = None,
-) -> "tuple[ForcingTask, WindowDataset]":
+) -> "tuple[ForcingTask, Dataset]":
     """The task that ``make`` makes of the arguments of ``ForcingTask``, and the windows.
 
     Without a ``point_mass``, one is fitted to the data.
     """
     from dfplan.data.dynamics import fit_point_mass
     from dfplan.data.support import measure_support
-    from dfplan.tasks.trajectory_windows import build_datasets, drive_anew
+    from dfplan.tasks.trajectory_windows import drive_anew, mix_datasets
 
     if settings.model.name == "diffuser":
         raise UserError("model=diffuser is what task=diffuser trains; give task=diffuser, or another model")
-    trajectories = inputs.trajectories
-    point_mass, support = point_mass or fit_point_mass(trajectories), measure_support(trajectories)
+    collected = inputs.trajectories
+    point_mass, support = point_mass or fit_point_mass(collected), measure_support(collected)
     with inputs.progress("ways driven anew") as show:
         trajectories = drive_anew(
             settings.retrace,
-            trajectories,
+            collected,
             point_mass=point_mass,
             support=support,
             goal_radius=settings.windows.goal_radius,
             seed=inputs.seed,
             on_progress=show,
         )
-    windows, validation = build_datasets(settings.windows, trajectories, num_tokens=inputs.num_tokens)
+    windows, validation = mix_datasets(
+        settings.windows, trajectories, collected=collected, num_tokens=inputs.num_tokens
+    )
     measured = {"point_mass": point_mass, "support": support, "validation": validation}
     return build_task(settings, inputs, trajectories, make=make, **measured), windows
 

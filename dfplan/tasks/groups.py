@@ -30,6 +30,9 @@ class WindowsSettings:
     restart_share: float = option("share of windows that start where the collector drew a new goal", low=0, high=1)
     segment_goal_share: float = option("share of windows whose goal is where the collector was heading", low=0, high=1)
     goal_radius: float = option("distance that counts as being at the goal", above=0)
+    collected_share: float = option(
+        "share of windows from the data as collected, with clean actions and no goal (world model)", low=0, high=1
+    )
     validation_share: float = option("share of the data held out for validation; 0 = none", low=0, high=0.5)
 
 

@@ -12,8 +12,8 @@ from dfplan.tasks.groups import DiffusionSettings, ModelSettings, RetraceSetting
 from dfplan.tasks.inputs import Inputs
 
 if TYPE_CHECKING:
-    from dfplan.data.windows import WindowDataset
     from dfplan.training.forcing import ForcingTask
+    from dfplan.training.task import Dataset
 
 
 @dataclass
@@ -28,7 +28,7 @@ class Settings:
     alpha: float = option("additions are scaled by alpha / rank", above=0)
 
 
-def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, WindowDataset]":
+def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, Dataset]":
     """The adaptation and the windows it learns from.
 
     Raises:

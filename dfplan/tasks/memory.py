@@ -148,6 +148,7 @@ def _windows(steps_per_token: int) -> WindowsSettings:
         goal_jitter=0.0,
         restart_share=0.0,
         segment_goal_share=0.0,
+        collected_share=0.0,
         goal_radius=0.5,
         validation_share=0.0,
     )

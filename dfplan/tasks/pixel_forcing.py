@@ -15,9 +15,9 @@ from dfplan.types import PointMass
 if TYPE_CHECKING:
     import numpy as np
 
-    from dfplan.data.windows import WindowDataset
     from dfplan.models.tokenizers import FrameObserver, MotionFilter
     from dfplan.training.forcing import ForcingTask
+    from dfplan.training.task import Dataset
     from dfplan.types import Trajectories
 
 
@@ -39,7 +39,7 @@ class Settings(forcing.Settings):
     frames: FramesSettings = group(FramesSettings, "how frames are looked at")
 
 
-def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, WindowDataset]":
+def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, Dataset]":
     """The task and the windows it learns from.
 
     Raises:

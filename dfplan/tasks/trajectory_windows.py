@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dfplan.agent import Pursuit
 from dfplan.data.retrace import retrace
 from dfplan.data.split import hold_out
-from dfplan.data.windows import WindowDataset
+from dfplan.data.windows import WindowDataset, WindowMixture
 from dfplan.errors import UserError
 from dfplan.tasks.groups import RetraceSettings, WindowsSettings
 from dfplan.tokens import TokenLayout
@@ -65,6 +65,22 @@ def build_datasets(
         for part in parts
     ]
     return datasets[0], datasets[1] if len(datasets) == 2 else None
+
+
+def mix_datasets(
+    windows: WindowsSettings, trajectories: Trajectories, *, collected: Trajectories, num_tokens: int
+) -> tuple[WindowDataset | WindowMixture, WindowDataset | WindowMixture | None]:
+    """As :func:`build_datasets`, with a share of windows of the data as they were collected."""
+    planned = build_datasets(windows, trajectories, num_tokens=num_tokens)
+    if not windows.collected_share:
+        return planned
+    others = build_datasets(windows, collected, num_tokens=num_tokens)
+    train, validation = (
+        None if one is None or other is None else WindowMixture(one, other, share=windows.collected_share)
+        for one, other in zip(planned, others, strict=True)
+    )
+    assert train is not None
+    return train, validation
 
 
 def build_layout(windows: WindowsSettings, trajectories: Trajectories) -> TokenLayout:

@@ -38,8 +38,11 @@ class ForcingLevels:
     actions_known: float = 0.08
     actions_apart: float = 0.08
 
-    def draw(self, shape: tuple[int, int], *, generator: torch.Generator) -> Tensor:
-        """Levels ``[batch, prefix + tokens, 2]`` (actions; the rest) for ``shape = (batch, tokens)`` without prefix."""
+    def draw(self, shape: tuple[int, int], *, generator: torch.Generator, dynamics: Tensor | None = None) -> Tensor:
+        """Levels ``[batch, prefix + tokens, 2]`` (actions; the rest) for ``shape = (batch, tokens)`` without prefix.
+
+        Windows of which ``dynamics`` ``[batch]`` is True have clean actions and no goal, whatever the shares say.
+        """
         batch = shape[0]
         rest = sample_levels(shape, kind=self.kind, generator=generator)
         mode = torch.rand((batch, 1), generator=generator)
@@ -53,6 +56,9 @@ class ForcingLevels:
         roughness = torch.rand((batch, 1), generator=generator)
         scale = torch.where(noised < self.context_noised / 2, 0.2, 1.0) * (noised < self.context_noised)
         prefix[:, CONTEXT_TOKEN] = scale * roughness
+        if dynamics is not None:
+            actions[dynamics] = 0.0
+            prefix[dynamics, GOAL_TOKEN] = 1.0
         return torch.cat([prefix, torch.stack([actions, rest], dim=-1)], dim=1)
 
 
@@ -157,7 +163,8 @@ class ForcingTask:
         self, batch: WindowBatch, denoise: Callable[..., Any], *, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, float | Tensor]]:
         clean, weights = self._tokens(batch)
-        levels = self.levels.draw((clean.shape[0], clean.shape[1] - NUM_PREFIX_TOKENS), generator=generator)
+        shape = (clean.shape[0], clean.shape[1] - NUM_PREFIX_TOKENS)
+        levels = self.levels.draw(shape, generator=generator, dynamics=torch.as_tensor(batch.dynamics).cpu())
         noise = torch.randn(clean.shape, generator=generator)
         levels, noise = levels.to(clean.device), noise.to(clean.device)
         error = self._squared_error(denoise, clean, noise, levels)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dfplan.data.windows import WindowDataset
+from dfplan.data.windows import WindowDataset, WindowMixture
 from dfplan.errors import UserError
 from dfplan.types import Trajectories
 
@@ -170,3 +170,24 @@ def test_trajectories_shorter_than_a_token_are_refused():
     with pytest.raises(UserError, match=r"no trajectory of a ruler is as long as one token \(4 steps\)"):
         _dataset(_trajectories((4, 4, 2)))
     assert len(_dataset(_trajectories((4, 5))).sample(3, np.random.default_rng(0)).context) == 3
+
+
+def test_a_mixture_draws_both_kinds_as_often_as_promised_and_marks_them():
+    planned, collected = _trajectories([30]), _trajectories([300])
+    collected.observations[:] += 1000
+    mixture = WindowMixture(_dataset(planned), _dataset(collected), share=0.25)
+    batch = mixture.sample(4000, np.random.default_rng(0))
+    assert batch.dynamics.mean() == pytest.approx(0.25, abs=0.02)
+    np.testing.assert_array_equal(batch.dynamics, batch.context[:, 0] >= 1000)
+    np.testing.assert_array_equal(batch.dynamics, batch.observations[:, 0, 0] >= 1000)
+    again = mixture.sample(4000, np.random.default_rng(0))
+    for name in ("context", "goal", "actions", "observations", "rewards", "valid", "before_goal", "dynamics"):
+        np.testing.assert_array_equal(getattr(batch, name), getattr(again, name))
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_mixture_may_be_of_one_kind(share):
+    data = _dataset(_trajectories([30]))
+    batch = WindowMixture(data, data, share=share).sample(8, np.random.default_rng(0))
+    assert (batch.dynamics == bool(share)).all()
+    assert len(batch.actions) == 8

@@ -104,6 +104,29 @@ def test_actions_are_known_and_apart_as_often_as_promised():
     assert (rest > 0).float().mean() > 0.999  # observations are never given
 
 
+def test_windows_that_teach_dynamics_have_clean_actions_and_no_goal():
+    dynamics = torch.arange(1000) % 4 == 0
+    drawn, plain = (
+        ForcingLevels().draw((1000, 5), generator=torch.Generator().manual_seed(0), dynamics=each)
+        for each in (dynamics, None)
+    )
+    assert (drawn[dynamics][:, NUM_PREFIX_TOKENS:, 0] == 0).all()
+    assert (drawn[dynamics][:, GOAL_TOKEN] == 1).all()
+    assert torch.equal(drawn[~dynamics], plain[~dynamics])
+    assert torch.equal(drawn[:, NUM_PREFIX_TOKENS:, 1], plain[:, NUM_PREFIX_TOKENS:, 1])  # observations as ever
+    assert torch.equal(drawn[:, CONTEXT_TOKEN], plain[:, CONTEXT_TOKEN])
+
+
+def test_a_window_that_teaches_dynamics_tells_nothing_of_its_goal(batch):
+    taught = dataclasses.replace(batch, dynamics=np.ones_like(batch.dynamics))
+    elsewhere = dataclasses.replace(taught, goal=taught.goal + 1, before_goal=~taught.before_goal)
+    denoiser = build_denoiser("transformer", layout=LAYOUT, width=16, num_layers=1)
+    denoiser.eval()
+    task = _task(denoiser, parameterization=Parameterization("velocity", Schedule("linear")))
+    assert _loss(task, taught) == _loss(task, elsewhere)
+    assert _loss(task, taught) != pytest.approx(_loss(task, batch), rel=1e-2)
+
+
 def test_levels_of_the_tokens_are_independent_or_shared():
     apart = _draw(actions_known=0, actions_apart=0)[:, NUM_PREFIX_TOKENS:, 1]
     assert (torch.corrcoef(apart.T) - torch.eye(5)).abs().max() < 0.03
