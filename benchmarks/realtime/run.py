@@ -225,6 +225,7 @@ def main() -> int:
     parser.add_argument("--episodes", type=int, default=20, help="for each rate and controller")
     parser.add_argument("--rates", type=float, nargs="+", default=[20.0, 50.0], help="of the score")
     parser.add_argument("--controllers", nargs="+", default=["pursuit", "actions"], help="of the score")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the result file")
     arguments = parser.parse_args()
     load, found = os.getloadavg(), {}
     for part in arguments.parts:
@@ -251,7 +252,7 @@ def main() -> int:
         "load_before": load,
         "load_after": os.getloadavg(),
     } | found
-    path = RESULTS / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_{'-'.join(arguments.parts)}.json"
+    path = arguments.output / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_{'-'.join(arguments.parts)}.json"
     write_whole(path, json.dumps(record, indent=1).encode() + b"\n")
     print(path)
     return 0

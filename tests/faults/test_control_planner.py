@@ -106,7 +106,8 @@ def test_a_planner_that_is_always_wrong_leaves_the_robot_safe(start, goal):
     robot = Robot()
     infos = []
     drive(agent, robot, num_actions=60, on_tick=infos.append)
-    assert {info.source for info in infos} == {"safe"}
+    # One that answers at once is wrong often enough within 60 ticks to be stopped.
+    assert {info.source for info in infos} <= {"safe", "stopped"}
     assert any(fault.startswith("planner_") for info in infos for fault in info.faults)
 
 

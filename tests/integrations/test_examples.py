@@ -57,7 +57,13 @@ def test_a_planner_process_without_torch_answers_with_its_plans(exported):
 
 def test_a_policy_served_in_another_process_drives_the_maze():
     script = [sys.executable, str(EXAMPLES / "remote_policy.py")]
-    server = subprocess.Popen([*script, "serve", "--port=0"], stdout=subprocess.PIPE, text=True)
+    # A runner in the background may have told its children to ignore Ctrl-C.
+    server = subprocess.Popen(
+        [*script, "serve", "--port=0"],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     assert server.stdout is not None
     port = server.stdout.readline().strip()
     driven = subprocess.run([*script, "drive", f"--port={port}"], capture_output=True, text=True, check=False)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from tiny_task import Points, TinyTask, assert_same_run, logged, train_tiny
 
 from dfplan.errors import UserError
@@ -182,7 +183,9 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from tiny_task import TinyTask, train_tiny
 from dfplan.models.bundle import load_bundle
+import torch
 import torch._dynamo  # so that the children need not import it, each again
+torch.set_num_threads(int(sys.argv[3]))  # sums are the same bit for bit only with as many threads
 folder, kills = Path(sys.argv[2]), 0
 random.seed(0)
 for attempt in range(200):
@@ -211,7 +214,7 @@ print("kills", kills)
 def test_killed_again_and_again_equals_uninterrupted(tmp_path):
     train_tiny(TinyTask(), tmp_path / "whole", num_steps=200, checkpoint_every=1)
     command = [sys.executable, "-c", KILL_AND_RESUME, Path(__file__).parent, tmp_path / "parts"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = subprocess.run([*command, str(torch.get_num_threads())], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert int(result.stdout.split()[-1]) >= 3
     assert "damaged" not in result.stderr
