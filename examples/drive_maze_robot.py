@@ -60,11 +60,12 @@ class RobotLink:
         """Begin an episode; returns its goal."""
         self._stream.send(encode("reset", seed=seed, goal=np.zeros(0)), timeout=1)
         self._newest, self._answered = {}, -1
-        return self._wait_for("sensed")["goal"]
+        return self._wait_for("sensed", seconds=60)["goal"]  # the first time, it has its simulator to load
 
     def wait_for_tick(self) -> None:
-        """Until shortly after the robot's first tick has begun."""
-        time.sleep(max(0.0, self._newest["sensed"]["stamp"] + AFTER_SENSING * self._period - time.monotonic()))
+        """Until shortly after a tick of the robot has begun, the first if that is not too late."""
+        late = time.monotonic() - self._newest["sensed"]["stamp"] - AFTER_SENSING * self._period
+        time.sleep(-late % self._period)
 
     def observe(self) -> tuple[np.ndarray, float]:
         """The newest observation and when it was measured: both processes read the same clock."""
@@ -88,11 +89,11 @@ class RobotLink:
         """Let the robot go."""
         self._stream.close()
 
-    def _wait_for(self, kind: str) -> Message:
+    def _wait_for(self, kind: str, *, seconds: float = 5) -> Message:
         while kind not in self._newest:
-            message = self._stream.receive(timeout=5)
+            message = self._stream.receive(timeout=seconds)
             if message is None:
-                raise TimeoutError(f"the robot has said nothing for 5 s; {kind} was expected")
+                raise TimeoutError(f"the robot has said nothing for {seconds:g} s; {kind} was expected")
             self._newest[message.kind] = message
         return self._newest[kind]
 

@@ -61,7 +61,7 @@ def _run(work: Callable[[], int | None], said: int, grown: int, *, memory_limit:
         os.dup2(said, 1)
         os.dup2(said, 2)
         # A test runner may have put something of its own in their place, which would keep what is said to itself.
-        sys.stdout = sys.stderr = os.fdopen(1, "w")
+        sys.stdout = sys.stderr = os.fdopen(1, "w", buffering=1, errors="backslashreplace")
         before = _pages(1) * PAGE
         if memory_limit is not None:
             limit = _pages(0) * PAGE + memory_limit

@@ -20,7 +20,7 @@ class WindowBatch:
         rewards: ``(batch, tokens)`` share of each token's steps within ``goal_radius`` of the goal.
         valid: ``(batch, tokens)`` bool, False past the end of the trajectory.
         before_goal: ``(batch, tokens)`` bool, True up to and including the token after the one that reaches the goal.
-        dynamics: ``(batch,)`` bool, True for windows that teach what actions lead to and nothing of goals.
+        dynamics: ``(batch,)`` bool, True for windows that teach what actions lead to: these are shown, and no goal.
     """
 
     context: np.ndarray
@@ -151,7 +151,7 @@ class WindowMixture:
     Attributes:
         planned: what plans should look like.
         collected: where actions lead.
-        share: of the windows of ``collected``, drawn one by one.
+        share: probability of a window to be one of ``collected``; these stand first in a batch.
     """
 
     planned: WindowDataset

@@ -121,7 +121,7 @@ def sample_tokens(
             whenever there is one more; returns which of them ``[len(rows)]`` need no more tokens. They leave the batch;
             what comes after their finished tokens is not a plan.
     """
-    matrix, tokens = sampling.matrix, _with_all_known(noisy, sampling.known_actions)
+    matrix, tokens = sampling.matrix, _with_whole_known_tokens(noisy, sampling.known_actions)
     last_row = len(matrix) - 1 if last_row is None else last_row
     rows = torch.arange(len(tokens), device=tokens.device)
     result, lengths = tokens.clone(), torch.full_like(rows, _num_leading_clean(matrix[last_row]))
@@ -132,11 +132,12 @@ def sample_tokens(
         fresh = noise(rows) if noise is not None and sampling.eta > 0 else None
         # What guidance sees must not depend on which others move: it follows the matrix.
         moves = (now != after).any(dim=0) if sampling.guidance is None else matrix[step] != matrix[step + 1]
-        if not moves.any():
+        moving = moves.nonzero()[:, 0]
+        if not len(moving):
             continue
         finished, clean_before = state.num_tokens - NUM_PREFIX_TOKENS, _num_leading_clean(matrix[step])
-        current = int(moves.nonzero()[-1]) + 1
-        last = min(current + _num_looked_ahead(sampling), len(moves)) if denoiser.causal else len(moves)
+        current = int(moving[-1]) + 1
+        last = tokens.shape[1] if not denoiser.causal else min(current + _num_looked_ahead(sampling), tokens.shape[1])
         window = slice(finished, last)
         now, after = (sampling.real_levels(each, rows, window) for each in (now, after))
         predicted = _predict(
@@ -179,7 +180,7 @@ def sample_tokens(
     return Denoised(result, lengths, state, last_row, evaluations, token_evaluations)
 
 
-def _with_all_known(noisy: Tensor, known_actions: Tensor | None) -> Tensor:
+def _with_whole_known_tokens(noisy: Tensor, known_actions: Tensor | None) -> Tensor:
     """A copy of tokens, with the actions of those of which all are given."""
     tokens = noisy.clone()
     if known_actions is not None:

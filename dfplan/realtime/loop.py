@@ -15,7 +15,7 @@ class Robot(Protocol):
     """What the loop drives."""
 
     def observe(self) -> tuple[Any, float]:
-        """The newest observation, or None, and the clock time at which it was measured; does not wait."""
+        """The newest observation, or None, and the clock time of its measurement; waits a part of a tick at most."""
         ...
 
     def send(self, action: np.ndarray) -> None:
@@ -29,7 +29,7 @@ class LoopReport:
 
     Attributes:
         ticks: that were due.
-        missed: ticks of which the action was sent too late, or not at all.
+        missed: ticks of which the action was sent after ``answer_by`` of the tick, or not at all.
         seconds: quantiles p50, p95, p99, p999 and max of the time from the start of a tick to its action.
         worst_second: the fewest actions within a second; 0 if it ran for less.
         sources: how many actions came from each rung of the ladder.
@@ -63,7 +63,8 @@ def run_loop(
         rate: ticks a second.
         num_ticks: how many.
         answer_by: part of a tick, above 0 and at most 1, after which its action is too late: 1 is when the next tick
-            begins. A robot whose own ticks begin before the loop's needs its answers earlier.
+            begins. A robot whose own ticks begin before the loop's needs its answers earlier. A first plan is waited
+            for until a quarter of a tick before that.
         on_tick: called after each action with where it came from.
         clock: seconds, monotonic.
         sleep: waits for so many seconds.

@@ -38,7 +38,7 @@ class Settings(pixel_forcing.Settings):
 def build(
     settings: Settings, inputs: Inputs, *, given: "Mapping[str, nn.Module] | None" = None
 ) -> "tuple[ForcingTask | AlignedForcingTask, Dataset]":
-    """The task and the windows it learns from; with weight 0, the plain task.
+    """The task and the windows it learns from; with weight 0, the plain task on the same windows.
 
     Args:
         settings: the options of the task.

@@ -36,6 +36,8 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[DistillationTask, Datase
     from dfplan.training.distillation import DistillationTask
 
     inputs.check_states()
+    if settings.windows.collected_share:
+        raise UserError("task=distill learns plans from its teacher and no dynamics from data; leave out windows=mixed")
     folder = find_teacher(settings.teacher, env_name=inputs.env_name)
     model = load_forcing_model(folder)
 

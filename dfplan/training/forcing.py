@@ -28,7 +28,7 @@ class ForcingLevels:
         goal_dropped: share of windows whose goal token is pure noise, which trains the unconditional model too.
         context_noised: share of windows whose context is noisy, half of them at most at level 0.2, half at any level;
             the model then works with an observation that is only roughly known.
-        actions_known: share of windows whose action slots are clean: the world model.
+        actions_known: share of windows whose action slots are clean: the world model of what planners do.
         actions_apart: share of windows whose action slots have levels of their own.
     """
 
@@ -38,11 +38,8 @@ class ForcingLevels:
     actions_known: float = 0.08
     actions_apart: float = 0.08
 
-    def draw(self, shape: tuple[int, int], *, generator: torch.Generator, dynamics: Tensor | None = None) -> Tensor:
-        """Levels ``[batch, prefix + tokens, 2]`` (actions; the rest) for ``shape = (batch, tokens)`` without prefix.
-
-        Windows of which ``dynamics`` ``[batch]`` is True have clean actions and no goal, whatever the shares say.
-        """
+    def draw(self, shape: tuple[int, int], *, generator: torch.Generator) -> Tensor:
+        """Levels ``[batch, prefix + tokens, 2]`` (actions; the rest) for ``shape = (batch, tokens)`` without prefix."""
         batch = shape[0]
         rest = sample_levels(shape, kind=self.kind, generator=generator)
         mode = torch.rand((batch, 1), generator=generator)
@@ -56,10 +53,15 @@ class ForcingLevels:
         roughness = torch.rand((batch, 1), generator=generator)
         scale = torch.where(noised < self.context_noised / 2, 0.2, 1.0) * (noised < self.context_noised)
         prefix[:, CONTEXT_TOKEN] = scale * roughness
-        if dynamics is not None:
-            actions[dynamics] = 0.0
-            prefix[dynamics, GOAL_TOKEN] = 1.0
         return torch.cat([prefix, torch.stack([actions, rest], dim=-1)], dim=1)
+
+
+def with_dynamics(levels: Tensor, dynamics: Tensor) -> Tensor:
+    """Levels ``[batch, prefix + tokens, 2]``, with clean actions and no goal where ``dynamics`` ``[batch]`` is True."""
+    levels, others = levels.clone(), ~dynamics[:, None]
+    levels[:, NUM_PREFIX_TOKENS:, 0] = levels[:, NUM_PREFIX_TOKENS:, 0].where(others, 0.0)
+    levels[:, GOAL_TOKEN] = levels[:, GOAL_TOKEN].where(others, 1.0)
+    return levels
 
 
 def clean_tokens(batch: WindowBatch, *, layout: TokenLayout, normalizer: Normalizer) -> Tensor:
@@ -163,10 +165,10 @@ class ForcingTask:
         self, batch: WindowBatch, denoise: Callable[..., Any], *, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, float | Tensor]]:
         clean, weights = self._tokens(batch)
-        shape = (clean.shape[0], clean.shape[1] - NUM_PREFIX_TOKENS)
-        levels = self.levels.draw(shape, generator=generator, dynamics=torch.as_tensor(batch.dynamics).cpu())
+        levels = self.levels.draw((clean.shape[0], clean.shape[1] - NUM_PREFIX_TOKENS), generator=generator)
         noise = torch.randn(clean.shape, generator=generator)
         levels, noise = levels.to(clean.device), noise.to(clean.device)
+        levels = with_dynamics(levels, torch.as_tensor(batch.dynamics))
         error = self._squared_error(denoise, clean, noise, levels)
         goal_shown = levels[:, GOAL_TOKEN, :1] == 0
         token_weight = torch.where(goal_shown, weights["shown"], weights["hidden"])

@@ -75,6 +75,8 @@ def test_a_training_leaves_weights_and_a_record(trained):
 
 
 def test_a_resumed_run_keeps_its_configuration(trained, capsys):
+    record = json.loads((trained / "config.json").read_text())["config"]
+    assert "collected_share" not in record["windows"]  # as in runs from before there was that option
     assert main(["train", f"resume={trained}", "training.num_steps=3", "threads=1"]) == 0
     assert last_line(capsys) == str(trained / "model")
     lines = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]

@@ -21,13 +21,15 @@ def dataset(tmp_path):
 
 
 @pytest.fixture
-def server(tmp_path):
+def server(tmp_path, monkeypatch):
     """D4RL's host, as far as a download sees it."""
 
     class Handler(SimpleHTTPRequestHandler):
         def log_message(self, *arguments):
             pass
 
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "127.0.0.1")
     folder = tmp_path / "host"
     folder.mkdir()
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder))) as host:

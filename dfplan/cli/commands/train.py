@@ -100,6 +100,8 @@ def recorded(config: TrainConfig, trajectories: Trajectories | None) -> dict[str
         del record[name]
     if record["task"] == {"name": DEFAULT_TASK}:
         del record["task"]  # as in the records of runs from before there were other tasks
+    if "windows" in record and not record["windows"]["collected_share"]:
+        del record["windows"]["collected_share"]  # and from before this option
     record["training"] = {name: value for name, value in record["training"].items() if name not in MAY_CHANGE}
     if trajectories:
         record["dataset"] = {"sha256": trajectories.checksum, "rows": len(trajectories)}
@@ -126,6 +128,8 @@ def resumed(config: TrainConfig, *, given: Sequence[str]) -> TrainConfig:
             f"a resumed run keeps its configuration; leave out {', '.join(refused)}, or start a new run without resume="
         )
     record.pop("dataset", None)
+    if "windows" in record:
+        record["windows"] = {"collected_share": 0.0} | record["windows"]
     wishes = plain(config)
     record["training"] = {**wishes["training"], **settings, **record["training"]}
     record["training"] = {name: record["training"][name] for name in wishes["training"]}
