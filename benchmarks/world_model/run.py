@@ -50,7 +50,7 @@ GRID: dict[str, list[dict[str, Any]]] = {
         {"slope": 0.0, "num_levels": 1, "context_level": 0.02},
     ],
 }
-# The weights that come with dfplan to plan with: longer trained than the others, on ways driven anew, for planning.
+# The weights that come with dfplan to plan with: longer trained than the others, mostly on ways driven anew.
 GRID["planner"] = GRID["forcing"]
 # How the same weights plan; a model of next tokens knows nothing of the future until it is there.
 PLANS = {"forcing": [], "planner": [], "full-sequence": ["planner.slope=0"]}
