@@ -71,14 +71,18 @@ def making(folder: Path, summary: dict[str, Any]) -> str:
     description = json.loads((folder / "model.json").read_text())
     note = f" {summary['note']}." if summary["note"] else ""
     stored = description["metadata"].get("stored_as")
-    imagined = description["metadata"]["provenance"]["config"].get("retrace", {}).get("num_steps", 0)
+    config = description["metadata"]["provenance"]["config"]
+    imagined = config.get("retrace", {}).get("num_steps", 0)
+    ways = f"its ways driven anew in {imagined:,} imagined steps" if imagined else "as collected"
+    if share := config.get("windows", {}).get("collected_share", 0):
+        ways += f", and {100 * share:.0f} % of the windows as collected, with known actions and no goal"
     return (
         f"**`{name(folder)}`**: `{summary['command']}`, {summary['wall_seconds']:.0f} s on {summary['machine']}.{note} "
         f"Commit `{summary['commit'][:12]}{'-dirty' if summary['commit'].endswith('-dirty') else ''}`, "
         f"torch {summary['torch']}, device {summary['device']}"
         f"{f', network stored as {stored}' if stored else ''}. "
         f"Dataset of {summary['dataset']['rows']:,} transitions, SHA-256 `{summary['dataset']['sha256'][:16]}…`, "
-        f"{f'its ways driven anew in {imagined:,} imagined steps' if imagined else 'as collected'}. "
+        f"{ways}. "
         f"`model.safetensors` has the SHA-256 `{description['sha256']}`."
     )
 
