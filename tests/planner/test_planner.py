@@ -1,5 +1,7 @@
 """Plans of a model that knows straight lines, and of random networks where only the bookkeeping matters."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -356,7 +358,8 @@ def test_a_budget_is_for_each_plan(monkeypatch):
     lengths = {}
     for count in (1, 3):
         now = iter(range(10_000))
-        monkeypatch.setattr("dfplan.planner.planner.time.perf_counter", lambda now=now: next(now))
+        clock = SimpleNamespace(perf_counter=lambda now=now: next(now))
+        monkeypatch.setattr("dfplan.planner.planner.time", clock)  # that module's alone
         goals = np.tile(GOALS[:1] + 100, (count, 1))
         plan = _plan(_planner(budget_ms=2000.0, slope=2.0), states=np.zeros((count, 4)), goals=goals)
         lengths[count] = plan.num_steps[0] // LAYOUT.steps_per_token
