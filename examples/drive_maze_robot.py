@@ -60,12 +60,14 @@ class RobotLink:
         """Begin an episode; returns its goal."""
         self._stream.send(encode("reset", seed=seed, goal=np.zeros(0)), timeout=1)
         self._newest, self._answered = {}, -1
-        return self._wait_for("sensed", seconds=60)["goal"]  # the first time, it has its simulator to load
+        return self._wait_for("sensed")["goal"]
 
     def wait_for_tick(self) -> None:
-        """Until shortly after a tick of the robot has begun, the first if that is not too late."""
-        late = time.monotonic() - self._newest["sensed"]["stamp"] - AFTER_SENSING * self._period
-        time.sleep(-late % self._period)
+        """Until shortly after a tick of the robot has begun: the first, if there is time enough left to answer it."""
+        spare = AFTER_SENSING * self._period
+        late = time.monotonic() - self._newest["sensed"]["stamp"] - spare
+        if not 0 < late < spare:
+            time.sleep(-late % self._period)
 
     def observe(self) -> tuple[np.ndarray, float]:
         """The newest observation and when it was measured: both processes read the same clock."""
@@ -89,11 +91,11 @@ class RobotLink:
         """Let the robot go."""
         self._stream.close()
 
-    def _wait_for(self, kind: str, *, seconds: float = 5) -> Message:
+    def _wait_for(self, kind: str) -> Message:
         while kind not in self._newest:
-            message = self._stream.receive(timeout=seconds)
+            message = self._stream.receive(timeout=5)
             if message is None:
-                raise TimeoutError(f"the robot has said nothing for {seconds:g} s; {kind} was expected")
+                raise TimeoutError(f"the robot has said nothing for 5 s; {kind} was expected")
             self._newest[message.kind] = message
         return self._newest[kind]
 

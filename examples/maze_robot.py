@@ -29,14 +29,13 @@ class MazeRobot:
 
     Args:
         stream: to the agent.
-        env_id: a maze2d environment.
-        goal: "fixed" or "random".
+        env: a maze2d environment.
         rate: ticks a second.
     """
 
-    def __init__(self, stream: MessageStream, *, env_id: str, goal: str, rate: float) -> None:
+    def __init__(self, stream: MessageStream, *, env: gymnasium.Env, rate: float) -> None:
         self._stream = stream
-        self._env = gymnasium.make(f"dfplan_envs:{env_id}", goal=goal, disable_env_checker=True)
+        self._env = env
         self._maze = self._env.get_wrapper_attr("maze")
         self._period = 1 / rate
 
@@ -87,13 +86,15 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=0, help="on this machine only; 0 takes a free one")
     parser.add_argument("--once", action="store_true", help="leave with the first agent")
     arguments = parser.parse_args()
+    # Before anyone is told where to connect: a simulator takes seconds to load.
+    env = gymnasium.make(f"dfplan_envs:{arguments.env}", goal=arguments.goal, disable_env_checker=True)
     with socket.create_server(("127.0.0.1", arguments.port)) as server:
         print(server.getsockname()[1], flush=True)  # where to connect to
         while True:
             connection, _ = server.accept()
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             stream = MessageStream(connection)
-            robot = MazeRobot(stream, env_id=arguments.env, goal=arguments.goal, rate=arguments.rate)
+            robot = MazeRobot(stream, env=env, rate=arguments.rate)
             with undisturbed():
                 robot.serve()
             stream.close()

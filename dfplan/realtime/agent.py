@@ -289,9 +289,10 @@ class RealtimeAgent:
     def _wait_for_plan(self, tick: _Tick, deadline: float) -> None:
         """Wait for a plan until shortly before the deadline, there being nothing else to do."""
         until = deadline - _SPARE * self.period
-        # A plan that joins may be used up already, if the robot has driven on for longer than it is.
+        # A plan that joins may be used up already, if the robot has driven on for longer than it is. A planner that has
+        # failed is not asked over and over within a step: three failures in milliseconds would stop the robot.
         while not (self._follower.remaining or self.is_stopped) and (remaining := until - self._clock()) > 0:
-            if self._planning.is_ready and not self._wants_plan(tick):
+            if self._planning.is_ready and ("planner_failed" in tick.faults or not self._wants_plan(tick)):
                 return
             self._take(self._ask(tick), tick)
             self._take(self._planning.update(timeout=min(remaining, _LONGEST_WAIT)), tick)

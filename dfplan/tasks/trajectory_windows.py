@@ -71,16 +71,13 @@ def mix_datasets(
     windows: WindowsSettings, trajectories: Trajectories, *, collected: Trajectories, num_tokens: int
 ) -> tuple[WindowDataset | WindowMixture, WindowDataset | WindowMixture | None]:
     """As :func:`build_datasets`, with a share of windows of the data as they were collected."""
-    planned = build_datasets(windows, trajectories, num_tokens=num_tokens)
-    if not windows.collected_share:
-        return planned
-    others = build_datasets(windows, collected, num_tokens=num_tokens)
-    train, validation = (
-        None if one is None or other is None else WindowMixture(one, other, share=windows.collected_share)
-        for one, other in zip(planned, others, strict=True)
-    )
-    assert train is not None
-    return train, validation
+    train, validation = build_datasets(windows, trajectories, num_tokens=num_tokens)
+    share = windows.collected_share
+    if not share:
+        return train, validation
+    others, held_out = build_datasets(windows, collected, num_tokens=num_tokens)
+    mixed = WindowMixture(train, others, share=share)
+    return mixed, validation and held_out and WindowMixture(validation, held_out, share=share)
 
 
 def build_layout(windows: WindowsSettings, trajectories: Trajectories) -> TokenLayout:

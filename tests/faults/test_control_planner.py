@@ -61,7 +61,7 @@ def start():
         )
         planning.start()
         agent = RealtimeAgent(
-            planning, gate=maze_gate(), follower=ActionQueue(), replan_every=8, period=1 / RATE, max_failures=50
+            planning, gate=maze_gate(), follower=ActionQueue(), replan_every=8, period=1 / RATE, max_failures=100
         )
         agent.reset(seed=0, goal=np.zeros(2))
         agents.append(agent)
@@ -106,8 +106,7 @@ def test_a_planner_that_is_always_wrong_leaves_the_robot_safe(start, goal):
     robot = Robot()
     infos = []
     drive(agent, robot, num_actions=60, on_tick=infos.append)
-    # One that answers at once is wrong often enough within 60 ticks to be stopped.
-    assert {info.source for info in infos} <= {"safe", "stopped"}
+    assert {info.source for info in infos} == {"safe"}  # not stopped: it is asked once a tick, however fast it fails
     assert any(fault.startswith("planner_") for info in infos for fault in info.faults)
 
 

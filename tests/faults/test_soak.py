@@ -8,24 +8,20 @@ from pathlib import Path
 import pytest
 
 PROGRAM = Path(__file__).parents[2] / "benchmarks" / "realtime" / "run.py"
-# A loop that the system lets go first misses nothing, however busy the machine is (the published hour: none of 72,000);
-# a virtual machine may be held up as a whole, though, and then its robot, a process with the same priority and next to
-# nothing to do, begins ticks late as well. A loop that has to wait its turn, as without the right to SCHED_FIFO, is
-# held up by others now and then, for which it cannot be blamed.
-MOST_MISSED = {"with priority": 0.0003, "without": 0.01}
-MOST_EXCUSED = 0.002
+# A loop that the system lets go first misses nothing, however busy the machine is. One that has to wait its turn, as
+# without the right to SCHED_FIFO, is held up by others now and then, for which it cannot be blamed.
+MOST_MISSED_WITHOUT_PRIORITY = 0.01
 
 
 @pytest.mark.slow
-def test_five_minutes_with_hardly_a_missed_tick(tmp_path):
+def test_five_minutes_without_a_missed_tick(tmp_path):
     # In a process of its own: what other tests have left in memory is none of the loop's.
     command = [sys.executable, str(PROGRAM), "soak", "--minutes=5", f"--output={tmp_path}"]
     subprocess.run(command, check=True, timeout=900)
     (path,) = tmp_path.glob("*_soak.json")
     found = json.loads(path.read_text())["soak"]
     assert found["ticks"] >= 5600
-    allowed = MOST_MISSED["with priority" if found["real_time_priority"] else "without"] * found["ticks"]
-    allowed += min(found["begun_late_by_the_robot"], MOST_EXCUSED * found["ticks"])
+    allowed = 0 if found["real_time_priority"] else MOST_MISSED_WITHOUT_PRIORITY * found["ticks"]
     assert found["missed"] <= allowed, found
     assert found["unanswered_by_the_robots_count"] <= allowed, found
     assert found["sources"]["plan"] > 0.5 * found["ticks"], found  # on time by planning, not by standing still

@@ -40,8 +40,8 @@ def _generators():
     return [torch.Generator().manual_seed(seed) for seed in range(COUNT)]
 
 
-@pytest.mark.parametrize(("driven_by", "error", "other_way"), [("plan", 0.25, 0.25), ("chance", 0.9, 0.6)])
-def test_actions_lead_where_the_simulator_says(planner, env, driven_by, error, other_way):
+@pytest.mark.parametrize(("driven_by", "error", "other_way"), [("plan", 0.25, 0.25), ("chance", 0.75, 0.5)])
+def test_actions_lead_where_the_simulator_says(planner, env, driven_by, error, other_way, request):
     """Errors as shares of the way driven, and of the error when the opposite actions are given.
 
     No planner drives by chance, so that what is known of that is little.
@@ -60,6 +60,8 @@ def test_actions_lead_where_the_simulator_says(planner, env, driven_by, error, o
         predicted = planner.predict(states, given, generators=_generators())[:, -1]
         return float(np.linalg.norm((predicted - ends)[:, :2], axis=1).mean())
 
+    if (driven_by, planner.model.metadata["env"]) == ("chance", "maze2d-umaze"):
+        request.applymarker(pytest.mark.xfail(strict=True, reason="error 0.85 of the way, 0.504 of the other way"))
     driven = float(np.linalg.norm((states - ends)[:, :2], axis=1).mean())
     assert distance(actions) < error * driven
     assert distance(actions) < other_way * distance(-actions)
@@ -84,7 +86,7 @@ def test_plans_arrive_and_keep_clear_of_walls(planner, env):
     assert np.mean(shares) < 0.05
 
 
-def test_where_windows_meet_positions_jump_less_than_twice_as_far_as_elsewhere(planner, env):
+def test_where_windows_meet_positions_jump_little_more_than_elsewhere(planner, env, request):
     layout, mass = planner.model.layout, planner.model.point_mass
     window_tokens = 2
     chained = Planner(planner.model, settings=PlannerSettings(window_tokens=window_tokens, num_candidates=4))
@@ -100,4 +102,7 @@ def test_where_windows_meet_positions_jump_less_than_twice_as_far_as_elsewhere(p
     seam = (point > 0) & (point % (window_tokens * layout.points_per_token) == 0)
     assert (planned & seam).any()
     assert jump[planned & seam].mean() < 0.1  # of a cell
-    assert jump[planned & seam].mean() < 2 * jump[planned & ~seam].mean()
+    known = {"maze2d-large": 1.84, "maze2d-medium": 1.62}  # weights trained on ways driven anew
+    if ratio := known.get(planner.model.metadata["env"]):
+        request.applymarker(pytest.mark.xfail(strict=True, reason=f"{ratio} times as far"))
+    assert jump[planned & seam].mean() < 1.5 * jump[planned & ~seam].mean()
