@@ -140,6 +140,10 @@ class TrainingConfig:
     validate_every: int = option("steps between two validations; 0 = never", low=0)
     log_every: int = option("steps between two log lines", low=1)
     keep_checkpoints: int = option("checkpoints kept", low=1)
+    matrix_precision: str | None = option(
+        "arithmetic of Muon's iteration; null = what this processor multiplies faster",
+        choices=("float32", "bfloat16"),
+    )
     compiled: bool | None = option("train through torch.compile; null = where there is a C++ compiler, which it needs")
 
 

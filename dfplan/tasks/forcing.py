@@ -118,6 +118,7 @@ def build_task(
         support=support,
         validation=validation,
         compiled=inputs.compiled,
+        matrix_precision=inputs.matrix_precision,
         metadata={
             "env": inputs.env_name,
             "model": model,

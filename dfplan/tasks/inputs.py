@@ -23,6 +23,7 @@ class Inputs:
         learning_rate: of the optimizer.
         matrix_learning_rate: of Muon, where the task uses it.
         weight_decay: of the optimizers.
+        matrix_precision: of Muon's iteration, float32 or bfloat16.
         compiled: train through ``torch.compile``.
         provenance: how the weights come to be; belongs into the description of what is exported.
         say: tells the person at the terminal a line.
@@ -38,6 +39,7 @@ class Inputs:
     learning_rate: float
     matrix_learning_rate: float
     weight_decay: float
+    matrix_precision: str
     compiled: bool
     provenance: Mapping[str, Any]
     say: Callable[[str], None]

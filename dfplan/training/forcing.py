@@ -15,6 +15,7 @@ from dfplan.models.bundle import save_bundle
 from dfplan.models.denoiser import Denoiser
 from dfplan.tokens import CONTEXT_TOKEN, GOAL_TOKEN, NUM_PREFIX_TOKENS, Normalizer, TokenLayout
 from dfplan.training.batch import beside
+from dfplan.training.muon import MatrixPrecision, Muon
 from dfplan.training.task import Dataset
 from dfplan.types import PointMass, PositionSupport
 
@@ -88,7 +89,8 @@ class ForcingTask:
         action_weight: weight of the action slots against the other slots (there are many more of them).
         after_goal_weight: weight of tokens after the goal was reached; they matter little to a planner.
         learning_rate: of AdamW.
-        matrix_learning_rate: of Muon, which trains the matrices of the blocks (torch.optim.Muon).
+        matrix_learning_rate: of Muon, which trains the matrices of the blocks.
+        matrix_precision: of Muon's iteration, see :func:`~dfplan.training.muon.fastest_precision`.
         weight_decay: of both.
         point_mass: how actions move the agent, measured on the data; exported with the weights.
         support: which positions the data visited; exported with the weights.
@@ -116,6 +118,7 @@ class ForcingTask:
         validation: Dataset | None,
         metadata: Mapping[str, Any],
         compiled: bool = False,
+        matrix_precision: MatrixPrecision = "float32",
     ) -> None:
         self.modules: dict[str, nn.Module] = {"denoiser": denoiser}
         self.denoise = torch.compile(denoiser) if compiled else denoiser
@@ -127,6 +130,7 @@ class ForcingTask:
         self.after_goal_weight = after_goal_weight
         self.learning_rate = learning_rate
         self.matrix_learning_rate = matrix_learning_rate
+        self.matrix_precision: MatrixPrecision = matrix_precision
         self.weight_decay = weight_decay
         self.point_mass = point_mass
         self.support = support
@@ -146,8 +150,9 @@ class ForcingTask:
         ]
         if matrices:
             optimizers.append(
-                torch.optim.Muon(
+                Muon(
                     matrices,
+                    matrix_precision=self.matrix_precision,
                     lr=self.matrix_learning_rate,
                     weight_decay=self.weight_decay,
                     adjust_lr_fn="match_rms_adamw",

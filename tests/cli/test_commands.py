@@ -87,6 +87,23 @@ def test_a_resumed_run_keeps_its_configuration(trained, capsys):
     assert "leave out training.batch_size" in capsys.readouterr().err
 
 
+def test_the_arithmetic_of_muon_is_measured_once_and_kept(trained, capsys):
+    record = json.loads((trained / "config.json").read_text())
+    assert record["config"]["training"].get("matrix_precision", "bfloat16") in ("float32", "bfloat16")
+    assert main(["train", f"resume={trained}", "training.matrix_precision=float32"]) == 2
+    assert "leave out training.matrix_precision" in capsys.readouterr().err
+
+
+def test_a_run_from_before_the_precision_was_chosen_goes_on_in_bfloat16(dataset, capsys):
+    precision = "training.matrix_precision=bfloat16"
+    words = ["train", ENV, f"data={dataset}", "output=before", "training.num_steps=1", "threads=1", precision, *TINY]
+    assert main(words) == 0
+    record = json.loads(Path("before/config.json").read_text())["config"]
+    assert "matrix_precision" not in record["training"]  # as in records of runs that knew no other
+    assert main(["train", "resume=before", "training.num_steps=2", "threads=1"]) == 0
+    assert json.loads(Path("before/config.json").read_text())["config"] == record
+
+
 def test_a_folder_that_is_no_run_cannot_be_resumed(folder, capsys):
     assert main(["train", f"resume={folder / 'nothing'}"]) == 2
     assert "no readable config.json" in capsys.readouterr().err

@@ -21,11 +21,19 @@ from dfplan.errors import UserError
 from dfplan.evaluation.report import find_commit
 from dfplan.tasks.inputs import Inputs
 from dfplan.training import Logger, train, wandb_logger
+from dfplan.training.muon import fastest_precision
 from dfplan.training.settings import MAY_CHANGE
 from dfplan.types import Trajectories
 
 NO_DATA = "none"  # data=none: the task brings its own
-TASKS_AFFAIR = ("learning_rate", "matrix_learning_rate", "weight_decay", "compiled")  # not the loop's
+TASKS_AFFAIR = (
+    "learning_rate",
+    "matrix_learning_rate",
+    "weight_decay",
+    "matrix_precision",
+    "compiled",
+)  # not the loop's
+BEFORE = {"matrix_precision": "bfloat16"}  # what runs did from before there was the option; their records lack it
 # What a resumed run may be given anew: none of it changes what is computed.
 FREE_WHEN_RESUMED = ("resume", "device", "threads", "logger", *(f"training.{name}" for name in MAY_CHANGE))
 
@@ -45,6 +53,8 @@ def run(config: TrainConfig, *, given: Sequence[str]) -> None:
     if device.type == "cuda" and device.index:
         raise UserError(f"training picks its own GPU; use device=cuda with CUDA_VISIBLE_DEVICES={device.index}")
     config.training.compiled = resolve_compiled(config.training.compiled, say=say)
+    if config.training.matrix_precision is None:
+        config.training.matrix_precision = fastest_precision(device)
     trajectories = _load(config)
     record = recorded(config, trajectories)
     inputs = build_inputs(config, trajectories, provenance=_provenance(record, device))
@@ -103,6 +113,8 @@ def recorded(config: TrainConfig, trajectories: Trajectories | None) -> dict[str
     if "windows" in record and not record["windows"]["collected_share"]:
         del record["windows"]["collected_share"]  # and from before this option
     record["training"] = {name: value for name, value in record["training"].items() if name not in MAY_CHANGE}
+    if record["training"]["matrix_precision"] == BEFORE["matrix_precision"]:
+        del record["training"]["matrix_precision"]
     if trajectories:
         record["dataset"] = {"sha256": trajectories.checksum, "rows": len(trajectories)}
     return record
@@ -131,7 +143,7 @@ def resumed(config: TrainConfig, *, given: Sequence[str]) -> TrainConfig:
     if "windows" in record:
         record["windows"] = {"collected_share": 0.0} | record["windows"]
     wishes = plain(config)
-    record["training"] = {**wishes["training"], **settings, **record["training"]}
+    record["training"] = {**wishes["training"], **BEFORE, **settings, **record["training"]}
     record["training"] = {name: record["training"][name] for name in wishes["training"]}
     for name in given:
         key = name.removeprefix("training.")
