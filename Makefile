@@ -1,10 +1,11 @@
 # Everything runs in a virtual environment of its own; nothing else on the machine is touched.
 PYTHON ?= python3
 VENV ?= .venv
+D4RL := $(VENV)-d4rl
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-all test-faults soak mutate check fix bench bench-quick bench-all ablations tables clean
+.PHONY: help demo test test-all test-d4rl test-faults soak mutate check fix bench bench-quick bench-all ablations tables clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
@@ -15,8 +16,11 @@ demo: $(VENV)/installed  ## install, then score the bundled weights on maze2d-la
 test: $(VENV)/installed-dev  ## install, then the fast tests
 	$(BIN)/python -m pytest
 
-test-all: $(VENV)/installed-dev  ## all tests, the slow ones too
+test-all: $(VENV)/installed-dev  ## all tests, the slow ones too; the soak comes last
 	$(BIN)/python -m pytest -m "slow or not slow"
+
+test-d4rl: $(D4RL)/installed  ## the mazes against the original d4rl package, which gets a virtual environment of its own
+	$(D4RL)/bin/python -m pytest tests/envs/test_against_d4rl.py
 
 test-faults: $(VENV)/installed-dev  ## kill, fill, break, damage and attack all that reads or writes files (about ten minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/faults/run.py
@@ -24,7 +28,7 @@ test-faults: $(VENV)/installed-dev  ## kill, fill, break, damage and attack all 
 		--deselect tests/faults/test_file_faults.py --deselect tests/faults/test_soak.py
 
 soak: $(VENV)/installed-dev  ## five minutes of the control loop by the wall clock, without a missed tick
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow tests/faults/test_soak.py
+	$(BIN)/python -m pytest -m slow tests/faults/test_soak.py
 
 mutate: $(VENV)/installed-dev  ## change the code in small ways and see whether the tests notice (about half an hour)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/mutation/run.py coverage
@@ -65,7 +69,7 @@ tables: $(VENV)/installed-dev  ## write the tables of all READMEs from the resul
 	$(BIN)/python benchmarks/memory/tables.py
 
 clean:  ## remove the virtual environment and caches
-	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(D4RL) .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/python-ready:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -82,3 +86,9 @@ $(VENV)/installed-dev: $(VENV)/python-ready pyproject.toml constraints.txt
 	@echo "installing dfplan and its development tools into $(VENV) (one to two minutes)"
 	$(PIP) -e ".[dev]"
 	@touch $@ $(VENV)/installed
+
+$(D4RL)/installed: $(VENV)/python-ready pyproject.toml constraints.txt
+	@echo "installing the original d4rl package into $(D4RL) (one to two minutes)"
+	$(PYTHON) -m venv $(D4RL)
+	$(D4RL)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[d4rl]" pytest
+	@touch $@

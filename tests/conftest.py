@@ -2,6 +2,13 @@
 
 import os
 
+import pytest
+
 # Whoever runs the tests may ask programs for colours, or for lines of some length.
 for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "COLUMNS"):
     os.environ.pop(name, None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put tests that must run alone behind all others, whose work would disturb them."""
+    items.sort(key=lambda item: item.get_closest_marker("alone") is not None)
