@@ -1,6 +1,6 @@
 """Files that are written whole or not at all, and JSON that carries its own SHA-256."""
 
-import fcntl
+import errno
 import glob
 import hashlib
 import json
@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from dfplan.errors import UserError
+from dfplan.locks import lock
+
+NOT_OFFERED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}  # what fsync says where there is none
 
 
 @contextmanager
@@ -20,7 +23,8 @@ def written_whole(path: Path) -> Iterator[Path]:
 
     Whatever goes wrong, an existing file at `path` stays as it is and the temporary one is removed. The temporary file
     lies in the same folder (a rename is atomic only within one file system) and has the same ending (which some
-    writers read the format from). What killed processes left of earlier attempts at `path` is removed first.
+    writers read the format from). What killed processes left of earlier attempts at `path` is removed first. What a
+    file system does not offer (locks, permissions, syncing of folders) is done without.
 
     Raises:
         UserError: the file cannot be written (no permission, no such disk, disk full).
@@ -30,10 +34,10 @@ def written_whole(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_temporaries(path)
         temporary, descriptor = _locked_temporary(path)
-        temporary.chmod(0o666 & ~_umask())  # mkstemp makes files that only their owner may read
+        with suppress(OSError):  # exFAT, CIFS and some FUSE file systems know no permissions
+            temporary.chmod(0o666 & ~_umask())  # mkstemp makes files that only their owner may read
         yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
+        sync_file(temporary)
         os.replace(temporary, path)
         sync_folder(path.parent)
     except OSError as error:
@@ -59,25 +63,40 @@ def write_whole(path: Path, content: bytes) -> None:
 def remove_temporaries(path: Path) -> None:
     """Remove what processes that were killed while they wrote `path` have left behind, as far as that is possible.
 
-    A temporary file that a living process writes is locked, and stays.
+    A temporary file that a living process writes is locked, and stays; where there are no locks, all stay.
     """
     for stray in path.parent.glob(f".{glob.escape(path.stem)}-*.tmp{path.suffix}"):
         with suppress(OSError):
-            descriptor = os.open(stray, os.O_RDWR | os.O_NOFOLLOW)
+            descriptor = os.open(stray, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                stray.unlink()
+                if lock(descriptor):
+                    stray.unlink()
             finally:
                 os.close(descriptor)
 
 
+def sync_file(path: Path) -> None:
+    """Have the content of a file on the disk, where the file system offers that.
+
+    Raises:
+        OSError: the disk could not take it.
+    """
+    with path.open("rb+") as file:
+        try:
+            os.fsync(file.fileno())
+        except OSError as error:
+            if error.errno not in NOT_OFFERED:
+                raise
+
+
 def sync_folder(folder: Path) -> None:
-    """Make renames in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Make renames in a folder survive a power cut, where the system can: the renamed is in its place either way."""
+    with suppress(OSError):  # Windows opens no folders, some network file systems sync none
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def cannot_write(path: Path, error: OSError) -> UserError:
@@ -108,12 +127,14 @@ def is_sealed(text: bytes, content: Mapping[str, Any], *, seal: str) -> bool:
         return False
 
 
-def _locked_temporary(path: Path) -> tuple[Path, int]:
+def _locked_temporary(path: Path) -> tuple[Path, int | None]:
     """Make a temporary file beside `path`; the open, locked descriptor tells other processes that it is in use."""
     while True:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=f".tmp{path.suffix}")
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if os.fstat(descriptor).st_nlink:
+        if lock(descriptor, wait=True) is None:
+            os.close(descriptor)  # Windows renames no file that is open
+            return Path(name), None
+        if os.path.exists(name):
             return Path(name), descriptor
         os.close(descriptor)  # taken for a stray between its making and its lock
 

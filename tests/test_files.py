@@ -4,6 +4,7 @@ import errno
 import gc
 import json
 import os
+import stat
 import subprocess
 import sys
 
@@ -49,6 +50,67 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, failure):
     assert os.listdir(tmp_path) == ["file.txt"]
     if isinstance(failure, OSError):
         assert f"{path}: cannot be written (No space left on device)" in str(caught.value)
+
+
+def refuse(code):
+    def call(*arguments, **options):
+        raise OSError(code, os.strerror(code))
+
+    return call
+
+
+NOT_OFFERED = [errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK, errno.EPERM, errno.EACCES]
+
+
+@pytest.mark.parametrize("code", NOT_OFFERED, ids=errno.errorcode.get)
+@pytest.mark.parametrize("call", ["fcntl.flock", "pathlib.Path.chmod"])
+def test_what_a_file_system_does_not_offer_is_done_without(tmp_path, monkeypatch, call, code):
+    path = tmp_path / "file.txt"
+    monkeypatch.setattr(call, refuse(code))
+    for text in (b"old", b"new"):
+        write_whole(path, text)
+        assert path.read_bytes() == text
+    assert os.listdir(tmp_path) == ["file.txt"]
+
+
+@pytest.mark.parametrize("code", [*NOT_OFFERED, errno.EIO], ids=errno.errorcode.get)
+def test_a_folder_that_cannot_be_synced_has_the_new_file_all_the_same_and_nothing_else_is_said(
+    tmp_path, monkeypatch, code
+):
+    sync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: refuse(code)() if stat.S_ISDIR(os.fstat(fd).st_mode) else sync(fd))
+    write_whole(tmp_path / "file.txt", b"new")
+    assert (tmp_path / "file.txt").read_bytes() == b"new"
+
+
+def test_a_file_that_cannot_be_synced_is_written_where_that_is_unknown_and_refused_where_the_disk_fails(
+    tmp_path, monkeypatch
+):
+    path = tmp_path / "file.txt"
+    monkeypatch.setattr(os, "fsync", refuse(errno.ENOSYS))
+    write_whole(path, b"old")
+    monkeypatch.setattr(os, "fsync", refuse(errno.EIO))
+    with pytest.raises(UserError, match=r"cannot be written .*; what was there before is untouched"):
+        write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+
+
+WITHOUT_FCNTL = """
+import sys
+sys.modules["fcntl"] = None  # as on Windows, where there is no such module
+sys.modules["resource"] = None
+from pathlib import Path
+from dfplan.files import write_whole
+for text in (b"old", b"new"):
+    write_whole(Path(sys.argv[1]), text)
+"""
+
+
+def test_files_are_written_where_python_has_no_locks(tmp_path):
+    path = tmp_path / "file.txt"
+    subprocess.run([sys.executable, "-c", WITHOUT_FCNTL, path], check=True)
+    assert path.read_bytes() == b"new"
+    assert os.listdir(tmp_path) == ["file.txt"]
 
 
 LEFT_BEHIND = """

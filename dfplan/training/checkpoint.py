@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,13 +50,14 @@ def save_checkpoint(
         save_bundle(staged, tensors, metadata)
         _remove_folder(final)  # killed before the next line, `staged` is found whole and gets its name
         os.rename(staged, final)
-        sync_folder(folder)
-        for old in checkpoint_steps(folder)[:-keep]:
-            _remove_folder(checkpoint_folder(folder, old))
     except OSError as error:
         raise cannot_write(final, error) from error
     finally:
         shutil.rmtree(staged, ignore_errors=True)
+    sync_folder(folder)
+    with suppress(OSError):  # the new one is there; the next saving removes what now stays
+        for old in checkpoint_steps(folder)[:-keep]:
+            _remove_folder(checkpoint_folder(folder, old))
     return final
 
 
@@ -133,7 +135,7 @@ def _remove_folder(folder: Path) -> None:
         doomed = folder.with_name(f"{_REMOVING}{folder.name}")
         shutil.rmtree(doomed, ignore_errors=True)
         os.rename(folder, doomed)
-        shutil.rmtree(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
 
 
 def optimizer_settings(optimizer: Optimizer) -> list[dict[str, Any]]:

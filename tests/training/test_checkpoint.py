@@ -84,6 +84,23 @@ def test_a_failing_disk_leaves_the_previous_checkpoint(tmp_path, call, monkeypat
     assert [each.name for each in tmp_path.iterdir()] == ["step-00000005"]
 
 
+def test_what_goes_wrong_once_a_checkpoint_has_its_name_is_no_failure_to_save(tmp_path, monkeypatch):
+    save(tmp_path, 5, keep=1)
+    rename = os.rename
+
+    def stuck(source, target):
+        if Path(source).name == "step-00000005":
+            raise OSError(39, "Directory not empty")  # a network file system, while something in it is open
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", stuck)
+    save(tmp_path, 10, keep=1)
+    assert checkpoint_steps(tmp_path) == [5, 10]
+    monkeypatch.undo()
+    save(tmp_path, 15, keep=1)
+    assert checkpoint_steps(tmp_path) == [15]
+
+
 def test_a_checkpoint_that_was_whole_but_not_yet_named_gets_its_name(tmp_path):
     save(tmp_path, 5)
     save(tmp_path, 10)
