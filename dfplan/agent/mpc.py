@@ -10,7 +10,6 @@ import torch
 from dfplan.agent.controllers import Controller
 from dfplan.errors import UserError
 from dfplan.planner.planner import check_rows
-from dfplan.planner.warm_start import rest_of_plan
 from dfplan.types import Plan, PlanEvent
 
 
@@ -34,7 +33,6 @@ class PlanMaker(Protocol):
         *,
         horizon: int,
         generators: Sequence[torch.Generator],
-        previous: Sequence[Plan | None] | None = None,
     ) -> Plan:
         """Plan for a batch; see :meth:`dfplan.planner.Planner.plan`."""
         ...
@@ -101,8 +99,7 @@ class MPCAgent:
         self._begun = np.zeros(0, dtype=np.int64)  # at which step, per environment
         self._generators: list[torch.Generator] = []
         self._goals = np.zeros((0, 2))
-        # Per environment the plan it follows: batch of plans, row in it, step at which it was made.
-        self._last: list[tuple[Plan, int, int] | None] = []
+        self._planned_at = np.zeros(0)  # the step of each environment's last plan; -inf where it has none
 
     def reset(self, *, seeds: Sequence[int], goals: np.ndarray) -> None:
         """Begin new episodes.
@@ -118,7 +115,7 @@ class MPCAgent:
         self._step = 0
         self._begun = np.zeros(len(goals), dtype=np.int64)
         self._generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
-        self._last = [None] * len(goals)
+        self._planned_at = np.full(len(goals), -np.inf)
         self._goals = goals
         self.controller.reset(self._goals)
 
@@ -132,8 +129,7 @@ class MPCAgent:
         goals = np.asarray(goals, dtype=np.float64)
         check_rows("goals", goals, num_rows=len(indices), width=self.planner.position_dim)
         self._goals[indices], self._begun[indices] = goals, self._step
-        for index in indices:
-            self._last[index] = None
+        self._planned_at[indices] = -np.inf
         self.controller.restart(indices, goals)
 
     def act(self, observations: np.ndarray) -> np.ndarray:
@@ -154,7 +150,7 @@ class MPCAgent:
 
     def _reasons(self, observations: np.ndarray) -> np.ndarray:
         """Why each environment is to be planned for now, ``(batch,)``; "" where it is not."""
-        age = np.array([self._step - last[2] if last else np.inf for last in self._last])
+        age = self._step - self._planned_at
         apart = self.controller.disagreement(observations)
         reasons = np.full(len(observations), "", dtype="<U12")
         if self.replan_every or self.replan_when is not None:
@@ -178,18 +174,12 @@ class MPCAgent:
             self._goals[indices],
             horizon=self._horizon(step),
             generators=[self._generators[index] for index in indices],
-            previous=[self._rest_of_last_plan(index) for index in indices],
         )
         seconds = time.perf_counter() - began
-        for row, index in enumerate(indices):
-            self._last[index] = (plan, row, self._step)
+        self._planned_at[indices] = self._step
         self.controller.follow(plan, indices=indices, observations=observations)
         if self.on_plan is not None:
             self.on_plan(PlanEvent(indices=indices, step=step, plan=plan, seconds=seconds, reasons=reasons))
-
-    def _rest_of_last_plan(self, index: int) -> Plan | None:
-        last = self._last[index]
-        return None if last is None else rest_of_plan(last[0], row=last[1], elapsed=self._step - last[2])
 
     def predict(
         self,

@@ -118,7 +118,7 @@ def build_tree_planner(model: ForcingModel, *, settings: PlannerSettings, **tree
         model,
         settings=settings,
         tree=TreeSettings(strengths=tuple(tree["strengths"]), **nodes),
-        rule=Rule(**{name: tree[name] for name in ("selection", "backup", "exploration", "widening")}),
+        rule=Rule(**{name: tree[name] for name in ("selection", "exploration", "widening")}),
         max_nodes=tree["max_nodes"],
         max_evaluations=tree["max_evaluations"],
     )

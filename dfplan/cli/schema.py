@@ -64,7 +64,6 @@ class TreeConfig:
     strengths: list[float] = option("of the guidance of siblings, in turn: [0,1]; 0 = none, fresh noise alone")
     apart: float = option("distance that places where children leave keep from places passed earlier", low=0)
     selection: str = option("how a branch is chosen", choices=("puct", "uct"))
-    backup: str = option("what a branch is worth: max = its best plan, mean = its average", choices=("max", "mean"))
     exploration: float = option("weight of what was tried little; plans are worth 0 to 1", low=0)
     widening: float | None = option(
         "w offers ceil(visits**w) of a plan's branches; null = all from the start", low=0, high=1
@@ -90,9 +89,6 @@ class PlannerConfig:
     context_level: float = option("noise level at which the present observation is shown", low=0, high=1)
     goal_guidance: float = option("how much the goal is believed: 0 = not shown, 1 = shown, more = exaggerated", low=0)
     window_tokens: int = option("tokens denoised at a time; 0 = the training window", low=0)
-    warm_level: float = option(
-        "noise level from which the last plan is denoised again; 1 = from scratch", low=0, high=1
-    )
     budget_ms: float | None = option("milliseconds after which a plan ends with what is finished; null = none", above=0)
     horizon: int | None = option("steps a plan looks ahead; null = a whole episode", low=1)
     guidance: GuidanceConfig = group(GuidanceConfig, "what plans are steered towards")

@@ -7,7 +7,7 @@ from dfplan.diffusion.parameterization import Parameterization
 from dfplan.errors import UserError
 
 _LEVELS = ("independent", "shared", "next")
-_WEIGHTS = ("uniform", "min_snr", "fused_snr")
+_WEIGHTS = ("uniform", "min_snr")
 
 
 def sample_levels(shape: tuple[int, int], *, kind: str = "independent", generator: torch.Generator) -> Tensor:
@@ -34,50 +34,25 @@ def sample_levels(shape: tuple[int, int], *, kind: str = "independent", generato
     return torch.rand(shape, generator=generator)
 
 
-def loss_weights(
-    levels: Tensor,
-    *,
-    kind: str,
-    parameterization: Parameterization,
-    snr_clip: float = 5.0,
-    cumulative_decay: float = 0.9,
-) -> Tensor:
+def loss_weights(levels: Tensor, *, kind: str, parameterization: Parameterization, snr_clip: float = 5.0) -> Tensor:
     """Weight of each token's squared prediction error.
 
     ``uniform`` counts every level alike in the space of the prediction. ``min_snr`` (arXiv 2303.09556, eq. 9) counts
-    the error of the clean value by the clipped signal-to-noise ratio. ``fused_snr`` (arXiv 2407.01392, appendix B.2)
-    also gives a noisy token the signal that the tokens before it carry, decayed over time. The last two are defined on
-    the clean value and carried over to the prediction by the square of
+    the error of the clean value by the clipped signal-to-noise ratio, carried over to the prediction by the square of
     :meth:`~dfplan.diffusion.parameterization.Parameterization.clean_error_per_prediction_error`.
 
     Args:
         levels: ``[batch, tokens]``.
-        kind: ``uniform``, ``min_snr`` or ``fused_snr``.
+        kind: ``uniform`` or ``min_snr``.
         parameterization: what the network predicts.
         snr_clip: largest ratio that still counts more.
-        cumulative_decay: share of the earlier tokens' signal that survives one token.
 
     Returns:
         ``[batch, tokens]``.
     """
     if kind == "uniform":
         return torch.ones_like(levels)
-    signal = parameterization.schedule.snr(levels).clamp(max=snr_clip) / snr_clip
-    gain = parameterization.clean_error_per_prediction_error(levels).square()
-    match kind:
-        case "min_snr":
-            return snr_clip * signal * gain
-        case "fused_snr":
-            earlier = cumulative_decay * _signal_before(signal, decay=cumulative_decay)
-            return snr_clip * (1 - (1 - earlier) * (1 - signal)) * gain
-        case _:
-            raise UserError(f"unknown loss weight {kind!r}; choose one of {', '.join(_WEIGHTS)}")
-
-
-def _signal_before(signal: Tensor, *, decay: float) -> Tensor:
-    """Exponential average of the signal of all earlier tokens; zero for the first."""
-    average, averages = torch.zeros_like(signal[:, 0]), []
-    for token in range(signal.shape[1]):
-        averages.append(average)
-        average = signal[:, token] if token == 0 else decay * average + (1 - decay) * signal[:, token]
-    return torch.stack(averages, dim=1)
+    if kind == "min_snr":
+        gain = parameterization.clean_error_per_prediction_error(levels).square()
+        return parameterization.schedule.snr(levels).clamp(max=snr_clip) * gain
+    raise UserError(f"unknown loss weight {kind!r}; choose one of {', '.join(_WEIGHTS)}")

@@ -20,7 +20,6 @@ from dfplan.planner.guidance import Guidance
 from dfplan.planner.ranking import judge_plans
 from dfplan.planner.sampler import Denoised, Sampling, sample_tokens
 from dfplan.planner.settings import PlannerSettings
-from dfplan.planner.warm_start import warm_start
 from dfplan.tokens import CONTEXT_TOKEN, NUM_PREFIX_TOKENS
 from dfplan.types import Plan
 
@@ -88,7 +87,6 @@ class Planner:
         *,
         horizon: int,
         generators: Sequence[torch.Generator],
-        previous: Sequence[Plan | None] | None = None,
         committed: Sequence[np.ndarray] | None = None,
         record_history: bool = False,
     ) -> Plan:
@@ -102,8 +100,6 @@ class Planner:
             horizon: steps to look ahead; rounded up to whole tokens. The plan of an environment ends earlier, once a
                 quorum of its own candidates has arrived or ``budget_ms`` for every plan have passed.
             generators: one CPU generator per environment.
-            previous: what is left of each environment's last plan (batch of one, see
-                :func:`~dfplan.planner.warm_start.rest_of_plan`), or None; used if ``warm_level < 1``.
             committed: per environment ``(steps, action_dim)``, actions with which its plan has to begin, because they
                 will be executed before the plan is there; as few as none.
             record_history: keep the partly denoised states of the chosen plans of the first window.
@@ -138,7 +134,6 @@ class Planner:
                 deadline=deadline,
                 known_actions=None if known is None else known[rows, part],
                 on_row=(lambda _, each: history.append(each)) if record_history and not first else None,
-                previous=previous if not first else None,
             )
             tokens[rows, part], finished = denoised.tokens, denoised.lengths
             evaluations[rows] += torch.stack([denoised.evaluations, denoised.token_evaluations], dim=1)
@@ -252,7 +247,6 @@ class Planner:
         deadline: float = math.inf,
         known_actions: Tensor | None = None,
         on_row: Callable[[int, Tensor], None] | None = None,
-        previous: Sequence[Plan | None] | None = None,
     ) -> Denoised:
         """Denoise one window for every row of ``context``."""
         settings, layout = self.settings, self.model.layout
@@ -270,28 +264,17 @@ class Planner:
                 return torch.ones_like(rows, dtype=torch.bool)
             return self._enough(arrived[rows] | self._reaches(tokens, goal[rows]))
 
-        noisy, start_levels = noise(torch.arange(len(context))), None
-        if previous is not None and settings.warm_level < 1:
-            noisy, start_levels = warm_start(
-                noisy,
-                previous,
-                model=self.model,
-                warm_level=settings.warm_level,
-                num_levels=settings.num_levels,
-                level_power=settings.level_power,
-            )
         sampling = Sampling(
             matrix=sloped_matrix(num_tokens, num_levels=settings.num_levels, slope=settings.slope),
             num_levels=settings.num_levels,
             eta=settings.eta,
             guidance=guidance,
             known_actions=known_actions,
-            start_levels=start_levels,
             level_power=settings.level_power,
         )
         return sample_tokens(
             self.denoiser,
-            noisy,
+            noise(torch.arange(len(context))),
             state=self.prefix_state(context, goal),
             sampling=sampling,
             layout=layout,

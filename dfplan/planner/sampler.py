@@ -28,8 +28,6 @@ class Sampling:
         known_actions: ``[batch, tokens, num_action_slots]`` normalised actions that are given, NaN where they are not;
             or None. A token's actions that are all given are clean from the beginning (level 0); where only some are
             given, those replace what is predicted for them at every row.
-        start_levels: ``[batch, tokens]`` integer levels, at least 1, at which tokens come in; a token waits there until
-            the matrix falls below it (warm start). None is pure noise everywhere.
         level_power: integer level ``k`` is the real level ``(k / num_levels) ** level_power``: 1 spaces them evenly,
             more puts them closer towards clean.
     """
@@ -39,17 +37,11 @@ class Sampling:
     eta: float = 0.0
     guidance: Guidance | None = None
     known_actions: Tensor | None = None
-    start_levels: Tensor | None = None
     level_power: float = 1.0
 
-    def levels(self, row: int, rows: Tensor) -> Tensor:
-        """Integer levels ``[len(rows) or 1, tokens]`` of the given sequences of the batch at a row of the matrix."""
-        levels = self.matrix[row].to(rows.device)[None]
-        return levels if self.start_levels is None else torch.minimum(levels, self.start_levels[rows])
-
-    def real_levels(self, levels: Tensor, rows: Tensor, window: slice) -> Tensor:
-        """Real levels ``[…, window, 2]`` (actions; the rest) from integer levels ``[…, tokens]``."""
-        levels = (levels[:, window].float() / self.num_levels) ** self.level_power
+    def real_levels(self, row: int, rows: Tensor, window: slice) -> Tensor:
+        """Real levels ``[len(rows) or 1, window, 2]`` (actions; the rest) at a row of the matrix."""
+        levels = (self.matrix[row, window].to(rows.device)[None].float() / self.num_levels) ** self.level_power
         if self.known_actions is None:
             return torch.stack([levels, levels], dim=-1)
         all_known = self.known_actions[rows, window].isfinite().all(dim=-1)
@@ -127,19 +119,16 @@ def sample_tokens(
     result, lengths = tokens.clone(), torch.full_like(rows, _num_leading_clean(matrix[last_row]))
     evaluations, token_evaluations = torch.zeros_like(rows), torch.zeros_like(rows)
     for step in range(first_row, last_row):
-        now, after = sampling.levels(step, rows), sampling.levels(step + 1, rows)
         # Drawn though nothing may move: what noise a sequence gets must not depend on which others move.
         fresh = noise(rows) if noise is not None and sampling.eta > 0 else None
-        # What guidance sees must not depend on which others move: it follows the matrix.
-        moves = (now != after).any(dim=0) if sampling.guidance is None else matrix[step] != matrix[step + 1]
-        moving = moves.nonzero()[:, 0]
+        moving = (matrix[step] != matrix[step + 1]).nonzero()[:, 0]
         if not len(moving):
             continue
         finished, clean_before = state.num_tokens - NUM_PREFIX_TOKENS, _num_leading_clean(matrix[step])
         current = int(moving[-1]) + 1
         last = tokens.shape[1] if not denoiser.causal else min(current + _num_looked_ahead(sampling), tokens.shape[1])
         window = slice(finished, last)
-        now, after = (sampling.real_levels(each, rows, window) for each in (now, after))
+        now, after = (sampling.real_levels(each, rows, window) for each in (step, step + 1))
         predicted = _predict(
             denoiser,
             tokens[:, :last],

@@ -99,21 +99,18 @@ class Rule:
         selection: "puct" (AlphaZero, Science 362, 2018): worth + exploration · prior · √visits / (1 + visits of the
             child), an untried branch being worth what its node's own simulation was; or "uct" (Kocsis and Szepesvári
             2006): worth + exploration · √(ln visits / visits of the child), untried branches first.
-        backup: what a child is worth: the "mean" or the "max" of all values at and below it.
         exploration: the constant above; values lie in [0, 1].
         widening: None offers all branches from the start; ``w`` in [0, 1] offers ``ceil(visits ** w)`` of a node's
             branches (progressive widening, Couëtoux et al. 2011).
     """
 
     selection: str = "puct"
-    backup: str = "max"
     exploration: float = 1.0
     widening: float | None = None
 
     def __post_init__(self) -> None:
-        for name, allowed in (("selection", ("puct", "uct")), ("backup", ("max", "mean"))):
-            if getattr(self, name) not in allowed:
-                raise UserError(f"{name} must be {' or '.join(allowed)}; got {getattr(self, name)!r}")
+        if self.selection not in ("puct", "uct"):
+            raise UserError(f"selection must be puct or uct; got {self.selection!r}")
         if not self.exploration >= 0:
             raise UserError(f"exploration must be 0 or more; got {self.exploration}")
         if self.widening is not None and not 0 <= self.widening <= 1:
@@ -128,8 +125,7 @@ class Tree:
         num_nodes: ``[batch]``.
         evaluations: ``[batch]`` network evaluations spent.
         value: ``[batch, nodes]`` what a node's own simulation was worth; -inf before it.
-        value_sum: ``[batch, nodes]`` over all values at and below the node.
-        value_max: ``[batch, nodes]`` likewise the largest.
+        value_max: ``[batch, nodes]`` the largest of all values at and below the node: what it is worth.
         visits: ``[batch, nodes]`` how many values that is.
         depth, parent, branch: ``[batch, nodes]`` edges from the root; where the node hangs.
         is_open: ``[batch, nodes]`` False where there is nothing left to make at or below the node.
@@ -140,7 +136,6 @@ class Tree:
     num_nodes: np.ndarray
     evaluations: np.ndarray
     value: np.ndarray
-    value_sum: np.ndarray
     value_max: np.ndarray
     visits: np.ndarray
     depth: np.ndarray
@@ -212,7 +207,6 @@ def _plant(root: Expansion) -> Tree:
         num_nodes=np.ones(batch, np.int64),
         evaluations=np.zeros(batch, np.int64) + root.evaluations,
         value=np.full((batch, 1), -np.inf),
-        value_sum=np.zeros((batch, 1)),
         value_max=np.full((batch, 1), -np.inf),
         visits=np.ones((batch, 1), np.int64),
         depth=np.zeros((batch, 1), np.int64),
@@ -294,10 +288,7 @@ def _scores(tree: Tree, environment: np.ndarray, node: np.ndarray, *, rule: Rule
     children, visits = tree.children[environment, node], tree.visits[environment, node][:, None]
     tried, rows = children != NONE, environment[:, None]
     child_visits = np.where(tried, tree.visits[rows, children], 0)
-    if rule.backup == "max":
-        worth = tree.value_max[rows, children]
-    else:
-        worth = tree.value_sum[rows, children] / np.maximum(child_visits, 1)
+    worth = tree.value_max[rows, children]
     if rule.selection == "puct":
         worth = np.where(tried, worth, tree.value[environment, node][:, None])
         bonus = tree.prior[environment, node] * np.sqrt(visits) / (1 + child_visits)
@@ -342,7 +333,6 @@ def _hand_up(tree: Tree, new: NewNodes, evaluation: Evaluation) -> None:
     np.add.at(tree.evaluations, new.environment, evaluation.evaluations)
     environment, node, value = new.environment, new.node, np.asarray(evaluation.value, dtype=np.float64)
     while len(node):
-        np.add.at(tree.value_sum, (environment, node), value)
         np.maximum.at(tree.value_max, (environment, node), value)
         parent = tree.parent[environment, node]
         above = parent != NONE

@@ -25,8 +25,6 @@ class PlannerSettings:
         goal_guidance: how much the goal is believed (classifier-free guidance, arXiv 2207.12598): 0 does not show it, 1
             shows it, more exaggerates what it changes, at twice the cost.
         window_tokens: tokens denoised at a time; longer horizons chain windows. 0 takes the training window.
-        warm_level: noise level from which a previous plan is denoised again, where there is one (warm start); 1 starts
-            from pure noise every time, and the lowest is one level above clean.
         budget_ms: milliseconds of wall time for each plan after which denoising stops; plans end with the tokens that
             are finished by then, the first one always. None is no limit. Plans made together share their time. What a
             plan is then depends on the machine and its load.
@@ -44,7 +42,6 @@ class PlannerSettings:
     context_level: float = 0.0
     goal_guidance: float = 1.0
     window_tokens: int = 0
-    warm_level: float = 1.0
     budget_ms: float | None = None
     guidance: GuidanceSettings = field(default_factory=GuidanceSettings)
 
@@ -52,7 +49,7 @@ class PlannerSettings:
         for name in ("num_levels", "num_candidates"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1; got {getattr(self, name)}")
-        for name in ("quorum", "eta", "context_level", "warm_level"):
+        for name in ("quorum", "eta", "context_level"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"{name} must lie between 0 and 1; got {getattr(self, name)}")
         for name in ("slope", "jump_penalty", "support_penalty", "goal_guidance", "window_tokens"):

@@ -46,7 +46,7 @@ class TreePlanner(Planner):
         max_evaluations: network evaluations of a tree; None is no limit.
 
     Raises:
-        UserError: no limit at all, guided branches without anything to guide towards, or a warm start.
+        UserError: no limit at all, or guided branches without anything to guide towards.
     """
 
     def __init__(
@@ -69,8 +69,6 @@ class TreePlanner(Planner):
                 f"strengths {list(self.tree.strengths)} guide towards nothing; give an objective such as "
                 "planner.guidance.distance=1, or strengths of 0"
             )
-        if settings.warm_level < 1:
-            raise UserError(f"a tree has no warm start: warm_level must be 1; got {settings.warm_level}")
 
     @torch.no_grad()
     def plan(
@@ -80,11 +78,10 @@ class TreePlanner(Planner):
         *,
         horizon: int,
         generators: Sequence[torch.Generator],
-        previous: Sequence[Plan | None] | None = None,
         committed: Sequence[np.ndarray] | None = None,
         record_history: bool = False,
     ) -> Plan:
-        """Plan for a batch of environments; see :meth:`Planner.plan`. The last plan (``previous``) is not used.
+        """Plan for a batch of environments; see :meth:`Planner.plan`.
 
         Raises:
             UserError: also if actions are committed, or a history is asked for; :meth:`grow` gives the whole tree.

@@ -12,7 +12,6 @@ import torch
 
 from dfplan.models.forcing_model import ForcingModel, load_forcing_model
 from dfplan.planner import Planner, PlannerSettings
-from dfplan.planner.warm_start import rest_of_plan
 from dfplan.realtime.serving import serve_plans
 from dfplan.realtime.wire import Message
 from dfplan.types import Plan
@@ -36,7 +35,7 @@ def level_of_noise(noise: np.ndarray, *, model: ForcingModel, largest: float = 0
 
 
 class PlanMaker:
-    """Makes the plan that a request asks for; remembers the last one of the episode for the warm start.
+    """Makes the plan that a request asks for.
 
     Args:
         model: the trained model.
@@ -48,7 +47,6 @@ class PlanMaker:
         self._model = model
         self._settings = settings
         self._horizon = horizon
-        self._last: tuple[int, int, Plan] | None = None
 
     def __call__(self, request: Message) -> tuple[Plan, float]:
         """A plan for a ``request``, and the level its context was shown at."""
@@ -60,10 +58,8 @@ class PlanMaker:
             request["goal"][None],
             horizon=self._horizon,
             generators=[torch.Generator().manual_seed(request["seed"])],
-            previous=[self._rest_of_last_plan(request)],
             committed=[request["committed"].reshape(-1, self._model.layout.action_dim)],
         )
-        self._last = (request["episode"], request["step"], plan)
         return plan, settings.context_level
 
     def warm_up(self) -> float:
@@ -79,11 +75,6 @@ class PlanMaker:
                 generators=[torch.Generator().manual_seed(0)],
             )
         return time.perf_counter() - began
-
-    def _rest_of_last_plan(self, request: Message) -> Plan | None:
-        if self._last is None or self._last[0] != request["episode"] or request["step"] <= self._last[1]:
-            return None
-        return rest_of_plan(self._last[2], row=0, elapsed=request["step"] - self._last[1])
 
 
 def main() -> None:

@@ -61,6 +61,6 @@ class DiffusionSettings:
     context_noised: float = option("share of windows whose context is noisy", low=0, high=1)
     actions_known: float = option("share of windows to plan by with clean actions", low=0, high=1)
     actions_apart: float = option("share of windows to plan by whose actions have levels of their own", low=0, high=1)
-    loss_weight: str = option("weight of a token's loss by its level", choices=("uniform", "min_snr", "fused_snr"))
+    loss_weight: str = option("weight of a token's loss by its level", choices=("uniform", "min_snr"))
     action_weight: float = option("weight of action slots against the others", low=0)
     after_goal_weight: float = option("weight of tokens after the goal was reached", low=0)

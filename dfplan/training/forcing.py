@@ -85,7 +85,7 @@ class ForcingTask:
         normalizer: measured on the data.
         parameterization: what the network predicts, and the noise schedule.
         levels: how noise levels are drawn.
-        loss_weight: ``uniform``, ``min_snr`` or ``fused_snr``.
+        loss_weight: ``uniform`` or ``min_snr``.
         action_weight: weight of the action slots against the other slots (there are many more of them).
         after_goal_weight: weight of tokens after the goal was reached; they matter little to a planner.
         learning_rate: of AdamW.

@@ -61,45 +61,8 @@ def test_min_snr_is_the_formula_of_the_paper(kind, formula):
     torch.testing.assert_close(weights, formula(parameterization.schedule.snr(LEVELS), 5.0), rtol=1e-6, atol=0)
 
 
-def test_fused_snr_of_three_tokens_by_hand():
-    # Levels of the straight path with ratios 1/4, 4 and 1/9; clipped at 4 and divided by it: 1/16, 1 and 1/36.
-    levels = torch.tensor([[2 / 3, 1 / 3, 3 / 4]], dtype=torch.float64)
-    weights = loss_weights(
-        levels,
-        kind="fused_snr",
-        parameterization=Parameterization("clean", Schedule("linear")),
-        snr_clip=4.0,
-        cumulative_decay=0.5,
-    )
-    first = 4 * (1 / 16)
-    second = 4 * 1.0  # a token with all the signal there is needs none from before
-    carried = 0.5 * (0.5 * (1 / 16) + 0.5 * 1.0)
-    third = 4 * (1 - (1 - carried) * (1 - 1 / 36))
-    torch.testing.assert_close(weights, torch.tensor([[first, second, third]], dtype=torch.float64))
-
-
-def test_fused_snr_looks_only_at_earlier_tokens():
-    parameterization = Parameterization("velocity", Schedule())
-    changed = LEVELS.clone()
-    changed[:, 20:] = 0.5
-    before, after = (
-        loss_weights(each, kind="fused_snr", parameterization=parameterization) for each in (LEVELS, changed)
-    )
-    assert torch.equal(before[:, :20], after[:, :20])
-    assert not torch.equal(before, after)
-
-
-def test_fused_snr_of_a_first_token_is_min_snr():
-    parameterization = Parameterization("velocity", Schedule())
-    levels = LEVELS.T
-    fused, alone = (
-        loss_weights(levels, kind=kind, parameterization=parameterization) for kind in ("fused_snr", "min_snr")
-    )
-    torch.testing.assert_close(fused, alone)
-
-
 def test_unknown_kinds_are_refused_with_the_known_ones():
     with pytest.raises(UserError, match="unknown training levels 'pyramid'; choose one of independent, shared"):
         sample_levels((1, 1), kind="pyramid", generator=torch.Generator())
-    with pytest.raises(UserError, match="unknown loss weight 'snr'; choose one of uniform, min_snr, fused_snr"):
+    with pytest.raises(UserError, match="unknown loss weight 'snr'; choose one of uniform, min_snr"):
         loss_weights(LEVELS, kind="snr", parameterization=Parameterization("clean", Schedule()))

@@ -61,6 +61,11 @@ def test_a_small_pyramid_by_hand():
     ]
 
 
+def test_a_slope_of_half_a_level_by_hand():
+    # Two tokens go together: a token lags by the whole levels that the slope has come to (rounded down).
+    assert sloped_matrix(4, num_levels=1, slope=0.5).tolist() == [[1, 1, 1, 1], [0, 0, 1, 1], [0, 0, 0, 0]]
+
+
 @pytest.mark.parametrize(("num_tokens", "num_levels"), [(0, 5), (5, 0), (-1, 3)])
 def test_sizes_below_one_are_refused(num_tokens, num_levels):
     with pytest.raises(UserError, match="at least 1 token and 1 level"):

@@ -329,15 +329,45 @@ def test_futures_differ_where_the_mean_does_not():
     assert values[1][0] > values[0][0] + 0.1
 
 
+def test_futures_are_averaged():
+    # The objective is linear in the first token, as steep as the last token lies far: over futures, the mean counts.
+    parameterization, level, strength = Parameterization("clean", Schedule("linear")), 0.5, 0.7
+    denoiser, noisy = GaussianDenoiser(parameterization), torch.zeros(1, TOKENS, LAYOUT.token_dim)
+    futures = []
+
+    def first_times_last(plan):
+        futures.append(plan.positions[:, -1, 0].detach())
+        return plan.positions[:, 0, 0] * futures[-1]
+
+    clean = predict_guided(
+        denoiser,
+        noisy,
+        levels=torch.tensor([level] + (TOKENS - 1) * [1.0])[None, :, None].expand(1, TOKENS, 2),
+        num_finished=0,
+        num_current=1,
+        state=denoiser(torch.zeros(1, NUM_PREFIX_TOKENS, LAYOUT.token_dim), torch.zeros(1, NUM_PREFIX_TOKENS, 2))[1],
+        rows=torch.arange(1),
+        guidance=guidance(first_times_last, batch=1, num_futures=5, strength=strength),
+        layout=LAYOUT,
+        parameterization=parameterization,
+        noise=_noise(),
+    ).clean
+    alpha, sigma = parameterization.schedule(torch.tensor(level))
+    variance = VARIANCE * sigma**2 / (alpha**2 * VARIANCE + sigma**2)  # of the clean value, given the noisy one
+    unguided = MEAN - alpha**2 * VARIANCE * MEAN / (alpha**2 * VARIANCE + sigma**2)
+    assert futures[0].std() > 0.1
+    expected = unguided + strength * variance * futures[0].mean()
+    torch.testing.assert_close(clean[0, 0, FIRST_POSITION], expected, rtol=1e-4, atol=0)
+
+
 def _centred():
     return GaussianDenoiser(Parameterization("clean", Schedule("linear")), mean=0.0)
 
 
-def test_futures_of_sequences_that_come_in_on_levels_of_their_own_stay_apart():
+def test_futures_of_sequences_stay_apart():
     denoiser, parameterization = tiny_denoiser(), Parameterization("velocity", Schedule("linear"))
     generator = torch.Generator().manual_seed(0)
     noisy = torch.randn(2, TOKENS, LAYOUT.token_dim, generator=generator)
-    start_levels = torch.tensor([[2, 2, 4, 4], [4, 4, 4, 4]])
     futures = torch.randn(2, TOKENS, LAYOUT.token_dim, generator=generator)
 
     def sample(rows):
@@ -350,7 +380,6 @@ def test_futures_of_sequences_that_come_in_on_levels_of_their_own_stay_apart():
                 sampling=Sampling(
                     matrix=sloped_matrix(TOKENS, num_levels=4, slope=2.0),
                     num_levels=4,
-                    start_levels=start_levels[rows],
                     guidance=guidance(goal_distance, batch=len(rows), num_futures=2, strength=5.0),
                 ),
                 layout=LAYOUT,

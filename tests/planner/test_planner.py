@@ -374,7 +374,7 @@ def test_full_speed_is_what_the_point_mass_can_do():
 
 
 @pytest.mark.parametrize("name", DENOISERS)
-@pytest.mark.parametrize("settings", [{}, {"eta": 1.0}, {"warm_level": 0.4}])
+@pytest.mark.parametrize("settings", [{}, {"eta": 1.0}])
 def test_a_plan_begins_with_the_actions_it_is_committed_to(name, settings):
     planner = Planner(tiny_model(tiny_denoiser(name)), settings=PlannerSettings(num_candidates=3, **settings))
     states, goals = np.array([[1.0, 1.0, 0, 0], [2.0, 1.0, 0, 0], [3, 3, 0, 0]]), np.full((3, 2), 50.0)

@@ -61,8 +61,6 @@ def _sample_naively(denoiser, prefix, noisy, sampling, *, parameterization=VELOC
         tokens[..., : LAYOUT.num_action_slots] = sampling.known_actions
     for row, next_row in itertools.pairwise(matrix):
         now, after = (each.expand(BATCH, -1) for each in (row, next_row))
-        if sampling.start_levels is not None:
-            now, after = (torch.minimum(each, sampling.start_levels) for each in (now, after))
         levels = [torch.stack([each, each], dim=-1) / sampling.num_levels for each in (now, after)]
         if sampling.known_actions is not None:
             levels = [each * torch.tensor([0.0, 1.0]) for each in levels]
@@ -126,8 +124,8 @@ def _close(found, expected):
 
 
 def test_levels_are_spaced_as_asked():
-    sampling = _sampling(level_power=2.0)
-    levels = sampling.real_levels(torch.arange(LEVELS + 1)[None], torch.arange(1), slice(0, LEVELS + 1))
+    sampling = _sampling(matrix=torch.arange(LEVELS + 1)[None], level_power=2.0)
+    levels = sampling.real_levels(0, torch.arange(1), slice(0, LEVELS + 1))
     assert levels[0].tolist() == [[level, level] for level in (0, 1 / 16, 1 / 4, 9 / 16, 1)]
 
 
@@ -176,16 +174,6 @@ def test_given_actions_stay_as_they_are(name, slope, prefix, noisy):
     denoiser, sampling = tiny_denoiser(name), _sampling(slope, known_actions=actions)
     tokens, _ = _sample(denoiser, prefix, noisy, sampling)
     assert torch.equal(tokens[..., : LAYOUT.num_action_slots], actions)
-    _close(tokens, _sample_naively(denoiser, prefix, noisy, sampling))
-
-
-@pytest.mark.parametrize("name", DENOISERS)
-@pytest.mark.parametrize("slope", SLOPES)
-@pytest.mark.parametrize("eta", [0.0, 1.0])
-def test_cached_equals_naive_where_tokens_come_in_on_levels_of_their_own(name, slope, eta, prefix, noisy):
-    start_levels = torch.tensor([[4, 4, 4, 4, 4, 4], [1, 1, 1, 4, 4, 4], [2, 1, 3, 1, 2, 1]])
-    denoiser, sampling = tiny_denoiser(name), _sampling(slope, eta=eta, start_levels=start_levels)
-    tokens, _ = _sample(denoiser, prefix, noisy, sampling)
     _close(tokens, _sample_naively(denoiser, prefix, noisy, sampling))
 
 

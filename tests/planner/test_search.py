@@ -62,30 +62,21 @@ HALF, QUARTER = Fraction(1, 2), Fraction(1, 4)
 DISAPPOINTING = {(): HALF, (0,): HALF, (1,): 3 * QUARTER, (1, 0): 0, (1, 1): QUARTER, (0, 0): 1, (0, 1): QUARTER}
 
 
-def test_mean_backup_leaves_a_branch_that_disappoints():
+def test_a_branch_is_worth_the_best_seen_below_it():
     trees = HandMadeTrees(DISAPPOINTING)
-    tree = trees.search(4, rule=Rule(backup="mean", **GREEDY))
-    # 3/4 > 1/2, then (3/4 + 0) / 2 < 1/2.
-    assert trees.order(tree) == [(0,), (1,), (1, 0), (0, 0)]
-    assert tree.parent.tolist() == [[NONE, 0, 0, 2, 1]]
-    assert tree.branch.tolist() == [[NONE, 0, 1, 0, 0]]
-    assert tree.depth.tolist() == [[0, 1, 1, 2, 2]]
-    assert tree.visits.tolist() == [[5, 2, 2, 1, 1]]
-    assert tree.value.tolist() == [[0.5, 0.5, 0.75, 0, 1]]
-    assert tree.value_sum.tolist() == [[2.75, 1.5, 0.75, 0, 1]]
-    assert tree.value_max.tolist() == [[1, 1, 0.75, 0, 1]]
-    assert tree.children.tolist() == [[[1, 2], [4, NONE], [3, NONE], [NONE, NONE], [NONE, NONE]]]
-    assert tree.is_open.tolist() == [[True, True, True, False, False]]
-    assert tree.best().tolist() == [4]
-    assert tree.path(0, 4) == [0, 1, 4]
-
-
-def test_max_backup_stays_with_the_best_seen():
-    trees = HandMadeTrees(DISAPPOINTING)
-    tree = trees.search(4, rule=Rule(backup="max", **GREEDY))
+    tree = trees.search(4, rule=Rule(**GREEDY))
+    # 3/4 > 1/2, and stays so though the first child disappoints.
     assert trees.order(tree) == [(0,), (1,), (1, 0), (1, 1)]
+    assert tree.parent.tolist() == [[NONE, 0, 0, 2, 2]]
+    assert tree.branch.tolist() == [[NONE, 0, 1, 0, 1]]
+    assert tree.depth.tolist() == [[0, 1, 1, 2, 2]]
+    assert tree.visits.tolist() == [[5, 1, 3, 1, 1]]
+    assert tree.value.tolist() == [[0.5, 0.5, 0.75, 0, 0.25]]
     assert tree.value_max.tolist() == [[0.75, 0.5, 0.75, 0, 0.25]]
+    assert tree.children.tolist() == [[[1, 2], [NONE, NONE], [3, 4], [NONE, NONE], [NONE, NONE]]]
+    assert tree.is_open.tolist() == [[True, True, False, False, False]]
     assert tree.best().tolist() == [2]
+    assert tree.path(0, 4) == [0, 2, 4]
 
 
 def test_what_is_finished_below_is_not_visited_again():
@@ -94,7 +85,6 @@ def test_what_is_finished_below_is_not_visited_again():
     assert trees.order(tree) == [(0,), (1,), (1, 0), (1, 1), (0, 0), (0, 1)]
     assert not tree.is_open.any()
     assert tree.visits.tolist() == [[7, 3, 3, 1, 1, 1, 1]]
-    assert tree.value_sum[0, ROOT] == 3.25
 
 
 def test_puct_weighs_prior_against_visits_and_ties_go_to_the_first_branch():
@@ -150,14 +140,6 @@ def test_several_leaves_an_iteration_make_all_siblings_first():
     assert trees.made == [[(0,), (1,), (2,), (3,)], [(0, 0), (1, 0)]]
 
 
-def test_a_pending_visit_counts_as_a_loss():
-    # Both branches worth 1/2; the first pending visit makes the first worth (1/2 + 0) / 2.
-    trees = HandMadeTrees({(0,): HALF, (1,): HALF, (0, 0): HALF, (1, 0): HALF})
-    tree = trees.search(4, rule=Rule(backup="mean", **GREEDY), leaves=2)
-    assert trees.order(tree) == [(0,), (1,), (0, 0), (1, 0)]
-    assert tree.value_sum.tolist() == [[2, 1, 1, 0.5, 0.5]]
-
-
 def test_more_leaves_than_the_tree_has_are_left_out():
     trees = HandMadeTrees({}, depth=1)
     tree = trees.search(100, leaves=8)
@@ -167,20 +149,18 @@ def test_more_leaves_than_the_tree_has_are_left_out():
 
 @pytest.mark.parametrize("leaves", [1, 3])
 @pytest.mark.parametrize("selection", ["puct", "uct"])
-@pytest.mark.parametrize("backup", ["max", "mean"])
 @pytest.mark.parametrize("widening", [None, 0.4])
-def test_statistics_are_those_of_the_nodes_below(leaves, selection, backup, widening):
+def test_statistics_are_those_of_the_nodes_below(leaves, selection, widening):
     generator = np.random.default_rng(0)
     paths = [(i, j, k)[:depth] for i in range(3) for j in range(3) for k in range(3) for depth in range(4)]
     values = {path: int(generator.integers(0, 65)) / 64 for path in paths}  # exact in binary
     trees = HandMadeTrees(values, prior=np.full(3, 1 / 3), depth=3)
-    tree = trees.search(25, rule=Rule(selection=selection, backup=backup, widening=widening), leaves=leaves)
+    tree = trees.search(25, rule=Rule(selection=selection, widening=widening), leaves=leaves)
     assert tree.num_nodes.tolist() == [26]
     for node in range(26):
         path = trees.paths[0, node]
         below = [values[other] for other in [*trees.order(tree), ()] if other[: len(path)] == path]
         assert tree.visits[0, node] == len(below)
-        assert tree.value_sum[0, node] == sum(below)
         assert tree.value_max[0, node] == max(below)
         assert [trees.paths[0, each] for each in tree.path(0, node)] == [path[:depth] for depth in range(len(path) + 1)]
 
@@ -194,7 +174,7 @@ def test_no_environment_touches_another(leaves):
         alone = HandMadeTrees(values)
         expected = alone.search(5, leaves=leaves)
         assert together.order(tree, environment) == alone.order(expected)
-        for name in ("num_nodes", "visits", "value", "value_sum", "value_max", "children", "is_open"):
+        for name in ("num_nodes", "visits", "value", "value_max", "children", "is_open"):
             assert getattr(tree, name)[environment].tolist() == getattr(expected, name)[0].tolist(), name
 
 
@@ -259,8 +239,6 @@ def test_mistakes_are_said():
         Budget(milliseconds=float("nan"))
     with pytest.raises(UserError, match="selection must be puct or uct; got 'best'"):
         Rule(selection="best")
-    with pytest.raises(UserError, match="backup must be max or mean"):
-        Rule(backup="sum")
     with pytest.raises(UserError, match="exploration"):
         Rule(exploration=-1)
     with pytest.raises(UserError, match="widening"):

@@ -76,7 +76,7 @@ def test_the_same_seeds_give_the_same_tree_and_others_another():
     assert not np.array_equal(first.actions, other.actions)
 
 
-@pytest.mark.parametrize("rule", [Rule(), Rule(selection="uct", backup="mean", exploration=0.3)])
+@pytest.mark.parametrize("rule", [Rule(), Rule(selection="uct", exploration=0.3)])
 def test_a_larger_budget_goes_on_from_a_smaller_one(rule):
     values = [_plan(_planner(max_nodes=count, rule=rule), horizon=60).value for count in (0, 3, 6, 12)]
     assert (np.diff(values, axis=0) >= 0).all()
@@ -173,8 +173,6 @@ def test_mistakes_are_said():
         _planner(max_nodes=None)
     with pytest.raises(UserError, match="guide towards nothing"):
         _planner(tree=TreeSettings(strengths=(0.0, 1.0)))
-    with pytest.raises(UserError, match="no warm start"):
-        _planner(warm_level=0.5)
     with pytest.raises(UserError, match="committed actions"):
         _planner().plan(STATES, GOALS, horizon=8, generators=_generators(3), committed=[np.zeros((4, 2))] * 3)
     with pytest.raises(UserError, match="keeps no partly denoised states"):

@@ -76,15 +76,6 @@ def test_plans_begin_with_what_is_committed_and_so_join_without_a_jump():
         np.testing.assert_allclose(plan.actions[0, :delay], committed, atol=1e-6)
 
 
-def test_the_last_plan_of_the_episode_is_remembered_for_the_warm_start():
-    asked = []
-    maker = _maker(warm_level=0.5)
-    maker._rest_of_last_plan, rest = lambda request: asked.append(rest(request)) or asked[-1], maker._rest_of_last_plan
-    for message in (_message(), _message(step=4), _message(step=6), _message(step=4), _message(step=8, episode=1)):
-        maker(message)
-    assert [None if each is None else int(each.num_steps[0]) for each in asked] == [None, 36, None, None, None]
-
-
 def test_warming_up_says_how_long_a_plan_takes():
     assert 0 < _maker().warm_up() < 5
 

@@ -46,7 +46,6 @@ class DiffuserPlanner:
         *,
         horizon: int,
         generators: Sequence[torch.Generator],
-        previous: Sequence[Plan | None] | None = None,
     ) -> Plan:
         """Plan for a batch of environments; each one's noise comes from its own generator.
 
@@ -56,7 +55,6 @@ class DiffuserPlanner:
             horizon: rows of a trajectory, the present observation included, rounded up to what the network can halve;
                 it was trained on ``model.horizon``.
             generators: one CPU generator per environment.
-            previous: ignored, a plan starts from noise.
 
         Returns:
             Plans of ``horizon - 1`` steps. ``rewards`` says of every planned state whether it is at the goal.
