@@ -13,12 +13,14 @@ import torch
 import torch._inductor.config
 from torch.utils.flop_counter import FlopCounterMode
 
+from dfplan.cli.commands.evaluate import describe_weights
 from dfplan.cli.folders import bundled_weights
 from dfplan.evaluation.report import circumstances, write_record
 from dfplan.models import load_forcing_model
 from dfplan.models.denoiser import Denoiser
 
 HERE = Path(__file__).parent
+WEIGHTS = bundled_weights() / "maze2d-large"
 BATCHES = (1, 4, 16, 64, 128, 256, 512)
 PEAK_SIZES = (256, 384, 512, 768, 1024, 1536, 2048)
 COMPILED = (64,)  # batches; half a minute of compiling each
@@ -36,7 +38,7 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="write results/<date>.json")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    model = load_forcing_model(bundled_weights() / "maze2d-large")
+    model = load_forcing_model(WEIGHTS)
     load = round(os.getloadavg()[0], 2)
     with torch.inference_mode():
         rates = {size: matmul_rate(size, seconds=arguments.seconds) for size in PEAK_SIZES}
@@ -56,6 +58,7 @@ def main() -> int:
         now = datetime.now(UTC)
         record = {
             "question": "forward pass of the denoiser against the matrix product of the machine",
+            "weights": describe_weights(WEIGHTS, model.metadata),
             "precision": "float32",
             "threads": arguments.threads,
             "load_average_before": load,

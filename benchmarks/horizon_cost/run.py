@@ -16,6 +16,7 @@ import torch
 from matplotlib.figure import Figure
 
 from dfplan.agent import MPCAgent, PlannedActions
+from dfplan.cli.commands.evaluate import describe_weights
 from dfplan.cli.folders import bundled_weights
 from dfplan.evaluation.memory import METHOD, peak_process_bytes, reset_peak
 from dfplan.evaluation.report import circumstances, write_record
@@ -23,6 +24,7 @@ from dfplan.models import load_forcing_model
 from dfplan.planner import Planner, PlannerSettings
 
 HERE = Path(__file__).parent
+WEIGHTS = bundled_weights() / "maze2d-large"
 HORIZONS = (200, 400, 800, 1600, 3200)
 EPISODES = (800, 8000)  # steps
 NOWHERE = np.array([[100.0, 100.0]])  # a goal that no plan comes to, so that each is as long as its horizon
@@ -38,7 +40,7 @@ def main() -> int:
     parser.add_argument("--episode", type=int, help="act for so many steps, print the peak memory, and leave")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    planner = Planner(load_forcing_model(bundled_weights() / "maze2d-large"), settings=PlannerSettings())
+    planner = Planner(load_forcing_model(WEIGHTS), settings=PlannerSettings())
     if arguments.episode:
         print(json.dumps(episode_peak(planner, steps=arguments.episode)))
         return 0
@@ -52,6 +54,7 @@ def main() -> int:
         now = datetime.now(UTC)
         record = {
             "question": "planning time against the horizon, and peak memory against the length of an episode",
+            "weights": describe_weights(WEIGHTS, planner.model.metadata),
             "threads": arguments.threads,
             "load_average_before": load,
             "note": arguments.note,

@@ -19,6 +19,7 @@ import sklearn
 import torch
 from sklearn.neural_network import MLPClassifier
 
+from dfplan.cli.commands.evaluate import describe_weights
 from dfplan.data.digits import BRIGHTEST, Digits, as_stored, load_digit_halves
 from dfplan.errors import UserError
 from dfplan.evaluation.frechet import frechet_distance
@@ -139,6 +140,7 @@ def main() -> int:
         "machine": f"{platform.system()} {platform.machine()}",
         "versions": {"torch": torch.__version__, "diffusers": diffusers.__version__, "sklearn": sklearn.__version__},
         "num_parameters": sum(each.numel() for each in model.unet.parameters()),
+        "weights": describe_weights(arguments.run / "model", model.metadata),
         "training": model.metadata["provenance"] | {"num_steps": settings["num_steps"]},
         "bars": BARS,
         "passed": passes(found),

@@ -13,10 +13,12 @@ import numpy as np
 import torch
 
 from dfplan.agent.memory import MemoryAgent
+from dfplan.cli.commands.evaluate import describe_weights
 from dfplan.cli.main import main as dfplan
 from dfplan.evaluation.choices import roll_out_choices
 from dfplan.evaluation.metrics import Estimate, crossed_interval, mean_interval, wilson_interval
 from dfplan.evaluation.report import circumstances, write_record
+from dfplan.models.bundle import load_bundle
 from dfplan.models.forcing_model import load_forcing_model
 from dfplan.models.tokenizers import load_tokenizer
 from dfplan.models.tokenizers.observer import TOKENIZER_FOLDER
@@ -143,11 +145,12 @@ def build_agent(weights: Path, *, remembers: bool) -> MemoryAgent:
 
 
 def of_training(folder: Path) -> dict[str, Any]:
-    """What the record says of a training: its configuration and how it ended."""
+    """What the record says of a training: its configuration, how it ended and which weights came of it."""
     config = json.loads((folder / "config.json").read_text())
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     last = {name: value for line in lines for name, value in line.items()}
-    return {"config": config["config"], "training": config["training"], "last_metrics": last}
+    weights = describe_weights(folder / "model", load_bundle(folder / "model")[1])
+    return {"config": config["config"], "training": config["training"], "last_metrics": last, "weights": weights}
 
 
 if __name__ == "__main__":

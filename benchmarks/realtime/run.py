@@ -21,12 +21,14 @@ from drive_maze_robot import STEPS, build_agent, drive_episode, maze_robot
 from injected import inject_observations
 
 from dfplan.agent import MPCAgent, PlannedActions, Pursuit
+from dfplan.cli.commands.evaluate import describe_weights
 from dfplan.cli.folders import bundled_weights
 from dfplan.data.maze import load_maze
 from dfplan.evaluation.metrics import mean_interval
 from dfplan.evaluation.report import find_commit
 from dfplan.files import write_whole
 from dfplan.models import load_forcing_model
+from dfplan.models.bundle import load_bundle
 from dfplan.planner import Planner, PlannerSettings
 from dfplan.realtime.agent import ActInfo, RealtimeAgent
 from dfplan.realtime.loop import LoopReport
@@ -247,6 +249,7 @@ def main() -> int:
         print(json.dumps({part: found[part]}, indent=1))
     record = {
         "commit": find_commit(),
+        "weights": describe_weights(WEIGHTS, load_bundle(WEIGHTS)[1]),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
         "load_before": load,

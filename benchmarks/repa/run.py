@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from measure import LEVEL, held_out_windows, model_at, representation, score, validation_loss
 
+from dfplan.cli.commands.evaluate import describe_weights
 from dfplan.cli.folders import dataset_folder
 from dfplan.cli.main import main as dfplan
 from dfplan.data.frames import load_camera
@@ -147,6 +148,7 @@ def measured(run: Path, arm: str, *, seed: int, arguments: argparse.Namespace) -
                     ),
                     "scores": score(Path(folder), env=f"maze2d-{arguments.maze}", words=[*PLANNER, *episodes]),
                     "commit": model.metadata["provenance"]["commit"],
+                    "weights": describe_weights(Path(folder), model.metadata),
                 }
             )
     return rows

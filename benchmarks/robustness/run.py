@@ -14,18 +14,21 @@ from typing import Any
 import numpy as np
 
 from dfplan.agent import MPCAgent, PlannedActions, Pursuit
+from dfplan.cli.commands.evaluate import describe_weights
 from dfplan.cli.folders import bundled_weights
 from dfplan.evaluation.metrics import mean_interval
 from dfplan.evaluation.report import find_commit
 from dfplan.evaluation.rollout import evaluate_agent
 from dfplan.files import write_whole
 from dfplan.models import ForcingModel, load_forcing_model
+from dfplan.models.bundle import load_bundle
 from dfplan.planner import Planner, PlannerSettings
 from dfplan.realtime.motion import NoiseEstimate, point_mass_motion
 from dfplan.realtime.planner_program import level_of_noise
 from dfplan.types import PlanEvent
 
 RESULTS = Path(__file__).parent / "results"
+WEIGHTS = bundled_weights() / "maze2d-large"
 STEPS = 800
 DISTURBANCES: dict[str, dict[str, float]] = {
     "none": {},
@@ -150,7 +153,7 @@ class _Sensor:
 
 def measure(*, disturbance: str, treatment: str, controller: str, episodes: int, seed: int) -> dict[str, Any]:
     """Score of one combination."""
-    model = load_forcing_model(bundled_weights() / "maze2d-large")
+    model = load_forcing_model(WEIGHTS)
     is_pursuit = controller == "pursuit"
     agent = MPCAgent(
         Planner(model, settings=PlannerSettings(num_candidates=16 if is_pursuit else 4)),
@@ -202,6 +205,7 @@ def main() -> int:
                 )
     record = {
         "commit": find_commit(),
+        "weights": describe_weights(WEIGHTS, load_bundle(WEIGHTS)[1]),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
         "load_before": load,

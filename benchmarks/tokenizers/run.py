@@ -15,6 +15,7 @@ import torch
 from measure import NOISE, Sample, measure
 from vector import trained_vector
 
+from dfplan.cli.commands.evaluate import describe_weights
 from dfplan.cli.folders import dataset_folder
 from dfplan.cli.main import main as dfplan
 from dfplan.data.frame_dataset import FrameDataset
@@ -33,7 +34,7 @@ TRAINED = {
     "autoencoder-tiny": ("task=autoencoder", "task.kind=tiny", "training.num_steps=600"),
     "autoencoder-kl": ("task=autoencoder", "task.kind=kl", "training.num_steps=240"),
 }
-Trained = tuple[FrameTokenizer, Sequence[str], float | None]  # with its options and minutes, where it was trained here
+Trained = tuple[Path, Sequence[str], float | None]  # where it is, with its options and minutes if it was trained here
 VECTOR, PRINCIPAL = "vector of 16", "principal components"
 NUM_SHOWN, NUM_PRINCIPAL = 6, 2048
 
@@ -51,8 +52,7 @@ def main() -> int:
     arguments = parser.parse_args()
     rows = []
     for env in arguments.envs:
-        bundled = load_tokenizer(find_tokenizer("bundled", env_name=env))[0]
-        trained: dict[str, Trained] = {"keypoints": (bundled, (), None)}
+        trained: dict[str, Trained] = {"keypoints": (find_tokenizer("bundled", env_name=env), (), None)}
         for name, words in TRAINED.items():
             folder, minutes = arguments.runs / f"{env}-{name}", None
             if not (folder / "model").is_dir():
@@ -61,7 +61,7 @@ def main() -> int:
                 if dfplan(["train", *said, f"output={folder}"]):
                     return 2
                 minutes = (time.perf_counter() - started) / 60
-            trained[name] = (load_tokenizer(folder / "model")[0], words, minutes)
+            trained[name] = (folder / "model", words, minutes)
         rows += rows_of(env, trained, arguments=arguments)
     if rows:
         now = datetime.now(UTC)
@@ -85,7 +85,8 @@ def rows_of(
         sample(each, number, seed=seed) for each, number in zip(datasets, (arguments.fit, arguments.test), strict=True)
     )
     torch.set_num_threads(1)
-    tokenizers: dict[str, FrameTokenizer] = {name: each[0] for name, each in trained.items()}
+    loaded = {name: load_tokenizer(each[0]) for name, each in trained.items()}
+    tokenizers: dict[str, FrameTokenizer] = {name: tokenizer for name, (tokenizer, _) in loaded.items()}
     background = tokenizers["autoencoder-tiny"].background
     started = time.perf_counter()
     tokenizers[VECTOR] = trained_vector(*datasets, background=background, seed=seed, num_steps=arguments.vector_steps)
@@ -99,6 +100,7 @@ def rows_of(
         facts: dict[str, Any] = {"env": env, "tokenizer": name, "training_minutes": minutes.get(name)}
         if name in trained:
             facts["options"] = list(trained[name][1])
+            facts["weights"] = describe_weights(trained[name][0], loaded[name][1])
         rows.append(facts | measure(tokenizer, fit=fit, test=test, seed=seed))
         print(line_of(rows[-1]), flush=True)
     shown = {name: each for name, each in tokenizers.items() if name in (*trained, VECTOR, PRINCIPAL)}

@@ -19,6 +19,7 @@ from records import Record, between_marks, head, newest_file, row, source
 
 from dfplan.agent import MPCAgent, Pursuit
 from dfplan.agent.seeing import SeeingAgent
+from dfplan.cli.commands.evaluate import describe_weights
 from dfplan.cli.folders import bundled_weights
 from dfplan.cli.main import main as dfplan
 from dfplan.data.frames import load_camera
@@ -30,6 +31,7 @@ from dfplan.evaluation.report import circumstances
 from dfplan.evaluation.rollout import evaluate_agent
 from dfplan.files import write_whole
 from dfplan.models import load_forcing_model
+from dfplan.models.bundle import load_bundle
 from dfplan.models.tokenizers import FrameObserver, load_keypoints, load_observer
 from dfplan.planner import Planner, PlannerSettings
 from dfplan.types import PlanEvent
@@ -91,9 +93,14 @@ def shifted(frames: np.ndarray, *, shift: Shift, generator: np.random.Generator)
     return np.clip(np.rint(shift(frames.astype(np.float64), generator)), 0, 255).astype(np.uint8)
 
 
+def weights_of(maze: str) -> Path:
+    """The bundled planner that sees a maze."""
+    return bundled_weights() / f"pixelmaze-{maze}"
+
+
 def measure(maze: str, *, eyes: Path | None, arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """Every shift of one maze; ``eyes`` are of a tokenizer trained on MuJoCo's view, None where that is left out."""
-    env_id, folder = f"pixelmaze-{maze}-v1", bundled_weights() / f"pixelmaze-{maze}"
+    env_id, folder = f"pixelmaze-{maze}-v1", weights_of(maze)
     model = load_forcing_model(folder)
     observer = load_observer(folder, model.metadata["frames"])
     positions = generate_maze2d(states_id(env_id), num_steps=20_000, seed=FIRST_SEED + arguments.seed)["infos/qpos"][
@@ -209,13 +216,14 @@ def main() -> int:
         for maze in arguments.mazes:
             eyes = None if arguments.no_mujoco else train_eyes(maze, runs=arguments.runs)
             rows += measure(maze, eyes=eyes, arguments=arguments)
-        now = datetime.now(UTC)
+        now, mazes = datetime.now(UTC), arguments.mazes
         record = circumstances() | {
             "date": now.isoformat(timespec="seconds"),
             "load_average_before": round(load, 2),
             "episodes": arguments.episodes,
             "seed": arguments.seed,
             "replan_every": arguments.replan_every,
+            "weights": {each: describe_weights(weights_of(each), load_bundle(weights_of(each))[1]) for each in mazes},
             "rows": rows,
         }
         write_whole(RESULTS / f"{now:%Y-%m-%d-%H%M}.json", json.dumps(record, indent=1).encode() + b"\n")
