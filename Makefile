@@ -67,6 +67,14 @@ tables: $(VENV)/installed-dev  ## write the tables of all READMEs from the resul
 	$(BIN)/python benchmarks/ablations/report.py
 	$(BIN)/python benchmarks/pixel_maze/run.py --tables
 	$(BIN)/python benchmarks/memory/tables.py
+	$(BIN)/python benchmarks/diffuser_length/run.py
+	$(BIN)/python benchmarks/latency/run.py --table
+	$(BIN)/python benchmarks/repa/run.py --arms
+	$(BIN)/python benchmarks/tokenizers/run.py --envs
+	$(BIN)/python benchmarks/tree/run.py --table
+	$(BIN)/python benchmarks/visual_shift/run.py --table
+	$(BIN)/python benchmarks/world_model/report.py
+	$(BIN)/python benchmarks/training/model_card.py
 
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) $(D4RL) .pytest_cache .ruff_cache .import_linter_cache

@@ -1,16 +1,21 @@
-"""The picture and the tables of a record of `run.py`."""
+"""The picture and the tables of a record of `run.py`; as a program, the tables of the newest of training seed 0."""
 
+import json
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from records import between_marks, head, row
 
 from dfplan.files import written_whole
 
-BEGIN, END = "<!-- tables: written by benchmarks/world_model/run.py -->", "<!-- end of tables -->"
+BEGIN, END = "<!-- tables: written by benchmarks/world_model/report.py -->", "<!-- end of tables -->"
 COLORS = {
     "forcing": "#0072B2",
     "next-token": "#D55E00",
@@ -100,3 +105,9 @@ def _lines(record: Mapping[str, Any], name: str) -> Iterator[str]:
         f"{100 * record['classifier']['accuracy']:.1f} % of held-out frames; {record['machine']}, commit "
         f"`{record['commit'][:12]}`."
     )
+
+
+if __name__ == "__main__":
+    HERE = Path(__file__).parent
+    newest = sorted(path for path in (HERE / "results").glob("*.json") if "_seed" not in path.stem)[-1]
+    write_tables(HERE / "README.md", json.loads(newest.read_text()), name=newest.stem)
