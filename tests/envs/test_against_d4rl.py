@@ -14,7 +14,7 @@ from dfplan_envs import build_maze
 from dfplan_envs.physics import Ball, build_model
 
 if importlib.util.find_spec("d4rl") is None:
-    pytest.skip("the original package is not installed: pip install dfplan[d4rl]", allow_module_level=True)
+    pytest.skip("the original package is not in this environment: make test-d4rl", allow_module_level=True)
 
 # d4rl's import dies on mujoco_py's search for MuJoCo 2.1 binaries, but goes on if the module is absent. Its simulator
 # base class in gym then runs on today's mujoco.
