@@ -70,3 +70,34 @@ def test_before_the_first_gap_the_period_is_the_planned_one():
 def test_a_period_that_is_none_is_refused(period):
     with pytest.raises(UserError, match="period must be a number of seconds"):
         RateMeter(period)
+
+
+@pytest.mark.parametrize("rate", [5, 10, 20, 50, 200])
+@pytest.mark.parametrize("stall", [0.1, 0.6, 2.0, 30.0])
+@pytest.mark.parametrize("between", [0.0, 1e-6, 1e-3, 5e-3])
+def test_after_a_stall_and_a_burst_the_period_is_soon_right_again(rate, stall, between):
+    """A loop that makes up for the ticks that it missed, as fast as it can or nearly so."""
+    period = 1 / rate
+    burst = np.full(min(int(stall / period), 400), min(between, period / 2))
+    gaps = np.concatenate([np.full(10, period), [stall], burst, np.full(3 * rate, period)])
+    steps, meter = steps_of(np.cumsum(gaps), period=period)
+    assert meter.period == pytest.approx(period)
+    assert steps[-rate:] == [1] * rate
+
+
+@pytest.mark.parametrize("gaps", [[0.0] * 64, [1e-9] * 5000, [1e-3] * 3000, [0.004, 0.09] * 30, [-1.0] * 10])
+def test_whatever_came_before_two_seconds_of_good_ticks_put_it_right(gaps):
+    steps, meter = steps_of(np.cumsum([*gaps, *[0.05] * 40]), period=0.05)
+    assert meter.period == pytest.approx(0.05)
+    assert steps[-20:] == [1] * 20
+
+
+@pytest.mark.parametrize("time", [np.nan, np.inf, -np.inf, 1e308, -1e308])
+@pytest.mark.parametrize("period", [0.05, None])
+def test_a_time_that_is_none_begins_anew(time, period):
+    times = np.arange(100) * 0.05
+    times[50] = time
+    steps, meter = steps_of(times, period=period)
+    assert max(steps) <= 10_000
+    assert steps[-40:] == [1] * 40
+    assert meter.period == pytest.approx(0.05)
