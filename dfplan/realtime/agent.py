@@ -2,83 +2,21 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from dfplan.errors import UserError
+from dfplan.realtime.episode import ActInfo, Episode, Tick
 from dfplan.realtime.followers import Follower
-from dfplan.realtime.gate import ObservationGate, Verdict
+from dfplan.realtime.gate import ObservationGate, as_number, checked_goal
 from dfplan.realtime.ladder import Ladder
 from dfplan.realtime.latch import FaultLatch
 from dfplan.realtime.rate import RateMeter
 from dfplan.realtime.supervisor import Answer, PlanningSupervisor, Request, Update
 
-SOURCES = ("plan", "queue", "hold", "safe", "stopped")
 _SPARE = 0.25  # of a period, left before a deadline when a plan is waited for
 _LONGEST_WAIT = 1.0  # seconds between two looks at the planner while waiting
-
-
-@dataclass(frozen=True)
-class ActInfo:
-    """Where an action came from, and what was wrong.
-
-    Attributes:
-        step: of the episode, from 0; missed steps count.
-        source: the rung of the ladder: ``plan`` (a good observation, and the planner is on time), ``queue`` (the old
-            plan goes on, blind or because the new one is late), ``hold`` (the last action, fading), ``safe`` (the safe
-            action), ``stopped`` (the safe action, latched until :meth:`RealtimeAgent.release`).
-        faults: of the observation (:data:`~dfplan.realtime.gate.FAULTS`), of the planner
-            (:data:`~dfplan.realtime.supervisor.FAILURES`), and ``missed_steps`` (the loop did not call in time),
-            ``late_plan`` (a plan came later than expected), ``bad_action`` (what the follower said was not finite),
-            ``late_action`` (this call overran its deadline). Empty is good.
-        plan_age: steps since the observation that the followed plan was made at; -1 without a plan.
-        delay_steps: steps that a plan is expected to take.
-        joined: whether a new plan was gone over to at this step.
-        jump: largest change of an action slot by that, against what the old plan had for this step; 0 where a follower
-            cannot tell.
-        context_level: noise level at which the followed plan was shown its observation.
-        detail: what is known about a failure of the planner.
-    """
-
-    step: int
-    source: str
-    faults: tuple[str, ...]
-    plan_age: int
-    delay_steps: int
-    joined: bool
-    jump: float
-    context_level: float
-    detail: str
-
-
-@dataclass
-class _Tick:
-    """What happens during one call."""
-
-    verdict: Verdict
-    faults: list[str] = field(default_factory=list)
-    joined: bool = False
-    jump: float = 0.0
-    detail: str = ""
-
-
-@dataclass
-class _Episode:
-    """What is remembered within an episode; steps count from 0."""
-
-    number: int
-    goal: np.ndarray
-    seeds: np.random.Generator
-    step: int = -1
-    made_at: int | None = None  # of the observation of the followed plan
-    due_at: int = 0  # when the plan under way is expected
-    seen: np.ndarray | None = None  # the last good observation
-    blind_steps: int = 0
-    follows: bool = False  # whether the last action was of a plan
-    driven: int = 0  # steps on actions of plans since the plan under way was asked for
-    context_level: float = 0.0
 
 
 class RealtimeAgent:
@@ -107,6 +45,9 @@ class RealtimeAgent:
         safe_action: maps the last good observation, or None, to the action of a robot in trouble; None is zeros.
         max_bad_observations: bad observations in a row that latch.
         max_failures: failures of the planner, or actions that are not finite, in a row that latch.
+        goal_low: ``(goal_dim,)`` goals below it are refused; None is the gate's limit of positions, which are the
+            leading half of an observation.
+        goal_high: ``(goal_dim,)``, likewise.
         clock: seconds, monotonic; deadlines and stamps are read on it.
     """
 
@@ -124,6 +65,8 @@ class RealtimeAgent:
         safe_action: Callable[[np.ndarray | None], np.ndarray] | None = None,
         max_bad_observations: int = 20,
         max_failures: int = 3,
+        goal_low: np.ndarray | None = None,
+        goal_high: np.ndarray | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if replan_every < 1 or min(blind_steps, hold_steps) < 0 or not tolerance > 0:
@@ -137,14 +80,17 @@ class RealtimeAgent:
         self._replan_every = replan_every
         self._tolerance = tolerance
         self._blind_steps = blind_steps
-        self._clock = clock
+        position_dim = len(gate.low) // 2
+        self._goal_low = gate.low[:position_dim] if goal_low is None else np.asarray(goal_low, np.float64)
+        self._goal_high = gate.high[:position_dim] if goal_high is None else np.asarray(goal_high, np.float64)
+        self._clock, self._acted_at = clock, -np.inf
         self._is_clocked = period is not None
         self._rate = RateMeter(period)
         self._ladder = Ladder(
             low=planning.action_low, high=planning.action_high, hold_steps=hold_steps, safe_action=safe_action
         )
         self._latch = FaultLatch({"observation": max_bad_observations, "planner": max_failures, "action": max_failures})
-        self._episode: _Episode | None = None
+        self._episode: Episode | None = None
 
     @property
     def period(self) -> float:
@@ -167,12 +113,13 @@ class RealtimeAgent:
         Args:
             seed: of the noise of its plans.
             goal: ``(position_dim,)``.
+
+        Raises:
+            UserError: a goal where the robot cannot be; the old episode goes on.
         """
-        goal = np.asarray(goal, np.float64)
-        if goal.ndim != 1 or not np.isfinite(goal).all():
-            raise UserError(f"a goal must be one row of finite numbers; got {goal}")
+        goal = checked_goal(goal, low=self._goal_low, high=self._goal_high)
         number = 0 if self._episode is None else self._episode.number + 1
-        self._episode = _Episode(number, goal, np.random.default_rng(seed))
+        self._episode = Episode(number, goal, np.random.default_rng(seed))
         self._gate.reset()
         self._follower.reset(goal)
         self._ladder.reset()
@@ -211,8 +158,12 @@ class RealtimeAgent:
         episode.step += steps
         episode.driven += steps if episode.follows else 0
         self._follower.advance(steps)
-        tick = _Tick(self._gate.check(observation, stamp=now if stamp is None else stamp, now=now))
+        tick = Tick(self._gate.check(observation, stamp=now if stamp is None else stamp, now=now))
+        self._note_time(tick, now, steps)
         self._note_observation(tick, steps)
+        if deadline is not None and np.isnan(deadline := as_number(deadline)):
+            tick.faults.append("bad_deadline")
+            deadline = None
         if not self.is_stopped:
             self._take(self._planning.update(next_look=self._next_look), tick)
         followed = self._followed(tick)
@@ -220,6 +171,8 @@ class RealtimeAgent:
             self._wait_for_plan(tick, deadline)
             followed = self._followed(tick)
         action, source = self._ladder.choose(followed, stopped=self.is_stopped, seen=episode.seen)
+        if source in ("safe", "stopped") and self._ladder.safe_action_failed:
+            tick.faults.append("bad_safe_action")
         episode.follows = source == "plan"
         if not self.is_stopped:
             self._take(self._ask(tick), tick)
@@ -233,15 +186,21 @@ class RealtimeAgent:
         """Seconds until the planner is looked at again; 0 where the robot waits, as nobody knows."""
         return self.period if self._is_clocked else 0.0
 
-    def _begun(self) -> _Episode:
+    def _begun(self) -> Episode:
         if self._episode is None:
             raise UserError("no episode has begun; call reset(seed=…, goal=…) before act()")
         return self._episode
 
-    def _note_observation(self, tick: _Tick, steps: int) -> None:
-        episode, verdict = self._begun(), tick.verdict
+    def _note_time(self, tick: Tick, now: float, steps: int) -> None:
+        if not self._acted_at <= now < np.inf:
+            tick.faults.append("clock")
+        if np.isfinite(now):
+            self._acted_at = now
         if steps > 1:
             tick.faults.append("missed_steps")
+
+    def _note_observation(self, tick: Tick, steps: int) -> None:
+        episode, verdict = self._begun(), tick.verdict
         self._latch.record("observation", good=verdict.fault is None)
         if verdict.fault is None:
             episode.seen, episode.blind_steps = verdict.observation, 0
@@ -249,22 +208,35 @@ class RealtimeAgent:
             episode.blind_steps += steps
             tick.faults.append(verdict.fault)
 
-    def _take(self, update: Update, tick: _Tick) -> None:
+    def _take(self, update: Update, tick: Tick) -> None:
         """Take what the planner says: go over to a plan, or note a failure."""
         if update.failure is not None:
             self._latch.record("planner", good=False)
             tick.faults.append(update.failure)
             tick.detail = update.detail
         if update.answer is not None:
-            self._latch.record("planner", good=True)
-            if update.answer.request.episode == self._begun().number:
-                self._join(update.answer, tick)
+            problem = self._join(update.answer, tick) if self._is_of_this_episode(update.answer) else ""
+            self._latch.record("planner", good=not problem)
+            if problem:
+                tick.faults.append("planner_bad_answer")
+                tick.detail = problem
 
-    def _join(self, answer: Answer, tick: _Tick) -> None:
+    def _is_of_this_episode(self, answer: Answer) -> bool:
+        return answer.request.episode == self._begun().number
+
+    def _join(self, answer: Answer, tick: Tick) -> str:
+        """Go over to a plan; returns what is wrong with it, if it cannot be followed."""
         episode, request = self._begun(), answer.request
+        width = self._gate.high - self._gate.low
+        states = answer.plan.observations
+        if ((states < self._gate.low - width) | (states > self._gate.high + width)).any():
+            return "a plan leads to where the robot cannot be"
         before = self._follower.upcoming(1)
         # Steps on hold or on the safe action do not count: whoever stood still for a plan begins it at its beginning.
-        self._follower.join(answer.plan, observation=request.observation, elapsed=episode.driven)
+        try:
+            self._follower.join(answer.plan, observation=request.observation, elapsed=episode.driven)
+        except Exception as error:  # the loop goes on, on the plan that it has
+            return f"a plan cannot be followed: {type(error).__name__}: {error}"
         after = self._follower.upcoming(1)
         if episode.step > episode.due_at:
             tick.faults.append("late_plan")
@@ -272,21 +244,25 @@ class RealtimeAgent:
             tick.jump = float(np.abs(after - before).max())
         tick.joined = True
         episode.made_at, episode.context_level = request.step, answer.context_level
+        return ""
 
-    def _followed(self, tick: _Tick) -> np.ndarray | None:
+    def _followed(self, tick: Tick) -> np.ndarray | None:
         """What the follower would do, if it may and can."""
         if self.is_stopped or self._begun().blind_steps > self._blind_steps:
             return None
-        action = self._follower.act(tick.verdict.observation)
+        try:
+            action = self._follower.act(tick.verdict.observation)
+        except Exception as error:  # as good as an action that is none
+            action, tick.detail = np.zeros(0), f"{type(error).__name__}: {error}"
         if action is None:
             return None
-        good = self._ladder.admits(action)
+        good = self._ladder.admits(np.asarray(action))
         self._latch.record("action", good=good)
         if not good:
             tick.faults.append("bad_action")
         return action if good else None
 
-    def _wait_for_plan(self, tick: _Tick, deadline: float) -> None:
+    def _wait_for_plan(self, tick: Tick, deadline: float) -> None:
         """Wait for a plan until shortly before the deadline, there being nothing else to do."""
         until = deadline - _SPARE * self.period
         # A plan that joins may be used up already, if the robot has driven on for longer than it is. A planner that has
@@ -297,7 +273,7 @@ class RealtimeAgent:
             self._take(self._ask(tick), tick)
             self._take(self._planning.update(timeout=min(remaining, _LONGEST_WAIT)), tick)
 
-    def _wants_plan(self, tick: _Tick) -> bool:
+    def _wants_plan(self, tick: Tick) -> bool:
         episode, observation = self._begun(), tick.verdict.observation
         if observation is None or not self._follower.needs_plan(observation):
             return False
@@ -306,7 +282,7 @@ class RealtimeAgent:
         is_due = episode.step - episode.made_at >= self._replan_every
         return is_due or self._follower.disagreement(observation) > self._tolerance
 
-    def _ask(self, tick: _Tick) -> Update:
+    def _ask(self, tick: Tick) -> Update:
         """Ask an idle planner for a plan if one is wanted, or else whether it is still there."""
         if not self._planning.is_ready:
             return Update()
@@ -327,12 +303,12 @@ class RealtimeAgent:
             )
         )
 
-    def _is_on_time(self, tick: _Tick) -> bool:
+    def _is_on_time(self, tick: Tick) -> bool:
         """Whether a plan is followed that nothing speaks against."""
         is_late = self._planning.is_busy and self._begun().step > self._begun().due_at
         return tick.verdict.fault is None and not is_late and not self._planning.is_down
 
-    def _info(self, tick: _Tick, source: str) -> ActInfo:
+    def _info(self, tick: Tick, source: str) -> ActInfo:
         episode = self._begun()
         return ActInfo(
             step=episode.step,

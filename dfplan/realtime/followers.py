@@ -7,6 +7,8 @@ import numpy as np
 from dfplan.realtime.motion import Motion
 from dfplan.types import Plan
 
+_LONGEST_RECKONING = 100  # steps; where it is after more of them nobody knows
+
 
 class Follower(Protocol):
     """Turns the newest plan into the action of the present step."""
@@ -151,6 +153,8 @@ class PathFollower:
     def advance(self, steps: int) -> None:
         """See :class:`Follower`."""
         self._steps_left -= steps
+        if steps > _LONGEST_RECKONING:
+            self._last = None
         if self._last is not None:
             state, action = self._last
             for _ in range(steps):

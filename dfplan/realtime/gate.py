@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy import ma  # here and not when it is first needed, which takes a tick or two
 
 from dfplan.errors import UserError
 from dfplan.realtime.motion import Motion, NoiseEstimate
@@ -39,7 +40,8 @@ class ObservationGate:
         max_age: seconds after which an observation is stale.
         max_rate: ``(observation_dim,)`` fastest possible change per second, ``inf`` where it may jump (a velocity, at a
             wall); None checks no rate. The longer nothing was let pass, the farther the next one may be off.
-        drift: ``(observation_dim,)`` how fast an ageing observation becomes wrong, per second; added to its noise.
+        drift: ``(observation_dim,)`` how fast an ageing observation becomes wrong, per second, finite; added to its
+            noise.
         motion: what an action does, from which the sensor's noise is estimated; None takes only age into account.
 
     Raises:
@@ -69,8 +71,13 @@ class ObservationGate:
         self.drift = np.zeros(shape) if drift is None else np.asarray(drift, np.float64)
         if self.max_rate.shape != shape or self.drift.shape != shape:
             raise UserError(f"max_rate and drift must have shape {shape}, like low and high")
+        if not ((self.max_rate > 0).all() and (self.drift >= 0).all() and np.isfinite(self.drift).all()):
+            raise UserError(
+                f"max_rate must be above 0 and drift finite and 0 or more; got {self.max_rate} and {self.drift}"
+            )
         self._estimate = None if motion is None else NoiseEstimate(motion, observation_dim=shape[0])
         self._last: tuple[np.ndarray, float] | None = None
+        self._checked_at = -np.inf
         self._sensor_noise = np.zeros(shape)
 
     def reset(self) -> None:
@@ -79,15 +86,19 @@ class ObservationGate:
         if self._estimate is not None:
             self._estimate.reset()
 
-    def check(self, observation: Any, *, stamp: float, now: float) -> Verdict:
+    def check(self, observation: Any, *, stamp: Any, now: float) -> Verdict:
         """Check one observation.
 
         Args:
             observation: anything; only a finite array of the right shape has a chance.
-            stamp: when it was measured, on the clock of ``now``.
+            stamp: when it was measured, on the clock of ``now``; anything, but only a finite number has a chance.
             now: the present.
         """
         array, fault = self._as_array(observation)
+        stamp = as_number(stamp)
+        if now < self._checked_at - self.max_age:  # the clock was set back: what came before tells no order any more
+            self._last = None
+        self._checked_at = now if np.isfinite(now) else self._checked_at
         fault = fault or self._fault_in_time(stamp, now) or self._fault_in_rate(array, stamp)
         if fault is not None:
             return Verdict(None, fault, np.zeros_like(self.low))
@@ -110,21 +121,19 @@ class ObservationGate:
         nothing = np.zeros(0)
         if observation is None:
             return nothing, "missing"
-        try:
-            array = np.asarray(observation)
-        except (TypeError, ValueError, OverflowError, RuntimeError):
-            return nothing, "type"
-        if array.dtype.kind not in "fiu":
+        array = as_numbers(observation)
+        if array is None:
             return nothing, "type"
         if array.shape != self.low.shape:
             return nothing, "shape"
+        with np.errstate(all="ignore"):  # what is too large for double precision becomes infinite
+            array = array.astype(np.float64)
         if not np.isfinite(array).all():
             return nothing, "not_finite"
-        array = array.astype(np.float64)
         return array, None if ((array >= self.low) & (array <= self.high)).all() else "range"
 
     def _fault_in_time(self, stamp: float, now: float) -> str | None:
-        if not np.isfinite(stamp):
+        if not np.isfinite(now - stamp):
             return "stamp"
         if stamp - now > self.max_age:
             return "future"
@@ -139,3 +148,43 @@ class ObservationGate:
         with np.errstate(invalid="ignore"):  # no time has passed at an unlimited rate: 0 * inf
             allowed = np.where(np.isinf(self.max_rate), np.inf, self.max_rate * seconds)
         return "rate" if (changed > allowed).any() else None
+
+
+def as_numbers(value: Any) -> np.ndarray | None:
+    """An array, perhaps the given one, of real numbers in whatever container; None if it holds anything else.
+
+    A masked array is None: its masked values are no measurements, and nothing but the mask would say so.
+    """
+    try:
+        given = np.asanyarray(value)  # keeps the subclass, also that of what ``__array__`` returns
+        parts = value if isinstance(value, list | tuple) else ()
+        if isinstance(given, ma.MaskedArray) or any(isinstance(each, bool | np.bool_ | np.ndarray) for each in parts):
+            return None
+        return np.asarray(given) if given.dtype.kind in "fiu" else None
+    except Exception:  # an object can raise whatever it likes while it is read
+        return None
+
+
+def as_number(value: Any) -> float:
+    """One real number in double precision, or NaN if it is none."""
+    number = as_numbers(value)
+    return float(number) if number is not None and number.shape == () else float("nan")
+
+
+def checked_goal(goal: Any, *, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """A goal ``(goal_dim,)`` in double precision that lies where the robot can be, between ``low`` and ``high``.
+
+    One that does not would be a failure of the planner at every step, and in the end a stop.
+
+    Raises:
+        UserError: it does not, or is no row of finite numbers.
+    """
+    row = as_numbers(goal)
+    if row is None or row.ndim != 1 or not np.isfinite(row).all():
+        raise UserError(f"a goal must be one row of finite numbers; got {str(goal)[:60]}")
+    if row.shape != low.shape or not ((row >= low) & (row <= high)).all():
+        raise UserError(
+            f"a goal must lie between {low.tolist()} and {high.tolist()}, where the robot can be; "
+            f"got {str(row.tolist())[:60]}"
+        )
+    return row.astype(np.float64)

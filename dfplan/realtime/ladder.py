@@ -15,7 +15,10 @@ class Ladder:
         high: ``(action_dim,)``.
         hold_steps: steps for which the last action is held, half as strong at each.
         safe_action: maps the last good observation, or None, to the action of a robot in trouble; None is always the
-            action nearest to zero.
+            action nearest to zero, which also takes the place of one that is none.
+
+    Attributes:
+        safe_action_failed: whether the last safe action was none.
     """
 
     def __init__(
@@ -26,7 +29,8 @@ class Ladder:
         hold_steps: int,
         safe_action: Callable[[np.ndarray | None], np.ndarray] | None,
     ) -> None:
-        self._low, self._high = low, high
+        # Rounded inwards, so that an action is inside the space in single precision as well.
+        self._low, self._high = -_rounded_down(-low), _rounded_down(high)
         self._hold_steps = hold_steps
         self._safe_action = safe_action
         self.reset()
@@ -35,6 +39,7 @@ class Ladder:
         """Begin a new episode: nothing to hold."""
         self._last: np.ndarray | None = None
         self._held = 0
+        self.safe_action_failed = False
 
     def choose(self, followed: np.ndarray | None, *, stopped: bool, seen: np.ndarray | None) -> tuple[np.ndarray, str]:
         """The action of this step and its rung: ``plan``, ``hold``, ``safe`` or ``stopped``.
@@ -49,7 +54,7 @@ class Ladder:
             return self._safe(seen), "stopped"
         if followed is not None:
             self._last, self._held = self._clip(followed), 0
-            return self._last, "plan"
+            return self._last.copy(), "plan"
         if self._last is not None and self._held < self._hold_steps:
             self._held += 1
             return self._clip(self._last * _FADE ** (self._held - 1)), "hold"
@@ -58,13 +63,28 @@ class Ladder:
 
     def admits(self, action: np.ndarray) -> bool:
         """Whether an action has the right shape and is finite; one outside the action space is clipped."""
-        return action.shape == self._low.shape and bool(np.isfinite(action).all())
+        if action.shape != self._low.shape:
+            return False
+        return bool(np.isfinite(action).all() and np.isfinite(self._clip(action)).all())
 
     def _safe(self, seen: np.ndarray | None) -> np.ndarray:
+        nothing = self._clip(np.zeros_like(self._low))
+        self.safe_action_failed = False
         if self._safe_action is None:
-            return self._clip(np.zeros_like(self._low))
-        action = np.asarray(self._safe_action(seen), np.float64)
-        return self._clip(action if self.admits(action) else np.zeros_like(self._low))
+            return nothing
+        try:
+            action = np.asarray(self._safe_action(None if seen is None else seen.copy()), np.float64)
+        except Exception:  # a robot in trouble is not helped by one more
+            action = nothing * np.nan
+        self.safe_action_failed = not self.admits(action)
+        return nothing if self.safe_action_failed else self._clip(action)
 
     def _clip(self, action: np.ndarray) -> np.ndarray:
-        return np.clip(action, self._low, self._high).astype(np.float32)
+        with np.errstate(over="ignore"):
+            return np.clip(np.asarray(action).astype(np.float32), self._low, self._high)
+
+
+def _rounded_down(values: np.ndarray) -> np.ndarray:
+    """In single precision, nowhere above the given ones in double precision."""
+    single = values.astype(np.float32)
+    return np.where(single > values, np.nextafter(single, np.float32(-np.inf)), single)

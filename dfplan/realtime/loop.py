@@ -8,7 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from dfplan.errors import UserError
-from dfplan.realtime.agent import ActInfo, RealtimeAgent
+from dfplan.realtime.agent import RealtimeAgent
+from dfplan.realtime.episode import ActInfo
 
 
 class Robot(Protocol):

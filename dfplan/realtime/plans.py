@@ -7,6 +7,8 @@ import numpy as np
 from dfplan.realtime.wire import Message, WireError
 from dfplan.types import Plan
 
+_MOST_STEPS = 100_000  # between two planned states
+
 
 def plan_fields(plan: Plan) -> dict[str, Any]:
     """The fields of a ``plan`` message from a plan of one situation, without what lies beyond its end."""
@@ -32,13 +34,17 @@ def plan_from(message: Message, *, action_low: np.ndarray, action_high: np.ndarr
         observation_dim: numbers in an observation.
 
     Raises:
-        WireError: shapes that do not fit, or actions outside the action space.
+        WireError: shapes or counts that do not fit, or actions outside the action space.
     """
     actions, observations, spacing = message["actions"], message["observations"], message["steps_per_point"]
     num_steps = len(actions)
     if actions.shape != (num_steps, len(action_low)) or not num_steps:
         raise WireError(f"a plan needs actions (steps, {len(action_low)}); got {list(actions.shape)}")
-    num_points = num_steps // spacing if spacing else -1
+    if not 1 <= spacing <= _MOST_STEPS:
+        raise WireError(f"{num_steps} steps, {spacing} to a point: 1 to {_MOST_STEPS} can be followed")
+    if not 1 <= message["arrival"] <= num_steps + 1:
+        raise WireError(f"a plan of {num_steps} steps arrives at step 1 to {num_steps + 1}; got {message['arrival']}")
+    num_points = num_steps // spacing
     if observations.shape != (num_points, observation_dim) and not len(observations) == num_points == 0:
         raise WireError(
             f"{num_steps} steps, {spacing} to a point, need {num_points} states of {observation_dim} numbers; "
@@ -47,9 +53,13 @@ def plan_from(message: Message, *, action_low: np.ndarray, action_high: np.ndarr
     slack = 1e-6 * (action_high - action_low)
     if ((actions < action_low - slack) | (actions > action_high + slack)).any():
         raise WireError("a plan holds actions outside the action space")
+    with np.errstate(over="ignore"):
+        actions = np.clip(actions, action_low, action_high)[None].astype(np.float32)
+    if not np.isfinite(actions).all():  # in an action space without limits
+        raise WireError("a plan holds actions that are too large for single precision")
     return Plan(
         observations=observations.reshape(1, num_points, observation_dim),
-        actions=np.clip(actions, action_low, action_high)[None].astype(np.float32),
+        actions=actions,
         rewards=message["rewards"][None],
         arrival=np.array([message["arrival"]]),
         num_steps=np.array([num_steps]),

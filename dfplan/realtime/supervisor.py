@@ -17,6 +17,7 @@ from dfplan.types import Plan
 
 FAILURES = ("planner_died", "planner_hung", "planner_failed", "planner_bad_answer", "planner_start_timeout")
 
+_LONGEST = 3600.0  # seconds that a plan can be said to have taken
 _ROUNDING = 0.01  # seconds: looks come at the beginning of ticks, what is waited for was asked for within one
 
 
@@ -116,6 +117,11 @@ class PlanningSupervisor:
         if not (plan_timeout > 0 and start_timeout > 0):
             raise UserError(f"time-outs must be above 0 seconds; got {plan_timeout} and {start_timeout}")
         self.action_low, self.action_high = np.asarray(action_low, np.float64), np.asarray(action_high, np.float64)
+        if self.action_low.ndim != 1 or not (self.action_low <= self.action_high).all():
+            raise UserError(
+                "action_low and action_high must have shape (action_dim,), low nowhere above high; "
+                f"got {self.action_low} and {self.action_high}"
+            )
         self.observation_dim = observation_dim
         self._worker = worker
         self._clock = clock
@@ -175,7 +181,11 @@ class PlanningSupervisor:
         self._next_id += 1
         self._request = request
         fields = {name: getattr(request, name) for name in request.__dataclass_fields__}
-        return self._send(encode("request", id=self._next_id, **fields), state="busy")
+        try:
+            message = encode("request", id=self._next_id, **fields)
+        except WireError as error:
+            return Update(failure="planner_failed", detail=str(error))
+        return self._send(message, state="busy")
 
     def ping(self) -> Update:
         """See whether an idle process is alive; does nothing in any other state."""
@@ -195,12 +205,14 @@ class PlanningSupervisor:
                 return self._take(message)
         except ConnectionLostError as error:
             return self._replace("planner_died", str(error))
-        except WireError as error:
-            return self._replace("planner_bad_answer", str(error))
-        allowed = self._timeouts[self._state]
-        if self._clock() - self._since + min(next_look, allowed / 2) >= allowed - _ROUNDING:
+        except Exception as error:  # nothing that a planner says may stop the loop
+            return self._replace("planner_bad_answer", str(error) or type(error).__name__)
+        allowed, now = self._timeouts[self._state], self._clock()
+        if not now >= self._since:  # the clock was set back, or tells no time: the wait begins anew
+            self._since = now
+        if now - self._since + min(next_look, allowed / 2) >= allowed - _ROUNDING:
             failure = "planner_start_timeout" if self._state == "starting" else "planner_hung"
-            return self._replace(failure, f"silent for {self._clock() - self._since:.3f} s")
+            return self._replace(failure, f"silent for {now - self._since:.3f} s")
         return Update()
 
     def _take(self, message: Message) -> Update:
@@ -212,7 +224,7 @@ class PlanningSupervisor:
         state, request = self._state, self._request
         if message.kind == "ready" and state == "starting":
             self._check_sizes(message)
-            self._seconds.append(message["plan_seconds"])
+            self._seconds.append(_within(message, "plan_seconds", most=_LONGEST))
         elif message.kind == "failure" and state == "busy" and message["id"] == self._next_id:
             self._enter("idle")
             return Update(failure="planner_failed", detail=message["text"])
@@ -224,9 +236,10 @@ class PlanningSupervisor:
                 action_high=self.action_high,
                 observation_dim=self.observation_dim,
             )
-            self._seconds.append(message["seconds"])
+            seconds, level = _within(message, "seconds", most=_LONGEST), _within(message, "context_level", most=1.0)
+            self._seconds.append(seconds)
             self._enter("idle")
-            return Update(answer=Answer(request, plan, message["context_level"]))
+            return Update(answer=Answer(request, plan, level))
         elif message.kind != "pong" or state != "pinged":
             raise WireError(f"{message.kind} while {state}")
         self._enter("idle")
@@ -243,7 +256,7 @@ class PlanningSupervisor:
     def _send(self, message: bytes, *, state: str) -> Update:
         try:
             self._worker.send(message)
-        except ConnectionLostError as error:
+        except (ConnectionLostError, OSError, ValueError) as error:
             return self._replace("planner_died", str(error))
         self._enter(state)
         return Update()
@@ -257,3 +270,14 @@ class PlanningSupervisor:
 
     def _enter(self, state: str) -> None:
         self._state, self._since = state, self._clock()
+
+
+def _within(message: Message, name: str, *, most: float) -> float:
+    """A number of a message that must lie between 0 and ``most``.
+
+    Raises:
+        WireError: it does not.
+    """
+    if not 0 <= message[name] <= most:
+        raise WireError(f"{message.kind}.{name} must lie between 0 and {most:g}; got {message[name]:g}")
+    return message[name]

@@ -115,3 +115,15 @@ def test_the_node_leaves_its_robot_idle(monkeypatch):
 def test_the_core_needs_no_ros():
     assert not {"rclpy", "nav_msgs"} & set(sys.modules)
     assert NodeCore
+
+
+@pytest.mark.parametrize("far", [(1e30, 1e30), (1e3, 1.0), (-1e308, 0.0), (np.inf, 0.0)])
+def test_a_strangers_goal_changes_nothing_and_is_flagged(running, far):
+    node, _, clock = running
+    node.subscriptions["goal_pose"](goal(*far))
+    assert tick(node, clock)[1:] == ("waiting", "bad_goal", b"\x01")
+    node.subscriptions["goal_pose"](goal(3.0, 4.0))
+    tick(node, clock, odometry(node, [1.0, 2.0, 0, 0]))
+    node.subscriptions["goal_pose"](goal(*far))
+    assert tick(node, clock, odometry(node, [1.0, 2.0, 0, 0]))[1:3] == ("plan", "bad_goal")
+    assert tick(node, clock, odometry(node, [1.0, 2.0, 0, 0]))[1:3] == ("plan", "")

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from fake_planner import FakeClock, FakePlanner, counting_plan, fake_agent, maze_gate
+from fake_planner import FakeClock, FakePlanner, counting_plan, fake_agent, fake_supervisor, maze_gate
 
 from dfplan.errors import UserError
+from dfplan.realtime import ActionQueue, RealtimeAgent
 
 SEEN = np.array([1.0, 2.0, 0.0, 0.0])
 PERIOD = 0.05
@@ -329,6 +330,32 @@ def test_acting_before_an_episode_has_begun_is_refused(planner):
 def test_a_goal_that_makes_no_sense_is_refused(planner, goal):
     with pytest.raises(UserError, match="a goal must be one row of finite numbers"):
         fake_agent(planner).reset(seed=0, goal=goal)
+
+
+FAR = [[1e30, 1e30], [12.1, 0.0], [0.0, -1e308], [1.0], [1.0, 2.0, 3.0], []]
+STRANGE = [None, "here", [True, False], [None, None], np.ma.array([1.0, 2.0], mask=[0, 1]), [10**400, 0], 1j]
+
+
+@pytest.mark.parametrize("goal", [*FAR, *STRANGE])
+def test_a_goal_where_the_robot_cannot_be_is_refused_and_the_episode_goes_on(planner, goal):
+    agent = fake_agent(planner)
+    run(agent, planner, [SEEN] * 3)
+    with pytest.raises(UserError, match="a goal must"):
+        agent.reset(seed=0, goal=goal)
+    _, infos = run(agent, planner, [SEEN] * 30)
+    assert {info.source for info in infos} == {"plan"}
+    assert all(request["goal"].tolist() == [5.0, 5.0] for request in planner.requests)
+
+
+def test_goals_have_limits_of_their_own_where_they_are_no_positions(planner):
+    limits = {"goal_low": np.zeros(3), "goal_high": np.ones(3)}
+    gate, follower = maze_gate(), ActionQueue()
+    agent = RealtimeAgent(
+        fake_supervisor(planner), gate=gate, follower=follower, replan_every=16, period=PERIOD, **limits
+    )
+    agent.reset(seed=0, goal=np.full(3, 0.5))
+    with pytest.raises(UserError, match=r"between \[0.0, 0.0, 0.0\] and \[1.0, 1.0, 1.0\]"):
+        agent.reset(seed=0, goal=np.full(3, 1.5))
 
 
 @pytest.mark.parametrize("options", [{"replan_every": 0}, {"hold_steps": -1}, {"blind_steps": -1}, {"tolerance": 0.0}])

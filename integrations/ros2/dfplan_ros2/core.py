@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dfplan.realtime import ActInfo, RealtimeAgent
+from dfplan.errors import UserError
+from dfplan.realtime import RealtimeAgent
 from dfplan.realtime.rate import RateMeter
 
 
@@ -61,16 +62,23 @@ class NodeCore:
         self._meter = RateMeter(self._period)
         self._newest: tuple[np.ndarray, float] | None = None
         self._episode = -1
+        self._faults: tuple[str, ...] = ()  # since the last tick
 
     def take_observation(self, observation: np.ndarray, *, age: float) -> None:
         """Take an observation that was measured ``age`` seconds ago; the agent's gate judges it, not this."""
         self._newest = (observation, self._clock() - age)
 
     def take_goal(self, goal: np.ndarray) -> None:
-        """Take a goal ``(position_dim,)``; each begins an episode. One that is not finite is left aside."""
-        if np.isfinite(goal).all():
+        """Take a goal ``(position_dim,)``; each begins an episode.
+
+        One where the robot cannot be is left aside, and flagged at the next tick: whoever can send goals must not be
+        able to end the node.
+        """
+        try:
+            self._agent.reset(seed=self._episode + 1, goal=goal)
             self._episode += 1
-            self._agent.reset(seed=self._episode, goal=goal)
+        except UserError:
+            self._faults = (*self._faults, "bad_goal")
 
     def tick(self) -> None:
         """Act once."""
@@ -78,12 +86,12 @@ class NodeCore:
         self._meter.tick(begins)
         if self._episode < 0:
             self._send(self._idle)
-            self._tell(Status("waiting", (), 1 / self._meter.period, late=False))
+            self._tell(self._status("waiting", (), late=False))
             return
         observation, stamp = self._newest or (None, begins)
         action, info = self._agent.act(observation, deadline=begins + self._period, stamp=stamp)
         self._send(action)
-        self._tell(self._status(info, late=self._clock() > begins + self._period))
+        self._tell(self._status(info.source, info.faults, late=self._clock() > begins + self._period))
 
     def resume(self) -> None:
         """Let a stopped agent go on."""
@@ -94,5 +102,6 @@ class NodeCore:
         self._send(self._idle)
         self._agent.close()
 
-    def _status(self, info: ActInfo, *, late: bool) -> Status:
-        return Status(info.source, info.faults, 1 / self._meter.period, late)
+    def _status(self, source: str, faults: tuple[str, ...], *, late: bool) -> Status:
+        between, self._faults = self._faults, ()
+        return Status(source, (*between, *faults), 1 / self._meter.period, late)
