@@ -1,4 +1,4 @@
-"""Builds whatever can be evaluated: our planner, Diffuser, or a driver that is told the maze, behind one contract."""
+"""Builds whatever can be evaluated behind one contract: our planner, Diffuser, a grid, or a driver told the maze."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -10,6 +10,7 @@ import torch
 from dfplan.agent import MPCAgent
 from dfplan.agent.seeing import SeeingAgent
 from dfplan.baselines.diffuser import DiffuserPlanner, is_diffuser, load_diffuser
+from dfplan.baselines.grid import GridPlanner
 from dfplan.baselines.oracle import OracleAgent
 from dfplan.baselines.waypoints import WaypointAgent
 from dfplan.cli.build import build_agent, build_planner, find_weights, warn_of_other_environment
@@ -18,6 +19,7 @@ from dfplan.data.maze import load_maze, shows_frames
 from dfplan.errors import UserError
 from dfplan.evaluation.rollout import Agent
 from dfplan.models.bundle import load_bundle
+from dfplan.models.forcing_model import load_forcing_model
 from dfplan.models.tokenizers import load_keypoints, load_observer
 from dfplan.tasks.pixel_forcing import find_tokenizer
 
@@ -28,7 +30,7 @@ class BuiltAgent:
 
     Attributes:
         agent: acts.
-        name: what plans: transformer, rnn, diffuser, oracle or waypoints.
+        name: what plans: transformer, rnn, diffuser, grid, oracle or waypoints.
         controller: what turns plans into actions.
         num_parameters: of the network; 0 where there is none.
         weights: folder of the bundle, None where there is none.
@@ -63,13 +65,15 @@ def build_named_agent(config: EvalConfig, *, device: torch.device, say: Callable
                     raise UserError(f"{weights} is a Diffuser, which needs states, but {config.env.name} shows frames")
                 return _diffuser(config, weights=weights, device=device, say=say)
             return _dfplan(config, weights=weights, device=device, say=say)
+        case "grid":
+            return _grid(config, say=say)
         case "waypoints":
             return BuiltAgent(WaypointAgent(load_maze(config.env.id).walls), name="waypoints", controller="waypoints")
         case "oracle":
             maze = load_maze(config.env.id)
             return BuiltAgent(OracleAgent(maze.walls, goal_radius=maze.goal_radius), name="oracle", controller="oracle")
         case _:
-            raise UserError(f"unknown agent {config.agent!r}; choose trained, waypoints or oracle")
+            raise UserError(f"unknown agent {config.agent!r}; choose trained, grid, waypoints or oracle")
 
 
 def _dfplan(config: EvalConfig, *, weights: Path, device: torch.device, say: Callable[[str], None]) -> BuiltAgent:
@@ -116,6 +120,30 @@ def _seeing(
         warn_of_other_environment(folder, load_bundle(folder)[1], env_name=config.env.name, say=say)
         observer = replace(observer, tokenizer=load_keypoints(folder), folder=folder)
     return SeeingAgent(agent, observer=observer)
+
+
+def _grid(config: EvalConfig, *, say: Callable[[str], None]) -> BuiltAgent:
+    """The shortest path on the visited cells that come with ``weights``; their network is not used."""
+    if config.controller.name != "pursuit":
+        raise UserError(
+            f"agent=grid plans a path and no actions; it needs controller=pursuit, not {config.controller.name}"
+        )
+    weights = find_weights(config.weights, env_name=config.env.name)
+    if is_diffuser(weights):
+        raise UserError(f"{weights} is a Diffuser, which has no map of visited positions; give other weights=")
+    model, steps = load_forcing_model(weights), load_maze(config.env.id).max_episode_steps
+    warn_of_other_environment(weights, model.metadata, env_name=config.env.name, say=say)
+    agent = build_agent(
+        GridPlanner(
+            model.support, point_mass=model.point_mass, goal_radius=model.goal_radius, margin=config.grid_margin
+        ),
+        controller=config.controller,
+        model=model,
+        weights=weights,
+        horizon=config.planner.horizon or steps,
+        episode_steps=steps,
+    )
+    return BuiltAgent(agent, name="grid", controller="pursuit", weights=weights, metadata=model.metadata)
 
 
 def _diffuser(config: EvalConfig, *, weights: Path, device: torch.device, say: Callable[[str], None]) -> BuiltAgent:

@@ -196,9 +196,12 @@ class EvalConfig(RunConfig):
     )
     weights: str = option("bundled, bundled-rnn (maze2d-large), or a folder: of a model or of a training run")
     agent: str = option(
-        "trained = plans with weights=; two that are told the maze: waypoints = the data's own driver, oracle = drives "
-        "the shortest way",
-        choices=("trained", "waypoints", "oracle"),
+        "trained = plans with weights=; grid = the shortest path over the positions that the data visited, no network; "
+        "two that are told the maze: waypoints = the data's own driver, oracle = drives the shortest way",
+        choices=("trained", "grid", "waypoints", "oracle"),
+    )
+    grid_margin: float = option(
+        "agent=grid: distance to keep from where the data never was, where there is room", low=0
     )
 
 

@@ -92,15 +92,27 @@ def test_drivers_that_are_told_the_maze_are_evaluated(agent, capsys):
     assert record["plan_seconds"]["plans"] == 0
 
 
+def test_the_grid_is_evaluated_and_names_the_weights_whose_map_it_took(capsys):
+    assert main(["eval", ENV, "agent=grid", "goal=random", "n_episodes=2", "threads=1"]) == 0
+    record = json.loads(Path(capsys.readouterr().out.rstrip().splitlines()[-1]).read_text())
+    assert (record["planner"], record["controller"], record["config"]["grid_margin"]) == ("grid", "pursuit", 0.3)
+    assert record["metrics"]["success_rate"]["mean"] == 1
+    assert record["metrics"]["planned_wall_share"]["mean"] == 0
+    assert record["plan_seconds"]["plans"] > 0
+    assert record["plan_network"]["evaluations"] is None
+    assert len(record["weights"]["sha256"]) == 64
+
+
 def test_all_of_them_stand_side_by_side(trained, capsys):
-    names = ["diffuser", "oracle", "waypoints"]
+    names = ["diffuser", "grid", "oracle", "waypoints"]
     sizes = ["n_episodes=1", "n_envs=1", "n_plans=1", "threads=1"]
     assert main(["bench", ENV, f"agents={','.join(names)}", *sizes]) == 0
     record = json.loads(Path(capsys.readouterr().out.rstrip().splitlines()[-1]).read_text())
     assert [each["planner"] for each in record["agents"]] == names
-    assert [each["controller"] for each in record["agents"]] == ["tracker", "oracle", "waypoints"]
+    assert [each["controller"] for each in record["agents"]] == ["tracker", "pursuit", "oracle", "waypoints"]
     assert record["agents"][0]["num_parameters"] > 1000
-    assert record["agents"][1]["weights"] == {}
+    assert [each["num_parameters"] for each in record["agents"][1:]] == [0, 0, 0]
+    assert record["agents"][2]["weights"] == {}
 
 
 @pytest.mark.slow
@@ -125,7 +137,9 @@ def test_other_ways_to_train_our_model_are_recipes(trained, recipe, sampled, fol
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["eval", "agent=driver"], "agent must be one of trained, waypoints, oracle"),
+        (["eval", "agent=driver"], "agent must be one of trained, grid, waypoints, oracle"),
+        (["eval", "agent=grid", "controller=actions"], "agent=grid plans a path and no actions"),
+        (["eval", "agent=grid", f"weights={RUN}"], "is a Diffuser, which has no map"),
         (["plan", f"weights={RUN}"], "is a Diffuser, for `dfplan eval`"),
         (["export", f"weights={RUN}"], "is a Diffuser, for `dfplan eval`"),
         (["train", f"resume={RUN}", "diffusion.schedule=cosine"], "leave out diffusion.schedule"),

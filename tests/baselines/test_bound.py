@@ -1,0 +1,73 @@
+"""No driver beats the bound: not in free space, not in a corridor, and in no episode of any committed result file."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dfplan.baselines.bound import CELL, Room, bound_returns, least_steps
+from dfplan.baselines.oracle import OracleAgent
+from dfplan.data.maze import load_maze
+from dfplan.evaluation.rollout import begun, evaluate_agent
+from dfplan_envs.mazes import build_maze
+from dfplan_envs.physics import Ball, build_model
+
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "maze_scores" / "results"
+CORRIDOR = np.array([list(row) for row in ("#####", "#   #", "### #", "#   #", "#####")]) == "#"
+
+
+@pytest.mark.parametrize("speed", [0.0, 2.0])
+def test_a_ball_at_full_push_in_free_space_is_exactly_as_quick_as_the_bound(speed):
+    ball = Ball(build_model(build_maze("open")))
+    ball.set_state(1.0, 2.0, speed, 0.0)
+    way = np.array([ball.step(1.0, 0.0)[0] - 1.0 for _ in range(40)])
+    for short, late in ((1 - 1e-9, 0), (1 + 1e-6, 1)):
+        found = least_steps(way * short, np.full(40, speed), num_steps=100)
+        np.testing.assert_array_equal(found, np.arange(1, 41) + late)
+
+
+def test_the_way_is_that_of_the_longer_axis_around_corners_no_nearer_to_walls_than_the_ball_can_be_pressed():
+    starts = np.array([[1.0, 1.2], [1.0, 2.9], [3.0, 1.0], [2.0, 1.0]])
+    inside, straight, around, walled = Room(CORRIDOR).least_distances(starts, np.array([1.0, 1.0]), radius=0.5)
+    assert inside == 0
+    assert straight == pytest.approx(2.9 - 1.5, abs=2 * CELL)
+    assert straight <= 2.9 - 1.5
+    # Corners of the wall between are at (2.3, 2.3) and (1.3, 2.3), and 0.05 (pressed) is left around them, rounded.
+    exact = (2.35 - 1.0) + (2.35 - 1.25) + (2.35 - 1.5)
+    assert exact - 0.15 <= around <= exact
+    assert np.isinf(walled)
+
+
+@pytest.mark.parametrize("goal", ["fixed", "random"])
+def test_the_strong_heuristic_stays_below_and_close(goal):
+    maze = load_maze("maze2d-umaze-v1")
+    agent = OracleAgent(maze.walls, goal_radius=maze.goal_radius)
+    found = evaluate_agent(agent, env_id="maze2d-umaze-v1", goal=goal, num_episodes=7, num_envs=7, seed=3)
+    left = bounds("maze2d-umaze", goal=goal, seed=3, count=7) - found.scores.raw_return
+    assert left.min() >= 0
+    assert left.mean() < 15
+
+
+def bounds(env: str, *, goal: str, seed: int, count: int) -> np.ndarray:
+    maze = load_maze(f"{env}-v1")
+    with begun(range(count), env_id=f"{env}-v1", goal=goal, seed=seed) as beginning:
+        return bound_returns(
+            beginning.observations,
+            beginning.goals,
+            walls=maze.walls,
+            goal_radius=maze.goal_radius,
+            num_steps=maze.max_episode_steps,
+        )
+
+
+@pytest.mark.parametrize("goal", ["fixed", pytest.param("random", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("env", ["maze2d-umaze", "maze2d-medium", "maze2d-large"])
+def test_no_episode_of_any_result_file_returned_more(env, goal):
+    records = [json.loads(path.read_text()) for path in RESULTS.glob("*.json")]
+    records = [each for each in records if (each["env"], each["goal"], each["seed"]) == (env, goal, 0)]
+    found = bounds(env, goal=goal, seed=0, count=max(each["n_episodes"] for each in records))
+    assert len(records) > 2
+    for record in records:
+        returns = np.array([each["raw_return"] for each in record["episodes"]])
+        assert (returns <= found[: len(returns)]).all(), record["env"]
