@@ -29,6 +29,7 @@ class Trajectories:
             ``timeouts``). The state does not jump there: the trajectory goes on.
         source: where the data came from, for the record of a run.
         checksum: SHA-256 of the file, or "" where there is no single file.
+        notes: what reading had to cut or leave out, a sentence each for whoever uses the data.
     """
 
     observations: np.ndarray
@@ -37,6 +38,7 @@ class Trajectories:
     segment_ends: np.ndarray
     source: str
     checksum: str = ""
+    notes: tuple[str, ...] = ()
 
     __repr__ = _shapes
 

@@ -14,7 +14,7 @@ MARK = "dfplan-dataset "
 
 
 def check_in_another_process(path: Path) -> dict[str, Any]:
-    """Return ``rows``, ``trajectories`` and whether a checksum was ``noted`` of a dataset that can be read.
+    """Return ``rows``, ``trajectories``, ``notes`` and whether a checksum was ``noted`` of a dataset that can be read.
 
     Raises:
         UserError: it cannot; also where reading crashes or hangs.
@@ -41,6 +41,7 @@ def main(path: Path) -> int:
         facts = {"refused": str(error)}
     else:
         facts = {"rows": len(data), "trajectories": len(data.starts) - 1, "noted": note_file(path).is_file()}
+        facts["notes"] = data.notes
     sys.stdout.write(MARK + json.dumps(facts) + "\n")
     return 2 if "refused" in facts else 0
 

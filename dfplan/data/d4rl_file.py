@@ -12,8 +12,10 @@ import h5py
 import numpy as np
 
 from dfplan.data.foreign_hdf5 import PARSE_ERRORS, open_arrays
+from dfplan.data.jumps import cut_jumps
 from dfplan.errors import UserError
 from dfplan.files import write_whole
+from dfplan.locks import is_written_elsewhere
 from dfplan.types import Trajectories
 
 # Readable by every HDF5 tool, a fifth smaller than D4RL's own files and written in half the time.
@@ -21,6 +23,8 @@ COMPRESSION: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "sh
 TRUE_STATE_KEYS = ("infos/qpos", "infos/qvel")
 MAIN_KEYS = ("observations", "actions")
 END_KEYS = ("timeouts", "terminals")
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+LOCKING = "best-effort"  # respect the locks of others, and do without on file systems that have none
 HASH_BLOCK = 1 << 20
 MAX_NOTE_LENGTH = 4096
 
@@ -72,35 +76,61 @@ def read_d4rl(path: Path) -> Trajectories:
     With the true state in ``infos/qpos`` and ``infos/qvel``, rows continue across timeouts (maze2d's collector only
     draws a new goal there) unless the state jumps at one of them; then every timeout ends a trajectory. Without it,
     every timeout ends a trajectory, and a following row that merely repeats the one before (maze2d's stale
-    observation) is left out. A terminal always ends a trajectory.
+    observation) is left out. A terminal always ends a trajectory, and so does a step that is impossible (see
+    :func:`dfplan.data.jumps.find_jumps`), of which a note tells.
 
     Raises:
-        UserError: the file is missing, damaged, or not such a dataset; names the file, the key and the fix.
+        UserError: the file is missing, damaged, being written, or not such a dataset; names the file, the key and the
+            fix.
     """
     if not path.is_file():
         raise UserError(
             f"no dataset at {path}; check the path, or make one with dfplan generate and train with data=generated"
         )
     try:
+        if is_written_elsewhere(path) or _is_marked_open(path):
+            raise _open_elsewhere(path)
         checksum = _check_against_note(path)
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=LOCKING) as file:
             arrays = _read_arrays(file, path)
     except PermissionError as error:
         raise UserError(f"no permission to read {path}; change it, or choose another file") from error
     except UserError:
         raise
     except (OSError, *PARSE_ERRORS) as error:
-        raise UserError(
-            f"{path} is not an HDF5 file, or a damaged one; delete it and fetch or make it again"
-        ) from error
+        raise _unreadable(path, error) from error
     _check_rows(arrays, path)
     return _join(arrays, source=str(path), checksum=checksum)
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    if isinstance(error, BlockingIOError):  # opened after we looked
+        return _open_elsewhere(path)
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return UserError(
+        f"{path} is not an HDF5 file, not written to its end, or damaged ({reason}); wait if a program is still "
+        "writing it, else fetch or make it again"
+    )
+
+
+def _is_marked_open(path: Path) -> bool:
+    """Tell whether the file is marked as open for writing, which stands in the superblock of HDF5 1.10 and later."""
+    with path.open("rb") as file:
+        start = file.read(12)
+    return start.startswith(SIGNATURE + b"\x03") and bool(start[11:] and start[11] & 1)
+
+
+def _open_elsewhere(path: Path) -> UserError:
+    return UserError(
+        f"{path}: another program has it open for writing; run again once that has closed it (after a crash of that "
+        "program `h5clear -s` takes its mark off the file)"
+    )
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
     """Return what `write_d4rl` was told about the file; empty for a file of other origin or no readable one."""
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=LOCKING) as file:
             metadata = json.loads(str(file.attrs.get("metadata", "{}")))
     except (OSError, *PARSE_ERRORS):
         return {}
@@ -144,8 +174,7 @@ def _check_against_note(path: Path) -> str:
     if noted and checksum not in noted:
         raise UserError(
             f"{path} is damaged or was changed: its SHA-256 begins {checksum[:12]}, noted was {noted[0][:12]} in "
-            f"{note_file(path).name}; delete both files and fetch or make the dataset again (or the note, if you "
-            "changed it)"
+            f"{note_file(path).name}; fetch or make the dataset again, or take the note away if the change was meant"
         )
     return checksum
 
@@ -177,8 +206,13 @@ def _read_array(data: h5py.Dataset, key: str, path: Path, *, ndim: int, kinds: s
             f"{path}: {key} must be {kind} with {ndim} dimensions; got {data.dtype} of shape {data.shape}; "
             "convert it to D4RL's layout"
         )
-    array = data[()]
-    return array.astype(np.float32, copy=False) if "f" in kinds else array.astype(bool)
+    if "f" in kinds:
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as that
+            return data[()].astype(np.float32, copy=False)
+    flags = data[()]
+    if not np.isin(flags, (0, 1)).all():
+        raise UserError(f"{path}: {key} must be boolean, or 0 and 1; got {flags.min()} to {flags.max()}; mend the key")
+    return flags.astype(bool)
 
 
 def _check_rows(arrays: Mapping[str, np.ndarray], path: Path) -> None:
@@ -191,8 +225,8 @@ def _check_rows(arrays: Mapping[str, np.ndarray], path: Path) -> None:
             continue
         bad = np.flatnonzero(~np.isfinite(value).all(axis=-1))
         raise UserError(
-            f"{path}: {key} has {len(bad)} rows with NaN or infinity, the first is row {bad[0]}; "
-            "remove them, or fetch or make the dataset again"
+            f"{path}: {key} has {len(bad)} rows with NaN or infinity, the first is row {bad[0]} (what single precision "
+            "cannot hold counts as infinite); take these rows out of every key, or fetch or make the dataset again"
         )
 
 
@@ -212,7 +246,7 @@ def _join(arrays: Mapping[str, np.ndarray], *, source: str, checksum: str) -> Tr
     cuts[-1] = True
     actions = actions[keep]
     actions[cuts] = 0  # their outcome is not on record
-    return Trajectories(
+    trajectories = Trajectories(
         observations=observations[keep],
         actions=actions,
         starts=np.concatenate([[0], np.flatnonzero(cuts) + 1]),
@@ -220,6 +254,7 @@ def _join(arrays: Mapping[str, np.ndarray], *, source: str, checksum: str) -> Tr
         source=source,
         checksum=checksum,
     )
+    return cut_jumps(trajectories, position_dim=observations.shape[1] // 2, row_numbers=np.flatnonzero(keep))
 
 
 def _holds_true_state(arrays: Mapping[str, np.ndarray]) -> bool:
@@ -230,7 +265,7 @@ def _holds_true_state(arrays: Mapping[str, np.ndarray]) -> bool:
 
 
 def _jumps(positions: np.ndarray, *, ends: np.ndarray) -> bool:
-    """Tell whether the position moves more than twice as far across any of the ends as it ever does elsewhere."""
+    """Tell whether the position moves four times as far across any of the ends as nine steps of ten do elsewhere."""
     distance = np.abs(np.diff(positions, axis=0)).max(axis=1)
     across, within = distance[ends[:-1]], distance[~ends[:-1]]
-    return bool(len(across) and len(within) and across.max() > 2 * within.max())
+    return bool(len(across) and len(within) and across.max() > 4 * np.quantile(within, 0.9))

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import gymnasium
+import numpy as np
 
 from dfplan.errors import UserError
 
@@ -28,6 +29,16 @@ def load_maze(env_id: str) -> Any:
                 f"{env_id} is not a maze with a goal; choose one such as maze2d-large-v1 (in the T-maze: `dfplan train "
                 "task=memory`)"
             ) from error
+
+
+def largest_action(env_id: str) -> float:
+    """The largest action that an environment takes, along every axis and in either direction.
+
+    Raises:
+        UserError: there is no such environment.
+    """
+    with _opened(env_id) as env:
+        return float(np.max(env.action_space.high))  # type: ignore[attr-defined]
 
 
 def shows_frames(env_id: str) -> bool:

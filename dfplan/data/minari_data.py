@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from dfplan.data.d4rl_file import hash_file
+from dfplan.data.jumps import cut_jumps
 from dfplan.errors import UserError
 from dfplan.types import Trajectories
 
@@ -149,7 +150,7 @@ def _join_episodes(rows: list[np.ndarray], actions: list[np.ndarray], *, source:
     segment_ends = np.zeros(ends[-1], bool)
     segment_ends[ends - 1] = True
     starts = np.concatenate([[0], ends[:-1]])[~np.array(goes_on)]
-    return Trajectories(
+    trajectories = Trajectories(
         observations=np.concatenate(kept_rows).astype(np.float32),
         actions=np.concatenate(kept_actions).astype(np.float32),
         starts=np.append(starts, ends[-1]),
@@ -157,6 +158,7 @@ def _join_episodes(rows: list[np.ndarray], actions: list[np.ndarray], *, source:
         source=source,
         checksum=checksum,
     )
+    return cut_jumps(trajectories, position_dim=trajectories.observations.shape[1] // 2)
 
 
 def _one_line(error: BaseException) -> str:

@@ -9,7 +9,8 @@ import numpy as np
 from dfplan.data.d4rl_file import read_d4rl, read_metadata, write_d4rl
 from dfplan.data.download import download_d4rl
 from dfplan.data.generate import generate_maze2d
-from dfplan.data.maze import load_maze
+from dfplan.data.jumps import axes_without_velocity
+from dfplan.data.maze import largest_action, load_maze
 from dfplan.data.minari_data import is_pointmaze, read_minari, to_d4rl_coordinates
 from dfplan.errors import UserError
 from dfplan.types import Trajectories
@@ -18,6 +19,9 @@ from dfplan.types import Trajectories
 NUM_STEPS = {"open": 1_000_000, "umaze": 1_000_000, "medium": 2_000_000, "large": 4_000_000}
 NUM_CHECKED_POSITIONS = 100_000
 LARGEST_SHARE_IN_WALLS = 1e-3
+NO_CHANGE = 1e-6
+ROUNDING = 1e-3  # of actions kept in half precision
+LEAST_SHARE_OF_ACTIONS = 0.01  # of what the environment takes; less says nothing of what a whole action does
 
 
 def load_trajectories(
@@ -69,6 +73,9 @@ def load_trajectories(
     else:
         raise UserError(f"unknown data source {source!r}; use generated, d4rl, minari:<dataset id>, or an .hdf5 file")
     _check_maze(trajectories, maze=maze)
+    _check_motion(trajectories, largest=largest_action(env_id), env_id=env_id)
+    for note in trajectories.notes:
+        say(f"{trajectories.source}: {note}")
     return trajectories
 
 
@@ -134,10 +141,51 @@ def _check_widths(trajectories: Trajectories) -> None:
 def _check_maze(trajectories: Trajectories, *, maze: Any) -> None:
     """Refuse a dataset whose ball went through the walls of this maze: it is of another one."""
     _check_widths(trajectories)
+    positions = trajectories.observations[:, :2]
+    outside = np.flatnonzero(((positions < -1) | (positions > maze.walls.shape)).any(axis=1))
+    if len(outside):
+        raise UserError(
+            f"{trajectories.source}: {len(outside)} positions lie outside of maze {maze.name}, the first is "
+            f"{positions[outside[0]].tolist()}; take these rows out, or choose the env= that it was made for"
+        )
     stride = -(-len(trajectories) // NUM_CHECKED_POSITIONS)
-    share = float(np.mean(maze.contains_wall(trajectories.observations[::stride, :2])))
+    share = float(np.mean(maze.contains_wall(positions[::stride])))
     if share > LARGEST_SHARE_IN_WALLS:
         raise UserError(
             f"{trajectories.source} is not a dataset of maze {maze.name}: {share:.0%} of its positions lie inside "
             "walls; choose the env= that it was made for, or another dataset"
+        )
+
+
+def _check_motion(trajectories: Trajectories, *, largest: float, env_id: str) -> None:
+    """Refuse actions and velocities in other units than the environment's, or that say nothing of the motion."""
+    source, acting = trajectories.source, np.ones(len(trajectories), bool)
+    acting[trajectories.starts[1:] - 1] = False
+    if not acting.any():
+        raise UserError(
+            f"{source}: no step in it, every row is a trajectory of its own; mend its flags, or get another"
+        )
+    for name, values in (("actions", trajectories.actions[acting]), ("observations", trajectories.observations)):
+        constant = np.flatnonzero(np.ptp(values, axis=0) <= NO_CHANGE)
+        if len(constant) and len(values) > 1:
+            raise UserError(
+                f"{source}: {name} never vary in columns {constant.tolist()}, so that nothing can be learned of them; "
+                "record or convert the dataset with all its columns"
+            )
+    strength = np.abs(trajectories.actions).max(axis=1)
+    beyond = np.flatnonzero(strength > largest * (1 + ROUNDING))
+    if len(beyond):
+        raise UserError(
+            f"{source}: {len(beyond)} actions are beyond the {largest:g} that {env_id} takes, the largest is "
+            f"{strength.max():.3g}; bring them to its units, or clip them if that is what the environment did"
+        )
+    if strength.max() < LEAST_SHARE_OF_ACTIONS * largest:
+        raise UserError(
+            f"{source}: no action is above {strength.max():.3g}, where {env_id} takes up to {largest:g}: they say "
+            "nothing of what a whole action does; bring them to its units"
+        )
+    if wrong := axes_without_velocity(trajectories, position_dim=2):
+        raise UserError(
+            f"{source}: positions in columns {wrong} of the observations do not move by the velocities in columns "
+            f"{[axis + 2 for axis in wrong]}; columns must be x, y, vx, vy, and rows in the order of time"
         )

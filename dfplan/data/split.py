@@ -1,5 +1,7 @@
 """Divides recorded trajectories into a part to train on and a part to validate on."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from dfplan.errors import UserError
@@ -34,11 +36,10 @@ def first_rows(trajectories: Trajectories, rows: int) -> Trajectories:
 
 def _part(trajectories: Trajectories, first: int, last: int) -> Trajectories:
     inside = trajectories.starts[(trajectories.starts > first) & (trajectories.starts < last)]
-    return Trajectories(
+    return replace(
+        trajectories,
         observations=trajectories.observations[first:last],
         actions=trajectories.actions[first:last],
         starts=np.concatenate([[first], inside, [last]]).astype(np.int64) - first,
         segment_ends=trajectories.segment_ends[first:last],
-        source=trajectories.source,
-        checksum=trajectories.checksum,
     )

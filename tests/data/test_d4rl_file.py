@@ -1,5 +1,7 @@
 """Real D4RL files made here: what was written is read, trajectories are cut where they end, every damage is named."""
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -8,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from dfplan.data.d4rl_file import hash_file, read_d4rl, read_metadata, write_d4rl
+from dfplan.data.d4rl_file import hash_file, note_checksum, note_file, read_d4rl, read_metadata, write_d4rl
 from dfplan.data.generate import generate_maze2d
 from dfplan.errors import UserError
 
@@ -92,6 +94,45 @@ def test_timeouts_at_which_the_state_jumps_end_trajectories_even_with_infos(tmp_
     assert len(data.starts) - 2 == np.count_nonzero(arrays["timeouts"][:-1])
 
 
+def _driven_apart(arrays, *, piece=100):
+    """Pieces of the recording in another order: real resets, at every ``piece`` rows."""
+    order = np.random.default_rng(0).permutation(NUM_STEPS // piece)
+    rows = np.concatenate([np.arange(piece * index, piece * (index + 1)) for index in order])
+    ends = np.arange(NUM_STEPS) % piece == piece - 1
+    return {key: value[rows] for key, value in arrays.items()} | {"timeouts": ends}
+
+
+@pytest.mark.parametrize("infos", [True, False], ids=["with infos", "without"])
+@pytest.mark.parametrize("flags", ["right", "late", "early", "half", "none"])
+def test_resets_end_trajectories_wherever_the_flags_are(tmp_path, arrays, infos, flags):
+    arrays = _driven_apart(arrays)
+    ends = arrays["timeouts"]
+    half = ends & (np.arange(NUM_STEPS) // 100 % 2 == 0)
+    changed = {"right": ends, "late": np.roll(ends, 1), "early": np.roll(ends, -1), "half": half, "none": ends & False}
+    arrays |= {"timeouts": changed[flags]}
+    data = read_d4rl(_save(tmp_path / "maze.hdf5", arrays if infos else _without(arrays, "infos")))
+    linked = _rows_are_linked(data)
+    assert np.delete(linked, data.starts[1:-1] - 1).all()
+    assert len(data.starts) - 1 >= 15
+    assert len(data) >= 0.97 * NUM_STEPS
+    if infos:
+        jumps = {"right": 0, "half": 7}.get(flags, 14)
+        assert [note.split(" impossible")[0] for note in data.notes] == ([f"cut at {jumps}"] if jumps else [])
+
+
+@pytest.mark.parametrize("infos", [True, False], ids=["with infos", "without"])
+def test_where_rows_were_taken_out_a_trajectory_ends_and_a_note_says_so(tmp_path, arrays, infos):
+    kept = {key: np.delete(value, np.arange(900, 1000), axis=0) for key, value in arrays.items()}
+    data = read_d4rl(_save(tmp_path / "maze.hdf5", kept if infos else _without(kept, "infos")))
+    assert np.delete(_rows_are_linked(data), data.starts[1:-1] - 1).all()
+    assert data.notes[0].startswith("cut at 1 impossible steps, the first from row 899 to row 900")
+
+
+def test_what_is_read_whole_has_no_note(tmp_path, path, arrays):
+    assert read_d4rl(path).notes == ()
+    assert read_d4rl(_save(tmp_path / "other.hdf5", _without(arrays, "infos"))).notes == ()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -100,6 +141,7 @@ def test_timeouts_at_which_the_state_jumps_end_trajectories_even_with_infos(tmp_
         (lambda a: a | {"observations": a["observations"][:, 0]}, "observations must be floating-point with 2 dim"),
         (lambda a: a | {"actions": a["actions"].astype(np.int64)}, "actions must be floating-point"),
         (lambda a: a | {"timeouts": a["rewards"]}, "timeouts must be boolean"),
+        (lambda a: a | {"timeouts": np.arange(NUM_STEPS)}, "timeouts must be boolean, or 0 and 1; got 0 to 1499"),
         (lambda a: a | {"actions": a["actions"][:-1]}, "same number of rows"),
         (lambda a: {key: value[:0] for key, value in a.items()}, "at least one"),
     ],
@@ -118,6 +160,65 @@ def test_rows_that_are_not_finite_are_counted_and_named(tmp_path, arrays, key):
     broken[[7, 9], 1] = np.nan, np.inf
     with pytest.raises(UserError, match=f"{key} has 2 rows with NaN or infinity, the first is row 7"):
         read_d4rl(_save(tmp_path / "maze.hdf5", arrays | {key: broken}))
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_single_precision_cannot_hold_is_not_finite(tmp_path, arrays):
+    large = arrays["actions"].astype(np.float64)
+    large[7, 0] = 1e300
+    with pytest.raises(UserError, match="actions has 1 rows with NaN or infinity, the first is row 7 "):
+        read_d4rl(_save(tmp_path / "maze.hdf5", arrays | {"actions": large}))
+
+
+HOLD = """
+import h5py, sys
+file = h5py.File(sys.argv[1], "a", libver="latest")
+if sys.argv[2] == "shared":
+    file.swmr_mode = True  # without a lock, with a mark in the file
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("how", ["alone", "shared"])
+@pytest.mark.parametrize("noted", [True, False], ids=["noted", "not noted"])
+def test_a_file_that_a_recorder_has_open_is_not_called_damaged(tmp_path, arrays, how, noted):
+    path = write_d4rl(tmp_path / "maze.hdf5", arrays, metadata={})
+    with h5py.File(path, "w", libver="latest") as file:
+        for key, value in arrays.items():
+            file[key] = value
+    (note_checksum if noted else lambda path, checksum: note_file(path).unlink())(path, hash_file(path))
+    recorder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, path, how], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert recorder.stdout.readline() == "open\n"
+    content = path.read_bytes()
+    with pytest.raises(UserError, match="another program has it open for writing") as caught:
+        read_d4rl(path)
+    assert "delete" not in str(caught.value)
+    assert "damaged" not in str(caught.value)
+    assert path.read_bytes() == content
+    recorder.communicate("")
+    note_file(path).unlink(missing_ok=True)
+    assert len(read_d4rl(path)) == NUM_STEPS
+
+
+def test_nobody_is_told_to_delete_data(path):
+    path.write_bytes(path.read_bytes()[:-100])
+    for _ in range(2):
+        with pytest.raises(UserError, match="damaged") as caught:
+            read_d4rl(path)
+        assert "delete" not in str(caught.value).removeprefix(str(path))
+        path.with_name("maze.hdf5.sha256").unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK])
+def test_a_dataset_is_read_where_there_are_no_locks(path, monkeypatch, code):
+    def none(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    assert len(read_d4rl(path)) == NUM_STEPS
 
 
 def test_a_missing_file_names_the_way_to_make_one(tmp_path):

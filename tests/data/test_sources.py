@@ -4,10 +4,11 @@ import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
+import h5py
 import numpy as np
 import pytest
 
-from dfplan.data.d4rl_file import hash_file
+from dfplan.data.d4rl_file import hash_file, write_d4rl
 from dfplan.data.download import download_d4rl, published_name
 from dfplan.data.sources import default_num_steps, generate_file, generated_file, load_trajectories
 from dfplan.errors import UserError
@@ -142,6 +143,80 @@ def test_an_unknown_environment_is_named(tmp_path):
 def test_a_dataset_of_another_maze_is_refused(tmp_path, dataset):
     with pytest.raises(UserError, match="not a dataset of maze large"):
         _load(dataset, tmp_path, env_id="maze2d-large-v1")
+
+
+def _change(path, **changes):
+    """Put other arrays into a copy of a file."""
+    with h5py.File(path) as file:
+        arrays = {key: file[key][()] for key in ("observations", "actions", "infos/qpos", "infos/qvel", "timeouts")}
+    for name, change in changes.items():
+        key = name.replace("infos_", "infos/")
+        arrays[key] = change(arrays[key])
+    return write_d4rl(path.with_name("changed.hdf5"), arrays, metadata={})
+
+
+def _set(place, value):
+    def change(array):
+        array[place] = value
+        return array
+
+    return change
+
+
+def _set_off(place, value):
+    def change(array):
+        array[place] += value
+        return array
+
+    return change
+
+
+def _shuffle(array):
+    return np.random.default_rng(0).permutation(array)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"actions": lambda a: 10 * a}, "actions are beyond the 1 that maze2d-umaze-v1 takes, the largest is 10"),
+        ({"actions": lambda a: a / 1000}, "no action is above 0.001, where maze2d-umaze-v1 takes up to 1"),
+        ({"actions": _set((..., 1), 0.5)}, r"actions never vary in columns \[1\]"),
+        ({"infos_qvel": _set((..., 1), 0)}, r"observations never vary in columns \[3\]"),
+        (
+            {"infos_qvel": lambda v: v[:, ::-1]},
+            r"columns \[0, 1\] of the observations do not move by the velocities in",
+        ),
+        ({"infos_qvel": _shuffle, "infos_qpos": _shuffle}, "rows in the order of time"),
+        ({"infos_qpos": _set_off(slice(100, 110), 100)}, "10 positions lie outside of maze umaze"),
+        ({"timeouts": _set(..., True), "infos_qvel": lambda v: v[:, :1]}, "no step in it"),
+    ],
+)
+def test_data_that_would_be_learned_wrong_are_refused(tmp_path, dataset, changes, message):
+    with pytest.raises(UserError, match=message) as caught:
+        _load(_change(dataset, **changes), tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_actions_of_half_precision_and_rewards_of_any_kind_are_accepted(tmp_path, dataset):
+    half = _change(dataset, actions=lambda a: (a / np.abs(a).max()).astype(np.float16))
+    with h5py.File(half, "a") as file:
+        file["rewards"] = np.full(600, np.nan)
+        file["infos/goal"] = np.full((600, 2), 99.0)
+    half.with_name("changed.hdf5.sha256").unlink()
+    assert len(_load(half, tmp_path)) == 600
+
+
+def test_impossible_steps_are_spoken_of(tmp_path, dataset):
+    def without(array):
+        return np.delete(array, np.arange(300, 400), axis=0)
+
+    said = []
+    keys = ("observations", "actions", "infos_qpos", "infos_qvel", "timeouts")
+    changed = _change(dataset, **dict.fromkeys(keys, without))
+    data = _load(changed, tmp_path, say=said.append)
+    assert data.starts.tolist() == [0, 300, 500]
+    assert said == [f"{changed}: {data.notes[0]}"]
+    assert said[0].startswith(f"{changed}: cut at 1 impossible steps, the first from row 299 to row 300")
 
 
 def test_default_sizes_are_those_of_d4rl():

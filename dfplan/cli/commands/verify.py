@@ -136,7 +136,9 @@ def _dataset(path: Path) -> str:
 
     facts = check_in_another_process(path)
     checked = "whole" if facts["noted"] else "readable, but no .sha256 beside it tells whether it is unchanged"
-    return f"a D4RL dataset, {facts['rows']:,} rows in {facts['trajectories']} trajectories, {checked}"
+    return "; ".join(
+        [f"a D4RL dataset, {facts['rows']:,} rows in {facts['trajectories']} trajectories, {checked}", *facts["notes"]]
+    )
 
 
 def _has_seal(record: dict[str, Any], seal: str) -> bool:

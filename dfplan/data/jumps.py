@@ -1,0 +1,170 @@
+"""Finds steps that no motion can have made, judged by the data alone, and cuts trajectories there."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from dfplan.types import Trajectories
+
+NUM_MEASURED = 100_000  # steps on which is measured what is usual
+FEWEST_MEASURED = 16  # of steps; with less nothing is called unusual
+# How far a step may lie outside of what is expected, in lengths of a long usual step ...
+TOLERANCE, TOLERANCE_WHERE_EXACT = 2.0, 0.1
+TOLERANCE_OF_NOISE = 50  # ... and in usual distances from what is expected, whichever is more
+EXACT = 0.01  # error at most of what tells a step exactly, in long usual steps
+LARGEST_CHANGE = 5  # of the velocity over a step, in long usual steps per step
+
+
+def cut_jumps(trajectories: Trajectories, *, position_dim: int, row_numbers: np.ndarray | None = None) -> Trajectories:
+    """End a trajectory wherever its next row cannot follow: at an end that has no flag, or where rows are missing.
+
+    A row that is separated from all others thereby is left out.
+
+    Args:
+        trajectories: the data.
+        position_dim: leading numbers of an observation that are the position; see :func:`find_jumps`.
+        row_numbers: ``(rows,)`` by which the note names rows; None counts them.
+
+    Returns:
+        The data, every step of which is possible; where some were not, a note says how many.
+    """
+    jumps = find_jumps(trajectories, position_dim=position_dim)
+    if not jumps.any():
+        return trajectories
+    cuts = jumps.copy()
+    cuts[trajectories.starts[1:] - 1] = True
+    keep = ~(cuts & _shifted(cuts, first=True) & (jumps | _shifted(jumps, first=False)))
+    numbers = np.arange(len(trajectories)) if row_numbers is None else row_numbers
+    first = int(np.argmax(jumps))
+    note = (
+        f"cut at {jumps.sum()} impossible steps, the first from row {numbers[first]} to row {numbers[first + 1]} "
+        "(an end of a trajectory without its flag, or rows that were taken out)"
+    )
+    if not keep.all():
+        note += f"; {(~keep).sum()} rows between two of them are left out"
+    return replace(
+        trajectories,
+        observations=trajectories.observations[keep],
+        actions=np.where(cuts[:, None], 0, trajectories.actions)[keep],  # the outcome of the last is not on record
+        starts=np.append(0, np.flatnonzero(cuts[keep]) + 1),
+        segment_ends=trajectories.segment_ends[keep],
+        notes=(*trajectories.notes, note),
+    )
+
+
+def find_jumps(trajectories: Trajectories, *, position_dim: int) -> np.ndarray:
+    """Find the steps inside trajectories that are impossible.
+
+    Along every axis a step is expected to be what the velocity makes of it, at one of its ends or something in between.
+    The velocities are the numbers behind the position, as many of them, where the data bear that out; elsewhere they
+    are the steps before and after. Impossible is what lies further outside than twice the length of a long usual step
+    (a tenth of it where velocities tell the steps exactly) *and* fifty times further than usual, by which noise and
+    coarse numbers pass; and a change of velocity by five times a large one. No such step is in the mazes' data, in the
+    motion of Gymnasium's Hopper and HalfCheetah, in pushers that people steer, or in the ways of pedestrians.
+
+    Args:
+        trajectories: the data.
+        position_dim: leading numbers of an observation that are the position, in one unit.
+
+    Returns:
+        ``(rows,)`` bool, True where the next row belongs to the same trajectory and cannot follow.
+    """
+    moved, jumps = _steps(trajectories, position_dim), np.zeros(len(trajectories), bool)
+    sample = _sample(moved)
+    if len(sample) < FEWEST_MEASURED:
+        return jumps
+    expected = [_Expected(trajectories, moved, sample, axis=axis) for axis in range(position_dim)]
+    lengths = np.nan_to_num(np.abs([each.before[sample] for each in expected])).max(axis=0)
+    lengths = lengths[lengths > 0]
+    if len(lengths) < FEWEST_MEASURED:
+        return jumps
+    long_step = float(np.quantile(lengths, 0.9))
+    for axis, each in enumerate(expected):
+        outside = _outside(moved[:, axis], each.before, each.after)
+        if each.by_velocity:
+            jumps[:-1] |= np.abs(each.after - each.before) > LARGEST_CHANGE * long_step
+        exact = each.by_velocity and each.tells(moved[:, axis], sample, error=EXACT * long_step)
+        tolerance = (TOLERANCE_WHERE_EXACT if exact else TOLERANCE) * long_step
+        jumps[:-1] |= outside > np.fmax(tolerance, TOLERANCE_OF_NOISE * np.median(outside[sample]))
+    jumps[:-1] &= ~np.isnan(moved[:, 0])
+    return jumps
+
+
+class _Expected:
+    """The steps along one axis as the velocities have them or, where these tell nothing, the steps around.
+
+    Attributes:
+        by_velocity: whether the velocities do.
+        before: ``(rows - 1,)`` what a step should be by what was before it; NaN where that is unknown.
+        after: ``(rows - 1,)`` by what came after it.
+    """
+
+    def __init__(self, trajectories: Trajectories, moved: np.ndarray, sample: np.ndarray, *, axis: int) -> None:
+        velocity = _velocity(trajectories, axis, moved.shape[1])
+        time = None if velocity is None else _step_time(moved[sample, axis], velocity, sample)
+        self.by_velocity = time is not None
+        if velocity is not None and time is not None:
+            self.before, self.after = time * velocity[:-1], time * velocity[1:]
+        else:
+            self.before, self.after = _shifted(moved[:, axis], first=np.nan), np.append(moved[1:, axis], np.nan)
+
+    def tells(self, moved: np.ndarray, sample: np.ndarray, *, error: float) -> bool:
+        """Whether three steps of four are exactly what they should be, but for the ``error``, by one of the two."""
+        return any(np.quantile(np.abs(moved - each)[sample], 0.75) < error for each in (self.before, self.after))
+
+
+def axes_without_velocity(trajectories: Trajectories, *, position_dim: int) -> list[int]:
+    """Axes whose motion contradicts the numbers behind the position, which should be its velocities."""
+    moved = _steps(trajectories, position_dim)
+    sample = _sample(moved)
+    moving = np.count_nonzero(moved[sample], axis=0) >= FEWEST_MEASURED
+    found = []
+    for axis in np.flatnonzero(moving).tolist():
+        velocity = _velocity(trajectories, axis, position_dim)
+        if velocity is None or _step_time(moved[sample, axis], velocity, sample) is None:
+            found.append(axis)
+    return found
+
+
+def _steps(trajectories: Trajectories, position_dim: int) -> np.ndarray:
+    """By how much each row's position differs from the next one's, ``(rows - 1, dim)``; NaN between trajectories."""
+    moved = np.diff(trajectories.observations[:, :position_dim].astype(np.float64), axis=0)
+    moved[trajectories.starts[1:-1] - 1] = np.nan
+    return moved
+
+
+def _sample(moved: np.ndarray) -> np.ndarray:
+    """Indices of steps to measure on: all of them, or of many a part, evenly spread."""
+    steps = np.flatnonzero(~np.isnan(moved[:, 0]))
+    return steps[:: max(1, len(steps) // NUM_MEASURED)]
+
+
+def _velocity(trajectories: Trajectories, axis: int, position_dim: int) -> np.ndarray | None:
+    """What should be the velocity along an axis, ``(rows,)``."""
+    if trajectories.observations.shape[1] < 2 * position_dim:
+        return None
+    return trajectories.observations[:, position_dim + axis].astype(np.float64)
+
+
+def _step_time(moved: np.ndarray, velocity: np.ndarray, sample: np.ndarray) -> float | None:
+    """The time of a step by which ``velocity`` explains the steps ``moved`` in ``sample``; None where it does not."""
+    before, after = velocity[sample], velocity[sample + 1]
+    mean = (before + after) / 2
+    fast = (np.abs(mean) >= np.median(np.abs(mean))) & (mean != 0)
+    moving = moved != 0
+    if not (fast.any() and moving.any()):
+        return None
+    time = float(np.median(moved[fast] / mean[fast]))
+    unexplained = np.median(_outside(moved, time * before, time * after)[moving])
+    return time if time > 0 and unexplained < np.median(np.abs(moved[moving])) / 2 else None
+
+
+def _outside(values: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """How far values lie outside the range between ``one`` and ``other``; NaN, in one or in all, is not outside."""
+    low, high = np.fmin(one, other), np.fmax(one, other)
+    return np.nan_to_num(np.maximum(np.maximum(low - values, values - high), 0))
+
+
+def _shifted(values: np.ndarray, *, first: float) -> np.ndarray:
+    """Each entry's predecessor."""
+    return np.append(np.array([first], values.dtype), values[:-1])
