@@ -31,6 +31,10 @@ class WaitedFor:
         """See :class:`dfplan.realtime.policy_server.ServedPolicy`."""
         self.agent.reset(seed=seed, goal=goal)
 
+    def release(self) -> None:
+        """See :class:`dfplan.realtime.policy_server.ServedPolicy`."""
+        self.agent.release()
+
     def act(self, observation: np.ndarray) -> tuple[np.ndarray, Any]:
         """See :class:`dfplan.realtime.policy_server.ServedPolicy`."""
         return self.agent.act(observation, deadline=math.inf)

@@ -126,8 +126,8 @@ class RealtimeAgent:
         self._rate.reset()
 
     def release(self) -> None:
-        """Let a latched agent go on; a planner that failed is started anew."""
-        if self._latch.cause == "planner":
+        """Let a latched agent go on; a planner that is not there any more is started anew."""
+        if self._latch.cause == "planner" and not self._planning.is_ready:
             self._planning.start(wait=False)
         self._latch.release()
 

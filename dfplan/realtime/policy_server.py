@@ -4,18 +4,30 @@ No message can execute anything (see :mod:`dfplan.realtime.wire`), none is longe
 silent is let go. There is no encryption and no password: for other machines, tunnel it (``ssh -L``).
 """
 
+import selectors
 import socket
 import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from dfplan.realtime.stream import ConnectionLostError, MessageStream
+from dfplan.realtime.gate import as_numbers
+from dfplan.realtime.stream import ConnectionLostError, MessageStream, SocketSelector
 from dfplan.realtime.wire import MAX_TEXT, Message, WireError, encode
+
+_LOOK = 0.1  # seconds between two looks at whose time is over
+_TIME_TO_SPEAK = 1.0  # seconds that a client has, however many others come
 
 
 class ServedPolicy(Protocol):
-    """What a server serves: a :class:`~dfplan.realtime.RealtimeAgent`, or anything alike."""
+    """What a server serves: a :class:`~dfplan.realtime.RealtimeAgent`, or anything alike.
+
+    Whatever it raises and whatever it returns, the server goes on. Where it has a ``release()``, that is called before
+    each reset: a stop is an affair of the session that it came from.
+    """
 
     def reset(self, *, seed: int, goal: np.ndarray) -> None:
         """Begin an episode."""
@@ -26,24 +38,70 @@ class ServedPolicy(Protocol):
         ...
 
 
+@dataclass(eq=False)
+class _Client:
+    """A connection.
+
+    Attributes:
+        stream: to the client.
+        heard_at: when its last message came, or a part of an answer went.
+        reset: a reset that waits for the client's turn; nothing more is read from the client until then.
+        is_sending: whether a part of an answer is still to be taken by the client; nothing is read until it is.
+        has_more: whether another message may have arrived already.
+        was_ended: whether its session has ended because others waited.
+    """
+
+    stream: MessageStream
+    heard_at: float
+    reset: Message | None = None
+    is_sending: bool = False
+    has_more: bool = False
+    was_ended: bool = False
+
+    @property
+    def may_speak(self) -> bool:
+        """Whether its next message is wanted."""
+        return self.reset is None and not self.is_sending
+
+
 class PolicyServer:
-    """Serves one client at a time, as a policy has one memory; others wait their turn.
+    """Serves one session at a time, as a policy has one memory; other clients wait for their turn.
+
+    A session begins with a reset. While nobody waits it lasts as long as the client likes. Once another client has sent
+    its reset, it ends when its turn is over or the client is silent for too long: its next ``act`` is answered with an
+    error, and a reset makes it wait for its next turn. Who has no session keeps nobody out, whatever it sends.
 
     Args:
         policy: what acts.
         host: address to listen on; anything but this machine's own opens the policy to everybody there.
         port: 0 takes a free one.
         idle_timeout: seconds of silence after which a client is let go, also in the middle of a message.
+        turn_timeout: seconds that a session lasts at least, while others wait; None is three times ``idle_timeout``.
+        max_clients: connections at a time; beyond, whoever has been silent longest and does not wait is let go.
     """
 
     def __init__(
-        self, policy: ServedPolicy, *, host: str = "127.0.0.1", port: int = 0, idle_timeout: float = 10.0
+        self,
+        policy: ServedPolicy,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        idle_timeout: float = 10.0,
+        turn_timeout: float | None = None,
+        max_clients: int = 64,
     ) -> None:
         self._policy = policy
         self._idle_timeout = idle_timeout
+        self._turn_timeout = 3 * idle_timeout if turn_timeout is None else turn_timeout
+        self._max_clients = max_clients
         self._stopping = threading.Event()
-        self._socket = socket.create_server((host, port), backlog=8)
-        self._socket.settimeout(0.1)
+        self._socket = socket.create_server((host, port), backlog=128)
+        self._socket.setblocking(False)
+        self._listens_from = 0.0
+        self._clients: list[_Client] = []
+        self._waiting: list[_Client] = []  # for their turn, first come, first served
+        self._session: _Client | None = None
+        self._session_began = 0.0
 
     @property
     def address(self) -> tuple[str, int]:
@@ -53,60 +111,180 @@ class PolicyServer:
 
     def serve(self) -> None:
         """Serve until :meth:`stop`."""
-        while not self._stopping.is_set():
-            try:
-                connection, _ = self._socket.accept()
-            except TimeoutError:
-                continue
-            stream = MessageStream(connection)
-            try:
-                self._serve_client(stream)
-            except ConnectionLostError:
-                pass  # the client has gone; the next one
-            finally:
-                stream.close()
-        self._socket.close()
+        try:
+            while not self._stopping.is_set():
+                self._serve_once()
+        finally:
+            for client in list(self._clients):
+                self._drop(client)
+            self._socket.close()
 
     def stop(self) -> None:
         """End :meth:`serve`, from any thread."""
         self._stopping.set()
 
-    def _serve_client(self, stream: MessageStream) -> None:
-        """Answer until the client is gone, silent, or out of step.
+    def _serve_once(self) -> None:
+        """Take one message of everybody who has sent one, and see whose time is over."""
+        with SocketSelector() as selector:
+            if time.monotonic() >= self._listens_from and self._has_place():
+                selector.register(self._socket, selectors.EVENT_READ)
+            for client in self._clients:
+                if client.is_sending or client.may_speak:
+                    event = selectors.EVENT_WRITE if client.is_sending else selectors.EVENT_READ
+                    selector.register(client.stream.fileno(), event, client)
+            some_have_more = any(each.has_more and each.may_speak for each in self._clients)
+            ready = [key.data for key, _ in selector.select(0.0 if some_have_more else _LOOK)]
+        for client in list(self._clients):
+            if client in ready or (client.has_more and client.may_speak):
+                self._attend(client)
+        if None in ready:
+            self._accept()
+        self._pass_turns_on()
 
-        Raises:
-            ConnectionLostError: it is gone.
-        """
-        begun = False
-        while not self._stopping.is_set():
-            try:
-                message = stream.receive(timeout=self._idle_timeout)
-            except WireError as error:
-                self._reply(stream, "error", text=str(error)[:MAX_TEXT])
-                if stream.is_broken:
+    def _has_place(self) -> bool:
+        return len(self._clients) < self._max_clients or self._longest_silent() is not None
+
+    def _longest_silent(self) -> _Client | None:
+        """Who makes place for others: no session, none waited for, and nothing said for a while."""
+        others = [each for each in self._clients if each is not self._session and each.reset is None]
+        client = min(others, key=lambda each: each.heard_at, default=None)
+        return None if client is None or time.monotonic() - client.heard_at < _TIME_TO_SPEAK else client
+
+    def _accept(self) -> None:
+        """Take in who knocks, a few at a time."""
+        for _ in range(8):
+            if len(self._clients) >= self._max_clients:
+                if (silent := self._longest_silent()) is None:
                     return
-                continue
-            if message is None:
+                self._drop(silent)
+            try:
+                connection, _ = self._socket.accept()
+            except BlockingIOError:
                 return
-            kind, fields = self._answer(message, begun=begun)
-            begun |= kind == "begun"
-            self._reply(stream, kind, **fields)
+            except OSError:  # gone again, or no descriptors are left: whoever is there already is served meanwhile
+                self._listens_from = time.monotonic() + _LOOK
+                return
+            self._clients.append(_Client(MessageStream(connection), heard_at=time.monotonic()))
 
-    def _answer(self, message: Message, *, begun: bool) -> tuple[str, dict[str, Any]]:
-        """Kind and fields of the answer to one message."""
+    def _drop(self, client: _Client) -> None:
+        client.stream.close()
+        self._clients.remove(client)
+        if client in self._waiting:
+            self._waiting.remove(client)
+        if client is self._session:
+            self._session = None
+
+    def _attend(self, client: _Client) -> None:
+        """Go on sending to a client, or take its next message."""
         try:
-            if message.kind == "reset":
-                self._policy.reset(seed=message["seed"], goal=message["goal"])
-                return "begun", {}
-            if message.kind == "act" and begun:
-                action, info = self._policy.act(message["observation"])
-                return "action", {"action": action, "source": info.source, "faults": " ".join(info.faults)}
-        except ValueError as error:  # the policy refuses what it is shown: UserError and its like
-            return "error", {"text": str(error)[:MAX_TEXT]}
-        return "error", {"text": f"{message.kind} is not understood here; send reset, then act"}
+            if client.is_sending:
+                client.is_sending = not client.stream.flush()
+                client.heard_at = time.monotonic()
+                return
+            message = client.stream.receive()
+        except ConnectionLostError:
+            self._drop(client)
+            return
+        except WireError as error:
+            client.has_more = not client.stream.is_broken
+            self._reply(client, encode("error", text=str(error)[:MAX_TEXT]))
+            if client.stream.is_broken and client in self._clients:
+                self._drop(client)
+            return
+        client.has_more = message is not None
+        if message is None:
+            return
+        client.heard_at = time.monotonic()
+        if message.kind != "reset":
+            self._reply(client, self._acted(client, message))
+        elif client is self._session and not (self._waiting and self._turn_is_over()):
+            self._reply(client, self._begun(client, message))
+        else:
+            if client is self._session:
+                self._session = None
+            client.reset = message
+            self._waiting.append(client)
 
-    def _reply(self, stream: MessageStream, kind: str, **fields: Any) -> None:
-        stream.send(encode(kind, **fields), timeout=self._idle_timeout)
+    def _turn_is_over(self) -> bool:
+        assert self._session is not None
+        now = time.monotonic()
+        silent = now - self._session.heard_at > self._idle_timeout
+        return silent or now - self._session_began > self._turn_timeout
+
+    def _pass_turns_on(self) -> None:
+        """Let silent clients go, end a session whose turn is over, and begin the next."""
+        now = time.monotonic()
+        for client in list(self._clients):
+            if client.reset is None and now - client.heard_at > self._idle_timeout:
+                self._drop(client)
+        if self._session is not None and self._waiting and self._turn_is_over():
+            self._session.was_ended, self._session = True, None
+        while self._session is None and self._waiting:
+            client = self._waiting.pop(0)
+            message, client.reset = client.reset, None
+            assert message is not None
+            self._reply(client, self._begun(client, message))
+
+    def _begun(self, client: _Client, message: Message) -> bytes:
+        """Begin an episode for a client; the session is its own if that succeeds, and over if not."""
+        goes_on, self._session = client is self._session, None
+
+        def reset() -> bytes:
+            if release := getattr(self._policy, "release", None):
+                release()
+            self._policy.reset(seed=message["seed"], goal=message["goal"])
+            return encode("begun")
+
+        answer, succeeded = _asked(reset)
+        if succeeded:
+            self._session, client.was_ended = client, False
+            if not (goes_on and self._waiting):  # or a client that resets for ever would keep others out
+                self._session_began = time.monotonic()
+        return answer
+
+    def _acted(self, client: _Client, message: Message) -> bytes:
+        """The answer to anything but a reset."""
+        if client.was_ended:
+            return encode("error", text="the turn is over, as others wait; send reset to wait for the next one")
+        if message.kind != "act" or client is not self._session:
+            return encode("error", text=f"{message.kind} is not understood here; send reset, then act")
+
+        def act() -> bytes:
+            action, info = self._policy.act(message["observation"])
+            numbers = as_numbers(action)
+            if numbers is None:
+                raise TypeError(f"an action is a row of numbers; got {type(action).__name__}")
+            return encode("action", action=numbers, source=info.source, faults=" ".join(info.faults))
+
+        return _asked(act)[0]
+
+    def _reply(self, client: _Client, answer: bytes) -> None:
+        try:
+            client.stream.post(answer)
+            client.is_sending = not client.stream.flush()
+            client.heard_at = time.monotonic()
+        except ConnectionLostError:
+            self._drop(client)
+
+
+def _asked(policy: Callable[[], bytes]) -> tuple[bytes, bool]:
+    """What a policy answers, and whether that is no error; nothing that it does ends the server, but an interrupt."""
+    try:
+        return policy(), True
+    except KeyboardInterrupt:
+        raise
+    except ValueError as error:  # it refuses what it is shown: UserError and its like
+        text = _text_of(error)
+    except BaseException as error:
+        text = f"the policy failed: {type(error).__name__}: {_text_of(error)}"
+    return encode("error", text=text[:MAX_TEXT]), False
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return "an error without a text"
 
 
 class PolicyClient:
@@ -125,13 +303,15 @@ class PolicyClient:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._stream = MessageStream(connection)
         self._timeout = timeout
+        self._owed = 0  # answers that came too late, or are still to come
 
     def reset(self, *, seed: int, goal: np.ndarray) -> None:
         """Begin an episode.
 
         Raises:
             WireError: what was sent cannot be sent, or the server refuses it.
-            TimeoutError: no answer in time.
+            TimeoutError: no answer in time; a reset waits for the client's turn. What comes later is not taken for the
+                answer to anything else.
             ConnectionLostError: the server has gone.
         """
         self._ask("begun", encode("reset", seed=seed, goal=goal))
@@ -146,10 +326,14 @@ class PolicyClient:
         self._stream.close()
 
     def _ask(self, expected: str, message: bytes) -> Message:
+        deadline = time.monotonic() + self._timeout
         self._stream.send(message, timeout=self._timeout)
-        answer = self._stream.receive(timeout=self._timeout)
-        if answer is None:
-            raise TimeoutError(f"the policy server has not answered within {self._timeout:g} s")
+        self._owed += 1
+        while self._owed:
+            answer = self._stream.receive(timeout=deadline - time.monotonic())
+            if answer is None:
+                raise TimeoutError(f"the policy server has not answered within {self._timeout:g} s")
+            self._owed -= 1
         if answer.kind != expected:
             raise WireError(answer["text"] if answer.kind == "error" else f"{answer.kind} came for {expected}")
         return answer

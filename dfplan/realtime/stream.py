@@ -1,10 +1,13 @@
 """Messages over a connected socket, without ever blocking longer than it is told to."""
 
-import select
+import selectors
 import socket
 import time
 
 from dfplan.realtime.wire import HEADER_BYTES, Message, WireError, body_length, decode
+
+# One that needs no descriptor of its own, and has no limit to the descriptors it looks at.
+SocketSelector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 
 class ConnectionLostError(Exception):
@@ -21,11 +24,11 @@ class MessageStream:
     def __init__(self, connection: socket.socket) -> None:
         connection.setblocking(False)
         self._socket = connection
-        self._buffer = bytearray()
+        self._buffer, self._unsent = bytearray(), b""
         self.is_broken = False  # whether what comes cannot be cut into messages any more
 
     def fileno(self) -> int:
-        """The socket's descriptor, for ``select``."""
+        """The socket's descriptor, for selectors."""
         return self._socket.fileno()
 
     def send(self, message: bytes, *, timeout: float) -> None:
@@ -34,16 +37,35 @@ class MessageStream:
         Raises:
             ConnectionLostError: the other side has gone or did not take it within ``timeout`` seconds.
         """
-        deadline, view = time.monotonic() + timeout, memoryview(message)
-        while view:
-            try:
-                view = view[self._socket.send(view) :]
-            except BlockingIOError:
-                remaining = deadline - time.monotonic()
-                if remaining <= 0 or not select.select([], [self._socket], [], remaining)[1]:
-                    raise ConnectionLostError(f"nothing was taken for {timeout:g} s") from None
-            except OSError as error:
-                raise ConnectionLostError(str(error)) from error
+        deadline = time.monotonic() + timeout
+        self._unsent += message
+        while not self.flush():
+            if not self._wait(selectors.EVENT_WRITE, deadline - time.monotonic()):
+                raise ConnectionLostError(f"nothing was taken for {timeout:g} s")
+
+    def post(self, message: bytes) -> None:
+        """Send as much of a message as is taken at once; :meth:`flush` sends the rest.
+
+        Raises:
+            ConnectionLostError: the other side has gone.
+        """
+        self._unsent += message
+        self.flush()
+
+    def flush(self) -> bool:
+        """Send what is left of messages, as much as is taken at once; returns whether that was all.
+
+        Raises:
+            ConnectionLostError: the other side has gone.
+        """
+        try:
+            while self._unsent:
+                self._unsent = self._unsent[self._socket.send(self._unsent) :]
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise ConnectionLostError(str(error)) from error
+        return True
 
     def receive(self, *, timeout: float = 0.0) -> Message | None:
         """The next whole message, or None if there is none within ``timeout`` seconds.
@@ -58,13 +80,20 @@ class MessageStream:
             message = self._take()
             if message is not None:
                 return message
-            remaining = deadline - time.monotonic()
-            if remaining <= 0 or not select.select([self._socket], [], [], remaining)[0]:
+            if not self._wait(selectors.EVENT_READ, deadline - time.monotonic()):
                 return None
 
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()
+
+    def _wait(self, event: int, timeout: float) -> bool:
+        """Whether the socket becomes ready within ``timeout`` seconds."""
+        if timeout <= 0:
+            return False
+        with SocketSelector() as selector:
+            selector.register(self._socket, event)
+            return bool(selector.select(timeout))
 
     def _fill(self) -> None:
         """Read what has arrived, up to one message: more stays with the system, which then holds the sender back."""

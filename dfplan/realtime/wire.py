@@ -78,7 +78,7 @@ def encode(kind: str, **fields: Any) -> bytes:
     plain = {name: _plain(value) for name, value in fields.items()}
     try:
         body = json.dumps({"version": VERSION, "kind": kind, **plain}, allow_nan=False).encode()
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise WireError(f"{kind}: cannot be sent: {error}") from error
     _check_fields(kind, plain)
     if len(body) > MAX_BYTES:
@@ -99,7 +99,7 @@ def decode(body: bytes) -> Message:
     if not isinstance(content, dict):
         raise WireError(f"a message is a JSON object; got a {type(content).__name__}")
     version, kind = content.pop("version", None), content.pop("kind", None)
-    if version != VERSION:
+    if type(version) is not int or version != VERSION:
         raise WireError(f"version {_short(version)}; this dfplan speaks {VERSION}")
     if not isinstance(kind, str):
         raise WireError(f"a kind is text; got {_short(kind)}")

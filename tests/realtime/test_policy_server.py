@@ -1,18 +1,23 @@
 """The policy server: what it serves, what it refuses, and that nothing a client sends brings it down."""
 
 import json
+import os
+import resource
 import socket
+import struct
 import threading
 import time
+from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from fake_planner import FakeClock, FakePlanner, fake_agent
 
 from dfplan.errors import UserError
 from dfplan.realtime.policy_server import PolicyClient, PolicyServer
 from dfplan.realtime.stream import ConnectionLostError
-from dfplan.realtime.wire import MAX_BYTES, WireError
+from dfplan.realtime.wire import MAX_BYTES, WireError, encode
 
 
 class Doubling:
@@ -27,14 +32,29 @@ class Doubling:
         return 2 * observation, SimpleNamespace(source="plan", faults=("stale", "late_plan"))
 
 
-@pytest.fixture
-def server():
-    server = PolicyServer(Doubling(), idle_timeout=0.3)
+@contextmanager
+def serving(policy, **options):
+    """A server at work, and still at work at the end."""
+    server = PolicyServer(policy, **({"idle_timeout": 0.3} | options))
     thread = threading.Thread(target=server.serve)
     thread.start()
-    yield server
-    server.stop()
-    thread.join()
+    try:
+        yield server
+        assert thread.is_alive()
+    finally:
+        server.stop()
+        thread.join()
+
+
+@pytest.fixture
+def server():
+    with serving(Doubling()) as server:
+        yield server
+
+
+@pytest.fixture
+def planner_agent():
+    return fake_agent(FakePlanner(FakeClock()), period=None)
 
 
 @pytest.fixture
@@ -63,6 +83,139 @@ def test_refusals_come_as_one_line_and_the_client_may_go_on(client):
     with pytest.raises(WireError, match="cannot be sent"):
         client.act(np.array([np.nan, 0.0]))
     assert client.act(np.ones(2))[0].tolist() == [2, 2]
+
+
+class Unruly:
+    """A policy that does whatever it is told to."""
+
+    def __init__(self):
+        self.does = self.resets = None
+
+    def reset(self, *, seed, goal):
+        if self.resets is not None:
+            self.resets()
+
+    def act(self, observation):
+        return (np.zeros(2), GOOD) if self.does is None else self.does()
+
+
+GOOD = SimpleNamespace(source="plan", faults=())
+
+
+def raising(error):
+    def act():
+        raise error
+
+    return act
+
+
+def informing(**changes):
+    return lambda: (np.zeros(2), SimpleNamespace(**({"source": "plan", "faults": ()} | changes)))
+
+
+def recursing():
+    return recursing()
+
+
+def itself():
+    inside = []
+    inside.append(inside)
+    return inside
+
+
+class NoText(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+RAISED = (RuntimeError, IndexError, KeyError, AssertionError, OSError, MemoryError, StopIteration, SystemExit)
+RAISED = (*RAISED, GeneratorExit, UserWarning, ConnectionLostError, TimeoutError, UnicodeError, NoText, WireError)
+ACTIONS = {
+    "nan": np.array([np.nan, 0]),
+    "inf": np.array([np.inf, 0]),
+    "a number": 0.0,
+    "nothing": None,
+    "text": "ab",
+    "a matrix": np.zeros((2, 2)),
+    "ragged": [[1], [1, 2]],
+    "complex": np.zeros(2, complex),
+    "bools": np.zeros(2, bool),
+    "objects": [object()] * 2,
+    "itself": itself(),
+    "masked": np.ma.array([1.0, 2.0], mask=[0, 1]),
+    "huge": np.zeros(10**6),
+    "large whole numbers": [10**400, 0],
+}
+MISBEHAVIOURS = {
+    **{f"raises {each.__name__}": raising(each("boom")) for each in RAISED},
+    **{f"acts {name}": lambda action=action: (action, GOOD) for name, action in ACTIONS.items()},
+    "recursion": recursing,
+    "no pair": lambda: np.zeros(2),
+    "nothing at all": lambda: None,
+    "three": lambda: (np.zeros(2), GOOD, GOOD),
+    "no info": lambda: (np.zeros(2), None),
+    "a source that is none": informing(source=3),
+    "faults that are none": informing(faults=None),
+    "faults of numbers": informing(faults=(1, 2)),
+    "long faults": informing(faults=("x" * 2000,)),
+    "long source": informing(source="x" * 2000),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_server_outlives_whatever_its_policy_does():
+    policy = Unruly()
+    with serving(policy) as server:
+        for name, misbehaviour in MISBEHAVIOURS.items():
+            client = PolicyClient(server.address)
+            policy.does = misbehaviour
+            client.reset(seed=0, goal=np.zeros(2))
+            with pytest.raises(WireError):
+                client.act(np.zeros(4))
+            policy.does = None
+            assert client.act(np.zeros(4))[1] == "plan", name  # the same session goes on
+            client.close()
+        for error in RAISED:
+            client = PolicyClient(server.address)
+            policy.resets = raising(error("boom"))
+            with pytest.raises(WireError):
+                client.reset(seed=0, goal=np.zeros(2))
+            with pytest.raises(WireError, match="send reset, then act"):
+                client.act(np.zeros(4))
+            policy.resets = None
+            client.reset(seed=0, goal=np.zeros(2))
+            client.close()
+
+
+@pytest.mark.parametrize("action", [[0, 0], (0.5, 1), np.zeros(2, np.float32), np.zeros(2, np.int8), np.zeros(0)])
+def test_a_policy_may_answer_in_whatever_container(action):
+    policy = Unruly()
+    policy.does = lambda: (action, GOOD)
+    with serving(policy) as server:
+        client = PolicyClient(server.address)
+        client.reset(seed=0, goal=np.zeros(2))
+        np.testing.assert_array_equal(client.act(np.zeros(4))[0], action)
+        client.close()
+
+
+def test_a_stop_is_an_affair_of_the_session_it_came_from(planner_agent):
+    with serving(planner_agent) as server:
+        stranger = PolicyClient(server.address)
+        for far in ([1e30, 1e30], [1.0], [], [0.0, 0.0, 0.0], [1e308, 0.0]):
+            with pytest.raises(WireError, match="a goal must lie between"):
+                stranger.reset(seed=0, goal=np.array(far))
+        stranger.reset(seed=0, goal=np.ones(2))
+        sources = [stranger.act(np.full(4, 1e18))[1] for _ in range(30)]
+        assert sources[-1] == "stopped"
+        assert planner_agent.is_stopped
+        honest = PolicyClient(server.address)
+        stranger.close()
+        honest.reset(seed=0, goal=np.ones(2))
+        assert [honest.act(np.ones(4))[1] for _ in range(3)][-1] in ("safe", "plan")
+        assert [honest.act(np.full(4, 1e18))[1] for _ in range(30)][-1] == "stopped"
+        honest.reset(seed=1, goal=np.ones(2))  # its owner lets it go
+        assert honest.act(np.ones(4))[1] != "stopped"
+        honest.close()
 
 
 def test_one_client_after_the_other(server):
@@ -126,6 +279,138 @@ def test_a_server_that_does_not_answer_or_has_gone_is_told():
         with pytest.raises(ConnectionLostError):
             client.reset(seed=0, goal=np.zeros(2))
         client.close()
+
+
+def test_an_answer_that_comes_too_late_is_not_taken_for_the_next():
+    policy = Unruly()
+    with serving(policy) as server:
+        client = PolicyClient(server.address, timeout=0.2)
+        client.reset(seed=0, goal=np.zeros(2))
+
+        def late():
+            time.sleep(0.3)
+            return np.ones(2), GOOD
+
+        policy.does = late
+        with pytest.raises(TimeoutError):
+            client.act(np.zeros(2))
+        policy.does = None
+        time.sleep(0.2)
+        assert client.act(np.zeros(2))[0].tolist() == [0, 0]
+        client.close()
+
+
+def forever(server, contents, *, every):
+    """A client that sends the ``contents`` for ever, in a thread; returns what ends it."""
+    stop, connection = threading.Event(), socket.create_connection(server.address)
+
+    def send():
+        with connection, suppress(OSError):
+            while not stop.is_set():
+                for content in contents:
+                    connection.sendall(content)
+                    stop.wait(every)
+
+    def end():
+        stop.set()
+        thread.join()
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    return end
+
+
+ACT, RESET = encode("act", observation=np.zeros(2)), encode("reset", seed=0, goal=np.zeros(2))
+HOGS = {
+    "nonsense": ([_framed(b"{}")], 0.05),
+    "acts without reset": ([ACT], 0.05),
+    "resets": ([RESET], 0.05),
+    "honest messages": ([RESET, *[ACT] * 100], 0.01),
+    "as fast as it can, without reading": ([RESET, *[ACT] * 100], 0.0),
+    "byte by byte": ([bytes([each]) for each in RESET], 0.1),
+    "byte by byte after a reset": ([RESET, *(bytes([each]) for each in ACT)], 0.1),
+    "a header, then nothing": ([b"\x00\x00\x00\x50{", *[b""] * 100], 0.1),
+}
+
+
+@pytest.mark.parametrize("hog", HOGS)
+def test_a_client_that_sends_for_ever_keeps_nobody_out(server, hog):
+    contents, every = HOGS[hog]
+    end = forever(server, contents, every=every)
+    try:
+        time.sleep(0.1)
+        for _ in range(2):
+            client = PolicyClient(server.address, timeout=4)
+            client.reset(seed=0, goal=np.zeros(2))
+            assert client.act(np.ones(2))[0].tolist() == [2, 2]
+            client.close()
+    finally:
+        end()
+
+
+def test_a_session_lasts_while_nobody_waits_and_a_turn_while_somebody_does():
+    with serving(Doubling(), turn_timeout=0.5, idle_timeout=5.0) as server:
+        first, second = PolicyClient(server.address), PolicyClient(server.address)
+        first.reset(seed=0, goal=np.zeros(2))
+        second_act = pytest.raises(WireError, match="act is not understood here")
+        with second_act:
+            second.act(np.zeros(2))  # neither ends the session of the other, nor is answered
+        until = time.monotonic() + 1.0
+        while time.monotonic() < until:
+            first.act(np.zeros(2))
+        second.reset(seed=0, goal=np.zeros(2))
+        with pytest.raises(WireError, match="the turn is over, as others wait; send reset"):
+            first.act(np.zeros(2))
+        second.act(np.zeros(2))
+        first.reset(seed=0, goal=np.zeros(2))  # waits for its turn
+        first.act(np.zeros(2))
+        first.close()
+        second.close()
+
+
+def test_a_burst_of_connections_and_broken_ones_keep_nobody_out(server):
+    linger = struct.pack("ii", 1, 0)
+    for content in (b"", RESET[:10], RESET, RESET + ACT[:10]):
+        crowd = []
+        for _ in range(100):
+            connection = socket.create_connection(server.address)
+            connection.sendall(content)
+            crowd.append(connection)
+        for number, connection in enumerate(crowd):
+            if number % 2:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            connection.close()
+        client = PolicyClient(server.address, timeout=5)
+        client.reset(seed=0, goal=np.zeros(2))
+        client.close()
+
+
+def test_a_server_serves_on_when_descriptors_run_out_and_beyond_the_2000th():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    many = min(2200, hard) if hard != resource.RLIM_INFINITY else 2200
+    with serving(Doubling()) as server:
+        late, held = socket.socket(), []
+        resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+        try:
+            while True:
+                held.append(os.open(os.devnull, os.O_RDONLY))
+        except OSError:
+            pass
+        try:
+            late.connect(server.address)
+            time.sleep(0.3)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (many, hard))
+            late.close()
+            while len(held) < many - 20:
+                held.append(os.open(os.devnull, os.O_RDONLY))
+            client = PolicyClient(server.address)
+            client.reset(seed=0, goal=np.zeros(2))
+            assert client.act(np.ones(2))[0].tolist() == [2, 2]
+            client.close()
+        finally:
+            for each in held:
+                os.close(each)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.slow
