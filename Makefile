@@ -44,8 +44,10 @@ fix: $(VENV)/installed-dev  ## mend what can be mended by machine
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/installed-dev  ## measure again every score in the README (about an hour on two cores)
-	$(BIN)/python benchmarks/maze_scores/run.py
+WEIGHTS ?= bundled
+bench: $(VENV)/installed-dev  ## measure again the scores in the README, of WEIGHTS='bundled seed1=FOLDER …' (about an hour)
+	$(BIN)/python benchmarks/maze_scores/run.py --weights $(WEIGHTS)
+	$(BIN)/python benchmarks/maze_scores/bounds.py
 	$(MAKE) tables
 
 bench-quick: $(VENV)/installed-dev  ## agents side by side with Diffuser, a few episodes of six tasks (under ten minutes)
@@ -62,6 +64,7 @@ ablations: $(VENV)/installed-dev  ## measure again which part of the method earn
 
 tables: $(VENV)/installed-dev  ## write the tables of all READMEs from the result files
 	$(BIN)/python benchmarks/readme_tables.py
+	$(BIN)/python benchmarks/maze_scores/summary.py
 	$(BIN)/python benchmarks/side_by_side/tables.py
 	$(BIN)/python benchmarks/control_tables.py
 	$(BIN)/python benchmarks/ablations/report.py

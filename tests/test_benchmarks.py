@@ -1,8 +1,11 @@
 """The scripts that make the README's tables, the training logs and the model card out of files."""
 
+import argparse
 import importlib
 import json
+import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,27 +22,34 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 @pytest.fixture
 def script(monkeypatch):
     """A function that imports a script of the benchmarks."""
-    for folder in (BENCHMARKS, BENCHMARKS / "training"):
+    for folder in (BENCHMARKS, BENCHMARKS / "training", BENCHMARKS / "maze_scores"):
         monkeypatch.syspath_prepend(str(folder))
     yield importlib.import_module
-    for name in ("keep", "model_card", "readme_tables"):
+    for name in ("keep", "model_card", "readme_tables", "summary", "score_kinds", "run", "records"):
         sys.modules.pop(name, None)
 
 
 def record(
-    *, date: str, score: float, planner: str = "transformer", training_seed: int | None = None, start: float = 1.0
+    *,
+    date: str,
+    score: float,
+    planner: str = "transformer",
+    controller: str = "pursuit",
+    training_seed: int = 0,
+    start: float = 1.0,
+    data: str | None = None,
 ) -> dict:
     """A result file of two episodes that score two more and two less than the mean."""
     names = ("raw_return", "normalized_return", "latched_normalized_return", "first_touch_step", "planned_wall_share")
     metrics = {name: {"mean": score, "low": score - 1, "high": score + 1} for name in names}
     metrics |= {"success_rate": {"mean": 1.0, "low": 0.9, "high": 1.0}, "plan_seconds": {"p50": 0.01, "p95": 0.02}}
-    kind = {"env": "maze2d-large", "goal": "fixed", "planner": planner, "controller": "pursuit"}
+    kind = {"env": "maze2d-large", "goal": "fixed", "planner": planner, "controller": controller}
     episodes = [
         dict.fromkeys(names, score + change) | {"start": [start, 1.0], "goal": [7.0, 9.0], "success": True}
         for change in (2, -2)
     ]
     made = {"date": date, "metrics": metrics, "device": "cpu", "machine": "test", "n_episodes": 2, "episodes": episodes}
-    return kind | made | ({} if training_seed is None else {"weights": {"training_seed": training_seed}})
+    return kind | made | {"weights": {"training_seed": training_seed, "sha256": "0" * 64, "data": data}}
 
 
 def write(folder: Path, **records: dict) -> None:
@@ -47,20 +57,70 @@ def write(folder: Path, **records: dict) -> None:
         (folder / f"{name}.json").write_text(json.dumps(each))
 
 
+def files_of(kinds: dict) -> dict:
+    return {kind.method: [each["file"] for each in records] for kind, records in kinds.items()}
+
+
 def test_the_table_shows_the_newest_record_of_each_kind(script, tmp_path):
     tables = script("readme_tables")
+    unnamed = record(date="2026-01-09", score=170.0, planner="rnn")
+    del unnamed["weights"]["sha256"]
     write(
         tmp_path,
         b=record(date="2026-01-01", score=200.0),
-        a=record(date="2026-01-02", score=210.0),
+        a=record(date="2026-01-02", score=210.0, data="resynthesised"),
         c=record(date="2026-01-01", score=150.0, planner="rnn"),
+        d=unnamed,
     )
-    kinds = tables.load_records(tmp_path)
-    assert [[each["file"] for each in records] for records in kinds] == [["c.json"], ["a.json"]]
+    kinds = tables.load_kinds(tmp_path)
+    assert files_of(kinds) == {
+        ("rnn", "pursuit", "collected"): ["c.json"],
+        ("transformer", "pursuit", "resynthesised"): ["a.json"],
+    }
     text = tables.render(kinds)
     assert "210.0 [209.0, 211.0] · 210 · 100 %" in text
     assert "200.0" not in text
-    assert tables.render([]) == "No result files yet."
+    assert "170.0" not in text
+    assert tables.render({}) == "No result files yet."
+
+
+def test_data_as_collected_and_resynthesised_are_rows_of_their_own_and_what_rests_on_the_model_comes_first(
+    script, tmp_path
+):
+    tables = script("readme_tables")
+    actions = partial(record, date="2026-01-01", controller="actions")
+    write(
+        tmp_path,
+        a=actions(score=230.0, data="resynthesised"),
+        b=actions(score=220.0, data="collected"),
+        c=record(date="2026-01-01", score=240.0, data="resynthesised"),
+        d=record(date="2026-01-01", score=241.0, planner="grid", data="resynthesised", training_seed=2),
+        e=record(date="2026-01-01", score=246.0, planner="oracle", controller="oracle"),
+        f=record(date="2026-01-01", score=255.0, planner="bound", controller="none"),
+    )
+    lines = tables.render(tables.load_kinds(tmp_path)).splitlines()
+    rows = [line.split(" |")[0] for line in lines if line.startswith("| Maze2D: ") and "published" not in line]
+    assert rows == [
+        "| Maze2D: dfplan, transformer, planned actions, data as collected",
+        "| Maze2D: dfplan, transformer, planned actions, data resynthesised",
+        "| Maze2D: dfplan, transformer, pursuit, data resynthesised",
+        "| Maze2D: shortest path on visited cells (*grid*), pursuit, no network",
+        "| Maze2D: heuristic that is told the maze (*oracle*)",
+        "| Maze2D: kinematic upper bound",
+    ]
+
+
+def test_what_others_published_stands_with_its_protocol(script):
+    tables = script("readme_tables")
+    notes = list(tables.load_notes())
+    assert len(notes) == len(set(notes)) >= 5
+    assert all(note.endswith("]") for note in notes)
+    assert {(each["method"], each["goal"]) for each in tables.load_published()} >= {
+        ("Diffusion Forcing", "fixed"),
+        ("Diffusion Forcing", "random"),
+        ("AWAC", "fixed"),
+        ("HorizonFlow", "fixed"),
+    }
 
 
 def test_several_trainings_become_one_row_with_the_score_of_each_beside_it(script, tmp_path):
@@ -69,15 +129,15 @@ def test_several_trainings_become_one_row_with_the_score_of_each_beside_it(scrip
     write(
         tmp_path,
         old=record(date="2026-01-01", score=150.0),
-        zero=record(date="2026-01-02", score=200.0, training_seed=0),
+        zero=record(date="2026-01-02", score=200.0),
         one=record(date="2026-01-02", score=210.0, training_seed=1),
     )
-    (records,) = tables.load_records(tmp_path)
-    assert [each["file"] for each in records] == ["zero.json", "one.json"]
+    ((kind, records),) = tables.load_kinds(tmp_path).items()
+    assert (kind.env, [each["file"] for each in records]) == ("maze2d-large", ["zero.json", "one.json"])
     expected = crossed_interval(np.array([[202.0, 198.0], [212.0, 208.0]]))
     found = tables.estimate(records, "normalized_return")
     assert (found.mean, found.low, found.high) == (205, expected.low, expected.high)
-    text = tables.render([records])
+    text = tables.render({kind: records})
     assert "[200.0](benchmarks/maze_scores/results/zero.json) [210.0](" in text
     assert "| 2 × 2 |" in text
 
@@ -86,11 +146,85 @@ def test_trainings_that_met_other_episodes_are_not_averaged(script, tmp_path):
     tables = script("readme_tables")
     write(
         tmp_path,
-        zero=record(date="2026-01-02", score=200.0, training_seed=0),
+        zero=record(date="2026-01-02", score=200.0),
         one=record(date="2026-01-02", score=210.0, training_seed=1, start=2.0),
     )
     with pytest.raises(SystemExit, match="different episodes"):
-        tables.render(tables.load_records(tmp_path))
+        tables.render(tables.load_kinds(tmp_path))
+
+
+def test_the_summary_has_what_the_files_have_and_says_what_they_lack(script, tmp_path, monkeypatch, capsys):
+    summary = script("summary")
+    actions = partial(record, date="2026-01-01", controller="actions", data="resynthesised")
+    for seed, score in enumerate((230.0, 226.0, 231.0)):
+        write(tmp_path, **{f"actions{seed}": actions(score=score, training_seed=seed)})
+    write(tmp_path, grid=record(date="2026-01-01", score=241.0, planner="grid"))
+    figures, missing = summary.summarize(summary.load_kinds(tmp_path))
+    assert set(figures) == {"maze2d-large.actions", "maze2d-large.actions_spread", "maze2d-large.grid"}
+    assert figures["maze2d-large.grid"] == {"mean": 241.0, "low": 240.0, "high": 242.0, "n": 2}
+    assert figures["maze2d-large.actions"]["mean"] == pytest.approx(229)
+    assert figures["maze2d-large.actions"]["n"] == 6
+    assert figures["maze2d-large.actions_spread"] == 5
+    assert len(figures) + len(missing) == 6 * 5
+    assert "maze2d-large.actions_collected" in missing
+    (tmp_path / "actions2.json").unlink()
+    assert "maze2d-large.actions_spread" in summary.summarize(summary.load_kinds(tmp_path))[1]
+    monkeypatch.setattr(summary, "RESULTS", tmp_path)
+    monkeypatch.setattr(summary, "SUMMARY", tmp_path / "summary.out")
+    monkeypatch.setattr("sys.argv", ["summary.py"])
+    assert summary.main() == 0
+    assert "no result files for multi2d-umaze.tracker; left out" in capsys.readouterr().out
+    assert json.loads((tmp_path / "summary.out").read_text()).keys() == figures.keys() - {"maze2d-large.actions_spread"}
+
+
+def test_the_summary_is_that_of_the_result_files():
+    command = [sys.executable, BENCHMARKS / "maze_scores" / "summary.py", "--check"]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0, "run `make tables` and commit"
+
+
+def test_every_experiment_finds_the_weights_of_each_training_by_name(script, tmp_path, capsys):
+    run = script("run")
+    for name in ("maze2d-large", "maze2d-large-rnn", "maze2d-large-collected", "maze2d-eval-large"):
+        (tmp_path / name).mkdir()
+    trainings = [("one", tmp_path), ("two", tmp_path)]
+    expected = {
+        "maze2d-large-pursuit": "maze2d-large",
+        "multi2d-large-actions": "maze2d-large",
+        "maze2d-large-rnn-actions": "maze2d-large-rnn",
+        "multi2d-large-collected-actions": "maze2d-large-collected",
+        "maze2d-eval-large-actions": "maze2d-eval-large",
+    }
+    for name, weights in expected.items():
+        found = run.find_trainings(run.read_experiment(name), trainings)
+        assert found == [("one", [f"weights={tmp_path / weights}"]), ("two", [f"weights={tmp_path / weights}"])]
+    assert run.find_trainings(run.read_experiment("maze2d-large-grid"), trainings) == [
+        ("one", [f"weights={tmp_path / 'maze2d-large'}"])  # a map and no network: once
+    ]
+    assert run.find_trainings(run.read_experiment("maze2d-eval-umaze-oracle"), trainings) == [("bundled", [])]
+    assert run.find_trainings(run.read_experiment("maze2d-umaze-pursuit"), trainings) == []
+    assert "one: no maze2d-umaze in " in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="no experiment 'maze2d-huge'"):
+        run.read_experiment("maze2d-huge")
+
+
+def test_nothing_is_measured_from_code_that_is_not_committed_unless_asked(script, monkeypatch, capsys):
+    records, parser = script("records"), argparse.ArgumentParser()
+    monkeypatch.setattr(records, "find_commit", lambda: "0" * 40 + "-dirty")
+    with pytest.raises(SystemExit) as stopped:
+        records.refuse_uncommitted(parser, allowed=False)
+    assert stopped.value.code == 2
+    assert "not committed" in capsys.readouterr().err
+    records.refuse_uncommitted(parser, allowed=True)
+    monkeypatch.setattr(records, "find_commit", lambda: "0" * 40)
+    records.refuse_uncommitted(parser, allowed=False)
+
+
+def test_a_result_file_is_added_and_never_replaced(script, tmp_path):
+    records = script("records")
+    path = records.add_record({"score": 1}, path=tmp_path / "a.json")
+    with pytest.raises(SystemExit, match="added, never edited"):
+        records.add_record({"score": 2}, path=path)
+    assert json.loads(path.read_text())["score"] == 1
 
 
 def test_the_latency_table_is_that_of_the_newest_file(monkeypatch, tmp_path):

@@ -18,6 +18,7 @@ FILES = sorted(
 )
 RULE_SINCE = "f477c3b796d3c401b06952203668e0755eae7cc0"  # files were edited before
 WITHOUT_WEIGHTS = {"data_statistics", "env_speed", "faults", "mutation"}  # benchmarks that use none
+WITHOUT_WEIGHTS_THEMSELVES = {"bound", "oracle", "waypoints"}  # what is scored and has none
 
 # From before the rules. Nothing may be added here.
 OLD_AND_DIRTY = {
@@ -105,8 +106,11 @@ def test_a_result_is_of_a_commit_that_everybody_can_check_out(name):
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.split("/")[1] not in WITHOUT_WEIGHTS])
 def test_a_result_names_its_weights_by_their_checksum(name):
-    found = list(checksums(json.loads((ROOT / name).read_text())))
+    record = json.loads((ROOT / name).read_text())
+    found = list(checksums(record))
     assert all(len(each) == 64 for each in found)
+    if record.get("planner") in WITHOUT_WEIGHTS_THEMSELVES:
+        return
     assert found or name in OLD_AND_OF_UNNAMED_WEIGHTS, "write describe_weights(...) into the record"
 
 

@@ -4,18 +4,39 @@ import argparse
 import json
 import sys
 import tempfile
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from omegaconf import OmegaConf
 from PIL import Image
 
-from dfplan.cli.folders import group_choices
+from dfplan.cli.build import BUNDLED
+from dfplan.cli.folders import bundled_weights, config_folder, group_choices
 from dfplan.cli.main import main as dfplan
-from dfplan.evaluation.report import write_record
+
+sys.path.append(str(Path(__file__).parents[1]))
+from records import add_record, refuse_uncommitted
 
 RESULTS = Path(__file__).parent / "results"
 PICTURED = "maze2d-large-pursuit"  # whose roll-outs stand at the top of the README
 PICTURE = Path(__file__).parents[2] / "docs" / "pictures" / "maze2d-large.png"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What has to be known of a file in configs/experiment before it is run.
+
+    Attributes:
+        name: of the file.
+        weights: the name of the folder of its weights, such as maze2d-large-rnn.
+        agent: as `dfplan eval` calls it.
+    """
+
+    name: str
+    weights: str
+    agent: str
 
 
 def main() -> int:
@@ -23,75 +44,87 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("experiments", nargs="*", help="names from configs/experiment; none = all of them")
     parser.add_argument("--set", nargs="*", default=[], metavar="key=value", help="options for every experiment")
+    parser.add_argument("--uncommitted", action="store_true", help="measure though tracked files are not committed")
     parser.add_argument(
         "--weights",
         nargs="*",
         default=["bundled"],
         metavar="seed1=FOLDER",
-        help="trainings to evaluate; a folder holds one run or model folder per maze (maze2d-large, maze2d-large-rnn); "
-        "'bundled' are the weights that come with dfplan",
+        help="trainings to evaluate; a folder holds one run or model folder per name (maze2d-large, maze2d-large-rnn, "
+        "maze2d-large-collected, maze2d-eval-large); 'bundled' are the weights that come with dfplan",
     )
     arguments = parser.parse_args()
-    names = arguments.experiments or group_choices("experiment")
-    kept: list[tuple[Path, str, str]] = []
+    refuse_uncommitted(parser, allowed=arguments.uncommitted)
+    trainings = [parse_weights(word) for word in arguments.weights]
+    kept, picture = 0, None
     with tempfile.TemporaryDirectory() as temporary:
-        for label, folder in (parse_weights(word) for word in arguments.weights):
-            for name in names:
-                weights = find_training(folder, experiment=name)
-                if weights is None:
-                    print(f"{label}: no {weights_name(name)} in {folder}; {name} left out")
-                    continue
-                output = Path(temporary) / f"{label}-{name}"
-                words = [f"experiment={name}", f"output={output}", *weights, *arguments.set]
-                status = dfplan(["eval", *words])
-                if status != 0:
+        for experiment in (read_experiment(name) for name in arguments.experiments or group_choices("experiment")):
+            for label, weights in find_trainings(experiment, trainings):
+                output = Path(temporary) / f"{label}-{experiment.name}"
+                words = [f"experiment={experiment.name}", f"output={output}", *weights, *arguments.set]
+                if status := dfplan(["eval", *words]):
                     return status
-                kept.append((output, name, label))
-        # Kept only now: a file changed here would mark the commit of the results after it as altered.
-        for output, name, label in kept:
-            keep(output, name=name, label=label, pictured=name == PICTURED and label == "bundled" and not arguments.set)
+                keep(output, name=experiment.name, label=label)
+                kept += 1
+                if (experiment.name, label, arguments.set) == (PICTURED, "bundled", []):
+                    picture = Image.open(output / "rollouts.png").convert(
+                        "P", palette=Image.Palette.ADAPTIVE, colors=256
+                    )
+    if picture is not None:
+        # Only now: a tracked file changed before would mark the commit of the results after it as altered.
+        picture.save(PICTURE, optimize=True)
     return 0 if kept else 2
 
 
-def parse_weights(word: str) -> tuple[str, Path | None]:
-    """``seed1=FOLDER`` as (label, folder); ``bundled`` has no folder."""
+def parse_weights(word: str) -> tuple[str, Path]:
+    """``seed1=FOLDER`` as (label, folder); ``bundled`` are those of the package."""
     label, equals, folder = word.partition("=")
     if not equals and label != "bundled":
         raise SystemExit(f"--weights takes label=FOLDER or bundled; got {word!r}")
     if equals and not Path(folder).is_dir():
         raise SystemExit(f"--weights {word}: no such folder")
-    return label, Path(folder) if equals else None
+    return label, Path(folder) if equals else bundled_weights()
 
 
-def weights_name(experiment: str) -> str:
-    """The folder of weights that an experiment is about, such as maze2d-large-rnn."""
-    maze = experiment.split("-")[1]
-    return f"maze2d-{maze}-rnn" if "-rnn-" in experiment else f"maze2d-{maze}"
+def read_experiment(name: str) -> Experiment:
+    """What an experiment is about."""
+    path = config_folder() / "experiment" / f"{name}.yaml"
+    if not path.is_file():
+        raise SystemExit(f"no experiment {name!r}; there are {', '.join(group_choices('experiment'))}")
+    config: Any = OmegaConf.to_container(OmegaConf.load(path))
+    env = next(each["override /env"] for each in config["defaults"] if "override /env" in each)
+    named = config["weights"]
+    weights = env + BUNDLED[named] if named in BUNDLED else Path(named).name
+    return Experiment(name, weights=weights, agent=config.get("agent", "trained"))
 
 
-def find_training(folder: Path | None, *, experiment: str) -> list[str] | None:
-    """What to say to `dfplan eval` to get these weights; None where the folder has none for this experiment."""
-    if folder is None:
-        return []
-    weights = folder / weights_name(experiment)
-    return [f"weights={weights}"] if weights.is_dir() else None
+def find_trainings(experiment: Experiment, trainings: list[tuple[str, Path]]) -> list[tuple[str, list[str]]]:
+    """The trainings that have weights for an experiment: their labels, and what to say to `dfplan eval` to get them.
+
+    What they lack is said. The grid has a map of the data and no training: the first will do. Others need nothing.
+    """
+    if experiment.agent not in ("trained", "grid"):
+        return [("bundled", [])]
+    found = []
+    for label, folder in trainings:
+        weights = folder / experiment.weights
+        if weights.is_dir():
+            found.append((label, [f"weights={weights}"]))
+        else:
+            print(f"{label}: no {experiment.weights} in {folder.name}; {experiment.name} left out")
+    return found if experiment.agent == "trained" else found[:1]
 
 
-def keep(folder: Path, *, name: str, label: str, pictured: bool) -> None:
-    """Keep the results of one experiment as a dated file, and its picture as the README's.
+def keep(folder: Path, *, name: str, label: str) -> None:
+    """Keep the results of one experiment as a dated file.
 
     Where the weights lay is no business of the file: it names them by label, and by training seed and checksum.
     """
     record = json.loads((folder / "results.json").read_text())
     record.pop("record_sha256", None)  # written anew with the file
-    record["config"]["weights"] = label if label != "bundled" else record["config"]["weights"]
+    record["config"]["weights"] = label
     ending = "" if label == "bundled" else f"_{label}"
-    kept = write_record(record, path=RESULTS / f"{datetime.now(UTC):%Y-%m-%d}_{name}{ending}.json")
-    if pictured:
-        # In 256 colours it is four times smaller.
-        picture = Image.open(folder / "rollouts.png").convert("P", palette=Image.Palette.ADAPTIVE, colors=256)
-        picture.save(PICTURE, optimize=True)
-    print(f"kept as {kept}")
+    print(f"kept as {add_record(record, path=RESULTS / f'{datetime.now(UTC):%Y-%m-%d-%H%M}_{name}{ending}.json')}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,88 @@
+"""Writes the kinematic upper bound of every episode of every maze: what no driver can beat, beside what ours return."""
+
+import argparse
+import sys
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dfplan.baselines.bound import bound_returns
+from dfplan.data.maze import load_maze
+from dfplan.evaluation.metrics import score_episodes, summarize
+from dfplan.evaluation.report import circumstances, start_protocol
+from dfplan.evaluation.rollout import begun
+
+sys.path.append(str(Path(__file__).parents[1]))
+from records import add_record, refuse_uncommitted
+
+RESULTS = Path(__file__).parent / "results"
+MAZES = tuple(f"maze2d-{kind}{size}" for kind in ("", "eval-") for size in ("umaze", "medium", "large"))
+
+
+def main() -> int:
+    """Write one file a maze and goal."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("mazes", nargs="*", default=MAZES, help=f"such as maze2d-large (default {' '.join(MAZES)})")
+    parser.add_argument("--episodes", type=int, default=200, help="of each (default 200)")
+    parser.add_argument("--seed", type=int, default=0, help="of the episodes (default 0)")
+    parser.add_argument("--uncommitted", action="store_true", help="measure though tracked files are not committed")
+    arguments = parser.parse_args()
+    refuse_uncommitted(parser, allowed=arguments.uncommitted)
+    now = datetime.now(UTC)
+    for maze in arguments.mazes:
+        for goal, family in (("fixed", "maze2d"), ("random", "multi2d")):
+            record = bound_record(maze, goal=goal, episodes=arguments.episodes, seed=arguments.seed)
+            name = f"{family}-{maze.removeprefix('maze2d-')}-bound"
+            print(add_record(record, path=RESULTS / f"{now:%Y-%m-%d-%H%M}_{name}.json"), flush=True)
+    return 0
+
+
+def bound_record(env: str, *, goal: str, episodes: int, seed: int) -> dict[str, Any]:
+    """A record as an evaluation has it, of an agent that is at its goal as soon and as long as the bound allows."""
+    began, env_id = time.perf_counter(), f"{env}-v1"
+    maze = load_maze(env_id)
+    with begun(range(episodes), env_id=env_id, goal=goal, seed=seed) as beginning:
+        starts, goals = beginning.positions, beginning.goals
+        returns = bound_returns(
+            beginning.observations,
+            goals,
+            walls=maze.walls,
+            goal_radius=maze.goal_radius,
+            num_steps=maze.max_episode_steps,
+        )
+    at_goal = np.arange(maze.max_episode_steps) >= maze.max_episode_steps - returns[:, None]
+    references = {"reference_min": maze.reference_min, "reference_max": maze.reference_max}
+    scores = score_episodes(at_goal.astype(float), at_goal=at_goal, **references)
+    names = ("raw_return", "normalized_return", "latched_normalized_return", "first_touch_step")
+    return {
+        "env": env,
+        "env_id": env_id,
+        "goal": goal,
+        "planner": "bound",
+        "controller": "none",
+        "n_episodes": episodes,
+        "seed": seed,
+        "device": "cpu",
+        "weights": {},
+        "metrics": {name: asdict(each) for name, each in summarize(scores).items()},
+        "start_protocol": start_protocol(goal),
+        "wall_seconds": round(time.perf_counter() - began, 3),
+        **circumstances(),
+        "episodes": [
+            {name: float(getattr(scores, name)[row]) for name in names}
+            | {"success": bool(scores.success[row])}
+            | {
+                name: np.round(each[row].astype(float), 6).tolist()
+                for name, each in (("start", starts), ("goal", goals))
+            }
+            for row in range(episodes)
+        ],
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
