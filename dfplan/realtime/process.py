@@ -4,13 +4,19 @@ Why a process and not a thread: planning is many short tensor operations, and be
 milliseconds at a time; and a thread that hangs cannot be ended, only left behind with its memory.
 """
 
+import errno
+import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from dfplan.realtime import launch
 from dfplan.realtime.stream import ConnectionLostError, MessageStream
 from dfplan.realtime.wire import Message
 
@@ -67,7 +73,7 @@ class PlannerProcess:
         ours, theirs = socket.socketpair()
         try:
             self._process = subprocess.Popen(
-                [*self._command, f"--socket={theirs.fileno()}"],
+                _bound_to_this_process([*self._command, f"--socket={theirs.fileno()}"]),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for the loop, which then lets the planner go
@@ -119,3 +125,23 @@ class PlannerProcess:
         if self._stream is None:
             raise ConnectionLostError("the planner process has not been started")
         return self._stream
+
+
+def _bound_to_this_process(command: list[str]) -> list[str]:
+    """The command as a program that ends when this process does.
+
+    A closed socket does not tell: a process that was forked off this one holds it open, and a stopped planner does not
+    look. Linux can send a signal, but sends it when the *thread* that started a program ends: so SIGKILL is only asked
+    for by the main thread. For others it is SIGCONT, which does nothing but let a stopped planner look who its parent
+    is (:func:`dfplan.realtime.serving.serve_plans`).
+
+    Raises:
+        FileNotFoundError: there is no such program.
+    """
+    if sys.platform != "linux" or not sys.executable:
+        return command
+    if shutil.which(command[0]) is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), command[0])
+    is_main = threading.current_thread() is threading.main_thread()
+    sent = signal.SIGKILL if is_main else signal.SIGCONT
+    return [sys.executable, "-IS", launch.__file__, str(os.getpid()), str(int(sent)), *command]

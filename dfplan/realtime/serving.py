@@ -14,6 +14,7 @@ from dfplan.realtime.wire import MAX_TEXT, Message, WireError, encode
 from dfplan.types import Plan
 
 _PATIENCE = 5.0  # seconds for which a loop may leave an answer untaken
+_LOOK = 0.25  # seconds between two looks whether the loop is there
 
 
 def serve_plans(
@@ -22,7 +23,8 @@ def serve_plans(
     """Answer requests one after the other; does not return, the process ends with the connection.
 
     A thread of its own reads, so that the process answers a ping while it plans and ends with the loop even if the
-    planner hangs.
+    planner hangs. Another looks whether the loop is still its parent: the connection does not tell where a process that
+    was forked off the loop holds it open.
 
     Args:
         make_plan: maps a ``request`` message to a plan (batch of one) and the level its context was shown at. What it
@@ -48,6 +50,7 @@ def serve_plans(
         except (ConnectionLostError, WireError):
             os._exit(0)  # the planner's own thread may hang
 
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     send("ready", **ready)
     threading.Thread(target=read, daemon=True).start()
     while True:
@@ -61,3 +64,10 @@ def serve_plans(
             os._exit(0)
         except Exception as error:  # whatever goes wrong in a planner, the loop is told
             send("failure", id=request["id"], text=f"{type(error).__name__}: {error}"[:MAX_TEXT])
+
+
+def _end_with(parent: int) -> None:
+    """End this process when another has become its parent."""
+    while os.getppid() == parent:
+        time.sleep(_LOOK)
+    os._exit(0)

@@ -3,8 +3,10 @@
 import gc
 import os
 import signal
+import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +121,71 @@ def test_a_process_ends_with_its_loop_even_while_it_hangs(process):
         time.sleep(0.01)
         process._process.poll()
     assert not _runs(pid)
+
+
+LOOP = """
+import os, signal, sys, threading, time
+from dfplan.realtime import PlannerProcess
+process = PlannerProcess(sys.argv[2:])
+def start():
+    process.start()
+    process.receive(timeout=float(os.environ["PATIENCE"]))
+if "thread" in sys.argv[1]:
+    starter = threading.Thread(target=start)
+    starter.start()
+    starter.join()
+    time.sleep(0.6)
+else:
+    start()
+if "fork" in sys.argv[1] and os.fork() == 0:
+    time.sleep(60)
+    os._exit(0)
+if "stop" in sys.argv[1]:
+    os.kill(process.process_id, signal.SIGSTOP)
+print(process.process_id, flush=True)
+time.sleep(60)
+"""
+
+
+HOLDS_THE_INTERPRETER = "sum(range(10**13))"
+LOADS = "import time; time.sleep(60)"
+
+
+def gone_with_its_loop(how, program, *, patience):
+    """Whether a planner is gone a second after its loop was killed."""
+    loop = subprocess.Popen(
+        [sys.executable, "-c", LOOP, how, *program],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env=os.environ | {"PATIENCE": str(patience)},
+    )
+    try:
+        pid = int(next(line for line in loop.stdout if line.strip().isdigit()))
+        assert _runs(pid)  # also where the thread that started it has ended
+        loop.kill()
+        loop.wait()
+        until = time.monotonic() + 1.0
+        while _runs(pid) and time.monotonic() < until:
+            time.sleep(0.01)
+        return not _runs(pid)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(loop.pid, signal.SIGKILL)
+        loop.stdout.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["plain", "fork", "stop", "fork stop", "thread", "thread fork", "thread fork stop"])
+def test_a_process_is_gone_within_a_second_of_its_loop(how):
+    assert gone_with_its_loop(how, PROGRAM, patience=60)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("does", [LOADS, HOLDS_THE_INTERPRETER])
+@pytest.mark.parametrize("how", ["plain", "fork", "fork stop"])
+def test_a_process_that_does_not_look_is_gone_as_well(how, does):
+    assert gone_with_its_loop(how, [sys.executable, "-c", does], patience=0.5)
 
 
 def test_many_starts_leave_no_process_and_no_descriptor_behind():
