@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 import warnings
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ FEW = ("n_episodes=2", "threads=1")
 SHORT = ("training.num_steps=2", "training.batch_size=4", "training.compiled=false", "threads=1")
 NARROW = ("model.width=16", "model.num_layers=1")
 STATES = (*SHORT, *NARROW, "env.num_tokens=3", "retrace.num_steps=2000")
+SEEN = (*SHORT, *NARROW, "env.num_tokens=3", "retrace.num_steps=10000")
 SIZES: dict[str, tuple[str, ...]] = {
     "dfplan eval env=maze2d-large": FEW,
     "dfplan eval env=maze2d-medium goal=random n_episodes=200 seed=7": FEW,
@@ -49,18 +51,18 @@ SIZES: dict[str, tuple[str, ...]] = {
     "dfplan train retrace=none windows=collected": (*SHORT, *NARROW, "env.num_tokens=3"),
     "dfplan eval env=pixelmaze-large": FEW,
     "dfplan train task=keypoints env=pixelmaze-large": (*SHORT, "task.width=4"),
-    "dfplan train task=pixel-forcing env=pixelmaze-large": STATES,
+    "dfplan train task=pixel-forcing env=pixelmaze-large": SEEN,
     "dfplan train task=inverse-dynamics env=pixelmaze-large": (*SHORT, "task.width=8", "retrace.num_steps=2000"),
     "dfplan train resume=runs/train/maze2d-large/<time>": ("training.num_steps=3", "threads=1"),
     "dfplan eval env=maze2d-large weights=runs/train/maze2d-large/<time>": (*FEW, "planner.num_candidates=2"),
     "dfplan train env=maze2d-large model=rnn training=cpu-rnn": STATES,
     "dfplan eval env=maze2d-large weights=bundled-rnn": FEW,
-    "dfplan train recipe=diffuser-large": (*SHORT, "model.width=8", "model.num_levels=4"),
+    "dfplan train recipe=diffuser-large": (*SHORT, "training.validate_every=0", "model.width=8", "model.num_levels=4"),
     "dfplan eval env=maze2d-large weights=<its run folder> controller=tracker": FEW,
     "dfplan eval env=maze2d-large agent=oracle": FEW,
     "dfplan train task=autoencoder env=pixelmaze-large": (*SHORT, "task.width=8"),
     "dfplan train task=self-supervised env=pixelmaze-large output=runs/encoder": (*SHORT, "task.width=2"),
-    "dfplan train task=aligned-forcing env=pixelmaze-large task.encoder=runs/encoder": (*STATES, "task.depth=1"),
+    "dfplan train task=aligned-forcing env=pixelmaze-large task.encoder=runs/encoder": (*SEEN, "task.depth=1"),
     "dfplan train task=image-ddpm": (*SHORT, "task.width=8"),
     "torchrun --nproc-per-node 2 -m dfplan.cli.main train env=maze2d-large output=runs/two": STATES,
     "dfplan train env=maze2d-large data=d4rl": STATES,
@@ -120,22 +122,29 @@ def folder(tmp_path_factory):
 
 
 def record_minari(data: Trajectories, dataset_id: str, store: Path) -> None:
-    """Write a trajectory as one episode of a local Minari dataset, in PointMaze's coordinates."""
+    """Write a trajectory as a local Minari dataset in PointMaze's coordinates: an episode for each goal driven to."""
     minari = pytest.importorskip("minari")
     from minari.data_collector import EpisodeBuffer
 
     rows, columns = build_maze("large").walls.shape
     x, y, vx, vy = data.observations.T.astype(np.float64)
     turned = np.stack([y + 0.7 - columns / 2, rows / 2 - 0.7 - x, vy, -vx], axis=1)
-    length = len(data) - 1
-    episode = EpisodeBuffer(
-        id=0,
-        observations={"observation": turned, "achieved_goal": turned[:, :2], "desired_goal": turned[:, :2]},
-        actions=np.stack([data.actions[:-1, 1], -data.actions[:-1, 0]], axis=1),
-        rewards=[0.0] * length,
-        terminations=[False] * length,
-        truncations=[False] * (length - 1) + [True],
-    )
+    pushed = np.stack([data.actions[:, 1], -data.actions[:, 0]], axis=1)
+    ends = np.flatnonzero(data.segment_ends)
+    episodes = [
+        EpisodeBuffer(
+            id=number,
+            observations={
+                name: turned[first : last + 1, :size]
+                for name, size in (("observation", 4), ("achieved_goal", 2), ("desired_goal", 2))
+            },
+            actions=pushed[first:last],
+            rewards=[0.0] * (last - first),
+            terminations=[False] * (last - first),
+            truncations=[False] * (last - first - 1) + [True],
+        )
+        for number, (first, last) in enumerate(pairwise(ends))
+    ]
     sizes = {"observation": 4, "achieved_goal": 2, "desired_goal": 2}
     boxes = {name: spaces.Box(-np.inf, np.inf, (size,), np.float64) for name, size in sizes.items()}
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
@@ -143,7 +152,7 @@ def record_minari(data: Trajectories, dataset_id: str, store: Path) -> None:
         warnings.simplefilter("ignore")  # of an author who is not named
         minari.create_dataset_from_buffers(
             dataset_id,
-            buffer=[episode],
+            buffer=episodes,
             env=EnvSpec(
                 "PointMaze_Large-v3", entry_point="dfplan_envs.maze_env:MazeEnv", kwargs={"maze_name": "large"}
             ),
