@@ -130,7 +130,6 @@ class GridPlanner:
         *,
         horizon: int,
         generators: Sequence[torch.Generator],
-        previous: Sequence[Plan | None] | None = None,
     ) -> Plan:
         """Plan for a batch of environments; see :meth:`dfplan.planner.Planner.plan`.
 
@@ -139,7 +138,6 @@ class GridPlanner:
             goals: ``(batch, 2)``.
             horizon: most steps of a plan.
             generators: unused, nothing is random; one an environment.
-            previous: unused.
 
         Returns:
             Plans that end where their path does; ``actions`` has no entries for them to play.

@@ -57,6 +57,8 @@ def build_named_agent(config: EvalConfig, *, device: torch.device, say: Callable
         raise UserError(f"{config.env.name} shows states: there is nothing to view= and no tokenizer=; leave them out")
     if sees and config.agent != "trained":
         raise UserError(f"agent={config.agent} needs states, but {config.env.name} shows frames; use agent=trained")
+    if config.agent != "trained":
+        _refuse_ddim_steps(config, of=f"agent={config.agent}")
     match config.agent:
         case "trained":
             weights = find_weights(config.weights, env_name=config.env.name)
@@ -76,7 +78,13 @@ def build_named_agent(config: EvalConfig, *, device: torch.device, say: Callable
             raise UserError(f"unknown agent {config.agent!r}; choose trained, grid, waypoints or oracle")
 
 
+def _refuse_ddim_steps(config: EvalConfig, *, of: str) -> None:
+    if config.ddim_steps is not None:
+        raise UserError(f"ddim_steps={config.ddim_steps} is for weights of a Diffuser, not for {of}; leave it out")
+
+
 def _dfplan(config: EvalConfig, *, weights: Path, device: torch.device, say: Callable[[str], None]) -> BuiltAgent:
+    _refuse_ddim_steps(config, of=f"{weights} (planner.num_levels is its number of levels)")
     planner = build_planner(config.planner, weights=weights, env_name=config.env.name, device=device, say=say)
     steps = load_maze(config.env.id).max_episode_steps
     agent = build_agent(
@@ -154,7 +162,7 @@ def _diffuser(config: EvalConfig, *, weights: Path, device: torch.device, say: C
         say("Diffuser as published plans once an episode and tracks the planned states: controller=tracker")
     return BuiltAgent(
         agent=build_agent(
-            DiffuserPlanner(model),
+            DiffuserPlanner(model, ddim_steps=config.ddim_steps),
             controller=config.controller,
             model=model,
             weights=weights,

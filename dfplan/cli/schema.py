@@ -200,6 +200,9 @@ class EvalConfig(RunConfig):
         "two that are told the maze: waypoints = the data's own driver, oracle = drives the shortest way",
         choices=("trained", "grid", "waypoints", "oracle"),
     )
+    ddim_steps: int | None = option(
+        "weights of a Diffuser: steps of deterministic sampling (DDIM); null = all its levels, as published", low=1
+    )
     grid_margin: float = option(
         "agent=grid: distance to keep from where the data never was, where there is room", low=0
     )

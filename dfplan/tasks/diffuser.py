@@ -1,11 +1,14 @@
-"""Diffuser for mazes, the baseline; it has its own fixed ways of cutting windows and of drawing noise."""
+"""Diffuser for mazes, the baseline; it has its own fixed ways of cutting windows and of drawing noise.
+
+As published it learns from the data as collected; ``retrace.num_steps`` shows it the ways that our planner is shown.
+"""
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from dfplan.errors import UserError
 from dfplan.options import group
-from dfplan.tasks.groups import ModelSettings
+from dfplan.tasks.groups import ModelSettings, RetraceSettings
 from dfplan.tasks.inputs import Inputs
 
 if TYPE_CHECKING:
@@ -17,6 +20,7 @@ class Settings:
     """The options of the task."""
 
     model: ModelSettings = group(ModelSettings, "the network")
+    retrace: RetraceSettings = group(RetraceSettings, "whether to drive the data's ways anew, faster")
 
 
 def build(settings: Settings, inputs: Inputs) -> "tuple[DiffuserTask, SegmentWindows]":
@@ -30,6 +34,8 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[DiffuserTask, SegmentWin
     from dfplan.baselines.diffuser import DiffuserTask, SegmentWindows, TemporalUnet
     from dfplan.data.dynamics import fit_point_mass
     from dfplan.data.maze import load_maze
+    from dfplan.data.support import measure_support
+    from dfplan.tasks.trajectory_windows import drive_anew
 
     inputs.check_states()
     sizes = {name: value for name, value in asdict(settings.model).items() if value is not None}
@@ -38,13 +44,23 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[DiffuserTask, SegmentWin
             "task=diffuser needs model.horizon and model.num_levels of model=diffuser; recipe=diffuser-large has the "
             "published"
         )
-    trajectories = inputs.trajectories
+    maze, collected = load_maze(inputs.env_id), inputs.trajectories
+    point_mass = fit_point_mass(collected)
+    with inputs.progress("ways driven anew") as show:
+        trajectories = drive_anew(
+            settings.retrace,
+            collected,
+            point_mass=point_mass,
+            support=measure_support(collected),
+            goal_radius=maze.goal_radius,
+            seed=inputs.seed,
+            on_progress=show,
+        )
     action_dim, observation_dim = trajectories.actions.shape[1], trajectories.observations.shape[1]
     torch.manual_seed(inputs.seed)  # of the initial weights
     unet = TemporalUnet(token_dim=action_dim + observation_dim, width=sizes["width"], num_layers=sizes["num_layers"])
     if sizes["horizon"] % unet.step_multiple:
         raise UserError(f"model.horizon must be a multiple of {unet.step_multiple}; got {sizes['horizon']}")
-    maze = load_maze(inputs.env_id)
     windows = SegmentWindows(trajectories, goal=maze.goal_cell, goal_radius=maze.goal_radius, horizon=sizes["horizon"])
     task = DiffuserTask(
         unet=unet,
@@ -58,7 +74,7 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[DiffuserTask, SegmentWin
             "action_dim": action_dim,
             "observation_dim": observation_dim,
             "goal_radius": maze.goal_radius,
-            "point_mass": vars(fit_point_mass(trajectories)),
+            "point_mass": vars(point_mass),
             "provenance": inputs.provenance,
         },
     )

@@ -49,7 +49,8 @@ def test_a_diffuser_is_trained_by_a_recipe_and_resumed(trained, capsys):
         "diffuser",
         16,
     )
-    assert not {"diffusion", "windows", "retrace"} & set(record)  # what it has no use for
+    assert not {"diffusion", "windows"} & set(record)  # what it has no use for
+    assert record["retrace"]["num_steps"] == 0
     assert main(["train", f"resume={trained}", "training.num_steps=3", "threads=1"]) == 0
     assert Path(capsys.readouterr().out.rstrip().splitlines()[-1]) == trained / "model"
     assert main(["verify", str(trained)]) == 0
@@ -76,6 +77,28 @@ def test_a_diffuser_is_evaluated(trained, controller, capsys):
     assert (record["planner"], record["controller"]) == ("diffuser", controller)
     assert record["weights"]["training_seed"] == 0
     assert record["plan_network"] == {"evaluations": 4, "token_evaluations": 64}
+
+
+def test_a_diffuser_is_evaluated_in_few_steps(trained, capsys):
+    words = ["eval", ENV, f"weights={trained}", "controller=tracker", "n_episodes=1", "threads=1"]
+    assert main([*words, "ddim_steps=2"]) == 0
+    record = json.loads(Path(capsys.readouterr().out.rstrip().splitlines()[-1]).read_text())
+    assert record["plan_network"] == {"evaluations": 2, "token_evaluations": 32}
+    assert record["weights"]["data"] == "collected"
+
+
+def test_a_diffuser_is_trained_on_ways_driven_anew(trained, folder, capsys):
+    words = [
+        "recipe=diffuser-umaze-resynthesised",
+        *TINY[1:],
+        f"data={folder / 'umaze.hdf5'}",
+        "retrace.num_steps=6000",
+    ]
+    assert main(["train", *words, "output=resynthesised", "training.num_steps=1"]) == 0
+    assert main(["eval", ENV, "weights=resynthesised", "controller=pursuit", "n_episodes=1", "threads=1"]) == 0
+    record = json.loads(Path(capsys.readouterr().out.rstrip().splitlines()[-1]).read_text())
+    assert (record["planner"], record["controller"]) == ("diffuser", "pursuit")
+    assert record["weights"]["data"] == "resynthesised"
 
 
 def test_a_diffuser_that_replans_is_spoken_of(trained, capsys):
@@ -140,6 +163,9 @@ def test_other_ways_to_train_our_model_are_recipes(trained, recipe, sampled, fol
         (["eval", "agent=driver"], "agent must be one of trained, grid, waypoints, oracle"),
         (["eval", "agent=grid", "controller=actions"], "agent=grid plans a path and no actions"),
         (["eval", "agent=grid", f"weights={RUN}"], "is a Diffuser, which has no map"),
+        (["eval", "ddim_steps=8"], "ddim_steps=8 is for weights of a Diffuser"),
+        (["eval", "agent=oracle", "ddim_steps=8"], "ddim_steps=8 is for weights of a Diffuser, not for agent=oracle"),
+        (["eval", f"weights={RUN}", "ddim_steps=5"], "ddim_steps must be from 1 to the 4 levels"),
         (["plan", f"weights={RUN}"], "is a Diffuser, for `dfplan eval`"),
         (["export", f"weights={RUN}"], "is a Diffuser, for `dfplan eval`"),
         (["train", f"resume={RUN}", "diffusion.schedule=cosine"], "leave out diffusion.schedule"),

@@ -2,9 +2,15 @@
 
 import pytest
 import torch
-from diffusers import DDPMScheduler
+from diffusers import DDIMScheduler, DDPMScheduler
 
-from dfplan.baselines.diffuser.diffusion import clamped, cosine_signal, noised, sample_trajectories
+from dfplan.baselines.diffuser.diffusion import (
+    clamped,
+    cosine_signal,
+    noised,
+    sample_in_few_steps,
+    sample_trajectories,
+)
 
 
 @pytest.mark.parametrize("num_levels", [64, 256])
@@ -40,6 +46,61 @@ def test_sampling_is_diffusers_ancestral_sampling():
     for level in scheduler.timesteps:
         expected = scheduler.step(predict(expected, level), level, expected, generator=theirs).prev_sample
     torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize(("num_levels", "num_steps"), [(64, 16), (256, 16), (20, 20), (20, 1)])
+def test_sampling_in_few_steps_is_diffusers_ddim(num_levels, num_steps):
+    scheduler = DDIMScheduler(
+        num_train_timesteps=num_levels,
+        beta_schedule="squaredcos_cap_v2",
+        prediction_type="sample",
+        timestep_spacing="trailing",
+    )
+    scheduler.set_timesteps(num_steps)
+    generator, levels_seen = torch.Generator().manual_seed(0), []
+
+    def predict(trajectories, level):
+        return 1.5 * trajectories.tanh() + level / 500  # partly outside [-1, 1], so that clipping counts
+
+    def predict_and_note(trajectories, levels):
+        levels_seen.append(int(levels[0]))
+        return predict(trajectories, levels[0])
+
+    noise = torch.randn(3, 4, 6, generator=generator)
+    found = sample_in_few_steps(
+        predict_and_note,
+        signal=cosine_signal(num_levels),
+        num_steps=num_steps,
+        draw_noise=lambda: noise,
+        clamp=lambda trajectories: trajectories,
+    )
+    expected = noise
+    for level in scheduler.timesteps:
+        step = scheduler.step(predict(expected, level), level, expected, use_clipped_model_output=True)
+        expected = step.prev_sample
+    assert levels_seen == scheduler.timesteps.tolist()
+    torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
+
+
+def test_few_steps_spread_over_any_number_of_levels_and_hold_both_ends():
+    first, last, seen = torch.full((2, 4), 0.25), torch.full((2, 4), -0.5), []
+
+    def predict(noisy, levels):
+        seen.append((int(levels[0]), noisy))
+        return torch.zeros_like(noisy)
+
+    found = sample_in_few_steps(
+        predict,
+        signal=cosine_signal(64),
+        num_steps=10,
+        draw_noise=lambda: torch.ones(2, 6, 6),
+        clamp=lambda trajectories: clamped(trajectories, first, last),
+    )
+    levels = [level for level, _ in seen]
+    assert (levels[0], len(levels)) == (63, 10)
+    assert levels == sorted(set(levels), reverse=True)
+    assert all((noisy[:, 0, 2:] == first).all() and (noisy[:, -1, 2:] == last).all() for _, noisy in seen)
+    assert (found[:, 1:-1] == 0).all()
 
 
 def test_with_the_exact_denoiser_of_a_gaussian_samples_have_its_moments():

@@ -1,4 +1,4 @@
-"""The diffusion of Diffuser: cosine betas, clamped ends, ancestral sampling. Pure functions of tensors."""
+"""The diffusion of Diffuser: cosine betas, clamped ends, ancestral and implicit sampling. Pure functions of tensors."""
 
 import math
 from collections.abc import Callable
@@ -68,4 +68,35 @@ def sample_trajectories(
         if level:
             mean = mean + math.sqrt(beta * (1 - left_after) / (1 - left)) * draw_noise()
         trajectories = clamp(mean)
+    return trajectories
+
+
+def sample_in_few_steps(
+    predict_clean: Callable[[Tensor, Tensor], Tensor],
+    *,
+    signal: Tensor,
+    num_steps: int,
+    draw_noise: Callable[[], Tensor],
+    clamp: Callable[[Tensor], Tensor],
+) -> Tensor:
+    """Denoise trajectories from pure noise over some of the levels, without new noise (DDIM, arXiv 2010.02502).
+
+    Args:
+        predict_clean: see :func:`sample_trajectories`, as all others.
+        signal: likewise.
+        num_steps: levels visited, evenly spread, the noisiest first; at most ``len(signal)``.
+        draw_noise: likewise; called once.
+        clamp: likewise.
+
+    Returns:
+        ``[batch, steps, dim]``.
+    """
+    trajectories = clamp(draw_noise())
+    visited = [round(len(signal) * (1 - done / num_steps)) - 1 for done in range(num_steps)]
+    for level, level_after in zip(visited, [*visited[1:], None], strict=True):
+        levels = torch.full((len(trajectories),), level, device=trajectories.device)
+        clean = predict_clean(trajectories, levels).clamp(-1, 1)
+        left, left_after = float(signal[level]), 1.0 if level_after is None else float(signal[level_after])
+        noise = (trajectories - math.sqrt(left) * clean) / math.sqrt(1 - left)
+        trajectories = clamp(math.sqrt(left_after) * clean + math.sqrt(1 - left_after) * noise)
     return trajectories

@@ -1,11 +1,12 @@
 """Plans by inpainting: the present observation first, the goal at rest last, everything between denoised together."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
 
-from dfplan.baselines.diffuser.diffusion import clamped, cosine_signal, sample_trajectories
+from dfplan.baselines.diffuser.diffusion import clamped, cosine_signal, sample_in_few_steps, sample_trajectories
 from dfplan.baselines.diffuser.model import DiffuserModel
 from dfplan.errors import UserError
 from dfplan.planner.planner import check_rows
@@ -21,10 +22,20 @@ class DiffuserPlanner:
 
     Args:
         model: the trained model.
+        ddim_steps: steps of implicit sampling (DDIM); None is ancestral sampling over all levels, as published.
+
+    Raises:
+        UserError: more steps than the model has levels, or none.
     """
 
-    def __init__(self, model: DiffuserModel) -> None:
+    def __init__(self, model: DiffuserModel, *, ddim_steps: int | None = None) -> None:
+        if ddim_steps is not None and not 1 <= ddim_steps <= model.num_levels:
+            raise UserError(
+                f"ddim_steps must be from 1 to the {model.num_levels} levels of the model; got {ddim_steps}"
+            )
         self.model = model
+        self.num_steps = ddim_steps or model.num_levels
+        self._sample = sample_trajectories if ddim_steps is None else partial(sample_in_few_steps, num_steps=ddim_steps)
         self.device = model.normalizer.minimum.device
         self.signal = cosine_signal(model.num_levels)
 
@@ -75,7 +86,7 @@ class DiffuserPlanner:
             for each in (observations, at_rest)
         )
         shape = (horizon, self.model.unet.token_dim)
-        tokens = sample_trajectories(
+        tokens = self._sample(
             self.model.unet,
             signal=self.signal,
             draw_noise=lambda: torch.stack([torch.randn(shape, generator=each) for each in generators]).to(self.device),
@@ -98,6 +109,6 @@ class DiffuserPlanner:
             num_steps=num_steps,
             value=np.zeros(batch),
             steps_per_point=1,
-            evaluations=np.full(batch, self.model.num_levels),
-            token_evaluations=np.full(batch, self.model.num_levels * horizon),
+            evaluations=np.full(batch, self.num_steps),
+            token_evaluations=np.full(batch, self.num_steps * horizon),
         )
