@@ -250,6 +250,7 @@ class TrainConfig(RunConfig):
     data: str = option(
         "generated, d4rl (download), minari:<id>, or the path of a D4RL .hdf5 file; none = the task's own"
     )
+    leave_out: list[int] | None = option("ids of episodes of a minari: dataset that are not read; null = none")
     resume: str | None = option("run folder to continue; its own configuration is used")
 
 

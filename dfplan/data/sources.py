@@ -1,6 +1,6 @@
 """One way to every dataset: generated here, a D4RL file, D4RL's published file, or a Minari dataset."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ def load_trajectories(
     cache_folder: Path,
     num_steps: int | None = None,
     seed: int = 0,
+    leave_out: Collection[int] = (),
     say: Callable[[str], None] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Trajectories:
@@ -44,7 +45,9 @@ def load_trajectories(
         num_steps: transitions to generate, and what a generated file in the cache must have; by default as many as
             D4RL published, and any number will do that is in the cache.
         seed: of the generation.
-        say: called with a line about what is read, before anything that takes long.
+        leave_out: ids of episodes of a Minari dataset that are not read.
+        say: called with a line about what is read, before anything that takes long, and about what was left out of it
+            or cut.
         on_progress: called as ``on_progress(done, total)`` meanwhile: transitions, bytes or episodes.
 
     Raises:
@@ -53,6 +56,8 @@ def load_trajectories(
     maze = load_maze(env_id)
     env_id = states_id(env_id)
     say = say or (lambda line: None)
+    if leave_out and not source.startswith("minari:"):
+        raise UserError(f"leave_out names episodes of a minari: dataset, and data={source} is none; leave it away")
     if source == "generated":
         path = generated_file(cache_folder, env_id=env_id)
         if path.is_file():
@@ -67,7 +72,8 @@ def load_trajectories(
         trajectories = read_d4rl(download_d4rl(env_id, cache_folder, on_progress=on_progress))
     elif source.startswith("minari:"):
         say(f"reading {source} episode by episode")
-        trajectories = _read_minari(source.removeprefix("minari:"), maze=maze, on_progress=on_progress)
+        name = source.removeprefix("minari:")
+        trajectories = _read_minari(name, maze=maze, leave_out=leave_out, on_progress=on_progress)
     elif source.endswith((".hdf5", ".h5")):
         trajectories = read_d4rl(Path(source).expanduser())
     else:
@@ -115,13 +121,19 @@ def _check_num_steps(path: Path, *, wanted: int | None, say: Callable[[str], Non
     if wanted is not None and metadata.get("num_steps") != wanted:
         raise UserError(
             f"{path} has {metadata.get('num_steps', 'an unknown number of')} transitions, not {wanted}; "
-            "delete it to have it made anew, or do not ask for a number"
+            "move it elsewhere to have another made, or do not ask for a number"
         )
     say(f"generated dataset {path}: {', '.join(f'{key} {value}' for key, value in metadata.items())}")
 
 
-def _read_minari(dataset_id: str, *, maze: Any, on_progress: Callable[[int, int], None] | None) -> Trajectories:
-    trajectories = read_minari(dataset_id, on_progress=on_progress)
+def _read_minari(
+    dataset_id: str,
+    *,
+    maze: Any,
+    leave_out: Collection[int],
+    on_progress: Callable[[int, int], None] | None,
+) -> Trajectories:
+    trajectories = read_minari(dataset_id, leave_out=leave_out, on_progress=on_progress)
     _check_widths(trajectories)
     if not is_pointmaze(dataset_id):
         return trajectories

@@ -1,6 +1,10 @@
 """A local Minari dataset of PointMaze's format, recorded here from our own maze in PointMaze's coordinates."""
 
+import subprocess
+import sys
+
 import gymnasium
+import h5py
 import numpy as np
 import pytest
 from gymnasium import spaces
@@ -142,8 +146,80 @@ def test_a_truncated_file_is_named_as_damaged(store, share):
     (file,) = store.rglob(MAIN_FILE)
     content = file.read_bytes()
     file.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(UserError, match=f"minari delete {DATASET}"):
+    with pytest.raises(UserError, match=f"damaged .*; fetch it again with minari download {DATASET} --force"):
         read_minari(DATASET)
+
+
+def _spoil(store, episode, key, change):
+    """Change an array of an episode of the dataset, as it lies on the disk."""
+    (file,) = store.rglob(MAIN_FILE)
+    with h5py.File(file, "a") as data:
+        group = data[f"episode_{episode}"]
+        array = group[key][()]
+        del group[key]
+        group[key] = change(array)
+
+
+def _make_infinite(array):
+    array[3] = 1e300  # more than single precision holds
+    return array
+
+
+def test_episodes_that_do_not_fit_are_named_and_left_out_on_request(store):
+    episodes = _record([5, 8, 6, 7])
+    _create(episodes)
+    _spoil(store, 1, "observations/observation", lambda array: array[:-1])
+    _spoil(store, 3, "observations/observation", _make_infinite)
+    with pytest.raises(
+        UserError, match=r"episode 1: must have one more .* got 8 and 8 \(and 1 more are faulty\)"
+    ) as caught:
+        read_minari(DATASET)
+    assert str(caught.value).endswith("; mend the dataset, or leave them out with leave_out=[1,3]")
+    with pytest.raises(UserError, match=r"episode 3: observations has NaN or infinity in row 3;.*leave_out=\[1,3\]"):
+        read_minari(DATASET, leave_out=[1])
+    data = read_minari(DATASET, leave_out=[1, 3])
+    assert data.starts.tolist() == [0, 6, 13]
+    assert data.notes == ("2 of 4 episodes left out as asked: 1, 3",)
+    with pytest.raises(UserError, match=r"has no episodes \[7\] that leave_out= names"):
+        read_minari(DATASET, leave_out=[1, 3, 7])
+
+
+def test_a_dataset_of_faulty_episodes_alone_is_not_to_be_left_out(store):
+    _create(_record([5]))
+    _spoil(store, 0, "observations/observation", lambda array: array[:-1])
+    with pytest.raises(UserError, match="got 5 and 5; choose another dataset"):
+        read_minari(DATASET)
+
+
+def test_episodes_without_a_step_are_counted_and_named(store):
+    _create(_record([5, 4, 6]))
+    _spoil(store, 1, "observations/observation", lambda array: array[:1])
+    _spoil(store, 1, "actions", lambda array: array[:0])
+    data = read_minari(DATASET)
+    assert data.starts.tolist() == [0, 6, 13]
+    assert data.notes == ("1 of 3 episodes left out, as they are without a step: 1",)
+
+
+def test_an_episode_is_cut_where_its_collector_left_steps_out(store):
+    (observed, acted), other = _record([300, 40])
+    _create([(np.delete(observed, np.arange(100, 140), axis=0), acted[40:]), other])
+    data = read_minari(DATASET)
+    assert data.starts.tolist() == [0, 100, 261, 302]
+    assert data.notes[0].startswith("cut at 1 impossible steps, the first from row 99 to row 100")
+
+
+def test_a_dataset_that_a_recorder_has_open_is_not_called_damaged(store):
+    _create(_record([5]))
+    (file,) = store.rglob(MAIN_FILE)
+    hold = "import h5py, sys; file = h5py.File(sys.argv[1], 'a'); print('open', flush=True); sys.stdin.read()"
+    recorder = subprocess.Popen(
+        [sys.executable, "-c", hold, file], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    recorder.stdout.readline()
+    with pytest.raises(UserError, match="another program has it open"):
+        read_minari(DATASET)
+    recorder.communicate("")
+    assert len(read_minari(DATASET)) == 6
 
 
 def test_rows_that_are_not_finite_and_entries_that_are_missing_are_named():

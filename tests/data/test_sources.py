@@ -63,7 +63,7 @@ def test_generated_data_is_made_once_and_then_read_from_the_cache(tmp_path):
     assert "num_steps 600" in said[1]
     np.testing.assert_array_equal(first.observations, again.observations)
     assert first.checksum == again.checksum == hash_file(path)
-    with pytest.raises(UserError, match="has 600 transitions, not 700; delete it"):
+    with pytest.raises(UserError, match="has 600 transitions, not 700; move it elsewhere"):
         _load("generated", tmp_path, num_steps=700)
 
 
