@@ -19,7 +19,7 @@ from dfplan.cli.arguments import closest, prepare
 from dfplan.cli.folders import config_folder, group_choices
 from dfplan.cli.foreign_configs import check_config_folders
 from dfplan.cli.schema import SCHEMAS, check_ranges, flatten, schema_of
-from dfplan.errors import UserError
+from dfplan.errors import EndedEarly, UserError
 
 # Hydra composes and sweeps; folders, logging and the working directory are ours.
 HYDRA_SETTINGS = (
@@ -49,12 +49,12 @@ def run(command: str, words: Sequence[str]) -> int:
         return 0
     schema = _schema_said(command, prepared)
     _refuse_empty_groups(schema, prepared)
-    failures: list[UserError] = []
+    failures: list[UserError | EndedEarly] = []
 
     def job(composed: DictConfig) -> None:
         try:
             _run_once(command, composed)
-        except UserError as error:
+        except (UserError, EndedEarly) as error:
             if HydraConfig.get().mode is RunMode.MULTIRUN:
                 raise  # Hydra adds which point of the sweep failed
             failures.append(error)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from dfplan import __version__
-from dfplan.errors import UserError
+from dfplan.errors import EndedEarly, UserError
 
 HELP = """\
 dfplan: diffusion planning on offline data
@@ -41,7 +41,8 @@ COMMANDS = ("eval", "bench", "plan", "train", "generate", "export", "verify", "i
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``dfplan`` with the given arguments and return the exit status.
 
-    0 is success, 2 a mistake of the user (one line on stderr), 130 an interruption.
+    0 is success, 2 a mistake of the user (one line on stderr), 130 an interruption; above 128 a signal stopped a
+    training, whose state is saved.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -49,6 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"dfplan: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except EndedEarly as end:
+        return end.status
     except KeyboardInterrupt:
         print("dfplan: interrupted", file=sys.stderr)
         return 130

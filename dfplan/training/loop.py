@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
 
 from dfplan.errors import UserError
-from dfplan.files import write_whole
+from dfplan.files import cannot_write, write_whole
 from dfplan.training.batch import part_of_batch
 from dfplan.training.checkpoint import is_in_use, load_newest_checkpoint, save_checkpoint
 from dfplan.training.log import GuardedLogger, Logger, MetricsFile
-from dfplan.training.progress import ProgressBar
+from dfplan.training.progress import ProgressBar, open_console
+from dfplan.training.run_lock import alone_in
 from dfplan.training.schedule import Decay, learning_rate_multiplier
 from dfplan.training.settings import (
     Device,
@@ -42,6 +42,8 @@ class TrainingResult:
         finished: False where a signal stopped it before ``num_steps``.
         metrics: the last logged training and validation metrics.
         seconds: wall time of this part of the run.
+        exit_status: for a program that does this and nothing else: 0 where it finished, by the shell's convention
+            128 and the number of the signal that stopped it, 1 where another process had that signal.
     """
 
     run_folder: Path
@@ -49,6 +51,7 @@ class TrainingResult:
     finished: bool
     metrics: dict[str, float]
     seconds: float
+    exit_status: int = 0
 
 
 def train(
@@ -80,7 +83,8 @@ def train(
 
     ``run_folder`` receives ``config.json``, ``metrics.jsonl``, ``checkpoints/step-...`` and, with every checkpoint,
     ``model`` (what the task exports, with averaged weights); with every validation also ``pictures/step-....png``, if
-    the task draws. SIGINT or SIGTERM ends the run after the current step with a checkpoint.
+    the task draws. Ctrl-C, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 and SIGXCPU end the run after the current step with a
+    checkpoint.
 
     Everything random is a function of ``(seed, step)``: batch ``s`` is
     ``dataset.sample(batch_size, np.random.default_rng([seed, s]))``, and the noise of its ``m``-th part, counted over
@@ -112,8 +116,8 @@ def train(
         progress: whether to show a progress bar.
 
     Raises:
-        UserError: a setting out of range, a run folder in use or without checkpoint, another configuration at resume,
-            a loss that is not finite, or a disk that cannot be written.
+        UserError: a setting out of range, a run folder in use, in which another process trains, or without checkpoint,
+            another configuration at resume, a loss that is not finite, or a disk that cannot be written.
     """
     settings = Settings(
         num_steps=num_steps,
@@ -133,11 +137,14 @@ def train(
         device=device,
     )
     run = _Run(task, dataset, folder=Path(run_folder), settings=settings, config=config or {})
-    if resume:
-        run.resume()
-    else:
-        run.begin()
-    return run.until_done(logger, progress=progress)
+    if not resume:
+        run.make_folder()
+    with alone_in(run.folder), StopSignal() as stop:
+        if resume:
+            run.resume()
+        else:
+            run.begin()
+        return run.until_done(logger, stop=stop, progress=progress)
 
 
 class _Run:
@@ -154,7 +161,7 @@ class _Run:
         self.accelerator = self.state.accelerator
         check_parts(settings, num_processes=self.accelerator.num_processes)
         self.config = resolved_config(settings, optimizers=self.state.optimizer_settings(), config=config)
-        self.console = Console(stderr=True)
+        self.console = open_console()
         self.noise = torch.Generator()
         self.metrics: dict[str, float] = {}
         self.saved_step: int | None = None
@@ -164,16 +171,28 @@ class _Run:
         if self.accelerator.is_main_process:
             self.console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
+    def make_folder(self) -> None:
+        """Make the run folder, unless there is a run in it."""
+        self.check_unused()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(self.folder, error) from error
+
     def begin(self) -> None:
         """Start at step 0, with a checkpoint, so that a folder that cannot be written is found before the work."""
+        self.check_unused()
+        self.accelerator.wait_for_everyone()
+        self.write_config()
+        self.save()
+
+    def check_unused(self) -> None:
+        """Refuse a folder that holds a run."""
         if is_in_use(self.checkpoints):
             raise UserError(
                 f"{self.folder}: holds a run with checkpoints already; resume it, or choose another run folder "
                 "(nothing was overwritten)"
             )
-        self.accelerator.wait_for_everyone()
-        self.write_config()
-        self.save()
 
     def resume(self) -> None:
         """Restore the newest whole checkpoint and check that the run is the same."""
@@ -231,14 +250,14 @@ class _Run:
             with self.state.average.swapped_in(), torch.no_grad():
                 self.task.export(self.folder / "model")
 
-    def until_done(self, logger: Logger | None, *, progress: bool) -> TrainingResult:
+    def until_done(self, logger: Logger | None, *, stop: StopSignal, progress: bool) -> TrainingResult:
         """Run the remaining steps; returns early, with a checkpoint, where a signal asks for it."""
         settings, state = self.settings, self.state
         started, step_of_last_log, time_of_last_log = time.perf_counter(), state.step, time.perf_counter()
         log = self.open_log(logger)
         shown = progress and self.accelerator.is_main_process
         bar = ProgressBar(self.console, num_steps=settings.num_steps, first_step=state.step, enabled=shown)
-        with StopSignal() as stop, bar:
+        with bar:
             while state.step < settings.num_steps:
                 self.one_step()
                 bar.advance(state.step)
@@ -261,7 +280,8 @@ class _Run:
                 f"stopped by {stop.name or 'a signal'} after step {state.step} of {settings.num_steps}, all saved; "
                 f"go on with resume={self.folder}"
             )
-        return TrainingResult(self.folder, state.step, finished, dict(self.metrics), time.perf_counter() - started)
+        seconds, status = time.perf_counter() - started, 0 if finished else stop.exit_status
+        return TrainingResult(self.folder, state.step, finished, dict(self.metrics), seconds, exit_status=status)
 
     def open_log(self, logger: Logger | None) -> GuardedLogger:
         """Return what the main process logs to; other processes log nowhere."""

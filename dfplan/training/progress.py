@@ -1,9 +1,38 @@
 """What a person at a terminal sees of a training: a bar with speed, loss and remaining time, and short sentences."""
 
+import sys
+from contextlib import suppress
 from types import TracebackType
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+def open_console() -> Console:
+    """Standard error, where what cannot be shown is lost and stops nothing."""
+    return Console(file=_MayGoAway(sys.stderr))  # type: ignore[arg-type]
+
+
+class _MayGoAway:
+    """A terminal that may be closed, or a pipe whose reader may end, while a training writes to it."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def write(self, text: str) -> int:
+        """Write what can be written."""
+        with suppress(OSError, ValueError):  # ValueError: closed by this process itself
+            self._file.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush what can be flushed."""
+        with suppress(OSError, ValueError):
+            self._file.flush()
 
 
 class ProgressBar:

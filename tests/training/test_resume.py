@@ -37,22 +37,32 @@ def whole(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(autouse=True)
+def not_under_nohup():
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 def checkpoint_names(folder: Path) -> list[str]:
     return sorted(each.name for each in (folder / "checkpoints").iterdir())
 
 
-@pytest.mark.parametrize("precision", ["no", "bf16"])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("number", "precision"),
+    [(each, "no") for each in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)]
+    + [(signal.SIGTERM, "bf16"), (signal.SIGINT, "bf16"), (signal.SIGINT, "no")],
+)
 def test_stopped_by_a_signal_and_resumed_equals_uninterrupted(tmp_path, precision, number, capsys):
     uninterrupted, first, second = TinyTask(), TinyTask(), TinyTask()
     options = {"precision": precision, "validate_every": 5, "accumulation": 2}
     train_tiny(uninterrupted, tmp_path / "whole", **options)
     stopped = train_tiny(first, tmp_path / "parts", dataset=StopAfter(13, number=number), **options)
-    assert (stopped.finished, stopped.step) == (False, 13)
+    assert (stopped.finished, stopped.step, stopped.exit_status) == (False, 13, 128 + number)
     said = capsys.readouterr().err
     assert f"stopped by {number.name} after step 13 of 30, all saved; go on with resume={tmp_path / 'parts'}" in said
     result = train_tiny(second, tmp_path / "parts", resume=True, **options)
-    assert (result.finished, result.step) == (True, 30)
+    assert (result.finished, result.step, result.exit_status) == (True, 30, 0)
     assert first.losses + second.losses == uninterrupted.losses
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
 

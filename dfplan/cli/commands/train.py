@@ -17,7 +17,7 @@ from dfplan.cli.progress import progress_bar, say
 from dfplan.cli.schema import TrainConfig
 from dfplan.cli.task_modules import DEFAULT_TASK, find_task, settings_of
 from dfplan.data.sources import load_trajectories
-from dfplan.errors import UserError
+from dfplan.errors import EndedEarly, UserError
 from dfplan.evaluation.report import find_commit
 from dfplan.tasks.inputs import Inputs
 from dfplan.training import Logger, train, wandb_logger
@@ -76,6 +76,8 @@ def run(config: TrainConfig, *, given: Sequence[str]) -> None:
     print(result.run_folder / "model")
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()  # else a process may abort while it leaves, because another is gone
+    if not result.finished:
+        raise EndedEarly(result.exit_status)
 
 
 def _load(config: TrainConfig) -> Trajectories | None:
