@@ -40,6 +40,13 @@ def test_every_row_is_one_that_the_commands_accept(script, file):
                     to_schema("train", compose("train", overrides=[*questions["train"], *options["train"]]))
 
 
+@pytest.mark.parametrize("file", ["rows.yaml", "training_rows.yaml"])
+def test_every_question_has_an_answer(script, file):
+    answered = script("report").load_newest(FOLDER / "results")
+    asked = script("run").load_questions(FOLDER / file)["groups"]
+    assert asked.keys() <= answered.keys(), "measure or delete: " + ", ".join(asked.keys() - answered.keys())
+
+
 def row(name: str, scores: list[float], *, situation: str = "pursued", starts: int = 0) -> dict:
     """What run.py writes of a row."""
     mean = sum(scores) / len(scores)
