@@ -28,6 +28,7 @@ TINY_TRAINING = (
     "model.num_layers=1",
     "env.num_tokens=3",
     "retrace.num_steps=0",
+    "windows.held=false",
     "training.batch_size=4",
     "training.compiled=false",
     "threads=1",

@@ -104,7 +104,13 @@ def evaluate(arm: str, episodes: Sequence[str], *, work: Path) -> dict[str, Any]
 
 def measure_anew(work: Path) -> Path:
     """The old network with what is measured on the new data without training: visited positions and point mass."""
-    train_options = ["training.num_steps=1", "training.batch_size=1", "training.compiled=false", "retrace=none"]
+    train_options = [
+        "training.num_steps=1",
+        "training.batch_size=1",
+        "training.compiled=false",
+        "retrace=none",
+        "windows.held=false",
+    ]
     if not (work / "measuring").exists():
         say(
             [

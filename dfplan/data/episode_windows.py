@@ -73,4 +73,5 @@ class EpisodeWindows:
             valid=token_ends <= last[:, None],
             before_goal=np.ones(shape, dtype=bool),
             dynamics=np.zeros(len(first), dtype=bool),
+            aimless=np.zeros(len(first), dtype=bool),
         )

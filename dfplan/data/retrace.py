@@ -5,6 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
+from dfplan.data.support import without_gaps
 from dfplan.errors import UserError
 from dfplan.types import PointMass, PositionSupport, Trajectories
 
@@ -42,9 +43,10 @@ def retrace(
     """Imagine how the ways in a dataset could have been driven, with the dynamics that were measured on it.
 
     Every leg follows what the collector drove towards one of its goals, or a part of it, from wherever the last leg
-    ended, then stands at its end for a while; the next leg goes on from there. The state moves as the point mass says;
-    walls are unknown, so a leg that leaves the positions that the data visited is thrown away and the driver begins
-    anew where a random way of the data begins. The segments of the result are the legs.
+    ended, then stands at its end for a while; the next leg goes on from there. The state moves as the point mass says,
+    and stops where it would leave the positions that the data visited. A leg that takes much longer than the collector
+    did is thrown away, and the driver begins anew where a random way of the data begins. The segments of the result are
+    the legs.
 
     Args:
         trajectories: the data; observations are positions followed by velocities.
@@ -62,6 +64,7 @@ def retrace(
     Raises:
         UserError: no leg came through.
     """
+    support = without_gaps(support)
     legs = _Legs(trajectories, driver, generator=np.random.default_rng(seed), hold_steps=hold_steps, noise=noise)
     num_drivers = num_drivers or min(max(1, num_steps // 1000), 256)
     state = legs.begin(num_drivers)
@@ -72,7 +75,7 @@ def retrace(
     for now in range(rounds):
         action = np.clip(driver.act(state) + legs.draw_noise(), -1, 1)
         observations[:, now], actions[:, now], number[:, now] = state, action, legs.number
-        state = _step(state, action, point_mass=point_mass)
+        state = _step(state, action, point_mass=point_mass, support=support)
         at_goal = np.linalg.norm(state[:, :dim] - legs.goals, axis=1) <= goal_radius
         done, lost = legs.judge(now, at_goal=at_goal, inside=support.contains(state[:, :dim]))
         for index in np.flatnonzero(done).tolist():
@@ -84,12 +87,21 @@ def retrace(
     return _collect(observations, actions, number, legs, source=f"{trajectories.source}, driven anew")
 
 
-def _step(state: np.ndarray, action: np.ndarray, *, point_mass: PointMass) -> np.ndarray:
-    """States ``(batch, 2 * dim)`` one step later."""
+def _step(state: np.ndarray, action: np.ndarray, *, point_mass: PointMass, support: PositionSupport) -> np.ndarray:
+    """States ``(batch, 2 * dim)`` one step later; no axis moves out of the positions that the data visited.
+
+    What stops the agent there may be a wall, along which it slides, as the robot does that the data are of.
+    """
     dim = action.shape[1]
     velocity = point_mass.decay * state[:, dim:] + point_mass.gain * action
     velocity = np.clip(velocity, -point_mass.max_speed, point_mass.max_speed)
-    return np.concatenate([state[:, :dim] + point_mass.step * velocity, velocity], axis=1)
+    position = state[:, :dim].copy()
+    for axis in range(dim):
+        position[:, axis] += point_mass.step * velocity[:, axis]
+        stopped = ~support.contains(position)
+        position[stopped, axis] = state[stopped, axis]
+        velocity[stopped, axis] = 0
+    return np.concatenate([position, velocity], axis=1)
 
 
 class _Legs:

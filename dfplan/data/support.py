@@ -1,5 +1,7 @@
 """Measures on data which positions were ever visited."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from dfplan.types import PositionSupport, Trajectories
@@ -22,3 +24,12 @@ def measure_support(
     shape = tuple(index.max(axis=0) + 1)
     counts = np.bincount(np.ravel_multi_index(tuple(index.T), shape), minlength=int(np.prod(shape)))
     return PositionSupport(visited=(counts >= least_visits).reshape(shape), origin=origin, cell=cell)
+
+
+def without_gaps(support: PositionSupport) -> PositionSupport:
+    """The same, where cells most of whose surroundings were visited count as visited: rarely seen edges are ragged."""
+    padded = np.pad(support.visited.astype(np.int64), 1)
+    for axis in range(padded.ndim):
+        padded = sum(np.roll(padded, shift, axis=axis) for shift in (-1, 0, 1))
+    around = padded[(slice(1, -1),) * padded.ndim]
+    return replace(support, visited=support.visited | (2 * around > 3**padded.ndim))

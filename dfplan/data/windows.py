@@ -21,6 +21,7 @@ class WindowBatch:
         valid: ``(batch, tokens)`` bool, False past the end of the trajectory.
         before_goal: ``(batch, tokens)`` bool, True up to and including the token after the one that reaches the goal.
         dynamics: ``(batch,)`` bool, True for windows that teach what actions lead to: these are shown, and no goal.
+        aimless: ``(batch,)`` bool, True for windows that go on past their goal, which is therefore not shown.
     """
 
     context: np.ndarray
@@ -31,6 +32,7 @@ class WindowBatch:
     valid: np.ndarray
     before_goal: np.ndarray
     dynamics: np.ndarray
+    aimless: np.ndarray
 
 
 class WindowDataset:
@@ -40,6 +42,10 @@ class WindowDataset:
     goal, so that turning round is seen often enough. Its goal is where the collector was heading (probability
     ``segment_goal_share``) or a later position on the way there, moved by up to ``goal_jitter`` per axis. Goals on the
     way of one segment keep the plans short: between two goals of the collector the route is direct.
+
+    Where windows are ``held``, they stand still from where their segment ends to where they end themselves: a plan that
+    has come to its goal has nowhere else to go. What the data did next would teach it to leave, for there every stay is
+    followed by the next way. Only windows that show no goal, a share of ``aimless_share``, go on as the data do.
 
     Args:
         trajectories: the data.
@@ -51,6 +57,8 @@ class WindowDataset:
         position_dim: leading dimensions of an observation that are the position.
         restart_share: see above.
         segment_goal_share: see above.
+        held: see above; for data whose segments end standing still, see :func:`~dfplan.data.retrace.retrace`.
+        aimless_share: see above.
 
     Raises:
         UserError: no trajectory is as long as one token.
@@ -68,6 +76,8 @@ class WindowDataset:
         position_dim: int = 2,
         restart_share: float = 0.25,
         segment_goal_share: float = 0.5,
+        held: bool = False,
+        aimless_share: float = 0.0,
     ) -> None:
         self.trajectories = trajectories
         self.steps_per_token = steps_per_token
@@ -78,6 +88,8 @@ class WindowDataset:
         self.position_dim = position_dim
         self.restart_share = restart_share
         self.segment_goal_share = segment_goal_share
+        self.held = held
+        self.aimless_share = aimless_share
         self._index()
 
     def _index(self) -> None:
@@ -104,7 +116,11 @@ class WindowDataset:
     def sample(self, batch_size: int, generator: np.random.Generator) -> WindowBatch:
         """Draw a batch; the same generator state gives the same batch."""
         first = self._draw_starts(batch_size, generator)
-        return self.window(first, goal=self._draw_goals(first, generator))
+        goal = self._draw_goals(first, generator)
+        if not self.held:
+            return self.window(first, goal=goal)
+        aimless = generator.random(batch_size) < self.aimless_share
+        return self.window(first, goal=goal, aimless=aimless)
 
     def _draw_starts(self, batch_size: int, generator: np.random.Generator) -> np.ndarray:
         anywhere = self._starts[generator.integers(len(self._starts), size=batch_size)]
@@ -121,26 +137,41 @@ class WindowDataset:
         jitter = generator.uniform(-self.goal_jitter, self.goal_jitter, size=(len(first), self.position_dim))
         return (self.trajectories.observations[row, : self.position_dim] + jitter).astype(np.float32)
 
-    def window(self, first: np.ndarray, *, goal: np.ndarray) -> WindowBatch:
-        """Cut the windows that start at rows ``first`` ``(batch,)`` with the given goals ``(batch, position_dim)``."""
+    def window(self, first: np.ndarray, *, goal: np.ndarray, aimless: np.ndarray | None = None) -> WindowBatch:
+        """Cut the windows that start at rows ``first`` ``(batch,)`` with the given goals ``(batch, position_dim)``.
+
+        Those that are ``aimless`` ``(batch,)`` go on past their segment's end in any case; None is none of them.
+        """
         data, last = self.trajectories, self._last_row[first]
-        rows = np.minimum(first[:, None] + np.arange(self.num_steps + 1), last[:, None])
+        aimless = np.zeros(len(first), dtype=bool) if aimless is None else aimless
+        stays = self.held & ~aimless
+        end = np.where(stays, self._segment_end[first], last)
+        steps = first[:, None] + np.arange(self.num_steps + 1)
+        rows = np.minimum(steps, end[:, None])
         positions = data.observations[rows[:, 1:], : self.position_dim]
         at_goal = np.linalg.norm(positions - goal[:, None], axis=-1) <= self.goal_radius
         by_token = at_goal.reshape(len(first), self.num_tokens, self.steps_per_token)
         reached = np.logical_or.accumulate(by_token.any(axis=-1), axis=1)
-        token_ends = first[:, None] + self.steps_per_token * np.arange(1, self.num_tokens + 1)
+        token_ends = steps[:, self.steps_per_token :: self.steps_per_token]
         before_goal = np.ones_like(reached)
         before_goal[:, 2:] = ~reached[:, :-2]
+        observations, actions = (
+            data.observations[rows[:, self.steps_per_point :: self.steps_per_point]],
+            data.actions[rows[:, :-1]],
+        )
+        standing = (steps > end[:, None]) & stays[:, None]
+        observations[standing[:, self.steps_per_point :: self.steps_per_point], self.position_dim :] = 0
+        actions[standing[:, 1:]] = 0
         return WindowBatch(
             context=data.observations[first],
             goal=goal,
-            actions=data.actions[rows[:, :-1]],
-            observations=data.observations[rows[:, self.steps_per_point :: self.steps_per_point]],
+            actions=actions,
+            observations=observations,
             rewards=by_token.mean(axis=-1, dtype=np.float32),
-            valid=token_ends <= last[:, None],
+            valid=(token_ends <= last[:, None]) | stays[:, None],
             before_goal=before_goal,
             dynamics=np.zeros(len(first), dtype=bool),
+            aimless=aimless,
         )
 
 

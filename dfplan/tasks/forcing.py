@@ -54,6 +54,11 @@ def build_training(
 
     if settings.model.name == "diffuser":
         raise UserError("model=diffuser is what task=diffuser trains; give task=diffuser, or another model")
+    if settings.windows.held and not settings.retrace.num_steps:
+        raise UserError(
+            "windows.held=true wants ways that end standing still, which data as they were collected do not; "
+            "give windows=collected with retrace=none, or drive the ways anew (retrace=default)"
+        )
     collected = inputs.trajectories
     point_mass, support = point_mass or fit_point_mass(collected), measure_support(collected)
     with inputs.progress("ways driven anew") as show:
@@ -67,7 +72,11 @@ def build_training(
             on_progress=show,
         )
     windows, validation = mix_datasets(
-        settings.windows, trajectories, collected=collected, num_tokens=inputs.num_tokens
+        settings.windows,
+        trajectories,
+        collected=collected,
+        num_tokens=inputs.num_tokens,
+        goal_dropped=settings.diffusion.goal_dropped,
     )
     measured = {"point_mass": point_mass, "support": support, "validation": validation}
     return build_task(settings, inputs, trajectories, make=make, **measured), windows
@@ -103,7 +112,7 @@ def build_task(
         parameterization=Parameterization(diffusion.prediction, Schedule(diffusion.schedule)),
         levels=ForcingLevels(
             kind=diffusion.levels,
-            goal_dropped=diffusion.goal_dropped,
+            goal_dropped=0.0 if settings.windows.held else diffusion.goal_dropped,  # held windows say which show none
             context_noised=diffusion.context_noised,
             actions_known=diffusion.actions_known,
             actions_apart=diffusion.actions_apart,

@@ -29,6 +29,7 @@ class WindowsSettings:
     goal_jitter: float = option("largest displacement of a hindsight goal per axis", low=0)
     restart_share: float = option("share of windows that start where the collector drew a new goal", low=0, high=1)
     segment_goal_share: float = option("share of windows whose goal is where the collector was heading", low=0, high=1)
+    held: bool = option("windows that show a goal stand still where their way ends; for ways driven anew")
     goal_radius: float = option("distance that counts as being at the goal", above=0)
     collected_share: float = option(
         "share of windows from the data as collected, with clean actions and no goal (world model)", low=0, high=1

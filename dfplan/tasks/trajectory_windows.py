@@ -45,7 +45,12 @@ def drive_anew(
 
 
 def build_datasets(
-    windows: WindowsSettings, trajectories: Trajectories, *, num_tokens: int
+    windows: WindowsSettings,
+    trajectories: Trajectories,
+    *,
+    num_tokens: int,
+    held: bool = False,
+    aimless_share: float = 0.0,
 ) -> tuple[WindowDataset, WindowDataset | None]:
     """Windows to train on, and held-out windows to validate on."""
     parts: tuple[Trajectories, ...] = (trajectories,)
@@ -61,6 +66,8 @@ def build_datasets(
             goal_jitter=windows.goal_jitter,
             restart_share=windows.restart_share,
             segment_goal_share=windows.segment_goal_share,
+            held=held,
+            aimless_share=aimless_share,
         )
         for part in parts
     ]
@@ -68,10 +75,20 @@ def build_datasets(
 
 
 def mix_datasets(
-    windows: WindowsSettings, trajectories: Trajectories, *, collected: Trajectories, num_tokens: int
+    windows: WindowsSettings,
+    trajectories: Trajectories,
+    *,
+    collected: Trajectories,
+    num_tokens: int,
+    goal_dropped: float,
 ) -> tuple[WindowDataset | WindowMixture, WindowDataset | WindowMixture | None]:
-    """As :func:`build_datasets`, with a share of windows of the data as they were collected."""
-    train, validation = build_datasets(windows, trajectories, num_tokens=num_tokens)
+    """As :func:`build_datasets`, with a share of windows of the data as they were collected.
+
+    ``goal_dropped`` is the share of windows that show no goal; where windows are held, these are not.
+    """
+    train, validation = build_datasets(
+        windows, trajectories, num_tokens=num_tokens, held=windows.held, aimless_share=goal_dropped
+    )
     share = windows.collected_share
     if not share:
         return train, validation

@@ -57,11 +57,14 @@ class ForcingLevels:
         return torch.cat([prefix, torch.stack([actions, rest], dim=-1)], dim=1)
 
 
-def with_dynamics(levels: Tensor, dynamics: Tensor) -> Tensor:
-    """Levels ``[batch, prefix + tokens, 2]``, with clean actions and no goal where ``dynamics`` ``[batch]`` is True."""
-    levels, others = levels.clone(), ~dynamics[:, None]
-    levels[:, NUM_PREFIX_TOKENS:, 0] = levels[:, NUM_PREFIX_TOKENS:, 0].where(others, 0.0)
-    levels[:, GOAL_TOKEN] = levels[:, GOAL_TOKEN].where(others, 1.0)
+def as_asked(levels: Tensor, *, dynamics: Tensor, aimless: Tensor) -> Tensor:
+    """Levels ``[batch, prefix + tokens, 2]`` as windows want them: see :class:`~dfplan.data.windows.WindowBatch`.
+
+    Where ``dynamics`` ``[batch]`` is True, actions are clean and the goal is noise; so it is where ``aimless`` is True.
+    """
+    levels = levels.clone()
+    levels[:, NUM_PREFIX_TOKENS:, 0] = levels[:, NUM_PREFIX_TOKENS:, 0].where(~dynamics[:, None], 0.0)
+    levels[:, GOAL_TOKEN] = levels[:, GOAL_TOKEN].where(~(dynamics | aimless)[:, None], 1.0)
     return levels
 
 
@@ -173,7 +176,7 @@ class ForcingTask:
         levels = self.levels.draw((clean.shape[0], clean.shape[1] - NUM_PREFIX_TOKENS), generator=generator)
         noise = torch.randn(clean.shape, generator=generator)
         levels, noise = levels.to(clean.device), noise.to(clean.device)
-        levels = with_dynamics(levels, torch.as_tensor(batch.dynamics))
+        levels = as_asked(levels, dynamics=torch.as_tensor(batch.dynamics), aimless=torch.as_tensor(batch.aimless))
         error = self._squared_error(denoise, clean, noise, levels)
         goal_shown = levels[:, GOAL_TOKEN, :1] == 0
         token_weight = torch.where(goal_shown, weights["shown"], weights["hidden"])

@@ -116,7 +116,13 @@ def test_a_teacher_that_is_not_there_is_one_line():
 def test_a_student_is_trained_and_planned_with(tmp_path, capsys):
     data, run, env = tmp_path / "umaze.hdf5", tmp_path / "student", "env=maze2d-umaze"
     assert main(["generate", env, "num_steps=4000", f"output={data}"]) == 0
-    short = ["training.num_steps=2", "training.batch_size=4", "retrace.num_steps=0", "training.compiled=false"]
+    short = [
+        "training.num_steps=2",
+        "training.batch_size=4",
+        "retrace.num_steps=0",
+        "windows.held=false",
+        "training.compiled=false",
+    ]
     assert main(["train", "task=distill", env, f"data={data}", *short, f"output={run}"]) == 0
     teacher = load_forcing_model(find_teacher("bundled", env_name="maze2d-umaze"))
     student = load_forcing_model(run / "model")

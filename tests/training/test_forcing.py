@@ -12,7 +12,7 @@ from dfplan.diffusion import Parameterization, Schedule
 from dfplan.models.denoiser import Denoiser, DenoiserState
 from dfplan.models.forcing_model import build_denoiser
 from dfplan.tokens import CONTEXT_TOKEN, GOAL_TOKEN, NUM_PREFIX_TOKENS, Normalizer
-from dfplan.training.forcing import ForcingLevels, ForcingTask, with_dynamics
+from dfplan.training.forcing import ForcingLevels, ForcingTask, as_asked
 
 TOKENS = 6
 
@@ -107,12 +107,21 @@ def test_actions_are_known_and_apart_as_often_as_promised():
 def test_windows_that_teach_dynamics_have_clean_actions_and_no_goal():
     dynamics = torch.arange(1000) % 4 == 0
     plain = ForcingLevels().draw((1000, 5), generator=torch.Generator().manual_seed(0))
-    drawn = with_dynamics(plain, dynamics)
+    drawn = as_asked(plain, dynamics=dynamics, aimless=torch.zeros_like(dynamics))
     assert (drawn[dynamics][:, NUM_PREFIX_TOKENS:, 0] == 0).all()
     assert (drawn[dynamics][:, GOAL_TOKEN] == 1).all()
     assert torch.equal(drawn[~dynamics], plain[~dynamics])
     assert torch.equal(drawn[:, NUM_PREFIX_TOKENS:, 1], plain[:, NUM_PREFIX_TOKENS:, 1])  # observations as ever
     assert torch.equal(drawn[:, CONTEXT_TOKEN], plain[:, CONTEXT_TOKEN])
+
+
+def test_windows_without_an_aim_show_no_goal_and_are_otherwise_as_drawn():
+    aimless = torch.arange(1000) % 4 == 0
+    plain = ForcingLevels(goal_dropped=0.0).draw((1000, 5), generator=torch.Generator().manual_seed(0))
+    drawn = as_asked(plain, dynamics=torch.zeros_like(aimless), aimless=aimless)
+    assert torch.equal(drawn[:, GOAL_TOKEN, 0], aimless.float())
+    drawn[:, GOAL_TOKEN] = plain[:, GOAL_TOKEN]
+    assert torch.equal(drawn, plain)
 
 
 def test_a_window_that_teaches_dynamics_tells_nothing_of_its_goal(batch):

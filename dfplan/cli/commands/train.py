@@ -33,7 +33,11 @@ TASKS_AFFAIR = (
     "matrix_precision",
     "compiled",
 )  # not the loop's
-BEFORE = {"matrix_precision": "bfloat16"}  # what runs did from before there was the option; their records lack it
+# What runs did from before there were these options; their records lack them.
+BEFORE: dict[str, dict[str, Any]] = {
+    "training": {"matrix_precision": "bfloat16"},
+    "windows": {"collected_share": 0.0, "held": False},
+}
 # What a resumed run may be given anew: none of it changes what is computed.
 FREE_WHEN_RESUMED = ("resume", "device", "threads", "logger", *(f"training.{name}" for name in MAY_CHANGE))
 
@@ -112,11 +116,11 @@ def recorded(config: TrainConfig, trajectories: Trajectories | None) -> dict[str
         del record[name]
     if record["task"] == {"name": DEFAULT_TASK}:
         del record["task"]  # as in the records of runs from before there were other tasks
-    if "windows" in record and not record["windows"]["collected_share"]:
-        del record["windows"]["collected_share"]  # and from before this option
     record["training"] = {name: value for name, value in record["training"].items() if name not in MAY_CHANGE}
-    if record["training"]["matrix_precision"] == BEFORE["matrix_precision"]:
-        del record["training"]["matrix_precision"]
+    for group, options in BEFORE.items():
+        for name, value in options.items():
+            if record.get(group, {}).get(name) == value:
+                del record[group][name]
     if trajectories:
         record["dataset"] = {"sha256": trajectories.checksum, "rows": len(trajectories)}
     return record
@@ -143,9 +147,9 @@ def resumed(config: TrainConfig, *, given: Sequence[str]) -> TrainConfig:
         )
     record.pop("dataset", None)
     if "windows" in record:
-        record["windows"] = {"collected_share": 0.0} | record["windows"]
+        record["windows"] = BEFORE["windows"] | record["windows"]
     wishes = plain(config)
-    record["training"] = {**wishes["training"], **BEFORE, **settings, **record["training"]}
+    record["training"] = {**wishes["training"], **BEFORE["training"], **settings, **record["training"]}
     record["training"] = {name: record["training"][name] for name in wishes["training"]}
     for name in given:
         key = name.removeprefix("training.")
