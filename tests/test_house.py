@@ -72,13 +72,6 @@ def test_what_the_readme_points_to_exists():
         assert f"\n{target}:" in makefile, target
 
 
-@pytest.mark.slow
-def test_the_python_examples_of_the_readme_run():
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert blocks
-    subprocess.run([sys.executable, "-c", "\n".join(blocks)], check=True, cwd=ROOT)
-
-
 def test_nothing_names_the_machine_it_was_made_on():
     command = ["git", "-c", "safe.directory=*", "ls-files"]
     tracked = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout.split()

@@ -57,7 +57,7 @@ SIZES: dict[str, tuple[str, ...]] = {
     "dfplan eval env=maze2d-large weights=runs/train/maze2d-large/<time>": (*FEW, "planner.num_candidates=2"),
     "dfplan train env=maze2d-large model=rnn training=cpu-rnn": STATES,
     "dfplan eval env=maze2d-large weights=bundled-rnn": FEW,
-    "dfplan train recipe=diffuser-large": (*SHORT, "training.validate_every=0", "model.width=8", "model.num_levels=4"),
+    "dfplan train recipe=diffuser-large": (*SHORT, "model.width=8", "model.num_levels=4"),
     "dfplan eval env=maze2d-large weights=<its run folder> controller=tracker": FEW,
     "dfplan eval env=maze2d-large agent=oracle": FEW,
     "dfplan train task=autoencoder env=pixelmaze-large": (*SHORT, "task.width=8"),
