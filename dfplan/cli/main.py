@@ -45,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     training, whose state is saved.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    # Read once, when torch is loaded. Threads that spin while they wait for others take the processor from those.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         return _dispatch(arguments)
     except UserError as error:

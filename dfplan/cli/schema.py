@@ -158,7 +158,7 @@ class RunConfig:
     env: EnvConfig = group(EnvConfig, "the maze")
     seed: int = option("what every random number derives from", low=0, high=2**32 - 1)
     device: str = option("auto, cpu, cuda, cuda:1 or mps")
-    threads: int | None = option("CPU threads; null = as torch decides", low=1)
+    threads: int | None = option("CPU threads; null = as torch decides; more than one gains planning little", low=1)
     output: str | None = option("folder to write to; null = runs/<command>/<env>/<time>")
 
 

@@ -159,3 +159,14 @@ def test_a_full_disk_is_one_line(monkeypatch, capsys):
 
     monkeypatch.setattr("dfplan.cli.compose.run", full)
     assert "no space left on the disk for results.json" in line_of_mistake(capsys, "eval")
+
+
+@pytest.mark.parametrize(("given", "expected"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")])
+def test_threads_wait_without_taking_the_processor_from_others(given, expected):
+    program = (
+        "import os, sys; from dfplan.cli.main import main; main(['--version']); "
+        "print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules)"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"} | given
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True)
+    assert found.stdout.split()[-2:] == [expected, "False"]  # said before torch is there to read it
