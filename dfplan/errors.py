@@ -5,7 +5,11 @@ class UserError(ValueError):
     """A mistake that the person at the keyboard can mend.
 
     The command line prints its text as one line and exits with status 2; in a program it is an ordinary ``ValueError``.
+    What the text quotes may come from a file that anybody made, so it is made printable here, once for all.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 class EndedEarly(Exception):  # noqa: N818 - no error: all that there is to say was said
@@ -18,3 +22,10 @@ class EndedEarly(Exception):  # noqa: N818 - no error: all that there is to say 
     def __init__(self, status: int) -> None:
         super().__init__(f"ended with status {status}")
         self.status = status
+
+
+def printable(text: str) -> str:
+    """The text with what a terminal would obey, or not show, written as an escape; only line breaks stay."""
+    return "".join(
+        each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode() for each in text
+    )

@@ -2,34 +2,63 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from dfplan.errors import UserError
-from dfplan.files import is_sealed
+from dfplan.errors import UserError, printable
+from dfplan.files import is_sealed, read_small
 
 MAX_RECORD_BYTES = 64 * 2**20
+MAX_DEPTH = 10
+DATASET_ENDINGS = (".hdf5", ".h5")
+RECORD = "results.json"
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 ARCHIVES = {b"PK": "a zip archive", b"\x80": "a pickle", b"\x1f\x8b": "a gzip file"}
 PARTS = ("model.json", "model.safetensors", "manifest.json", "denoise.onnx", "denoise.pt2")
 
 
 def run(words: Sequence[str]) -> int:
-    """Verify paths; one line each, and the first that is not whole is an error."""
+    """Verify paths, or all that lies in a folder of runs; one line each, the first that is not whole is an error."""
     if not words or words[0] in ("-h", "--help"):
         print("usage: dfplan verify PATH...")
-        print("PATH is a run, checkpoint or model folder, an export, a dataset (.hdf5) or the results.json of an eval")
+        print("PATH is a run, checkpoint or model folder, an export, a dataset (.hdf5) or the results.json of an eval,")
+        print("or a folder with any of these in it")
         return 0
     for word in words:
         if word.startswith("-"):
             raise UserError(f"dfplan verify takes paths only; got {word!r}")
         path = Path(word).expanduser()
         try:
-            print(f"{path}: {verify(path)}")
+            for each in _parts(path):
+                print(printable(f"{each}: {verify(each)}"))
         except OSError as error:
             raise UserError(f"{error.filename or path}: cannot be read ({error.strerror or error})") from error
     return 0
+
+
+def _parts(path: Path) -> list[Path]:
+    """The path itself, or of a folder such as ``runs/eval``, which only holds others, all in it that can be verified."""
+    if not path.is_dir() or _is_known(path):
+        return [path]
+    return list(_known_within(path)) or [path]
+
+
+def _known_within(folder: Path, depth: int = 1) -> Iterator[Path]:
+    if depth > MAX_DEPTH:
+        raise UserError(f"{folder}: more than {MAX_DEPTH} folders deep; name the one to verify")
+    for each in sorted(folder.iterdir()):
+        if each.is_symlink():
+            continue
+        if each.suffix in DATASET_ENDINGS or (each.is_dir() and _is_known(each)):
+            yield each
+        elif each.is_dir():
+            yield from _known_within(each, depth + 1)
+
+
+def _is_known(folder: Path) -> bool:
+    """Whether a folder is of one run, model or export, by the names in it."""
+    return any((folder / name).exists() for name in (*PARTS, RECORD, "checkpoints"))
 
 
 def verify(path: Path) -> str:
@@ -46,7 +75,7 @@ def verify(path: Path) -> str:
         return _folder(path.parent)
     with path.open("rb") as file:
         start = file.read(8)
-    if start == HDF5_SIGNATURE or path.suffix in (".hdf5", ".h5"):
+    if start == HDF5_SIGNATURE or path.suffix in DATASET_ENDINGS:
         return _dataset(path)
     if path.suffix == ".json":
         return _record(path)
@@ -67,8 +96,11 @@ def _folder(folder: Path) -> str:
         return _bundle(folder)
     if (folder / "checkpoints").is_dir():
         return _run(folder)
+    if (folder / RECORD).exists():
+        return _record(folder / RECORD)
     raise UserError(
-        f"{folder}: neither a run, a checkpoint, a model nor an export; an export has its manifest.json last"
+        f"{folder}: neither a run, a checkpoint, a model nor an export, nor a folder with one in it; an export has its "
+        "manifest.json last"
     )
 
 
@@ -150,18 +182,17 @@ def _has_seal(record: dict[str, Any], seal: str) -> bool:
 def _record(path: Path) -> str:
     from dfplan.evaluation.report import RECORD_SEAL
 
-    size = path.stat().st_size
-    if size > MAX_RECORD_BYTES:
-        raise UserError(f"{path}: {size:,} bytes, too many for a record of an evaluation")
-    text = path.read_bytes()
+    text = read_small(path, at_most=MAX_RECORD_BYTES)
     try:
         record = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UserError(
             f"{path}: damaged: not readable as JSON ({str(error)[:80]}); run the evaluation again"
         ) from error
+    if not isinstance(record, dict) or not isinstance(record.get("env"), str):
+        raise UserError(f"{path}: no record of an evaluation")
     kinds = {"metrics": "an evaluation of", "agents": "a comparison of agents on"}
-    kind = next((kinds[name] for name in kinds if isinstance(record, dict) and {"env", name} <= record.keys()), None)
+    kind = next((kinds[name] for name in kinds if name in record), None)
     if kind is None:
         raise UserError(f"{path}: no record of an evaluation")
     if not _has_seal(record, RECORD_SEAL):
