@@ -60,6 +60,24 @@ def write_whole(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
+def read_small(path: Path, *, at_most: int) -> bytes:
+    """Return what is in a file that anybody may have made, without waiting for a pipe or filling the memory.
+
+    Raises:
+        UserError: it is no regular file, is larger than ``at_most`` bytes, or cannot be read.
+    """
+    try:
+        if not path.is_file():
+            raise UserError(f"{path}: no such file, or a special one")
+        with path.open("rb") as file:
+            content = file.read(at_most + 1)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if len(content) > at_most:
+        raise UserError(f"{path}: larger than {at_most:,} bytes, which no honest file of its kind is")
+    return content
+
+
 def remove_temporaries(path: Path) -> None:
     """Remove what processes that were killed while they wrote `path` have left behind, as far as that is possible.
 

@@ -19,13 +19,16 @@ def option(
     choices: Sequence[str] | None = None,
     length: int | None = None,
     row_lengths: Sequence[int] | None = None,
+    characters: str | None = None,
+    path: bool = False,
 ) -> Any:
     """Declare an option: numbers lie in ``[low, high]`` or above ``above``, words among ``choices``.
 
-    A list has ``length`` numbers; a list of lists has rows of one of ``row_lengths``.
+    A list has ``length`` numbers; a list of lists has rows of one of ``row_lengths``. A word with ``characters`` has
+    letters, digits, ``_`` and these alone. A ``path`` that may be None is so by default alone: ``null`` is a name.
     """
     limits = {"low": low, "high": high, "above": above, "choices": choices}
-    limits |= {"length": length, "row_lengths": row_lengths}
+    limits |= {"length": length, "row_lengths": row_lengths, "characters": characters, "path": path}
     return field(default=UNSET, metadata={"meaning": meaning, **limits})
 
 

@@ -1,11 +1,14 @@
-"""Reads the words after ``dfplan COMMAND`` before Hydra does: refuses what Hydra would misread, rewrites what it can't.
+"""Reads the words after ``dfplan COMMAND``: flags, and options ``key=value``, of which Hydra sees what is no text.
 
-Hydra takes ``start=1,1`` for a sweep and stumbles over brackets or spaces in a path; nobody should need to know that.
+Hydra takes ``start=1,1`` for a sweep, renames ``output=007`` and stumbles over brackets in a path; nobody should need
+to know that.
 """
 
 import difflib
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from dfplan.errors import UserError
 
@@ -16,9 +19,34 @@ ROW_KEYS = ("planner.guidance.waypoints", "planner.guidance.keep_out", "planner.
 ROW = re.compile(rf"\s*{NUMBER}(?:\s*,\s*{NUMBER})*\s*")
 WORD_KEYS = ("agents",)
 OPTIONS_PREFIX = "options_of."
-PATH_KEYS = ("data", "output", "resume", "weights", "planner.guidance.distance_field")
-FLAGS = ("-m", "--multirun", "--resolve", "-h", "--help", "--hydra-help", "--info")
-FLAGS_WITH_VALUE = ("--cfg", "-c", "--config-dir", "--package", "-p")
+KEY = re.compile(r"(?:\+{1,2}|~)?([A-Za-z]\w*)(?:\.[\w-]+)*")
+SWEEP, HELP, CONFIG_FOLDER, SHOW = "-m", "--help", "--config-dir", "--cfg"
+FLAGS = {SWEEP: SWEEP, "--multirun": SWEEP, HELP: HELP, "-h": HELP}
+FLAGS_WITH_VALUE = {CONFIG_FOLDER: CONFIG_FOLDER, SHOW: SHOW, "-c": SHOW}
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words after a command.
+
+    Attributes:
+        options: ``key=value``, or ``~key``, in the order given and as typed.
+        config_folder: what ``--config-dir`` names; None without.
+        sweep: every combination is to be run.
+        help: the options are to be listed instead.
+        show: the configuration is to be printed instead.
+    """
+
+    options: list[str]
+    config_folder: Path | None = None
+    sweep: bool = False
+    help: bool = False
+    show: bool = False
+
+    @property
+    def given(self) -> list[str]:
+        """Names of the options."""
+        return [name_of(option) for option in self.options]
 
 
 def closest(word: str, allowed: Iterable[str]) -> str:
@@ -27,45 +55,75 @@ def closest(word: str, allowed: Iterable[str]) -> str:
     return f" (did you mean {similar[0]!r}?)" if similar else ""
 
 
-def prepare(command: str, words: Sequence[str]) -> list[str]:
-    """Return the words as Hydra reads them; a word that is neither a known flag nor ``key=value`` is refused."""
-    # Hydra stops reading options at a flag that comes between them, so flags go first.
-    flags, prepared, sweep = [], [], "-m" in words or "--multirun" in words
-    value_expected = False
-    for word in words:
-        flag = word.split("=", 1)[0] if word.startswith("--") else word
-        if value_expected or flag in FLAGS:
-            flags.append(word)
-            value_expected = False
+def name_of(option: str) -> str:
+    """The name of an option, without the signs by which Hydra adds and removes."""
+    return option.partition("=")[0].lstrip("+~")
+
+
+def read_words(command: str, words: Sequence[str]) -> Words:
+    """Tell flags from options.
+
+    Raises:
+        UserError: a word that is neither a known flag nor an option, or one of Hydra's own settings.
+    """
+    flags: dict[str, str] = {}
+    options, rest = [], list(words)
+    while rest:
+        word = rest.pop(0)
+        flag, equals, value = word.partition("=")
+        if word in FLAGS:
+            flags[FLAGS[word]] = word
         elif flag in FLAGS_WITH_VALUE:
-            flags.append(word)
-            value_expected = flag == word
+            if not equals and not rest:
+                raise UserError(f"{word} needs a value after it")
+            flags[FLAGS_WITH_VALUE[flag]] = value if equals else rest.pop(0)
         elif word.startswith("-"):
             raise UserError(f"unknown flag {word!r}; options are written key=value, see `dfplan {command} --help`")
         else:
-            prepared.append(_rewrite(command, word, sweep=sweep))
-    if value_expected:
-        raise UserError(f"{words[-1]} needs a value after it")
-    return [*flags, *prepared]
+            _check_option(command, word)
+            options.append(word)
+    if flags.get(SHOW, "job") != "job":
+        raise UserError(f"--cfg prints the configuration of the command: --cfg job; got {flags[SHOW]!r}")
+    return Words(
+        options,
+        config_folder=Path(flags[CONFIG_FOLDER]) if CONFIG_FOLDER in flags else None,
+        sweep=SWEEP in flags,
+        help=HELP in flags,
+        show=SHOW in flags,
+    )
 
 
-def _rewrite(command: str, word: str, *, sweep: bool) -> str:
-    key, equals, value = word.partition("=")
+def _check_option(command: str, word: str) -> None:
+    key, equals, _ = word.partition("=")
     if not equals and not word.startswith("~"):
         raise UserError(f"expected key=value, got {word!r}; see `dfplan {command} --help`")
-    bare = key.lstrip("+")
-    if bare in POSITION_KEYS.get(command, ()):
-        return f"{key}={_position(bare, value)}"
-    if bare in ROW_KEYS and ROW.fullmatch(value.removeprefix("[").removesuffix("]")):
+    match = KEY.fullmatch(key)
+    if match is None:
+        raise UserError(f"an option is a name such as planner.slope; got {word!r}; see `dfplan {command} --help`")
+    if match[1].lower() == "hydra":
+        raise UserError(f"{key} is a setting of Hydra, none of dfplan; see `dfplan {command} --help`")
+
+
+def for_hydra(command: str, option: str) -> str:
+    """The option as Hydra's grammar has it.
+
+    Raises:
+        UserError: no position, or the name of a file that leads out of its folder.
+    """
+    key, equals, value = option.partition("=")
+    name = name_of(option)
+    if ".." in value:
+        raise UserError(f"{name} must be a value or the name of a choice; got {option!r}")
+    if not equals:
+        return option
+    if name in POSITION_KEYS.get(command, ()):
+        return f"{key}={_position(name, value)}"
+    if name in ROW_KEYS and ROW.fullmatch(value.removeprefix("[").removesuffix("]")):
         # One row alone: 7,1 or [7,1] becomes Hydra's list of lists [[7,1]].
         return f"{key}=[[{value.removeprefix('[').removesuffix(']')}]]"
-    if bare.startswith(OPTIONS_PREFIX) and not sweep:
-        return f"{key}=[{','.join(map(_quoted_word, _split(value)))}]"
-    if bare in WORD_KEYS and not value.startswith("[") and not sweep:
+    if name in WORD_KEYS and not value.startswith("["):
         return f"{key}=[{value}]"
-    if bare in PATH_KEYS and not sweep:
-        return f"{key}={_quoted(value)}"
-    return word
+    return option
 
 
 def _position(key: str, value: str) -> str:
@@ -78,26 +136,23 @@ def _position(key: str, value: str) -> str:
     return f"[{pair[1]},{pair[2]}]"
 
 
-def _split(value: str) -> list[str]:
-    """The entries of a list ``[a=1,b=[2,3]]``, or of one without its brackets, at the commas outside of brackets."""
+def split_options(value: str) -> list[str]:
+    """The entries of ``[a=1,b=[2,3]]``, or without its brackets, at the commas outside of brackets and quotes."""
     inner = value[1:-1] if value.startswith("[") and value.endswith("]") else value
-    parts, depth = [""], 0
+    parts, depth, quote = [""], 0, ""
     for character in inner:
-        depth += (character == "[") - (character == "]")
-        if character == "," and depth == 0:
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"" and not parts[-1].strip():
+            quote = character
+        else:
+            depth += (character == "[") - (character == "]")
+        if character == "," and depth == 0 and not quote:
             parts.append("")
         else:
             parts[-1] += character
-    return [part.strip() for part in parts if part.strip()]
+    return [_unquoted(part.strip()) for part in parts if part.strip()]
 
 
-def _quoted_word(word: str) -> str:
-    return word if word[0] in "'\"" else f"'{word}'"
-
-
-def _quoted(value: str) -> str:
-    """Quote a path that Hydra's grammar would trip over (spaces, brackets, commas); leave quoted ones alone."""
-    if value == "" or value[0] in "'\"" or re.fullmatch(r"[\w/.:+\-]+", value):
-        return value
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'") if "'" in value else value
-    return f"'{escaped}'"
+def _unquoted(word: str) -> str:
+    return word[1:-1] if word[0] in "'\"" and word[-1] == word[0] and len(word) > 1 else word

@@ -47,8 +47,12 @@ def _answer(line: str) -> None:
         return
     command = words[1]
     if command in ("eval", "bench", "plan", "train", "generate", "export"):
-        from dfplan.cli.compose import call_hydra
+        from hydra._internal.core_plugins.bash_completion import BashCompletion
+        from hydra.core.global_hydra import GlobalHydra
+
+        from dfplan.cli.compose import reading
 
         program, _, rest = line.lstrip().partition(" ")
         os.environ["COMP_LINE"] = f"{program} {rest.lstrip().removeprefix(command).lstrip()}"
-        call_hydra(lambda _: None, command=command, words=["-sc", "query=bash"])
+        with reading(None):
+            BashCompletion(GlobalHydra.instance().config_loader()).query(command)

@@ -1,37 +1,32 @@
 """Composes the configuration with Hydra, checks it, and runs the command once, or once per point of a sweep."""
 
-import os
+import itertools
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import is_dataclass
+from pathlib import Path
 from typing import Any
 
 import hydra
-from hydra.core.hydra_config import HydraConfig
+from hydra import initialize_config_dir
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException, ValidationError
 
-from dfplan.cli.arguments import closest, prepare
-from dfplan.cli.folders import config_folder, group_choices
-from dfplan.cli.foreign_configs import check_config_folders
-from dfplan.cli.schema import SCHEMAS, check_ranges, flatten, schema_of
-from dfplan.errors import EndedEarly, UserError
+from dfplan.cli.arguments import OPTIONS_PREFIX, Words, closest, for_hydra, name_of, read_words, split_options
+from dfplan.cli.folders import config_folder, group_choices, make_sweep_folder, release
+from dfplan.cli.foreign_configs import check_config_folder
+from dfplan.cli.schema import SCHEMAS, check_ranges, flatten, schema_of, text_options
+from dfplan.errors import UserError
 
-# Hydra composes and sweeps; folders, logging and the working directory are ours.
-HYDRA_SETTINGS = (
-    "hydra.run.dir=.",
-    "hydra.output_subdir=null",
-    "hydra.job.chdir=false",
-    "hydra/job_logging=none",
-    "hydra/hydra_logging=none",
-    "hydra.sweep.dir=runs/sweeps/${now:%Y-%m-%d_%H-%M-%S}",
-    "hydra.sweep.subdir=${hydra.job.num}",
-)
 TYPE_WORDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
+# What a configuration, which may be somebody else's, does not decide: where is written, and over what.
+SAID_ALONE = ("output", "overwrite", "resume")
 
 
 def run(command: str, words: Sequence[str]) -> int:
@@ -40,70 +35,125 @@ def run(command: str, words: Sequence[str]) -> int:
     Raises:
         UserError: any mistake in the words, the configuration or what it points to.
     """
-    prepared = prepare(command, words)
-    check_config_folders(prepared)
-    if "-h" in prepared or "--help" in prepared:
-        from dfplan.cli.help import print_help
-
-        print_help(command, overrides=[word for word in prepared if not word.startswith("-")])
-        return 0
-    schema = _schema_said(command, prepared)
-    _refuse_empty_groups(schema, prepared)
-    failures: list[UserError | EndedEarly] = []
-
-    def job(composed: DictConfig) -> None:
-        try:
-            _run_once(command, composed)
-        except (UserError, EndedEarly) as error:
-            if HydraConfig.get().mode is RunMode.MULTIRUN:
-                raise  # Hydra adds which point of the sweep failed
-            failures.append(error)
-
-    with readable_errors(command, schema=schema):
-        call_hydra(job, command=command, words=[*prepared, *HYDRA_SETTINGS])
-    if failures:
-        raise failures[0]
+    said = read_words(command, words)
+    if said.config_folder is not None:
+        check_config_folder(said.config_folder)
+    _refuse_empty_groups(_schema_said(command, said.options), said.options)
+    try:
+        with reading(said.config_folder):
+            _obey(command, said)
+    finally:
+        release()
     return 0
 
 
-def _schema_said(command: str, words: Sequence[str]) -> type:
+def _obey(command: str, said: Words) -> None:
+    if said.help:
+        from dfplan.cli.help import print_help
+
+        print_help(command, options=said.options)
+    elif said.show:
+        print(OmegaConf.to_yaml(compose_options(command, said.options)).rstrip())
+    elif said.sweep:
+        _sweep(command, said.options)
+    else:
+        _run_once(command, said.options)
+
+
+@contextmanager
+def reading(folder: Path | None) -> Iterator[None]:
+    """Have Hydra compose from the configurations that come with dfplan, and those of a folder that was checked.
+
+    Hydra reads and merges; its own program, which could build objects, log into files or set the environment by what
+    a configuration says, is never started.
+    """
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        if folder is not None:
+            places = create_config_search_path(str(config_folder()))
+            places.prepend("--config-dir", f"file://{folder.expanduser().absolute()}", anchor="schema")
+            GlobalHydra.instance().clear()
+            Hydra.create_main_hydra2("dfplan", places)
+        yield
+
+
+def compose_options(command: str, options: Sequence[str], **settings: Any) -> DictConfig:
+    """What Hydra makes of options; a text, such as a path, stays as it was typed and is never interpreted.
+
+    Raises:
+        UserError: an option that there is not, or one that cannot be read.
+    """
+    texts = text_options(command)
+    kept = [option for option in options if name_of(option) in texts and "=" in option]
+    lists = [option for option in options if name_of(option).startswith(OPTIONS_PREFIX) and "=" in option]
+    others = [for_hydra(command, option) for option in options if option not in (*kept, *lists)]
+    with readable_errors(command, schema=_schema_said(command, options)):
+        composed = hydra.compose(command, overrides=others, **settings)
+        for option in kept:
+            OmegaConf.update(composed, name_of(option), literal(option.partition("=")[2]))
+        for option in lists:
+            entries = [literal(entry) for entry in split_options(option.partition("=")[2])]
+            OmegaConf.update(composed, name_of(option), entries, force_add=command == "bench")
+    return composed
+
+
+def literal(value: Any) -> Any:
+    """The value with its texts written so that OmegaConf, which would look ``${...}`` up, leaves them as they are."""
+    if isinstance(value, dict):
+        return {key: literal(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [literal(each) for each in value]
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", value) if isinstance(value, str) else value
+
+
+def _schema_said(command: str, options: Sequence[str]) -> type:
     """The schema of the task that is said; a recipe may mean another one, which only Hydra knows."""
-    said = [word.removeprefix("task=") for word in words if word.startswith("task=")]
+    said = [word.removeprefix("task=") for word in options if word.startswith("task=")]
     return schema_of(command, {"task": said[-1]} if said and said[-1] in group_choices("task") else None)
 
 
-def _refuse_empty_groups(schema: type, words: Sequence[str]) -> None:
+def _refuse_empty_groups(schema: type, options: Sequence[str]) -> None:
     """Hydra answers ``env=null`` with a traceback."""
     groups = {name for name, each in flatten(schema) if is_dataclass(each.type)}
-    for word in words:
+    for word in options:
         name, equals, value = word.partition("=")
         if equals and name in groups and value in ("", "null"):
             raise UserError(f"{name} must be chosen; got {word!r}; choose {', '.join(group_choices(name))}")
 
 
-def call_hydra(job: Any, *, command: str, words: Sequence[str]) -> None:
-    """Let Hydra read ``words`` as if they were the command line of a program of its own."""
-    arguments, full_error = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
-    sys.argv = [f"dfplan-{command}", *words]
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors as exceptions, not printed: `readable_errors` words them
-    try:
-        hydra.main(config_path=str(config_folder()), config_name=command, version_base="1.3")(job)()
-    finally:
-        sys.argv = arguments
-        if full_error is None:
-            del os.environ["HYDRA_FULL_ERROR"]
-        else:
-            os.environ["HYDRA_FULL_ERROR"] = full_error
+def _sweep(command: str, options: Sequence[str]) -> None:
+    """Run every combination, each into a folder of its own."""
+    with readable_errors(command):
+        alternatives = [_alternatives(command, option) for option in options]
+    folder = None if command == "generate" or "output" in map(name_of, options) else make_sweep_folder()
+    for number, chosen in enumerate(itertools.product(*alternatives)):
+        try:
+            _run_once(command, chosen, output=folder and str(folder / str(number)))
+        except UserError as error:
+            raise UserError(f"{' '.join(chosen)}: {error}") from error
 
 
-def _run_once(command: str, composed: DictConfig) -> None:
-    """Check one configuration and hand it to its command."""
+def _alternatives(command: str, option: str) -> list[str]:
+    """The options that an option of a sweep stands for: ``seed=0,1`` for two."""
+    key, _, value = option.partition("=")
+    if name_of(option) in text_options(command):
+        return [f"{key}={each}" for each in value.split(",")]
+    if name_of(option).startswith(OPTIONS_PREFIX):
+        return [option]
+    parsed = OverridesParser.create().parse_override(for_hydra(command, option))
+    return [f"{key}={each}" for each in parsed.sweep_string_iterator()] if parsed.is_sweep_override() else [option]
+
+
+def _run_once(command: str, options: Sequence[str], *, output: str | None = None) -> None:
+    """Check one configuration and hand it to its command; ``output`` is that of a point of a sweep."""
+    composed = compose_options(command, options)
+    given = [name_of(option) for option in options]
+    for name in SAID_ALONE:
+        if name not in given and composed.get(name):
+            raise UserError(f"{name} is said on the command line alone, not in a configuration; give {name}=...")
     with readable_errors(command, schema=schema_of(command, composed)):
         config = to_schema(command, composed)
-    sweep = HydraConfig.get().mode is RunMode.MULTIRUN
-    if sweep and hasattr(config, "output") and config.output is None and command != "generate":
-        config.output = HydraConfig.get().runtime.output_dir
-    given = [word.lstrip("+~").split("=", 1)[0] for word in HydraConfig.get().overrides.task]
+    if output is not None:
+        config.output = output
     match command:
         case "eval":
             from dfplan.cli.commands import evaluate

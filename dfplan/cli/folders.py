@@ -1,13 +1,18 @@
 """Where things are: shipped configs and weights, the cache for datasets, and the folder of one run."""
 
+import itertools
 import os
+import platform
 from datetime import datetime
 from pathlib import Path
 
 import dfplan
 from dfplan.errors import UserError
+from dfplan.files import read_small
 
 PACKAGE = Path(dfplan.__file__).parent
+TAKEN = ".taken"
+_marks: list[Path] = []
 
 
 def config_folder() -> Path:
@@ -44,20 +49,82 @@ def dataset_folder() -> Path:
 def make_run_folder(command: str, *, env_name: str, chosen: str | None) -> Path:
     """Make the folder a run writes to: the chosen one, else ``runs/<command>/<environment>/<time>``.
 
-    A chosen folder that already holds files is refused, so that no earlier result is overwritten.
+    A chosen folder that already holds files is refused, so that no earlier result is overwritten; neither is it taken
+    by two commands that start in the same instant.
+
+    Raises:
+        UserError: it holds something, another command has taken it, or it cannot be made.
     """
-    if chosen is not None:
-        folder = Path(chosen).expanduser()
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UserError(f"output={chosen} already exists and is not an empty folder; choose another output=")
-    else:
-        stem = Path("runs") / command / env_name / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-        folder, number = stem, 1
-        while folder.exists():
-            number += 1
-            folder = stem.with_name(f"{stem.name}_{number}")
+    if chosen is None:
+        return _make_folder_of_now(Path("runs") / command / env_name)
+    if not chosen:
+        raise UserError("output= is empty; name a folder")
+    folder = Path(chosen).expanduser()
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _refuse_content(folder)
+        take(folder / TAKEN)
+        _refuse_content(folder)
+    except FileExistsError as error:
+        raise UserError(f"output={chosen} is a file; choose another output=") from error
     except OSError as error:
-        raise UserError(f"cannot make the folder {folder}: {error.strerror}; choose another with output=") from error
+        raise _cannot_make(folder, error) from error
     return folder
+
+
+def make_sweep_folder() -> Path:
+    """Make the folder of the runs of a sweep, ``runs/sweeps/<time>``."""
+    return _make_folder_of_now(Path("runs") / "sweeps")
+
+
+def take(mark: Path) -> None:
+    """Make a file that tells other commands, on this machine or another, that this one is about to write here.
+
+    :func:`release` removes it; only a command that was killed leaves it.
+
+    Raises:
+        UserError: another command was first.
+    """
+    try:
+        with mark.open("x") as file:
+            file.write(f"process {os.getpid()} on {platform.node()}")
+    except FileExistsError as error:
+        owner = read_small(mark, at_most=1000).decode(errors="replace")
+        raise UserError(
+            f"output={mark.parent} is being written to by {owner or 'another command'}; choose another output=, or "
+            f"delete {mark} if that has ended"
+        ) from error
+    _marks.append(mark)
+
+
+def release() -> None:
+    """Remove the marks of this command."""
+    while _marks:
+        _marks.pop().unlink(missing_ok=True)
+
+
+def _refuse_content(folder: Path) -> None:
+    if any(each.name != TAKEN for each in folder.iterdir()):
+        raise UserError(f"output={folder} already exists and is not an empty folder; choose another output=")
+
+
+def _make_folder_of_now(parent: Path) -> Path:
+    """Make a folder named by the time; where another command was first in this second, with a number after it."""
+    name = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    for number in itertools.count(1):
+        folder = parent / (name if number == 1 else f"{name}_{number}")
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir()
+        except FileExistsError:
+            if not parent.is_dir():
+                raise
+        except OSError as error:
+            raise _cannot_make(folder, error) from error
+        else:
+            return folder
+    raise AssertionError("there is always another number")
+
+
+def _cannot_make(folder: Path, error: OSError) -> UserError:
+    return UserError(f"cannot make the folder {folder}: {error.strerror}; choose another with output=")

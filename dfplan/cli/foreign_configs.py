@@ -1,50 +1,117 @@
-"""Checks the YAML files of a folder given with ``--config-dir`` before Hydra reads them: they hold values only."""
+"""Checks a folder given with ``--config-dir`` before Hydra reads it: small files, in it alone, of values only.
 
-from collections.abc import Sequence
+Hydra's own program is never started (see :mod:`dfplan.cli.compose`), so that nothing here could run; this is the
+second lock, and it names the file that tries.
+"""
+
+import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
 
 from dfplan.errors import UserError
+from dfplan.files import read_small
 
 MAX_BYTES = 1 << 16
 MAX_DEPTH = 50
-FLAGS = ("--config-dir", "-cd")
+MAX_ENTRIES = 1000
+# What a list of defaults may say: _self_, a name, one within folders, with or without "override" before it.
+DEFAULT = re.compile(r"(?:(?:override|optional) )*/?\w[\w-]*(?:/\w[\w-]*)*")
+PACKAGE = re.compile(r"^\s*#\s*@(?!package +_global_ *$).*", re.MULTILINE)
 
 
-def check_config_folders(words: Sequence[str]) -> None:
-    """Refuse files that name Python objects, carry tags, or multiply themselves by aliases.
+def check_config_folder(folder: Path) -> None:
+    """Refuse a folder in which anything is a link, or any configuration holds more than values.
 
     Raises:
-        UserError: names the file.
+        UserError: names the file and what is wrong with it.
     """
-    for index, word in enumerate(words):
-        flag, equals, value = word.partition("=")
-        if flag in FLAGS:
-            folder = Path(value if equals else words[index + 1]).expanduser()
-            for path in sorted({*folder.rglob("*.yaml"), *folder.rglob("*.yml")}):
-                _check(path)
+    folder = folder.expanduser()
+    for path in (folder, *folder.parents):
+        if path.is_symlink():
+            raise UserError(f"--config-dir {folder}: {path} is a link; give the folder itself, {folder.resolve()}")
+    if not folder.is_dir():
+        raise UserError(f"--config-dir {folder}: no such folder")
+    for number, entry in enumerate(_entries(folder)):
+        path = Path(entry.path)
+        if number == MAX_ENTRIES:
+            raise UserError(f"--config-dir {folder}: more than {MAX_ENTRIES:,} files; give a folder of configurations")
+        if entry.is_symlink() or (entry.is_file() and entry.stat().st_nlink > 1):
+            raise UserError(f"{path}: a link, which a folder of configurations does not hold; copy the file itself")
+        if not (entry.is_file() or entry.is_dir()):
+            raise UserError(f"{path}: neither a file nor a folder")
+        if _is_hydra(path.relative_to(folder).as_posix()):
+            raise UserError(f"{path}: named as Hydra's own settings are, which no configuration of dfplan has")
+        if path.suffix.lower() in (".yaml", ".yml"):
+            _check(path)
+
+
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """All that lies in a folder and in its sub-folders, links not followed."""
+    try:
+        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+            yield entry
+            if entry.is_dir(follow_symlinks=False):
+                yield from _entries(Path(entry.path))
+    except OSError as error:
+        raise UserError(f"{error.filename or folder}: cannot be read ({error.strerror})") from error
 
 
 def _check(path: Path) -> None:
-    if not path.is_file() or path.stat().st_size > MAX_BYTES:
-        raise UserError(f"{path}: no regular file of at most {MAX_BYTES:,} bytes, which a configuration is")
     try:
-        # Events, not values: nothing is built, and an alias stays one event.
-        depth = 0
-        for event in yaml.parse(path.read_text(errors="replace"), Loader=yaml.SafeLoader):
-            _check_event(event, path)
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > MAX_DEPTH:
-                raise UserError(f"{path}: nested more than {MAX_DEPTH} deep, which no configuration is")
-    except (yaml.YAMLError, RecursionError) as error:
+        text = read_small(path, at_most=MAX_BYTES).decode()
+        _check_events(text, path)
+        document = yaml.compose(text, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"{path}: not readable as YAML ({' '.join(str(error).split())[:200]})") from error
+    if directive := PACKAGE.search(text):
+        raise UserError(f"{path}: {directive[0].strip()[:60]!r}: the one package there is here is _global_")
+    if document is not None:
+        _check_node(document, path)
 
 
-def _check_event(event: yaml.Event, path: Path) -> None:
-    if isinstance(event, yaml.AliasEvent):
-        raise UserError(f"{path}: uses the alias *{event.anchor}; write the value out")
-    if getattr(event, "tag", None):
-        raise UserError(f"{path}: carries the tag {str(event.tag)[:60]}; a configuration holds plain values")  # type: ignore[attr-defined]
-    if isinstance(event, yaml.ScalarEvent) and event.value == "_target_":
-        raise UserError(f"{path}: names a Python object (_target_), which dfplan never builds; give plain values")
+def _check_events(text: str, path: Path) -> None:
+    """Events, not values: nothing is built, and an alias stays one event."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise UserError(f"{path}: uses the alias *{event.anchor}; write the value out")
+        if getattr(event, "tag", None):
+            raise UserError(f"{path}: carries the tag {str(event.tag)[:60]}; a configuration holds plain values")  # type: ignore[attr-defined]
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise UserError(f"{path}: nested more than {MAX_DEPTH} deep, which no configuration is")
+
+
+def _check_node(node: yaml.Node, path: Path, *, is_default: bool = False) -> None:
+    """Check texts, keys included, down to the last; within a list of defaults they are names of files."""
+    match node:
+        case yaml.MappingNode():
+            for key, value in node.value:
+                _check_key(key, path)
+                _check_node(key, path, is_default=is_default)
+                _check_node(value, path, is_default=is_default or key.value == "defaults")
+        case yaml.SequenceNode():
+            for each in node.value:
+                _check_node(each, path, is_default=is_default)
+        case yaml.ScalarNode():
+            if "${" in node.value:
+                raise UserError(f"{path}: {node.value[:60]!r} looks something up (${{…}}); write the value out")
+            if is_default and (not DEFAULT.fullmatch(node.value) or _is_hydra(node.value)):
+                raise UserError(f"{path}: {node.value[:60]!r} in its defaults is no name of a configuration of dfplan")
+
+
+def _check_key(key: yaml.Node, path: Path) -> None:
+    if not isinstance(key, yaml.ScalarNode) or key.value == "<<":
+        raise UserError(f"{path}: a key that is no word; a configuration holds names and their values")
+    if re.fullmatch(r"_\w+_", key.value):
+        raise UserError(f"{path}: names a Python object ({key.value}), which dfplan never builds; give plain values")
+    if _is_hydra(key.value):
+        raise UserError(f"{path}: sets {key.value[:60]!r}; Hydra's own settings are none of a configuration of dfplan")
+
+
+def _is_hydra(name: str) -> bool:
+    """Whether a key, an entry of defaults or a file could be of Hydra's own settings."""
+    return "hydra" in re.split(r"[^a-z0-9]+", name.lower())

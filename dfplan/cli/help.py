@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from dataclasses import is_dataclass
 from typing import Any
 
-from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from dfplan.cli.compose import readable_errors
-from dfplan.cli.folders import config_folder, group_choices
+from dfplan.cli.compose import compose_options
+from dfplan.cli.folders import group_choices
 from dfplan.cli.schema import flatten, schema_of
 
 ABOUT = {
@@ -51,11 +50,9 @@ EXAMPLES = {
 INDENT, WIDTH = 35, 118
 
 
-def print_help(command: str, *, overrides: Sequence[str]) -> None:
-    """Print the help of a command; values shown are those that the overrides given beside ``--help`` lead to."""
-    with readable_errors(command), initialize_config_dir(str(config_folder()), version_base="1.3"):
-        composed = compose(command, overrides=list(overrides), return_hydra_config=True)
-    print("\n".join(_lines(command, composed)))
+def print_help(command: str, *, options: Sequence[str]) -> None:
+    """Print the help of a command; values shown are those that the options given beside ``--help`` lead to."""
+    print("\n".join(_lines(command, compose_options(command, options, return_hydra_config=True))))
 
 
 def _lines(command: str, composed: DictConfig) -> list[str]:

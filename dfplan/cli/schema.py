@@ -4,12 +4,14 @@ The help text of a command is made from this file, so an option and its explanat
 """
 
 import math
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 from dataclasses import Field, dataclass, field, fields, is_dataclass, make_dataclass
 from functools import cache
 from typing import Any
 
 from dfplan.cli.arguments import closest
+from dfplan.cli.folders import group_choices
 from dfplan.cli.task_modules import DEFAULT_TASK, find_task, is_group
 from dfplan.errors import UserError
 from dfplan.options import group, option
@@ -19,8 +21,8 @@ from dfplan.options import group, option
 class EnvConfig:
     """A maze."""
 
-    name: str = option("name of the environment in result files and weights")
-    id: str = option("Gymnasium id")
+    name: str = option("name of the environment in result files and weights", characters="-.")
+    id: str = option("Gymnasium id", characters="-.")
     num_tokens: int = option("tokens of a training window", low=1)
 
 
@@ -45,7 +47,8 @@ class GuidanceConfig:
     )
     max_speed: float | None = option("speed not to exceed, in units per second", above=0)
     distance_field: str | None = option(
-        "map: a .npz file with arrays distances (grid along x and y), origin (x,y) and cell (edge length)"
+        "map: a .npz file with arrays distances (grid along x and y), origin (x,y) and cell (edge length)",
+        path=True,
     )
     lowest_level: float = option("noise level of a token below which it is no longer guided", low=0, high=1)
     highest_level: float = option("noise level of a token above which it is not guided yet", low=0, high=1)
@@ -112,7 +115,8 @@ class ControllerConfig:
     tube: float | None = option("pursuit: distance from the path that costs nothing", above=0)
     lookahead: int | None = option("pursuit: steps simulated ahead", low=1)
     inverse: str | None = option(
-        "inverse: folder of inverse dynamics or of the run that trained them; null = the folder inverse in weights="
+        "inverse: folder of inverse dynamics or of the run that trained them; null = the folder inverse in weights=",
+        path=True,
     )
 
 
@@ -159,7 +163,7 @@ class RunConfig:
     seed: int = option("what every random number derives from", low=0, high=2**32 - 1)
     device: str = option("auto, cpu, cuda, cuda:1 or mps")
     threads: int | None = option("CPU threads; null = as torch decides; more than one gains planning little", low=1)
-    output: str | None = option("folder to write to; null = runs/<command>/<env>/<time>")
+    output: str | None = option("folder to write to; null = runs/<command>/<env>/<time>", path=True)
 
 
 @dataclass
@@ -251,7 +255,7 @@ class TrainConfig(RunConfig):
         "generated, d4rl (download), minari:<id>, or the path of a D4RL .hdf5 file; none = the task's own"
     )
     leave_out: list[int] | None = option("ids of episodes of a minari: dataset that are not read; null = none")
-    resume: str | None = option("run folder to continue; its own configuration is used")
+    resume: str | None = option("run folder to continue; its own configuration is used", path=True)
 
 
 @cache
@@ -287,7 +291,7 @@ class GenerateConfig:
     seed: int = option("what every random number derives from", low=0, high=2**32 - 1)
     num_steps: int | None = option("transitions; null = as many as the published dataset", low=1)
     noise: float = option("standard deviation of the action noise; 0.5 = the published data", low=0)
-    output: str | None = option("file to write; null = the dataset cache, where training looks")
+    output: str | None = option("file to write; null = the dataset cache, where training looks", path=True)
     overwrite: bool = option("replace an existing file")
 
 
@@ -298,7 +302,7 @@ class ExportConfig:
     env: EnvConfig = group(EnvConfig, "the maze")
     planner: PlannerConfig = group(PlannerConfig, "how the exported planner plans")
     weights: str = option("bundled, or a folder: of a model or of a training run")
-    output: str | None = option("folder to write to; null = runs/export/<env>/<time>")
+    output: str | None = option("folder to write to; null = runs/export/<env>/<time>", path=True)
 
 
 SCHEMAS: dict[str, type] = {
@@ -322,6 +326,14 @@ def schema_of(command: str, composed: Any) -> type:
     task = composed.get("task")
     name = task if isinstance(task, str) else (task or {}).get("name")
     return train_schema(name if isinstance(name, str) else DEFAULT_TASK)
+
+
+@cache
+def text_options(command: str) -> frozenset[str]:
+    """Names of the options that are text, such as paths; those of every task, since a recipe may choose any."""
+    schemas = map(train_schema, group_choices("task")) if command == "train" else [SCHEMAS[command]]
+    options = [option for schema in schemas for option in flatten(schema)]
+    return frozenset(name for name, each in options if each.type is str or each.metadata.get("path"))
 
 
 def flatten(schema: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -348,8 +360,8 @@ def check_ranges(config: Any, prefix: str = "") -> None:
             _check_list(name, value, each.metadata)
         elif isinstance(value, int | float) and not isinstance(value, bool):
             _check_number(name, value, each.metadata)
-        elif isinstance(value, str) and each.metadata.get("choices"):
-            _check_word(name, value, choices=each.metadata["choices"])
+        elif isinstance(value, str):
+            _check_text(name, value, each.metadata)
 
 
 def _check_words(name: str, words: list[str]) -> None:
@@ -392,6 +404,11 @@ def _check_number(name: str, value: float, limits: Any) -> None:
         raise UserError(f"{name} must be at most {high}; got {value}")
 
 
-def _check_word(name: str, value: str, *, choices: Sequence[str]) -> None:
-    if value not in choices:
+def _check_text(name: str, value: str, limits: Any) -> None:
+    choices, characters = limits["choices"], limits["characters"]
+    if choices and value not in choices:
         raise UserError(f"{name} must be one of {', '.join(choices)}; got {value!r}{closest(value, choices)}")
+    if characters and not re.fullmatch(rf"[A-Za-z0-9][\w{re.escape(characters)}]*", value, re.ASCII):
+        raise UserError(f"{name} must be letters, digits and {' or '.join('_' + characters)} alone; got {value!r}")
+    if "\0" in value:
+        raise UserError(f"{name} must be text; got {value!r}")

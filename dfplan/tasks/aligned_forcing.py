@@ -27,7 +27,7 @@ class Settings(pixel_forcing.Settings):
         "whose features: random (a control), state (privileged: no frame is looked at), or the folder of a run of "
         "task=self-supervised"
     )
-    camera: str | None = option("Gymnasium id whose camera draws the frames; null = that of env")
+    camera: str | None = option("Gymnasium id whose camera draws the frames; null = that of env", characters="-.")
     depth: int = option("block whose output is aligned, from 1", low=1)
     weight: float = option("of the alignment beside the denoising loss; 0 = none", low=0)
     loss: str = option("how alike hidden states and features are", choices=("cosine", "nt-xent"))

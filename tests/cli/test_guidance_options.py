@@ -2,11 +2,8 @@
 
 import numpy as np
 import pytest
-from hydra import compose, initialize_config_dir
 
-from dfplan.cli.arguments import prepare
-from dfplan.cli.compose import readable_errors, to_schema
-from dfplan.cli.folders import config_folder
+from dfplan.cli.compose import compose_options, readable_errors, reading, to_schema
 from dfplan.cli.guidance import build_guidance
 from dfplan.errors import UserError
 from dfplan.planner import GuidanceSettings
@@ -15,8 +12,8 @@ from dfplan.planner.objectives import Box, Disc
 
 def guidance(*words):
     words = [f"planner.guidance.{word}" for word in words]
-    with readable_errors("plan"), initialize_config_dir(str(config_folder()), version_base="1.3"):
-        config = to_schema("plan", compose("plan", overrides=prepare("plan", words)))
+    with readable_errors("plan"), reading(None):
+        config = to_schema("plan", compose_options("plan", words))
     return build_guidance(config.planner.guidance)
 
 

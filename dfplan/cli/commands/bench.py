@@ -4,15 +4,14 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-import hydra
 import torch
 from rich.console import Console
 
-from dfplan.cli.arguments import closest, prepare
+from dfplan.cli.arguments import closest, name_of, read_words
 from dfplan.cli.build import select_device
 from dfplan.cli.build_agents import build_named_agent
 from dfplan.cli.commands.evaluate import describe_weights
-from dfplan.cli.compose import plain, readable_errors, to_schema
+from dfplan.cli.compose import compose_options, plain, readable_errors, to_schema
 from dfplan.cli.folders import make_run_folder
 from dfplan.cli.progress import progress_bar, say
 from dfplan.cli.schema import BenchConfig, EvalConfig
@@ -91,7 +90,7 @@ def agent_config(name: str, words: Sequence[str], config: BenchConfig) -> EvalCo
         UserError: a word that ``dfplan eval`` would refuse, or one that is of all agents.
     """
     for word in words:
-        key = word.lstrip("+~").split("=", 1)[0]
+        key = name_of(word)
         if key.split(".")[0] in SHARED:
             raise UserError(f"options_of.{name}: {key} is the same for all agents; give it to bench itself")
         if key in OF_EVAL:
@@ -100,7 +99,7 @@ def agent_config(name: str, words: Sequence[str], config: BenchConfig) -> EvalCo
             )
     try:
         with readable_errors("eval"):
-            chosen = to_schema("eval", hydra.compose("eval", overrides=prepare("eval", words)))
+            chosen = to_schema("eval", compose_options("eval", read_words("eval", words).options))
     except UserError as error:
         raise UserError(f"options_of.{name}: {error}") from error
     chosen.env, chosen.goal, chosen.seed = config.env, config.goal, config.seed
