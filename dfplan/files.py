@@ -60,6 +60,18 @@ def write_whole(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
+def user_path(path: str | Path) -> Path:
+    """The path with the home folder in place of a leading ``~``.
+
+    Raises:
+        UserError: there is none, as in a container whose user has no entry in the password file.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise UserError(f"{path}: no home folder is known that ~ could mean; write the path out") from error
+
+
 def read_small(path: Path, *, at_most: int) -> bytes:
     """Return what is in a file that anybody may have made, without waiting for a pipe or filling the memory.
 

@@ -80,8 +80,8 @@ def _full_name(node: ast.expr, names: dict[str, str]) -> str:
     return ".".join([names.get(node.id, node.id), *reversed(parts)])
 
 
-# The one place that imports by name, and it refuses names that do not come with dfplan: see test_task_modules. And the one
-# that makes a system call that Python does not have; it reads no file.
+# The one place that imports by name, and it refuses names that do not come with dfplan: see test_task_modules. And the
+# one that makes a system call that Python does not have; it reads no file.
 ALLOWED = {"dfplan/cli/task_modules.py": ["importlib.import_module"], "dfplan/realtime/launch.py": ["ctypes"]}
 
 

@@ -16,6 +16,7 @@ from dfplan.cli.folders import bundled_weights
 from dfplan.cli.guidance import build_guidance
 from dfplan.cli.schema import ControllerConfig, PlannerConfig
 from dfplan.errors import UserError
+from dfplan.files import user_path
 from dfplan.models.bundle import find_bundle
 from dfplan.models.forcing_model import ForcingModel, load_forcing_model
 from dfplan.models.inverse_dynamics import load_inverse_dynamics
@@ -77,9 +78,7 @@ def find_weights(weights: str, *, env_name: str) -> Path:
         )
     if found := find_bundle(Path(weights)):
         return found
-    lacks = (
-        "no model.json in it or in its sub-folder model" if Path(weights).expanduser().exists() else "no such folder"
-    )
+    lacks = "no model.json in it or in its sub-folder model" if user_path(weights).exists() else "no such folder"
     raise UserError(f"weights={weights}: {lacks}; give the run folder of a training, or {' or '.join(BUNDLED)}")
 
 

@@ -4,7 +4,7 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import is_dataclass
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from dfplan.cli.folders import config_folder, group_choices, make_sweep_folder, 
 from dfplan.cli.foreign_configs import check_config_folder
 from dfplan.cli.schema import SCHEMAS, check_ranges, flatten, schema_of, text_options
 from dfplan.errors import UserError
+from dfplan.files import user_path
 
 TYPE_WORDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
 # What a configuration, which may be somebody else's, does not decide: where is written, and over what.
@@ -70,7 +71,7 @@ def reading(folder: Path | None) -> Iterator[None]:
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
         if folder is not None:
             places = create_config_search_path(str(config_folder()))
-            places.prepend("--config-dir", f"file://{folder.expanduser().absolute()}", anchor="schema")
+            places.prepend("--config-dir", f"file://{user_path(folder).absolute()}", anchor="schema")
             GlobalHydra.instance().clear()
             Hydra.create_main_hydra2("dfplan", places)
         yield
@@ -193,9 +194,7 @@ def to_schema(command: str, composed: Any) -> Any:
 
 def plain(config: Any) -> dict[str, Any]:
     """A configuration as plain dictionaries, for result files."""
-    container = OmegaConf.to_container(OmegaConf.structured(config))
-    assert isinstance(container, dict)
-    return {str(key): value for key, value in container.items()}
+    return asdict(config)
 
 
 @contextmanager
@@ -212,6 +211,8 @@ def readable_errors(command: str, *, schema: type | None = None) -> Iterator[Non
     except OverrideParseException as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"cannot read the option {error.override!r}: {reason}; write key=value") from error
+    except RecursionError as error:
+        raise UserError("the configuration is nested deeper than any that dfplan has") from error
     except OmegaConfBaseException as error:
         raise UserError(_bad_value(error, command, declared)) from error
     except HydraException as error:

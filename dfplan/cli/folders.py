@@ -8,7 +8,7 @@ from pathlib import Path
 
 import dfplan
 from dfplan.errors import UserError
-from dfplan.files import read_small
+from dfplan.files import read_small, user_path
 
 PACKAGE = Path(dfplan.__file__).parent
 TAKEN = ".taken"
@@ -34,11 +34,17 @@ def bundled_weights() -> Path:
 
 
 def cache_folder() -> Path:
-    """What can be made or fetched again: ``$DFPLAN_CACHE``, else the user's cache folder."""
+    """What can be made or fetched again: ``$DFPLAN_CACHE``, else the user's cache folder.
+
+    Raises:
+        UserError: there is neither.
+    """
     if named := os.environ.get("DFPLAN_CACHE"):
-        return Path(named).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base).expanduser() if base else Path.home() / ".cache") / "dfplan"
+        return user_path(named)
+    try:
+        return user_path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "dfplan"
+    except UserError as error:
+        raise UserError("no home folder to keep datasets in; name a folder: DFPLAN_CACHE=<folder>") from error
 
 
 def dataset_folder() -> Path:
@@ -59,16 +65,10 @@ def make_run_folder(command: str, *, env_name: str, chosen: str | None) -> Path:
         return _make_folder_of_now(Path("runs") / command / env_name)
     if not chosen:
         raise UserError("output= is empty; name a folder")
-    folder = Path(chosen).expanduser()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _refuse_content(folder)
-        take(folder / TAKEN)
-        _refuse_content(folder)
-    except FileExistsError as error:
-        raise UserError(f"output={chosen} is a file; choose another output=") from error
-    except OSError as error:
-        raise _cannot_make(folder, error) from error
+    folder = user_path(chosen)
+    _refuse_content(folder)
+    take(folder / TAKEN)
+    _refuse_content(folder)
     return folder
 
 
@@ -86,14 +86,19 @@ def take(mark: Path) -> None:
         UserError: another command was first.
     """
     try:
+        mark.parent.mkdir(parents=True, exist_ok=True)
         with mark.open("x") as file:
             file.write(f"process {os.getpid()} on {platform.node()}")
     except FileExistsError as error:
+        if not mark.exists():
+            raise UserError(f"output={mark.parent} is a file; choose another output=") from error
         owner = read_small(mark, at_most=1000).decode(errors="replace")
         raise UserError(
             f"output={mark.parent} is being written to by {owner or 'another command'}; choose another output=, or "
             f"delete {mark} if that has ended"
         ) from error
+    except OSError as error:
+        raise _cannot_make(mark.parent, error) from error
     _marks.append(mark)
 
 
@@ -104,7 +109,7 @@ def release() -> None:
 
 
 def _refuse_content(folder: Path) -> None:
-    if any(each.name != TAKEN for each in folder.iterdir()):
+    if folder.is_dir() and any(each.name != TAKEN for each in folder.iterdir()):
         raise UserError(f"output={folder} already exists and is not an empty folder; choose another output=")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 from dfplan.errors import UserError
-from dfplan.files import read_small
+from dfplan.files import read_small, user_path
 
 MAX_BYTES = 1 << 16
 MAX_DEPTH = 50
@@ -28,7 +28,7 @@ def check_config_folder(folder: Path) -> None:
     Raises:
         UserError: names the file and what is wrong with it.
     """
-    folder = folder.expanduser()
+    folder = user_path(folder)
     for path in (folder, *folder.parents):
         if path.is_symlink():
             raise UserError(f"--config-dir {folder}: {path} is a link; give the folder itself, {folder.resolve()}")

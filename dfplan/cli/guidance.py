@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 from dfplan.cli.schema import GuidanceConfig
+from dfplan.files import user_path
 from dfplan.planner import GuidanceSettings
 from dfplan.planner.objectives import Box, Disc, Region, load_distance_field
 
@@ -16,7 +16,7 @@ def build_guidance(guidance: GuidanceConfig) -> GuidanceSettings:
     settings["keep_out"] = build_regions(guidance.keep_out or ())
     settings["keep_in"] = build_regions(guidance.keep_in or ())
     if guidance.distance_field is not None:
-        settings["distance_field"] = load_distance_field(Path(guidance.distance_field).expanduser())
+        settings["distance_field"] = load_distance_field(user_path(guidance.distance_field))
     return GuidanceSettings(**settings)
 
 

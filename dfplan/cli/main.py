@@ -4,12 +4,13 @@ Nothing heavy is imported here: ``dfplan --help`` answers at once, without torch
 """
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
 
 from dfplan import __version__
-from dfplan.errors import EndedEarly, UserError
+from dfplan.errors import EndedEarly, UserError, printable
 
 HELP = """\
 dfplan: diffusion planning on offline data
@@ -47,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     # Read once, when torch is loaded. Threads that spin while they wait for others take the processor from those.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    _print_whatever_happens()
     try:
         return _dispatch(arguments)
     except UserError as error:
@@ -62,12 +64,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if error.errno == errno.ENOSPC:
+            reason = f"no space left on the disk for {error.filename or 'the output'}; free some"
+        elif error.filename is not None:
+            reason = f"{error.filename}: {error.strerror}"
+        else:
             raise
-        print(
-            f"dfplan: error: no space left on the disk for {error.filename or 'the output'}; free some", file=sys.stderr
-        )
+        print(f"dfplan: error: {printable(reason)}", file=sys.stderr)
         return 2
+
+
+def _print_whatever_happens() -> None:
+    """Have a terminal or log that is not UTF-8 show what it cannot as an escape, rather than end the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _dispatch(arguments: list[str]) -> int:

@@ -13,6 +13,7 @@ from dfplan.data.jumps import axes_without_velocity
 from dfplan.data.maze import largest_action, load_maze
 from dfplan.data.minari_data import is_pointmaze, read_minari, to_d4rl_coordinates
 from dfplan.errors import UserError
+from dfplan.files import user_path
 from dfplan.types import Trajectories
 
 # As many transitions as D4RL published; for the eval layouts as many as for the maze of their size.
@@ -75,7 +76,7 @@ def load_trajectories(
         name = source.removeprefix("minari:")
         trajectories = _read_minari(name, maze=maze, leave_out=leave_out, on_progress=on_progress)
     elif source.endswith((".hdf5", ".h5")):
-        trajectories = read_d4rl(Path(source).expanduser())
+        trajectories = read_d4rl(user_path(source))
     else:
         raise UserError(f"unknown data source {source!r}; use generated, d4rl, minari:<dataset id>, or an .hdf5 file")
     _check_maze(trajectories, maze=maze)

@@ -21,6 +21,7 @@ from dfplan.files import sealed_json, write_whole
 
 PACKAGES = ("dfplan", "torch", "numpy", "mujoco", "gymnasium")
 RECORD_SEAL = "record_sha256"
+GIT_PROGRAMS = ("/usr/bin/git", "/usr/local/bin/git", "/opt/homebrew/bin/git", "C:/Program Files/Git/cmd/git.exe")
 
 
 def build_record(
@@ -130,16 +131,24 @@ def _episode_list(rollouts: Rollouts) -> list[dict[str, Any]]:
 
 
 def find_commit() -> str:
-    """Return the git commit of this code, "-dirty" added if tracked files differ; without git, "v" and the version."""
-    folder = Path(__file__).parent
+    """Return the git commit of this code, "-dirty" added if tracked files differ; without git, "v" and the version.
+
+    Of programs only git itself is run, from where systems install it, in no environment: not what ``PATH`` leads to,
+    nor what the settings of a repository around an installed package name.
+    """
+    root = Path(__file__).parents[2]
+    program = next((each for each in GIT_PROGRAMS if Path(each).is_file()), None)
+    if program is None or not (root / ".git").exists():
+        return f"v{_version('dfplan')}"
+    told = ["--git-dir", str(root / ".git"), "--work-tree", str(root), "-c", "core.fsmonitor=false"]
 
     def git(*arguments: str) -> str:
-        return subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True, timeout=10
-        ).stdout.strip()
+        command = [program, *told, *arguments]
+        answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10, cwd=root, env={})
+        return answer.stdout.strip()
 
     try:
-        git("ls-files", "--error-unmatch", Path(__file__).name)  # else an install inside somebody's own repository
+        git("ls-files", "--error-unmatch", str(Path(__file__).relative_to(root)))  # else it is another repository
         return git("rev-parse", "HEAD") + ("-dirty" if git("status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.SubprocessError):
         return f"v{_version('dfplan')}"

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from dfplan.errors import UserError
-from dfplan.files import is_sealed, remove_temporaries, sealed_json, write_whole, written_whole
+from dfplan.files import is_sealed, remove_temporaries, sealed_json, user_path, write_whole, written_whole
 
 TENSORS_FILE = "model.safetensors"
 DESCRIPTION_FILE = "model.json"
@@ -33,7 +33,7 @@ _NAME = re.compile(r"[A-Za-z0-9_\-]+(\.[A-Za-z0-9_\-]+)*")
 
 def find_bundle(folder: Path, *, inside: Sequence[str] = ("model",)) -> Path | None:
     """A folder if it holds a bundle, else the first of those ``inside`` it that does: ``model`` in a run folder."""
-    folder = folder.expanduser()
+    folder = user_path(folder)
     return next((each for each in (folder, *map(folder.joinpath, inside)) if (each / DESCRIPTION_FILE).is_file()), None)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dfplan.errors import UserError
+from dfplan.files import user_path
 from dfplan.options import group, option
 from dfplan.tasks import forcing
 from dfplan.tasks.inputs import Inputs
@@ -128,7 +129,7 @@ def find_tokenizer(name: str, *, env_name: str, option: str = "frames.tokenizer"
         lacks = f"none comes with dfplan for {env_name}"
     else:
         folder = Path(name)
-        lacks = "no model.json there" if folder.expanduser().exists() else "no such folder"
+        lacks = "no model.json there" if user_path(folder).exists() else "no such folder"
     # A planner's bundle is not meant, but what it sees with.
     inside = (f"model/{TOKENIZER_FOLDER}", "model")
     if found := find_bundle(folder / TOKENIZER_FOLDER) or find_bundle(folder, inside=inside):

@@ -143,7 +143,7 @@ def test_bench_ends_with_the_path_of_its_results(trained, capsys):
 
 
 def test_a_sweep_puts_every_point_into_a_folder_of_its_own(trained, capsys):
-    words = ["eval", "-m", ENV, f"weights='{trained}'", "n_episodes=1", "seed=1,2", *FAST]
+    words = ["eval", "-m", ENV, f"weights={trained}", "n_episodes=1", "seed=1,2", *FAST]
     assert main([*words, "controller=actions", "controller.replan_every=0"]) == 0
     found = re.findall(r"^runs/sweeps/\S+/results.json$", capsys.readouterr().out.replace(f"{Path.cwd()}/", ""), re.M)
     assert [Path(each).parent.name for each in found] == ["0", "1"]

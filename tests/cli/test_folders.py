@@ -1,10 +1,12 @@
 """Where results go: never over earlier ones."""
 
+import multiprocessing
+import time
 from pathlib import Path
 
 import pytest
 
-from dfplan.cli.folders import cache_folder, dataset_folder, make_run_folder
+from dfplan.cli.folders import cache_folder, dataset_folder, make_run_folder, make_sweep_folder, release
 from dfplan.errors import UserError
 
 
@@ -22,10 +24,71 @@ def test_a_chosen_folder_with_results_is_refused(tmp_path):
         make_run_folder("eval", env_name="x", chosen=str(tmp_path / "new"))
 
 
+def at_once(function, *arguments):
+    """Call a function in four processes at one instant; what each returns, or the one line of its error."""
+    with multiprocessing.get_context("fork").Pool(4) as pool:
+        return pool.starmap(_at_the_instant, [(time.time() + 0.3, function, arguments)] * 4, chunksize=1)
+
+
+def _at_the_instant(instant, function, arguments):
+    time.sleep(max(0, instant - time.time()))
+    try:
+        return str(function(*arguments))
+    except UserError as error:
+        return f"refused: {error}"
+
+
+def default_folder():
+    return make_run_folder("eval", env_name="maze2d-large", chosen=None)
+
+
+def chosen_folder(path):
+    return make_run_folder("eval", env_name="maze2d-large", chosen=str(path))
+
+
+def test_commands_of_one_instant_get_a_folder_each(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for function in (default_folder, make_sweep_folder):
+        folders = at_once(function)
+        assert len(set(folders)) == 4
+        assert all(Path(folder).is_dir() for folder in folders)
+
+
+@pytest.mark.parametrize("name", ["new", "new/within/it", "there"])
+def test_of_commands_of_one_instant_one_takes_the_chosen_folder(tmp_path, name):
+    (tmp_path / "there").mkdir()
+    answers = at_once(chosen_folder, tmp_path / name)
+    refusals = [answer for answer in answers if answer != str(tmp_path / name)]
+    assert len(refusals) == 3
+    assert all("is being written to by process" in answer for answer in refusals)
+
+
+def test_a_folder_is_free_again_when_a_command_has_failed_in_it(tmp_path):
+    for _ in range(2):
+        make_run_folder("eval", env_name="x", chosen=str(tmp_path / "new"))
+        release()
+        assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_a_mark_that_was_left_says_how_to_go_on(tmp_path):
+    (tmp_path / ".taken").write_text("process 1 on elsewhere")
+    with pytest.raises(
+        UserError, match=rf"by process 1 on elsewhere; .* or delete {tmp_path}/.taken if that has ended"
+    ):
+        make_run_folder("eval", env_name="x", chosen=str(tmp_path))
+
+
+def test_no_name_is_no_folder():
+    with pytest.raises(UserError, match="name a folder"):
+        make_run_folder("eval", env_name="x", chosen="")
+
+
 def test_a_folder_that_cannot_be_made_is_a_readable_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot make the folder"):
         make_run_folder("eval", env_name="x", chosen=str(tmp_path / "file" / "sub"))
+    with pytest.raises(UserError, match="is a file"):
+        make_run_folder("eval", env_name="x", chosen=str(tmp_path / "file"))
 
 
 def test_the_cache_can_be_moved(tmp_path, monkeypatch):

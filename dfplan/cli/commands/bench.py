@@ -56,9 +56,9 @@ def run(config: BenchConfig) -> None:
     )
     results = write_record(record, path=folder / "results.json")
     console = Console()
-    for table in render_bench(record, width=console.width):
-        console.print(table)
     try:
+        for table in render_bench(record, width=console.width):
+            console.print(table)
         from dfplan.viz.bench import draw_bench  # matplotlib is slow to import; the scores come first
 
         print(f"picture: {draw_bench(record, path=folder / 'bench.png')}")

@@ -53,14 +53,14 @@ def run(config: EvalConfig) -> None:
         weights=describe_weights(built.weights, built.metadata) if built.weights else None,
     )
     results = write_record(record, path=folder / "results.json")
-    Console().print(render_table(record))
     try:
+        Console().print(render_table(record))
         picture = _draw(
             rollouts, maze=maze, path=folder / "rollouts.png", name=f"{config.env.name}, {built.controller}"
         )
         print(f"picture: {picture}")
     finally:
-        print(results)  # the scores are there, whatever becomes of the picture
+        print(results)  # the scores are there, whatever becomes of table and picture
 
 
 def describe_weights(folder: Path, metadata: Mapping[str, Any]) -> dict[str, Any]:

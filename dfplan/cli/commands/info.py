@@ -50,7 +50,7 @@ def collect() -> dict[str, Any]:
     facts["configs"] = str(folders.config_folder())
     bundles = sorted(path.parent.name for path in folders.bundled_weights().glob("*/model.json"))
     facts["weights"] = f"{folders.bundled_weights()} ({', '.join(bundles) or 'none'})"
-    facts["cache"] = f"{folders.cache_folder()} ({_datasets() or 'no datasets'}; DFPLAN_CACHE moves it)"
+    facts["cache"] = _cache()
     facts["runs"] = str(Path("runs").absolute())
     return facts
 
@@ -76,6 +76,13 @@ def _cpu_name() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def _cache() -> str:
+    try:
+        return f"{folders.cache_folder()} ({_datasets() or 'no datasets'}; DFPLAN_CACHE moves it)"
+    except UserError as error:
+        return f"none: {error}"
 
 
 def _datasets() -> str:

@@ -11,20 +11,22 @@ import torch
 from omegaconf import OmegaConf
 
 from dfplan.cli.build import resolve_compiled, select_device
-from dfplan.cli.compose import plain, to_schema
+from dfplan.cli.compose import literal, plain, readable_errors, to_schema
 from dfplan.cli.folders import dataset_folder, make_run_folder
 from dfplan.cli.progress import progress_bar, say
-from dfplan.cli.schema import TrainConfig
+from dfplan.cli.schema import TrainConfig, schema_of
 from dfplan.cli.task_modules import DEFAULT_TASK, find_task, settings_of
 from dfplan.data.sources import load_trajectories
 from dfplan.errors import EndedEarly, UserError
 from dfplan.evaluation.report import find_commit
+from dfplan.files import read_small, user_path
 from dfplan.tasks.inputs import Inputs
 from dfplan.training import Logger, train, wandb_logger
 from dfplan.training.muon import fastest_precision
 from dfplan.training.settings import MAY_CHANGE
 from dfplan.types import Trajectories
 
+MAX_CONFIG_BYTES = 1 << 20
 NO_DATA = "none"  # data=none: the task brings its own
 TASKS_AFFAIR = (
     "learning_rate",
@@ -64,7 +66,7 @@ def run(config: TrainConfig, *, given: Sequence[str]) -> None:
     inputs = build_inputs(config, trajectories, provenance=_provenance(record, device))
     task, dataset = find_task(config.task.name).build(settings_of(config), inputs)
     kind = config.env.name if trajectories else config.task.name
-    folder = Path(config.resume) if config.resume else make_run_folder("train", env_name=kind, chosen=config.output)
+    folder = user_path(config.resume) if config.resume else _new_folder(config, kind=kind)
     training = {name: value for name, value in asdict(config.training).items() if name not in TASKS_AFFAIR}
     result = train(
         task,
@@ -82,6 +84,13 @@ def run(config: TrainConfig, *, given: Sequence[str]) -> None:
         torch.distributed.destroy_process_group()  # else a process may abort while it leaves, because another is gone
     if not result.finished:
         raise EndedEarly(result.exit_status)
+
+
+def _new_folder(config: TrainConfig, *, kind: str) -> Path:
+    """The folder of a new run, taken by the first of its processes for all of them."""
+    if config.output is not None and int(os.environ.get("RANK", "0")):
+        return user_path(config.output)
+    return make_run_folder("train", env_name=kind, chosen=config.output)
 
 
 def _load(config: TrainConfig) -> Trajectories | None:
@@ -132,14 +141,7 @@ def resumed(config: TrainConfig, *, given: Sequence[str]) -> TrainConfig:
     Raises:
         UserError: no run there, or an option that would change what it computes.
     """
-    folder = Path(config.resume or "").expanduser()
-    try:
-        saved = json.loads((folder / "config.json").read_text())
-        record, settings = dict(saved["config"]), dict(saved["training"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"resume={config.resume}: no readable config.json there; give the run folder that `dfplan train` printed"
-        ) from error
+    record, settings = _saved(user_path(config.resume or ""))
     refused = [name for name in given if not name.startswith(FREE_WHEN_RESUMED)]
     if refused:
         raise UserError(
@@ -148,7 +150,7 @@ def resumed(config: TrainConfig, *, given: Sequence[str]) -> TrainConfig:
     record.pop("dataset", None)
     if "windows" in record:
         record["windows"] = BEFORE["windows"] | record["windows"]
-    wishes = plain(config)
+    wishes = literal(plain(config))
     record["training"] = {**wishes["training"], **BEFORE["training"], **settings, **record["training"]}
     record["training"] = {name: record["training"][name] for name in wishes["training"]}
     for name in given:
@@ -157,8 +159,30 @@ def resumed(config: TrainConfig, *, given: Sequence[str]) -> TrainConfig:
             record["training"][key] = wishes["training"][key]
     for name in ("device", "threads", "logger"):
         record[name] = wishes[name]
-    record = {"task": {"name": DEFAULT_TASK}} | record | {"resume": str(folder), "output": None}
-    return to_schema("train", OmegaConf.create(record))
+    record = {"task": {"name": DEFAULT_TASK}} | record | {"resume": wishes["resume"], "output": None}
+    with readable_errors("train", schema=schema_of("train", record)):
+        return to_schema("train", OmegaConf.create(record))
+
+
+def _saved(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the ``config.json`` of a run, anybody's, says of it and of its training: values, of which none is looked up.
+
+    Raises:
+        UserError: there is none, or nothing that a training wrote.
+    """
+    path = folder / "config.json"
+    try:
+        saved = json.loads(read_small(path, at_most=MAX_CONFIG_BYTES))
+        record, settings = literal(saved["config"]), literal(saved["training"])
+        groups = [record, settings, *(record.get(name, {}) for name in ("task", "training", "windows"))]
+        if not all(isinstance(each, dict) for each in groups):
+            raise TypeError("not the options of a training by their groups")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UserError(
+            f"resume={folder}: no readable config.json there ({str(error)[:200]}); give the run folder that "
+            "`dfplan train` printed"
+        ) from error
+    return record, settings
 
 
 def _provenance(record: dict[str, Any], device: torch.device) -> dict[str, Any]:
@@ -171,7 +195,7 @@ def _names_of_paths(value: Any) -> Any:
     """The same with the last part only of every text that is the path of a file or folder."""
     if isinstance(value, dict):
         return {name: _names_of_paths(each) for name, each in value.items()}
-    is_path = isinstance(value, str) and "/" in value and Path(value).expanduser().exists()
+    is_path = isinstance(value, str) and "/" in value and os.path.exists(os.path.expanduser(value))
     return Path(value).name if is_path else value
 
 

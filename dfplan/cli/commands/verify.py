@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dfplan.errors import UserError, printable
-from dfplan.files import is_sealed, read_small
+from dfplan.files import is_sealed, read_small, user_path
 
 MAX_RECORD_BYTES = 64 * 2**20
 MAX_DEPTH = 10
@@ -28,7 +28,7 @@ def run(words: Sequence[str]) -> int:
     for word in words:
         if word.startswith("-"):
             raise UserError(f"dfplan verify takes paths only; got {word!r}")
-        path = Path(word).expanduser()
+        path = user_path(word)
         try:
             for each in _parts(path):
                 print(printable(f"{each}: {verify(each)}"))
@@ -38,7 +38,7 @@ def run(words: Sequence[str]) -> int:
 
 
 def _parts(path: Path) -> list[Path]:
-    """The path itself, or of a folder such as ``runs/eval``, which only holds others, all in it that can be verified."""
+    """The path itself, or of a folder such as ``runs/eval``, which only holds others, all in it that is verified."""
     if not path.is_dir() or _is_known(path):
         return [path]
     return list(_known_within(path)) or [path]
