@@ -60,6 +60,7 @@ SIZES: dict[str, tuple[str, ...]] = {
     "dfplan train recipe=diffuser-large": (*SHORT, "model.width=8", "model.num_levels=4"),
     "dfplan eval env=maze2d-large weights=<its run folder> controller=tracker": FEW,
     "dfplan eval env=maze2d-large agent=oracle": FEW,
+    "dfplan eval env=maze2d-large agent=grid": FEW,
     "dfplan train task=autoencoder env=pixelmaze-large": (*SHORT, "task.width=8"),
     "dfplan train task=self-supervised env=pixelmaze-large output=runs/encoder": (*SHORT, "task.width=2"),
     "dfplan train task=aligned-forcing env=pixelmaze-large task.encoder=runs/encoder": (*SEEN, "task.depth=1"),

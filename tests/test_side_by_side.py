@@ -21,9 +21,9 @@ def script(monkeypatch):
         sys.modules.pop(name, None)
 
 
-def agent(name: str, scores: list[float], *, p50: float | None) -> dict:
+def agent(name: str, scores: list[float], *, p50: float | None, calls: int = 10) -> dict:
     mean = float(np.mean(scores))
-    seconds = dict.fromkeys(("p50", "p95", "p99"), p50)
+    seconds = dict.fromkeys(("p50", "p95", "p99"), p50) | {"calls": calls}
     cost = {
         "plan_seconds": seconds,
         "plans_per_second": None if p50 is None else 1 / p50,
@@ -83,9 +83,43 @@ def test_tables_pool_tasks_and_compare_with_the_first_agent(script):
     speeds = [line for line in text.splitlines() if line.startswith("| ours | 20.0")]
     assert len(speeds) == 2
     assert "| 50.0 | 100 |" in speeds[0]
+    assert "| 1000 | 1.0 | 1000 | 1.0 |" in speeds[0]  # decisions/s, as many as the first has
     assert "| told | – / – / – | – | – |" in text
     assert "![latency](plots/latency.png)" in text
     assert "benchmarks/side_by_side/results/x.json" in tables.summary(records)
+
+
+def test_a_plan_that_does_not_lead_to_the_goal_is_compared_by_decisions_alone(script):
+    tables = script("tables")
+    each = both("maze2d-large", "fixed")
+    each["agents"][1]["options"] = ["controller=actions", "planner.horizon=16"]
+    line = next(row for row in tables.speeds({("maze2d-large", "fixed"): each}, "maze2d-large") if "| ours |" in row)
+    assert "| 50.0 | – | 20.0 / 20.0 / 20.0 | 50.0 | – | 1000 | 1.0 | 1000 | 1.0 |" in line
+
+
+def test_percentiles_of_a_few_calls_are_not_shown(script):
+    tables = script("tables")
+    each = record("maze2d-large", "fixed", agent("slow", [1.0, 2.0], p50=2.0, calls=3))
+    (*_, line) = tables.speeds({("maze2d-large", "fixed"): each}, "maze2d-large")
+    assert line.startswith("| slow | 2000.0 (of 3) | 0.5 |")
+
+
+def test_how_often_the_heuristic_is_beaten_and_the_bound_stand_in_the_table(script, tmp_path):
+    tables = script("tables")
+    beginnings = [{"start": [1.0, 1.0], "goal": [7.0, 9.0]}, {"start": [2.0, 1.0], "goal": [7.0, 9.0]}]
+    agents = agent("default", [205.0, 215.0], p50=0.02), agent("oracle", [200.0, 220.0], p50=None)
+    each = record("maze2d-large", "fixed", *agents) | {"episodes": beginnings}
+    (said, _) = tables.heuristic({("maze2d-large", "fixed"): each})
+    assert "*default* beats it in 50 to 50 %" in said
+    assert tables.heuristic({("maze2d-large", "fixed"): both("maze2d-large", "fixed")}) == []
+    bound = {"env": "maze2d-large", "goal": "fixed"}
+    bound["episodes"] = [
+        one | {"normalized_return": score} for one, score in zip(beginnings, (240.0, 250.0), strict=True)
+    ]
+    (tmp_path / "2026-01-01-0000_maze2d-large-bound.json").write_text(json.dumps(bound))
+    assert tables.bound_of(each, tmp_path).tolist() == [240.0, 250.0]
+    each["episodes"][1]["start"] = [3.0, 1.0]
+    assert tables.bound_of(each, tmp_path) is None
 
 
 def test_an_agent_that_missed_a_task_is_not_pooled(script):

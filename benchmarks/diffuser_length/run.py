@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from dfplan.cli.main import main as dfplan
-from dfplan.evaluation.report import write_record
 
 sys.path.append(str(Path(__file__).parents[1]))
-from records import between_marks, newest_file
+from records import add_record, between_marks, newest_file, refuse_uncommitted
 
 HERE = Path(__file__).parent
 README, RESULTS = HERE / "README.md", HERE / "results"
@@ -34,7 +33,10 @@ def main() -> int:
     parser.add_argument("--episodes", type=int, default=32, help="of each row (default 32)")
     parser.add_argument("--seed", type=int, default=1000, help="of the episodes (default 1000)")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default 1)")
+    parser.add_argument("--uncommitted", action="store_true", help="measure though tracked files are not committed")
     arguments = parser.parse_args()
+    if arguments.runs:
+        refuse_uncommitted(parser, allowed=arguments.uncommitted)
     rows: list[dict[str, Any]] = []
     shared: dict[str, Any] = {}
     words = [f"n_episodes={arguments.episodes}", f"n_envs={arguments.episodes}", f"seed={arguments.seed}"]
@@ -52,7 +54,7 @@ def main() -> int:
         now = datetime.now(UTC)
         result = {"question": "score of Diffuser against the length of its training", **shared, "rows": rows}
         result["date"] = now.isoformat(timespec="seconds")
-        print(write_record(result, path=RESULTS / f"{now:%Y-%m-%d-%H%M}.json"))
+        print(add_record(result, path=RESULTS / f"{now:%Y-%m-%d-%H%M}.json"))
     README.write_text(between_marks(README.read_text(), render(newest_file(RESULTS)), begin=BEGIN, end=END))
     return 0
 

@@ -19,17 +19,21 @@ from dfplan.cli.folders import config_folder
 from dfplan.cli.main import main as dfplan
 from dfplan.evaluation.report import RECORD_SEAL, circumstances, write_record
 
+sys.path.append(str(Path(__file__).parents[1]))
+from records import add_record, refuse_uncommitted
+
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 TRAINED = Path("runs") / "train"  # where configs/bench.yaml looks for what does not come with dfplan
 TASKS = tuple((f"maze2d-{size}", goal) for size in ("umaze", "medium", "large") for goal in ("fixed", "random"))
 AGENTS = (  # the first is what the others are compared with
-    "diffuser,default,fast,one_call,distilled,policy,best_of_50,trained_full_sequence,next_token,waypoints,oracle"
+    "diffuser,diffuser_ddim,diffuser_pursuit,diffuser_resynthesised,diffuser_resynthesised_pursuit,default,fast,one_call,"
+    "distilled,policy,best_of_50,trained_full_sequence,next_token,grid,waypoints,oracle"
 )
-QUICK_AGENTS = "diffuser,default,fast,waypoints,oracle"
+QUICK_AGENTS = "diffuser,default,fast,grid,waypoints,oracle"
 # 96 episodes are three full batches of 32; Diffuser's 14 minutes (one core) of planning in them are timed on the way.
-FULL = ("n_episodes=96", "n_envs=32", "n_plans=30", "timing_seconds=3")
-QUICK = ("n_episodes=16", "n_envs=16", "n_plans=10", "timing_seconds=3")
+FULL = ("n_episodes=96", "n_envs=32", "n_plans=30", "least_plans=10", "timing_seconds=3")
+QUICK = ("n_episodes=16", "n_envs=16", "n_plans=10", "least_plans=1", "timing_seconds=3")
 
 
 def main() -> int:
@@ -42,7 +46,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the episodes (default 0)")
     parser.add_argument("--note", default="", help="what else the machine was doing")
     parser.add_argument("--set", nargs="*", default=[], metavar="key=value", help="more options of dfplan bench")
+    parser.add_argument("--uncommitted", action="store_true", help="measure though tracked files are not committed")
     arguments = parser.parse_args()
+    refuse_uncommitted(parser, allowed=arguments.uncommitted or arguments.quick)
     names = [f"{env}-{goal}" for env, goal in TASKS]
     unknown = set(arguments.tasks or []) - set(names)
     if unknown:
@@ -63,7 +69,7 @@ def main() -> int:
         record |= {"note": arguments.note, "run": f"{now:%Y-%m-%d-%H%M}"}
         record["wall_seconds"] = round(time.perf_counter() - task_began, 1)
         print_summary(record)
-        print(write_record(record, path=folder / f"{now:%Y-%m-%d-%H%M}_{name}.json"), flush=True)
+        print(add_record(record, path=folder / f"{now:%Y-%m-%d-%H%M}_{name}.json"), flush=True)
     minutes = round((time.perf_counter() - began) / 60, 2)
     print(f"{minutes} minutes in all")
     if arguments.quick:

@@ -27,8 +27,10 @@ from dfplan.viz.bench import COLORS
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 README, RESULTS = HERE / "README.md", HERE / "results"
+BOUNDS = ROOT / "benchmarks" / "maze_scores" / "results"
 SUMMARIES = ROOT / "benchmarks" / "training" / "results"
 BEGIN, END = "<!-- side by side: written by benchmarks/side_by_side/tables.py -->", "<!-- end of side by side -->"
+LEAST_CALLS = 10  # that a percentile is of
 MAZES = ("maze2d-umaze", "maze2d-medium", "maze2d-large")
 GOALS = {"fixed": "Maze2D", "random": "Multi2D"}
 TASKS = tuple((maze, goal) for goal in GOALS for maze in MAZES)
@@ -81,7 +83,40 @@ def overview(records: Records) -> list[str]:
     for name in names_of(records):
         cells = [score_cell(row_of(record, name)) for record in records.values()]
         lines.append(f"| {name} | {' | '.join([*cells, *pooled(records, name, first=first)])} |")
+    bounds = [bound_of(record) for record in records.values()]
+    if any(bound is not None for bound in bounds):
+        cells = [number(None if bound is None else float(bound.mean())) for bound in bounds]
+        lines.append(f"| kinematic upper bound | {' | '.join([*cells, '', '', ''])} |")
     return lines
+
+
+def bound_of(record: dict[str, Any], folder: Path = BOUNDS) -> np.ndarray | None:
+    """The kinematic bound on the score of each episode of a record; None where it has not been computed for all."""
+    for path in sorted(folder.glob("*-bound.json"), reverse=True):
+        found = json.loads(path.read_text())
+        if (found["env"], found["goal"]) == (record["env"], record["goal"]):
+            known = {(*each["start"], *each["goal"]): each["normalized_return"] for each in found["episodes"]}
+            wanted = [(*each["start"], *each["goal"]) for each in record.get("episodes", [])]
+            if wanted and known.keys() >= set(wanted):
+                return np.array([known[each] for each in wanted])
+    return None
+
+
+def heuristic(records: Records, name: str = "default", told: str = "oracle") -> list[str]:
+    """How often an agent beats the heuristic that is told the maze, which is no ceiling therefore."""
+    shares = []
+    for record in records.values():
+        ours, theirs = row_of(record, name), row_of(record, told)
+        if ours and theirs:
+            shares.append(100 * float(np.mean(np.array(ours["scores"]) > np.array(theirs["scores"]))))
+    if not shares:
+        return []
+    return [
+        f"*{told.capitalize()}* is a strong heuristic and no ceiling: *{name}* beats it in {min(shares):.0f} to "
+        f"{max(shares):.0f} % of the episodes of a task. The kinematic upper bound (speed and acceleration of each "
+        "axis along the shortest path, as if corners cost nothing) is above what any driver can do.",
+        "",
+    ]
 
 
 def score_cell(agent: dict[str, Any] | None) -> str:
@@ -115,19 +150,20 @@ def speeds(records: Records, maze: str) -> list[str]:
     first, (alone, together) = record["agents"][0], sorted(record["agents"][0]["cost"], key=int)
     lines = [
         f"| {maze} | ms of a plan p50 / p95 / p99 | plans/s | × {first['name']} | ms of a plan, {together} at once "
-        f"| plans/s, {together} at once | × {first['name']} | decisions/s | decisions/s, {together} at once "
-        "| peak MB | network calls | parameters | training |",
-        f"|---|{'---:|' * 12}",
+        f"| plans/s, {together} at once | × {first['name']} | decisions/s | × {first['name']} "
+        f"| decisions/s, {together} at once | × {first['name']} | peak MB | network calls | parameters | training |",
+        f"|---|{'---:|' * 14}",
     ]
     for agent in record["agents"]:
         cells = []
         for batch in (alone, together):
-            cost, base = agent["cost"][batch], first["cost"][batch]["plans_per_second"]
-            seconds, rate = cost["plan_seconds"], cost["plans_per_second"]
-            cells.append(" / ".join(number(seconds[name], factor=1000) for name in ("p50", "p95", "p99")))
-            cells.append(number(rate))
-            cells.append("–" if rate is None or base is None else f"{rate / base:.0f}")
-        cells += [number(agent["cost"][batch]["decisions_per_second"], digits=0) for batch in (alone, together)]
+            cost = agent["cost"][batch]
+            cells.append(milliseconds(cost["plan_seconds"]))
+            cells.append(number(cost["plans_per_second"]))
+            cells.append(multiple(agent, first, "plans_per_second", batch=batch) if plans_to_the_goal(agent) else "–")
+        for batch in (alone, together):
+            cells.append(number(agent["cost"][batch]["decisions_per_second"], digits=0))
+            cells.append(multiple(agent, first, "decisions_per_second", batch=batch))
         cells.append(
             " / ".join(number(agent["cost"][each]["peak_bytes"] / 2**20, digits=0) for each in (alone, together))
         )
@@ -136,6 +172,24 @@ def speeds(records: Records, maze: str) -> list[str]:
         cells.append(training_of(agent, maze))
         lines.append(f"| {agent['name']} | {' | '.join(cells)} |")
     return lines
+
+
+def milliseconds(seconds: dict[str, Any]) -> str:
+    """Percentiles of the time of a plan; of fewer than ten calls the median alone, and how many there were."""
+    if 0 < seconds["calls"] < LEAST_CALLS:
+        return f"{number(seconds['p50'], factor=1000)} (of {seconds['calls']})"
+    return " / ".join(number(seconds[name], factor=1000) for name in ("p50", "p95", "p99"))
+
+
+def plans_to_the_goal(agent: dict[str, Any]) -> bool:
+    """Whether a plan leads all the way: one that looks so many steps ahead is another thing, with another price."""
+    return not any(word.startswith("planner.horizon=") for word in agent.get("options", []))
+
+
+def multiple(agent: dict[str, Any], first: dict[str, Any], rate: str, *, batch: str) -> str:
+    """A rate of an agent as a multiple of the first agent's."""
+    found, base = agent["cost"][batch][rate], first["cost"][batch][rate]
+    return "–" if found is None or base is None else f"{found / base:.{0 if found >= 10 * base else 1}f}"
 
 
 def training_of(agent: dict[str, Any], maze: str) -> str:
@@ -160,7 +214,7 @@ def render(records: Records) -> str:
     """Everything between the two marks of the folder's README."""
     if not records:
         return "No result files yet."
-    lines = [*overview(records), ""]
+    lines = [*overview(records), "", *heuristic(records)]
     for maze in dict.fromkeys(maze for maze, _ in records):
         lines += [*speeds(records, maze), ""]
     pictures = ("score_against_time", "latency", "profile")
@@ -174,7 +228,14 @@ def summary(records: Records) -> str:
         return "No result files yet."
     last = list(records)[-1][0]
     return "\n".join(
-        [*overview(records), "", *speeds(records, last), "", *sources(records, folder="benchmarks/side_by_side/")]
+        [
+            *overview(records),
+            "",
+            *heuristic(records),
+            *speeds(records, last),
+            "",
+            *sources(records, folder="benchmarks/side_by_side/"),
+        ]
     )
 
 

@@ -201,7 +201,7 @@ class EvalConfig(RunConfig):
     weights: str = option("bundled, bundled-rnn (maze2d-large), or a folder: of a model or of a training run")
     agent: str = option(
         "trained = plans with weights=; grid = the shortest path over the positions that the data visited, no network; "
-        "two that are told the maze: waypoints = the data's own driver, oracle = drives the shortest way",
+        "two that are told the maze: waypoints = the data's own driver, oracle = a strong heuristic",
         choices=("trained", "grid", "waypoints", "oracle"),
     )
     ddim_steps: int | None = option(
@@ -222,8 +222,9 @@ class BenchConfig(RunConfig):
     n_episodes: int = option("episodes, the same for every agent", low=1)
     n_envs: int = option("environments side by side; also the batch size that is timed besides 1", low=1)
     n_plans: int = option("plans that are timed, for each batch size", low=1)
+    least_plans: int = option("how many of n_plans are timed however long they take", low=1)
     timing_seconds: float = option(
-        "seconds after which planning of an agent is timed no more, for each batch size", above=0
+        "seconds after which planning of an agent is timed no more, once least_plans are, for each batch size", above=0
     )
 
 

@@ -96,6 +96,7 @@ def measure_agents(
     num_envs: int,
     seed: int,
     num_plans: int,
+    least_plans: int,
     timing_seconds: float,
     bar: Bar,
 ) -> dict[str, Measured]:
@@ -110,6 +111,7 @@ def measure_agents(
         seed: of the episodes.
         num_plans: how often planning at the start of episodes is timed, at each batch size. What the episodes above
             tell counts.
+        least_plans: how many of them at least, however long that takes: a percentile of one call says nothing.
         timing_seconds: seconds after which an agent's planning is timed no more at that batch size.
         bar: shows how far it is.
 
@@ -134,7 +136,13 @@ def measure_agents(
         decisions = {name: np.array(each.decisions) for name, each in theirs.items()}
         with bar(f"planning for {batch}") as show:
             time_first_plans(
-                theirs, **task, batch=batch, num_plans=num_plans, timing_seconds=timing_seconds, on_progress=show
+                theirs,
+                **task,
+                batch=batch,
+                num_plans=num_plans,
+                least_plans=least_plans,
+                timing_seconds=timing_seconds,
+                on_progress=show,
             )
         for name, each in theirs.items():
             costs[name][batch] = Cost(
@@ -154,16 +162,17 @@ def time_first_plans(
     seed: int,
     batch: int,
     num_plans: int,
+    least_plans: int,
     timing_seconds: float,
     on_progress: Callable[[int, int], None],
 ) -> None:
     """Let agents plan at the start of the same episodes, in turns, until each has enough plans or no time left."""
     for call in range(num_plans):
-        waiting = {
-            name: agent
-            for name, agent in agents.items()
-            if len(agent.first_plans) < num_plans and sum(each[1] for each in agent.first_plans) < timing_seconds
-        }
+        waiting = {}
+        for name, agent in agents.items():
+            plans, seconds = len(agent.first_plans), sum(each[1] for each in agent.first_plans)
+            if plans < num_plans and (plans < least_plans or seconds < timing_seconds):
+                waiting[name] = agent
         if not waiting:
             break
         with begun(range(call * batch, (call + 1) * batch), env_id=env_id, goal=goal, seed=seed) as beginning:

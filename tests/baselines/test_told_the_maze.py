@@ -64,11 +64,11 @@ def test_they_reach_and_hold_the_goal_of_the_u_maze(build, floor):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("env_id", "floor"), [("maze2d-medium-v1", 180), ("maze2d-large-v1", 235)])
-def test_the_oracle_is_a_ceiling_where_ways_are_long(env_id, floor):
-    ceiling = score(oracle(env_id), env_id, episodes=26, goal="random")
+def test_the_oracle_is_strong_where_ways_are_long(env_id, floor):
+    strong = score(oracle(env_id), env_id, episodes=26, goal="random")
     driver = score(waypoints(env_id), env_id, episodes=26, goal="random")
-    assert ceiling.success.all()
-    assert ceiling.normalized_return.mean() > max(floor, driver.normalized_return.mean() + 10)
+    assert strong.success.all()
+    assert strong.normalized_return.mean() > max(floor, driver.normalized_return.mean() + 10)
 
 
 @pytest.mark.parametrize("build", [oracle, waypoints])

@@ -50,7 +50,7 @@ def no_bar(_):
 
 
 def measured(agents, **changes):
-    given = {"num_episodes": 6, "num_envs": 4, "num_plans": 3, "timing_seconds": 10.0}
+    given = {"num_episodes": 6, "num_envs": 4, "num_plans": 3, "least_plans": 1, "timing_seconds": 10.0}
     return measure_agents(agents, env_id="maze2d-open-v0", goal="random", seed=0, bar=no_bar, **(given | changes))
 
 
@@ -91,6 +91,13 @@ def test_an_agent_whose_time_is_up_is_timed_no_more():
     costs = measured(agents, num_plans=12, timing_seconds=0.12, num_episodes=1, num_envs=1)
     assert len(costs["slow"].costs[1].plan_seconds) == 3  # the one of the episode and two more
     assert len(costs["quick"].costs[1].plan_seconds) > 6
+
+
+def test_the_least_plans_are_timed_however_long_they_take():
+    costs = measured({"slow": Driver(strength=8, plan_seconds=0.05)}, num_plans=8, least_plans=5, timing_seconds=0.01)
+    assert [len(costs["slow"].costs[batch].plan_seconds) for batch in (1, 4)] == [5, 5]
+    few = measured({"slow": Driver(strength=8, plan_seconds=0.05)}, num_plans=2, least_plans=5, num_episodes=1)
+    assert len(few["slow"].costs[1].plan_seconds) == 2
 
 
 def test_agents_take_turns_batch_by_batch():

@@ -46,6 +46,7 @@ def run(config: BenchConfig) -> None:
         num_envs=config.n_envs,
         seed=config.seed,
         num_plans=config.n_plans,
+        least_plans=config.least_plans,
         timing_seconds=config.timing_seconds,
         bar=progress_bar,
     )
