@@ -101,6 +101,27 @@ class PlanEvent:
     reasons: np.ndarray | None = None
 
 
+@dataclass(frozen=True, repr=False)
+class Bounds:
+    """Between which numbers the rows of something must lie to be taken.
+
+    Attributes:
+        low: ``(dim,)``, finite.
+        high: ``(dim,)``, finite.
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+
+    __repr__ = _shapes
+
+    @classmethod
+    def around(cls, mean: np.ndarray, std: np.ndarray, *, deviations: float) -> "Bounds":
+        """So many standard deviations of the data around its mean, both ``(dim,)``."""
+        mean, margin = np.asarray(mean, np.float64), deviations * np.asarray(std, np.float64)
+        return cls(mean - margin, mean + margin)
+
+
 @dataclass(frozen=True)
 class PointMass:
     """How actions move an agent, per axis: ``v' = clip(decay * v + gain * a, ±max_speed)``, ``x' = x + step * v'``.
@@ -118,6 +139,39 @@ class PointMass:
     gain: float
     step: float
     max_speed: float
+
+
+# In standard deviations of the data. A light that is seen once in 10,000 steps lies there when it is seen; farther off,
+# single precision ends, and so does whatever was learnt.
+FARTHEST = 100.0
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What a planner can be asked, and how far its robot gets.
+
+    Attributes:
+        observations: what can be planned from.
+        goals: where can be planned to.
+        step: farthest that a position moves along an axis in one step, in environment units.
+        speed: largest velocity along an axis.
+    """
+
+    observations: Bounds
+    goals: Bounds
+    step: float
+    speed: float
+
+    @classmethod
+    def around(cls, mean: np.ndarray, std: np.ndarray, *, position_dim: int, point_mass: PointMass) -> "Reach":
+        """From the observations of the data, ``(observation_dim,)``, of which the leading numbers are the position."""
+        dim = position_dim
+        return cls(
+            observations=Bounds.around(mean, std, deviations=FARTHEST),
+            goals=Bounds.around(mean[:dim], std[:dim], deviations=FARTHEST),
+            step=point_mass.step * point_mass.max_speed,
+            speed=point_mass.max_speed,
+        )
 
 
 @dataclass(frozen=True, repr=False)
@@ -140,7 +194,9 @@ class PositionSupport:
 
     def contains(self, positions: np.ndarray) -> np.ndarray:
         """Which positions ``(..., dim)`` lie in a visited cell, ``(...)`` bool."""
-        index = np.floor((positions - self.origin) / self.cell).astype(np.int64)
         shape = np.array(self.visited.shape)
-        inside = ((index >= 0) & (index < shape)).all(axis=-1)
-        return self.visited[tuple(np.moveaxis(np.clip(index, 0, shape - 1), -1, 0))] & inside
+        place = (positions - self.origin) / self.cell
+        inside = ((place >= 0) & (place < shape)).all(axis=-1)
+        # Clipped before it becomes a whole number, which what lies far outside is none of.
+        index = np.nan_to_num(np.clip(place, 0, shape - 1)).astype(np.int64)
+        return self.visited[tuple(np.moveaxis(index, -1, 0))] & inside

@@ -4,8 +4,11 @@ from typing import Protocol
 
 import numpy as np
 
+from dfplan.errors import UserError
 from dfplan.planner.ranking import steps_along
 from dfplan.types import Plan, PointMass, PositionSupport
+
+_LONGEST_PATH = 100_000.0  # environment units; ten points each
 
 
 class Controller(Protocol):
@@ -258,5 +261,9 @@ def _squared_distances(positions: np.ndarray, points: np.ndarray) -> np.ndarray:
 def _resample(knots: np.ndarray, *, spacing: float) -> np.ndarray:
     """Points ``spacing`` apart along the polyline through ``knots`` ``(knots, 2)``, both ends included."""
     lengths = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(knots, axis=0), axis=1))])
+    if not lengths[-1] <= _LONGEST_PATH:
+        raise UserError(
+            f"a planned path of {lengths[-1]:.4g} units is none; the weights are of no use: `dfplan verify`"
+        )
     at = np.linspace(0, lengths[-1], max(2, int(np.ceil(lengths[-1] / spacing)) + 1))
     return np.stack([np.interp(at, lengths, knots[:, axis]) for axis in range(knots.shape[1])], axis=1)

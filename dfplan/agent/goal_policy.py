@@ -8,6 +8,7 @@ import numpy as np
 from gymnasium import spaces
 
 from dfplan.agent.mpc import MPCAgent
+from dfplan.arrays import checked_rows, numbers_of
 from dfplan.errors import UserError
 
 
@@ -84,13 +85,15 @@ class GoalPolicy:
             deterministic: accepted because callers pass it; plans are a function of the seed either way.
 
         Raises:
-            UserError: a part is missing, or shapes do not fit.
+            UserError: a part is missing, shapes do not fit, or it is not finite or far from the data.
         """
         missing = {"observation", "desired_goal"} - set(observation)
         if missing:
             raise UserError(f"the observation has no {sorted(missing)[0]!r}; wrap the environment in GoalObservation")
-        single = np.ndim(observation["observation"]) == 1
-        rows, goals = np.atleast_2d(observation["observation"]), np.atleast_2d(observation["desired_goal"])
+        shown, wanted = (numbers_of(name, observation[name]) for name in ("observation", "desired_goal"))
+        single, rows = shown.ndim == 1, np.atleast_2d(shown)
+        width = self._agent.planner.position_dim
+        goals = checked_rows("desired_goal", np.atleast_2d(wanted), num_rows=len(rows), width=width)
         if len(goals) != len(self._goals):
             self._agent.reset(seeds=range(self._seed, self._seed + len(goals)), goals=goals)
         else:

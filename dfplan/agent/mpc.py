@@ -8,13 +8,21 @@ import numpy as np
 import torch
 
 from dfplan.agent.controllers import Controller
+from dfplan.arrays import checked_plan, checked_rows
 from dfplan.errors import UserError
-from dfplan.planner.planner import check_rows
-from dfplan.types import Plan, PlanEvent
+from dfplan.types import Plan, PlanEvent, Reach
+
+# Steps' worth of motion within one step that make it a jump: a noisy sensor or a frame that was left out is none.
+_JUMP = 10.0
+_SLOW = 0.1  # of the largest speed: who is as slow may begin an episode, and whose speed changes by more, too
 
 
 class PlanMaker(Protocol):
-    """What an agent asks for plans: a :class:`~dfplan.planner.Planner`, or anything that is asked like one."""
+    """What an agent asks for plans: a :class:`~dfplan.planner.Planner`, or anything that is asked like one.
+
+    Where it has a ``reach`` (:class:`~dfplan.types.Reach`), observations and goals beyond that are refused, and an
+    observation that no step can have led to begins a new episode.
+    """
 
     @property
     def observation_dim(self) -> int:
@@ -51,7 +59,8 @@ class MPCAgent:
 
     - it has no plan yet, or its plan is ``replan_every`` steps old ("scheduled");
     - its controller finds it farther than ``replan_when`` from where the plan has it ("disagreement"): it was pushed,
-      is stuck, or is led by actions that do not do what they were planned to do;
+      is stuck, is led by actions that do not do what they were planned to do, or is where it cannot have moved to:
+      the environment has reset itself;
     - its plan has run out ("ended"), unless the agent plans once an episode.
 
     The goal stays the same however often it is planned for. It is not tied to the end of the horizon, so that the plan
@@ -89,6 +98,7 @@ class MPCAgent:
         if episode_steps is not None and episode_steps < 1:
             raise UserError(f"episode_steps must be 1 or more, or None for a free horizon; got {episode_steps}")
         self.planner = planner
+        self._reach: Reach | None = getattr(planner, "reach", None)
         self.controller = controller
         self.replan_every = replan_every
         self.horizon = horizon
@@ -99,6 +109,7 @@ class MPCAgent:
         self._begun = np.zeros(0, dtype=np.int64)  # at which step, per environment
         self._generators: list[torch.Generator] = []
         self._goals = np.zeros((0, 2))
+        self._seen = np.zeros((0, 4))  # the last observation of each environment; NaN where there is none
         self._planned_at = np.zeros(0)  # the step of each environment's last plan; -inf where it has none
 
     def reset(self, *, seeds: Sequence[int], goals: np.ndarray) -> None:
@@ -110,13 +121,13 @@ class MPCAgent:
         """
         if len(seeds) != len(goals):
             raise UserError(f"each goal needs a seed; got {len(seeds)} seeds and {len(goals)} goals")
-        goals = np.array(goals, dtype=np.float64)
-        check_rows("goals", goals, num_rows=len(seeds), width=self.planner.position_dim)
+        goals = self._checked_goals(goals, num_rows=len(seeds))
         self._step = 0
         self._begun = np.zeros(len(goals), dtype=np.int64)
         self._generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
         self._planned_at = np.full(len(goals), -np.inf)
         self._goals = goals
+        self._seen = np.full((len(goals), self.planner.observation_dim), np.nan)
         self.controller.reset(self._goals)
 
     def restart(self, indices: np.ndarray, *, goals: np.ndarray) -> None:
@@ -126,29 +137,70 @@ class MPCAgent:
             indices: ``(restarted,)`` which environments.
             goals: ``(restarted, position_dim)``.
         """
-        goals = np.asarray(goals, dtype=np.float64)
-        check_rows("goals", goals, num_rows=len(indices), width=self.planner.position_dim)
+        goals = self._checked_goals(goals, num_rows=len(indices))
         self._goals[indices], self._begun[indices] = goals, self._step
         self._planned_at[indices] = -np.inf
+        self._seen[indices] = np.nan
         self.controller.restart(indices, goals)
 
     def act(self, observations: np.ndarray) -> np.ndarray:
-        """Actions ``(batch, action_dim)`` float32 in [-1, 1] for observations ``(batch, observation_dim)``."""
-        observations = np.asarray(observations)
+        """Actions ``(batch, action_dim)`` float32 in [-1, 1] for observations ``(batch, observation_dim)``.
+
+        Where an observation lies farther from the last one than the robot can have moved, and it is not the robot as it
+        was but pushed, its environment has begun a new episode that nobody told of: it is planned for anew, towards the
+        goal that it has.
+
+        Raises:
+            UserError: shapes that do not fit, values that are not finite or far from the data, or a plan that is not.
+        """
         if len(observations) != len(self._goals):
             raise UserError(
                 f"reset() began {len(self._goals)} episodes, act() got {len(observations)} observations; "
                 "call reset(seeds=…, goals=…) with one goal per environment first"
             )
-        check_rows("observations", observations, num_rows=len(self._goals), width=self.planner.observation_dim)
-        reasons = self._reasons(observations)
+        observations = checked_rows(
+            "observations",
+            observations,
+            num_rows=len(self._goals),
+            width=self.planner.observation_dim,
+            bounds=None if self._reach is None else self._reach.observations,
+        )
+        jumped = self.jumped(observations)
+        self._begun[jumped & (self._step - self._begun >= (self.episode_steps or np.inf))] = self._step
+        self._seen = observations.astype(np.float64)
+        reasons = self._reasons(observations, jumped)
         wanting = np.flatnonzero(reasons != "")
         if len(wanting):
             self._plan(wanting, observations[wanting], reasons[wanting])
         self._step += 1
-        return self.controller.act(observations)
+        actions = self.controller.act(observations)
+        if not np.isfinite(actions).all():
+            raise UserError(f"{type(self.controller).__name__} made actions that are not finite of a plan that is")
+        return np.clip(actions, -1, 1)
 
-    def _reasons(self, observations: np.ndarray) -> np.ndarray:
+    def jumped(self, observations: np.ndarray) -> np.ndarray:
+        """Which rows begin an episode that nobody told of, ``(batch,)`` bool: see :meth:`act`.
+
+        Args:
+            observations: ``(batch, observation_dim)``, or positions ``(batch, position_dim)`` alone.
+        """
+        dim = self.planner.position_dim
+        if self._reach is None or not self._seen.size:
+            return np.zeros(len(observations), dtype=bool)
+        far = np.abs(observations[:, :dim] - self._seen[:, :dim]).max(axis=1) > _JUMP * self._reach.step
+        if observations.shape[1] < 2 * dim:
+            return far
+        velocity, before = observations[:, dim : 2 * dim], self._seen[:, dim : 2 * dim]
+        moves = np.abs(velocity).max(axis=1) > _SLOW * self._reach.speed
+        moves_on = moves & (np.abs(velocity - before).max(axis=1) <= _SLOW * self._reach.speed)
+        return far & ~moves_on
+
+    def _checked_goals(self, goals: np.ndarray, *, num_rows: int) -> np.ndarray:
+        """A copy of goals ``(num_rows, position_dim)`` in double precision."""
+        bounds, width = None if self._reach is None else self._reach.goals, self.planner.position_dim
+        return np.array(checked_rows("goals", goals, num_rows=num_rows, width=width, bounds=bounds), np.float64)
+
+    def _reasons(self, observations: np.ndarray, jumped: np.ndarray) -> np.ndarray:
         """Why each environment is to be planned for now, ``(batch,)``; "" where it is not."""
         age = self._step - self._planned_at
         apart = self.controller.disagreement(observations)
@@ -157,6 +209,7 @@ class MPCAgent:
             reasons[np.isinf(apart)] = "ended"
         if self.replan_when is not None:
             reasons[np.isfinite(apart) & (apart > self.replan_when)] = "disagreement"
+        reasons[jumped] = "disagreement"
         reasons[age >= (self.replan_every or np.inf)] = "scheduled"
         reasons[~self.controller.needs_plan(observations)] = ""
         return reasons
@@ -175,6 +228,7 @@ class MPCAgent:
             horizon=self._horizon(step),
             generators=[self._generators[index] for index in indices],
         )
+        checked_plan(plan)
         seconds = time.perf_counter() - began
         self._planned_at[indices] = self._step
         self.controller.follow(plan, indices=indices, observations=observations)

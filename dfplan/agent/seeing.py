@@ -71,11 +71,16 @@ class SeeingAgent:
         if self._seen is None:
             self._seen = self.observer.begin(positions)
         else:
+            begun = np.isnan(self._seen).any(axis=1) | self._jumped(positions)
             self._seen = self.observer.follow(self._seen, actions=self._actions, positions=positions)
-            begun = np.isnan(self._seen).any(axis=1)
             self._seen[begun] = self.observer.begin(positions[begun])
         self._actions = self.agent.act(self._seen.astype(np.float32))
         return self._actions
+
+    def _jumped(self, positions: np.ndarray) -> np.ndarray:
+        """Which rows begin an episode that nobody told of; False where the agent inside cannot tell."""
+        can_tell = getattr(self.agent, "jumped", None)
+        return np.zeros(len(positions), dtype=bool) if can_tell is None else can_tell(positions)
 
     def _goal_positions(self, goals: np.ndarray) -> np.ndarray:
         goals = np.asarray(goals)

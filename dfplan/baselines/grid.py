@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from dfplan.arrays import checked_rows
 from dfplan.errors import UserError
-from dfplan.planner.planner import check_rows
 from dfplan.planner.ranking import first_arrival, steps_along
-from dfplan.types import Plan, PointMass, PositionSupport
+from dfplan.types import Plan, PointMass, PositionSupport, Reach
 
 MOVES = np.array([(x, y) for x in (-1, 0, 1) for y in (-1, 0, 1) if x or y])  # to the eight neighbours
 CLOSE = 10.0  # times as far: a cell within the margin is passed where the way around is longer still
@@ -120,6 +120,13 @@ class GridPlanner:
             raise UserError(f"a grid planner needs visited cells in a plane; got a grid of {support.visited.shape}")
         self.grid = VisitedGrid(support, margin=margin)
         self.goal_radius = goal_radius
+        middle = support.origin + support.cell * np.array(support.visited.shape) / 2
+        self.reach = Reach.around(
+            np.append(middle, [0, 0]),
+            np.append(middle - support.origin, [point_mass.max_speed] * 2),
+            position_dim=2,
+            point_mass=point_mass,
+        )
         self.steps_per_point = int(np.ceil(support.cell / (point_mass.step * point_mass.max_speed)))
         self._seconds = self.steps_per_point * point_mass.step
 
@@ -145,9 +152,10 @@ class GridPlanner:
         Raises:
             UserError: shapes that do not fit, or values that are not finite.
         """
-        observations, goals = np.asarray(observations, np.float64), np.asarray(goals, np.float64)
-        check_rows("observations", observations, num_rows=len(generators), width=self.observation_dim)
-        check_rows("goals", goals, num_rows=len(generators), width=self.position_dim)
+        observations, goals = np.asanyarray(observations, np.float64), np.asanyarray(goals, np.float64)
+        rows, reach = len(generators), self.reach
+        checked_rows("observations", observations, num_rows=rows, width=self.observation_dim, bounds=reach.observations)
+        checked_rows("goals", goals, num_rows=rows, width=self.position_dim, bounds=reach.goals)
         starts = observations[:, :2]
         cells, moves = self.grid.paths(self.grid.nearest(starts), self.grid.nearest(goals))
         points = self.grid.centers[cells[:, : -(-horizon // self.steps_per_point)]]

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from dfplan.arrays import checked_plan, checked_rows
 from dfplan.errors import UserError
 from dfplan.export.manifest import ONNX_FILE, Manifest, check_file, read_manifest
 from dfplan.planner.ranking import judge_plans
-from dfplan.types import Plan
+from dfplan.types import Plan, Reach
 
 PREFIX_TOKENS = 2  # goal, context
 
@@ -34,6 +35,10 @@ class OnnxPlanner:
         self.token_dim = self.num_action_slots + 1 + layout["points_per_token"] * layout["observation_dim"]
         self.steps_per_point = layout["steps_per_token"] // layout["points_per_token"]
         self.settings = self.manifest.planner
+        normal, dim = self.manifest.normalization, layout["position_dim"]
+        self.reach = Reach.around(
+            normal.observation_mean, normal.observation_std, position_dim=dim, point_mass=self.manifest.point_mass
+        )
         self.window_tokens = self.settings.window_tokens or self.manifest.num_tokens
         self._session = _session(check_file(folder, ONNX_FILE), folder / ONNX_FILE, num_threads=num_threads)
 
@@ -57,12 +62,15 @@ class OnnxPlanner:
             noise: ``(batch, *noise_shape(horizon))`` float32, standard Gaussian.
 
         Raises:
-            UserError: shapes that do not fit, or values that are not finite.
+            UserError: shapes that do not fit, or values that are not finite or far from the data.
         """
         count, layout = self.settings.num_candidates, self.manifest.layout
-        context = self._checked("observations", observations, (len(observations), layout["observation_dim"]))
-        goal = self._checked("goals", goals, (len(observations), layout["position_dim"]))
-        noise = self._checked("noise", noise, (len(observations), *self.noise_shape(horizon)))
+        rows, width = len(observations), layout["observation_dim"]
+        bounds = self.reach.observations, self.reach.goals
+        context = checked_rows("observations", observations, num_rows=rows, width=width, bounds=bounds[0])
+        goal = checked_rows("goals", goals, num_rows=rows, width=layout["position_dim"], bounds=bounds[1])
+        context, goal = context.astype(np.float32), goal.astype(np.float32)
+        noise = self._checked_noise(noise, (rows, *self.noise_shape(horizon)))
         noise = noise.reshape(-1, *noise.shape[2:])
         context, goal = context.repeat(count, axis=0), goal.repeat(count, axis=0)
         start, tokens = context.copy(), np.zeros_like(noise)
@@ -78,14 +86,14 @@ class OnnxPlanner:
             rows = rows[~self._enough(arrived[rows])]
             if not len(rows):
                 break
-        return self._choose(tokens, lengths, start, goal)
+        return checked_plan(self._choose(tokens, lengths, start, goal))
 
-    def _checked(self, name: str, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    def _checked_noise(self, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         values = np.asarray(values, dtype=np.float32)
         if values.shape != shape:
-            raise UserError(f"{name} must have shape {shape}; got {values.shape}")
+            raise UserError(f"noise must have shape {shape}; got {values.shape}")
         if not np.isfinite(values).all():
-            raise UserError(f"{name} must be finite")
+            raise UserError("noise must be finite")
         return values
 
     def _denoise(

@@ -17,15 +17,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dfplan.arrays import checked_plan, checked_rows
 from dfplan.diffusion import add_noise, sloped_matrix
 from dfplan.errors import UserError
 from dfplan.models.denoiser import DenoiserState
 from dfplan.models.forcing_model import ForcingModel
-from dfplan.planner.planner import check_rows
 from dfplan.planner.sampler import Sampling, sample_tokens
 from dfplan.planner.settings import PlannerSettings
 from dfplan.tokens import CONTEXT_TOKEN, NUM_PREFIX_TOKENS
-from dfplan.types import Plan
+from dfplan.types import FARTHEST, Bounds, Plan
 
 
 class MemoryPlanner:
@@ -48,6 +48,8 @@ class MemoryPlanner:
         self.model = model
         self.settings = settings
         self.device = model.normalizer.action_mean.device
+        mean, std = model.normalizer.observation_mean.cpu().numpy(), model.normalizer.observation_std.cpu().numpy()
+        self._bounds = Bounds.around(mean, std, deviations=FARTHEST)
 
     @property
     def observation_dim(self) -> int:
@@ -95,12 +97,8 @@ class MemoryPlanner:
         """
         layout, normalizer = self.model.layout, self.model.normalizer
         seen, seen_levels = self._checked(observations, levels)
-        check_rows(
-            "actions",
-            np.asarray(actions).reshape(len(actions), -1),
-            num_rows=len(seen),
-            width=layout.num_action_slots,
-        )
+        rows = np.asanyarray(actions).reshape(len(actions), -1)
+        checked_rows("actions", rows, num_rows=len(seen), width=layout.num_action_slots)
         done = torch.as_tensor(actions, dtype=torch.float32, device=self.device)
         tokens = layout.pack(
             normalizer.actions(done),
@@ -140,7 +138,7 @@ class MemoryPlanner:
         )
         actions, rewards, states = layout.unpack(denoised.tokens[:, num_known:])
         num_steps = np.full(len(generators), num_tokens * layout.steps_per_token)
-        return Plan(
+        plan = Plan(
             observations=normalizer.observations_back(states).cpu().numpy(),
             actions=normalizer.actions_back(actions).clamp(-1, 1).cpu().numpy(),
             rewards=normalizer.rewards_back(rewards).cpu().numpy(),
@@ -151,10 +149,13 @@ class MemoryPlanner:
             evaluations=denoised.evaluations.cpu().numpy(),
             token_evaluations=denoised.token_evaluations.cpu().numpy(),
         )
+        return checked_plan(plan)
 
     def _checked(self, observations: np.ndarray, levels: np.ndarray) -> tuple[Tensor, Tensor]:
-        observations, levels = np.asarray(observations), np.asarray(levels)
-        check_rows("observations", observations, num_rows=len(observations), width=self.observation_dim)
+        levels = np.asarray(levels)
+        observations = checked_rows(
+            "observations", observations, num_rows=len(levels), width=self.observation_dim, bounds=self._bounds
+        )
         if levels.shape != (len(observations),) or not ((levels >= 0) & (levels <= 1)).all():
             raise UserError(f"levels must be {len(observations)} numbers between 0 and 1; got {levels}")
         found = (torch.as_tensor(each, dtype=torch.float32, device=self.device) for each in (observations, levels))

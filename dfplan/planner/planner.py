@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dfplan.arrays import checked_plan, checked_rows
 from dfplan.diffusion import add_noise, sloped_matrix
 from dfplan.errors import UserError
 from dfplan.models.denoiser import DenoiserState
@@ -21,17 +22,7 @@ from dfplan.planner.ranking import judge_plans
 from dfplan.planner.sampler import Denoised, Sampling, sample_tokens
 from dfplan.planner.settings import PlannerSettings
 from dfplan.tokens import CONTEXT_TOKEN, NUM_PREFIX_TOKENS
-from dfplan.types import Plan
-
-
-def check_rows(name: str, values: np.ndarray, *, num_rows: int, width: int) -> None:
-    """Raise UserError, calling the values by ``name``, unless they are finite and of shape ``(num_rows, width)``."""
-    if values.shape != (num_rows, width):
-        raise UserError(
-            f"{name} must have shape ({num_rows}, {width}), one row per environment; got {list(values.shape)}"
-        )
-    if not np.isfinite(values).all():
-        raise UserError(f"{name} must be finite; row {int((~np.isfinite(values)).any(axis=1).argmax())} is not")
+from dfplan.types import Plan, Reach
 
 
 def _without_gradients(method: Callable[..., Plan]) -> Callable[..., Plan]:
@@ -61,6 +52,12 @@ class Planner:
         self.objective = settings.guidance.objective()
         self.support = settings.guidance.restrict(model.support)
         self.denoiser = model.denoiser
+        self.reach = Reach.around(
+            model.normalizer.observation_mean.cpu().numpy(),
+            model.normalizer.observation_std.cpu().numpy(),
+            position_dim=model.layout.position_dim,
+            point_mass=model.point_mass,
+        )
         if settings.goal_guidance not in (0, 1):
             self.denoiser = GoalGuided(model.denoiser, weight=settings.goal_guidance)
 
@@ -105,7 +102,7 @@ class Planner:
             record_history: keep the partly denoised states of the chosen plans of the first window.
 
         Raises:
-            UserError: shapes that do not fit, values that are not finite, or a horizon below 1.
+            UserError: shapes that do not fit, values that are not finite or far from the data, or a horizon below 1.
         """
         budget = math.inf if self.settings.budget_ms is None else self.settings.budget_ms / 1000
         deadline = time.perf_counter() + len(generators) * budget
@@ -148,7 +145,7 @@ class Planner:
                 break
         plan = self._choose(tokens, lengths, start, goal, history)
         evaluations = evaluations.view(-1, count, 2).sum(dim=1).cpu().numpy()
-        return replace(plan, evaluations=evaluations[:, 0], token_evaluations=evaluations[:, 1])
+        return checked_plan(replace(plan, evaluations=evaluations[:, 0], token_evaluations=evaluations[:, 1]))
 
     @torch.no_grad()
     def predict(
@@ -179,7 +176,8 @@ class Planner:
             raise UserError(
                 f"actions must be finite; row {int((~np.isfinite(actions)).any(axis=(1, 2)).argmax())} is not"
             )
-        context, _ = self._check(observations, np.zeros((len(generators), layout.position_dim)), 1, generators)
+        nowhere = np.tile((self.reach.goals.low + self.reach.goals.high) / 2, (len(generators), 1))
+        context, _ = self._check(observations, nowhere, 1, generators)
         known = normalizer.actions(torch.as_tensor(actions, dtype=torch.float32, device=self.device))
         known = known.reshape(len(context), -1, layout.num_action_slots)
         states = []
@@ -198,12 +196,12 @@ class Planner:
         if horizon < 1:
             raise UserError(f"horizon must be at least 1 step; got {horizon}")
         found = []
-        for name, values, width in (
-            ("observations", observations, layout.observation_dim),
-            ("goals", goals, layout.position_dim),
+        for name, values, width, bounds in (
+            ("observations", observations, layout.observation_dim, self.reach.observations),
+            ("goals", goals, layout.position_dim, self.reach.goals),
         ):
-            check_rows(name, np.asarray(values), num_rows=len(generators), width=width)
-            found.append(torch.as_tensor(values, dtype=torch.float32, device=self.device))
+            rows = checked_rows(name, values, num_rows=len(generators), width=width, bounds=bounds)
+            found.append(torch.as_tensor(rows, dtype=torch.float32, device=self.device))
         return found[0], found[1]
 
     def _known_actions(self, committed: Sequence[np.ndarray], num_tokens: int) -> Tensor | None:
@@ -211,8 +209,8 @@ class Planner:
         layout = self.model.layout
         known = torch.full((len(committed), num_tokens * layout.steps_per_token, layout.action_dim), torch.nan)
         for row, actions in enumerate(committed):
-            check_rows("committed", np.asarray(actions), num_rows=len(actions), width=layout.action_dim)
-            known[row, : len(actions)] = torch.as_tensor(np.asarray(actions), dtype=torch.float32)[: known.shape[1]]
+            rows = checked_rows("committed", actions, num_rows=len(actions), width=layout.action_dim)
+            known[row, : len(rows)] = torch.as_tensor(rows, dtype=torch.float32)[: known.shape[1]]
         if known.isnan().all():
             return None
         known = self.model.normalizer.actions(known.to(self.device)).view(len(committed), num_tokens, -1)

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from dfplan.arrays import as_number
 from dfplan.errors import UserError
 from dfplan.realtime.episode import ActInfo, Episode, Tick
 from dfplan.realtime.followers import Follower
-from dfplan.realtime.gate import ObservationGate, as_number, checked_goal
+from dfplan.realtime.gate import ObservationGate, checked_goal
 from dfplan.realtime.ladder import Ladder
 from dfplan.realtime.latch import FaultLatch
 from dfplan.realtime.rate import RateMeter

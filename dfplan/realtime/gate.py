@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy import ma  # here and not when it is first needed, which takes a tick or two
 
+from dfplan.arrays import as_number, as_numbers
 from dfplan.errors import UserError
 from dfplan.realtime.motion import Motion, NoiseEstimate
 
@@ -148,27 +148,6 @@ class ObservationGate:
         with np.errstate(invalid="ignore"):  # no time has passed at an unlimited rate: 0 * inf
             allowed = np.where(np.isinf(self.max_rate), np.inf, self.max_rate * seconds)
         return "rate" if (changed > allowed).any() else None
-
-
-def as_numbers(value: Any) -> np.ndarray | None:
-    """An array, perhaps the given one, of real numbers in whatever container; None if it holds anything else.
-
-    A masked array is None: its masked values are no measurements, and nothing but the mask would say so.
-    """
-    try:
-        given = np.asanyarray(value)  # keeps the subclass, also that of what ``__array__`` returns
-        parts = value if isinstance(value, list | tuple) else ()
-        if isinstance(given, ma.MaskedArray) or any(isinstance(each, bool | np.bool_ | np.ndarray) for each in parts):
-            return None
-        return np.asarray(given) if given.dtype.kind in "fiu" else None
-    except Exception:  # an object can raise whatever it likes while it is read
-        return None
-
-
-def as_number(value: Any) -> float:
-    """One real number in double precision, or NaN if it is none."""
-    number = as_numbers(value)
-    return float(number) if number is not None and number.shape == () else float("nan")
 
 
 def checked_goal(goal: Any, *, low: np.ndarray, high: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from dfplan.realtime.gate import as_numbers
+from dfplan.arrays import as_numbers
 from dfplan.realtime.stream import ConnectionLostError, MessageStream, SocketSelector
 from dfplan.realtime.wire import MAX_TEXT, Message, WireError, encode
 

@@ -146,6 +146,75 @@ def test_only_the_pushed_environment_plans_anew_and_the_schedule_counts_from_its
     ]
 
 
+def _drive(*states, replan_every=0, **options):
+    """Events of an agent that is shown these states one after the other and told of nothing."""
+    events = []
+    agent = _agent(line_model(), horizon=80, replan_every=replan_every, on_plan=events.append, **options)
+    agent.reset(seeds=range(len(states[0])), goals=np.tile([5.0, 1.0], (len(states[0]), 1)))
+    for each in states:
+        agent.act(np.array(each, np.float64))
+    return [(event.step, event.indices.tolist(), event.reasons.tolist()) for event in events]
+
+
+def test_where_the_observation_jumps_an_episode_has_begun_and_is_planned_for():
+    there, elsewhere = [1.0, 1.0, 0.0, 0.0], [3.0, 3.0, 0.0, 0.0]
+    assert _drive(*[[there, there]] * 3, *[[there, elsewhere]] * 3) == [
+        (0, [0, 1], ["scheduled"] * 2),
+        (3, [1], ["disagreement"]),
+    ]
+
+
+@pytest.mark.parametrize("moving", [[0.0, 0.0], [-4.0, 0.0], [4.0, 3.0]])
+def test_an_episode_may_begin_at_rest_or_in_another_motion(moving):
+    before, after = [[1.0, 1.0, 4.0, 0.0]], [[1.0, 3.0, *moving]]
+    assert [step for step, *_ in _drive(before, before, after)] == [0, 2]
+
+
+def test_who_moves_on_was_pushed_and_noise_and_a_lost_frame_are_no_jump():
+    before = [[1.0, 1.0, 4.0, 0.0]]
+    assert len(_drive(before, [[1.0, 3.0, 4.0, 0.1]])) == 1
+    generator = np.random.default_rng(0)
+    noisy = [np.array(before) + 0.05 * generator.standard_normal((1, 4)) for _ in range(50)]
+    assert len(_drive(*noisy)) == 1
+    assert len(_drive(*([[1.0 + 0.1 * step, 1.0, 5.0, 0.0]] for step in range(20)))) == 1
+
+
+def test_a_shrinking_horizon_begins_anew_with_the_next_episode():
+    there, elsewhere = [[1.0, 1.0, 0.0, 0.0]], [[3.0, 3.0, 0.0, 0.0]]
+    events = _drive(*[there] * 40, *[elsewhere] * 2, episode_steps=40)
+    assert [step for step, *_ in events] == [0, 0]
+
+
+@pytest.mark.parametrize("controller", [PlannedActions, _pursuit])
+def test_a_vector_environment_that_resets_itself_leaves_no_stale_plan(controller):
+    """Told of the reset or not, the plans are made at the same steps."""
+    env = gymnasium.make_vec("dfplan_envs:maze2d-open-v0", num_envs=3, max_episode_steps=60)
+    made = []
+    for told in (True, False):
+        steps = []
+        agent = _agent(
+            line_model(num_tokens=40),
+            controller=controller(),
+            replan_every=0,
+            horizon=160,
+            on_plan=lambda event, steps=steps: steps.append((event.indices.tolist(), event.plan.observations[0, 0])),
+        )
+        observations, info = env.reset(seed=0)
+        agent.reset(seeds=range(3), goals=info["goal"])
+        for step in range(150):
+            if told and step in (60, 120):
+                agent.restart(np.arange(3), goals=info["goal"])
+            actions = agent.act(observations)
+            observations, *_ = env.step(actions)
+            if step in (59, 119):
+                observations, _ = env.reset(seed=step)
+        made.append(steps)
+    env.close()
+    for told, alone in zip(*made, strict=True):
+        assert told[0] == alone[0]
+        np.testing.assert_allclose(told[1], alone[1], atol=1e-6)
+
+
 def test_a_plan_that_ran_out_is_followed_by_another():
     events = []
     agent = _agent(line_model(), horizon=4, replan_every=10, on_plan=events.append)  # one token is four steps

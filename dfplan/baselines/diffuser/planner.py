@@ -6,12 +6,12 @@ from functools import partial
 import numpy as np
 import torch
 
+from dfplan.arrays import checked_plan, checked_rows
 from dfplan.baselines.diffuser.diffusion import clamped, cosine_signal, sample_in_few_steps, sample_trajectories
 from dfplan.baselines.diffuser.model import DiffuserModel
 from dfplan.errors import UserError
-from dfplan.planner.planner import check_rows
 from dfplan.planner.ranking import first_arrival
-from dfplan.types import Plan
+from dfplan.types import Plan, Reach
 
 
 class DiffuserPlanner:
@@ -38,6 +38,11 @@ class DiffuserPlanner:
         self._sample = sample_trajectories if ddim_steps is None else partial(sample_in_few_steps, num_steps=ddim_steps)
         self.device = model.normalizer.minimum.device
         self.signal = cosine_signal(model.num_levels)
+        limits = model.normalizer.minimum.cpu().numpy(), model.normalizer.maximum.cpu().numpy()
+        low, high = (each[model.action_dim :] for each in limits)
+        self.reach = Reach.around(
+            (low + high) / 2, (high - low) / 2, position_dim=self.position_dim, point_mass=model.point_mass
+        )
 
     @property
     def observation_dim(self) -> int:
@@ -78,8 +83,10 @@ class DiffuserPlanner:
         multiple = self.model.unet.step_multiple
         horizon = -(-horizon // multiple) * multiple
         rows = len(generators)
-        check_rows("observations", np.asarray(observations), num_rows=rows, width=self.observation_dim)
-        check_rows("goals", np.asarray(goals), num_rows=rows, width=self.position_dim)
+        observations = checked_rows(
+            "observations", observations, num_rows=rows, width=self.observation_dim, bounds=self.reach.observations
+        )
+        goals = checked_rows("goals", goals, num_rows=rows, width=self.position_dim, bounds=self.reach.goals)
         at_rest = np.concatenate([goals, np.zeros((rows, self.observation_dim - self.position_dim))], axis=1)
         first, last = (
             self.model.normalizer.tokens(torch.as_tensor(each, dtype=torch.float32, device=self.device))
@@ -92,7 +99,7 @@ class DiffuserPlanner:
             draw_noise=lambda: torch.stack([torch.randn(shape, generator=each) for each in generators]).to(self.device),
             clamp=lambda trajectories: clamped(trajectories, first, last),
         )
-        return self._plan(self.model.normalizer.tokens_back(tokens).cpu().numpy(), np.asarray(goals))
+        return checked_plan(self._plan(self.model.normalizer.tokens_back(tokens).cpu().numpy(), goals))
 
     def _plan(self, tokens: np.ndarray, goals: np.ndarray) -> Plan:
         """The plan in tokens ``(batch, horizon, token_dim)``; the last action leads out of it and is left out."""

@@ -1,0 +1,92 @@
+"""What is taken for numbers, from callers that are trusted and from those that are not."""
+
+from typing import Any
+
+import numpy as np
+from numpy import ma  # here and not when it is first needed, which takes a tick of a control loop or two
+
+from dfplan.errors import UserError
+from dfplan.types import Bounds, Plan
+
+
+def as_numbers(value: Any) -> np.ndarray | None:
+    """An array, perhaps the given one, of real numbers in whatever container; None if it holds anything else.
+
+    A masked array is None: its masked values are no measurements, and nothing but the mask would say so.
+    """
+    try:
+        given = np.asanyarray(value)  # keeps the subclass, also that of what ``__array__`` returns
+        parts = value if isinstance(value, list | tuple) else ()
+        if isinstance(given, ma.MaskedArray) or any(isinstance(each, bool | np.bool_ | np.ndarray) for each in parts):
+            return None
+        return np.asarray(given) if given.dtype.kind in "fiu" else None
+    except Exception:  # an object can raise whatever it likes while it is read
+        return None
+
+
+def as_number(value: Any) -> float:
+    """One real number in double precision, or NaN if it is none."""
+    number = as_numbers(value)
+    return float(number) if number is not None and number.shape == () else float("nan")
+
+
+def numbers_of(name: str, values: Any) -> np.ndarray:
+    """An array of real numbers, perhaps the given one; rows may be arrays in a list.
+
+    Raises:
+        UserError: it is something else; calls it by its ``name``.
+    """
+    numbers = as_numbers(values)
+    if numbers is None and isinstance(values, list | tuple) and all(as_numbers(each) is not None for each in values):
+        try:
+            numbers = as_numbers(np.array(values))
+        except ValueError:  # rows of unlike lengths
+            numbers = None
+    if numbers is None:
+        raise UserError(f"{name} must be an array of numbers without a mask; got {type(values).__name__}")
+    return numbers
+
+
+def checked_rows(name: str, values: Any, *, num_rows: int, width: int, bounds: Bounds | None = None) -> np.ndarray:
+    """Rows of finite numbers ``(num_rows, width)``, one per environment.
+
+    Args:
+        name: ``observations`` or ``goals``, or what else to call them.
+        values: anything.
+        num_rows: how many there must be.
+        width: numbers in each.
+        bounds: between which they must lie; None is not to ask.
+
+    Raises:
+        UserError: they are something else; names the first row that is wrong.
+    """
+    rows = numbers_of(name, values)
+    if rows.shape != (num_rows, width):
+        raise UserError(
+            f"{name} must have shape ({num_rows}, {width}), one row per environment; got {list(rows.shape)}"
+        )
+    if not (finite := np.isfinite(rows).all(axis=1)).all():
+        raise UserError(f"{name} must be finite; row {int(finite.argmin())} is not")
+    if bounds is not None and not (inside := ((rows >= bounds.low) & (rows <= bounds.high)).all(axis=1)).all():
+        row = int(inside.argmin())
+        raise UserError(
+            f"{name} must be near the data, between {_short(bounds.low)} and {_short(bounds.high)}; "
+            f"row {row} is {_short(rows[row])}"
+        )
+    return rows
+
+
+def checked_plan(plan: Plan) -> Plan:
+    """The plan, if all of its actions and states are finite.
+
+    Raises:
+        UserError: a network whose weights are of no use made it.
+    """
+    if not (np.isfinite(plan.actions).all() and np.isfinite(plan.observations).all()):
+        raise UserError("the plan is not finite, so the weights are of no use; see `dfplan verify`, or train again")
+    return plan
+
+
+def _short(numbers: np.ndarray) -> str:
+    """A row of numbers, as many as fit into a line."""
+    return f"[{', '.join(f'{each:.4g}' for each in numbers[:8])}{', …' if len(numbers) > 8 else ''}]"
