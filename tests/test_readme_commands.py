@@ -101,7 +101,7 @@ def test_commands_are_found_over_several_lines_in_sentences_and_without_their_co
 @pytest.mark.parametrize("target", TARGETS)
 def test_make_calls_nothing_that_is_not_there(target):
     """What `make` would run; `demo`, `check` and the tests themselves are run for real by .ci/run."""
-    command = ["make", "--dry-run", "--always-make", target, f"PYTHON={sys.executable}"]
+    command = ["make", "--dry-run", "--always-make", *shlex.split(target), f"PYTHON={sys.executable}"]
     answer = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     scripts = re.findall(r"\S+\.py\b", answer.stdout)
     assert [each for each in scripts if not (ROOT / each).is_file()] == []
