@@ -21,6 +21,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException, Vali
 from dfplan.cli.arguments import OPTIONS_PREFIX, Words, closest, for_hydra, name_of, read_words, split_options
 from dfplan.cli.folders import config_folder, group_choices, make_sweep_folder, release
 from dfplan.cli.foreign_configs import check_config_folder
+from dfplan.cli.out_of_memory import told_in_one_line
 from dfplan.cli.schema import SCHEMAS, check_ranges, flatten, schema_of, text_options
 from dfplan.errors import UserError
 from dfplan.files import user_path
@@ -155,6 +156,12 @@ def _run_once(command: str, options: Sequence[str], *, output: str | None = None
         config = to_schema(command, composed)
     if output is not None:
         config.output = output
+    with told_in_one_line(command, config):
+        _call(command, config, given=given)
+
+
+def _call(command: str, config: Any, *, given: Sequence[str]) -> None:
+    """Hand a checked configuration to its command."""
     match command:
         case "eval":
             from dfplan.cli.commands import evaluate

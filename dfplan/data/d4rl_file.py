@@ -107,6 +107,8 @@ def _unreadable(path: Path, error: Exception) -> UserError:
     if isinstance(error, BlockingIOError):  # opened after we looked
         return _open_elsewhere(path)
     reason = " ".join(str(error).split())[:200] or type(error).__name__
+    if isinstance(error, MemoryError):
+        return UserError(f"{path}: too little memory to read it ({reason}); free some, or use a smaller dataset")
     return UserError(
         f"{path} is not an HDF5 file, not written to its end, or damaged ({reason}); wait if a program is still "
         "writing it, else fetch or make it again"

@@ -15,6 +15,8 @@ Device = Literal["auto", "cpu"]
 # What may change between the parts of one run, since it does not touch what is computed (num_steps: see the loop).
 MAY_CHANGE = ("num_steps", "checkpoint_every", "validate_every", "log_every", "keep_checkpoints", "device")
 
+WHERE_DATA_LIE = "config.data"  # what they are, ``config.dataset`` says by their checksum
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -97,7 +99,7 @@ def resolved_config(
 def check_same_config(saved: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     """Refuse to resume a run with other values than it was started with; names the keys that differ."""
     before, now = _flat(saved), _flat(given)
-    free = {f"training.{name}" for name in MAY_CHANGE}
+    free = {f"training.{name}" for name in MAY_CHANGE} | {WHERE_DATA_LIE}
     missing = "(absent)"
     differences = [
         f"{key} was {before.get(key, missing)!r} and is now {now.get(key, missing)!r}"

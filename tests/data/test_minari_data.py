@@ -12,6 +12,7 @@ from gymnasium.envs.registration import EnvSpec
 
 from dfplan.data.d4rl_file import hash_file
 from dfplan.data.minari_data import MAIN_FILE, is_pointmaze, read_minari, to_d4rl_coordinates
+from dfplan.data.sources import load_trajectories
 from dfplan.errors import UserError
 from dfplan_envs import build_maze
 
@@ -182,6 +183,21 @@ def test_episodes_that_do_not_fit_are_named_and_left_out_on_request(store):
     assert data.notes == ("2 of 4 episodes left out as asked: 1, 3",)
     with pytest.raises(UserError, match=r"has no episodes \[7\] that leave_out= names"):
         read_minari(DATASET, leave_out=[1, 3, 7])
+
+
+def test_a_training_may_leave_episodes_out(store):
+    _create(_record([50, 80]))
+    _spoil(store, 1, "actions", lambda array: array[:-1])
+    said = []
+    with pytest.raises(UserError, match=r"leave_out=\[1\]"):
+        load_trajectories(f"minari:{DATASET}", env_id="maze2d-umaze-v1", cache_folder=store)
+    data = load_trajectories(
+        f"minari:{DATASET}", env_id="maze2d-umaze-v1", cache_folder=store, leave_out=[1], say=said.append
+    )
+    assert len(data) == 51
+    assert said[1:] == [f"minari:{DATASET}: 1 of 2 episodes left out as asked: 1"]
+    with pytest.raises(UserError, match="leave_out names episodes of a minari: dataset, and data=generated is none"):
+        load_trajectories("generated", env_id="maze2d-umaze-v1", cache_folder=store, leave_out=[1])
 
 
 def test_a_dataset_of_faulty_episodes_alone_is_not_to_be_left_out(store):

@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from dfplan.cli.build import resolve_compiled, select_device
 from dfplan.cli.compose import literal, plain, readable_errors, to_schema
 from dfplan.cli.folders import dataset_folder, make_run_folder
+from dfplan.cli.places import check_same_data, check_still_there, describe, make_absolute
 from dfplan.cli.progress import progress_bar, say
 from dfplan.cli.schema import TrainConfig, schema_of
 from dfplan.cli.task_modules import DEFAULT_TASK, find_task, settings_of
@@ -23,6 +24,7 @@ from dfplan.files import read_small, user_path
 from dfplan.tasks.inputs import Inputs
 from dfplan.training import Logger, train, wandb_logger
 from dfplan.training.muon import fastest_precision
+from dfplan.training.run_lock import alone_in
 from dfplan.training.settings import MAY_CHANGE
 from dfplan.types import Trajectories
 
@@ -40,8 +42,8 @@ BEFORE: dict[str, dict[str, Any]] = {
     "training": {"matrix_precision": "bfloat16"},
     "windows": {"collected_share": 0.0, "held": False},
 }
-# What a resumed run may be given anew: none of it changes what is computed.
-FREE_WHEN_RESUMED = ("resume", "device", "threads", "logger", *(f"training.{name}" for name in MAY_CHANGE))
+# What a resumed run may be given anew: none of it changes what is computed (of data, the checksum must be the same).
+FREE_WHEN_RESUMED = ("resume", "data", "device", "threads", "logger", *(f"training.{name}" for name in MAY_CHANGE))
 
 
 def run(config: TrainConfig, *, given: Sequence[str]) -> None:
@@ -51,8 +53,15 @@ def run(config: TrainConfig, *, given: Sequence[str]) -> None:
         config: the checked configuration.
         given: names of the options on the command line, by which a resumed run tells wishes from defaults.
     """
-    if config.resume is not None:
-        config = resumed(config, given=given)
+    if config.resume is None:
+        make_absolute(config)
+        _run(config)
+        return
+    with alone_in(user_path(config.resume)):  # before anything that takes long
+        _run(resumed(config, given=given))
+
+
+def _run(config: TrainConfig) -> None:
     device = select_device(config.device, threads=config.threads)
     if config.resume is None and config.output is None and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UserError("several processes must agree on a run folder; give output=<folder>")
@@ -96,10 +105,20 @@ def _new_folder(config: TrainConfig, *, kind: str) -> Path:
 def _load(config: TrainConfig) -> Trajectories | None:
     if config.data == NO_DATA:
         return None
+    if config.resume:
+        check_still_there(user_path(config.resume), config.data)
     with progress_bar(f"data of {config.env.name}") as show:
-        return load_trajectories(
-            config.data, env_id=config.env.id, cache_folder=dataset_folder(), say=say, on_progress=show
+        trajectories = load_trajectories(
+            config.data,
+            env_id=config.env.id,
+            cache_folder=dataset_folder(),
+            leave_out=config.leave_out or (),
+            say=say,
+            on_progress=show,
         )
+    if config.resume:
+        check_same_data(user_path(config.resume), config.data, trajectories)
+    return trajectories
 
 
 def build_inputs(config: TrainConfig, trajectories: Trajectories | None, *, provenance: dict[str, Any]) -> Inputs:
@@ -130,8 +149,10 @@ def recorded(config: TrainConfig, trajectories: Trajectories | None) -> dict[str
         for name, value in options.items():
             if record.get(group, {}).get(name) == value:
                 del record[group][name]
+    if record["leave_out"] is None:
+        del record["leave_out"]
     if trajectories:
-        record["dataset"] = {"sha256": trajectories.checksum, "rows": len(trajectories)}
+        record["dataset"] = describe(trajectories)
     return record
 
 
@@ -159,9 +180,14 @@ def resumed(config: TrainConfig, *, given: Sequence[str]) -> TrainConfig:
             record["training"][key] = wishes["training"][key]
     for name in ("device", "threads", "logger"):
         record[name] = wishes[name]
-    record = {"task": {"name": DEFAULT_TASK}} | record | {"resume": wishes["resume"], "output": None}
+    if "data" in given:
+        record["data"] = wishes["data"]
+    record = {"task": {"name": DEFAULT_TASK}, "leave_out": None} | record | {"resume": wishes["resume"], "output": None}
     with readable_errors("train", schema=schema_of("train", record)):
-        return to_schema("train", OmegaConf.create(record))
+        found = to_schema("train", OmegaConf.create(record))
+    if "data" in given:
+        make_absolute(found)
+    return found
 
 
 def _saved(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:

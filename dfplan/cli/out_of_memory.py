@@ -1,0 +1,60 @@
+"""Too little memory, in one line that names what to reduce."""
+
+import errno
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import reduce
+from typing import Any
+
+from dfplan.errors import UserError
+
+# What torch, CUDA, MPS and C++ say; torch raises a RuntimeError for it on the CPU.
+WORDS = re.compile(r"out of memory|can.?t allocate memory|cannot allocate memory|not enough memory|bad_alloc", re.I)
+OPTIONS = {
+    "train": ("training.batch_size", "retrace.num_steps", "training.accumulation"),
+    "eval": ("n_envs", "planner.num_candidates", "planner.tree.num_siblings"),
+    "bench": ("n_envs",),
+    "plan": ("planner.num_candidates", "planner.tree.num_siblings"),
+    "export": ("planner.num_candidates",),
+    "generate": ("num_steps",),
+}
+SHARED_OUT = "training.accumulation"  # more of it takes less
+
+
+@contextmanager
+def told_in_one_line(command: str, config: Any) -> Iterator[None]:
+    """Turn a lack of memory in the block into one line that names the options that decide how much is needed.
+
+    Raises:
+        UserError: there is too little memory.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError, OSError) as error:
+        if not _is_lack_of_memory(error):
+            raise
+        reason = " ".join(str(error).split())[:160]
+        raise UserError(f"out of memory ({reason}); {_advice(command, config)}") from error
+
+
+def _is_lack_of_memory(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, MemoryError) or WORDS.search(str(error)) is not None
+
+
+def _advice(command: str, config: Any) -> str:
+    values = {name: _value(config, name) for name in OPTIONS[command]}
+    if _value(config, "planner.search") != "tree":
+        values.pop("planner.tree.num_siblings", None)
+    options = [
+        f"{'raise' if name == SHARED_OUT else 'lower'} {name} (now {value})"
+        for name, value in values.items()
+        if isinstance(value, int) and (value > 1 or name == SHARED_OUT)
+    ]
+    return " or ".join([*options, "free some memory"])
+
+
+def _value(config: Any, name: str) -> Any:
+    return reduce(lambda part, key: getattr(part, key, None), name.split("."), config)

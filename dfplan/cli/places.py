@@ -1,0 +1,69 @@
+"""Where the files lie that a training reads, kept so that it goes on from anywhere and after they have moved."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from dfplan.cli.folders import bundled_weights
+from dfplan.errors import UserError
+from dfplan.files import user_path
+from dfplan.types import Trajectories
+
+DATA_ENDINGS = (".hdf5", ".h5")
+PATH_OPTIONS = ("data", "task.teacher", "task.base", "task.encoder", "frames.tokenizer")
+WORDS = ("generated", "d4rl", "none", "bundled", "random", "state")  # that these options take besides paths
+
+
+def make_absolute(config: Any) -> None:
+    """Write every option of a training that is the path of something in full."""
+    for name in PATH_OPTIONS:
+        group, _, option = name.rpartition(".")
+        holder = getattr(config, group, None) if group else config
+        value = getattr(holder, option, None)
+        if isinstance(value, str) and _is_path(value):
+            setattr(holder, option, str(user_path(value).absolute()))
+
+
+def _is_path(value: str) -> bool:
+    is_word = value in WORDS or (bundled_weights() / value).is_dir()
+    return not is_word and os.path.exists(user_path(value))  # which takes a name that is too long for none
+
+
+def check_still_there(resume: Path, data: str) -> None:
+    """Refuse to go on with a run whose dataset has gone from where it was.
+
+    Raises:
+        UserError: tells how to say where it is now.
+    """
+    if data.endswith(DATA_ENDINGS) and not user_path(data).is_file():
+        raise UserError(
+            f"resume={resume}: its dataset is not at {data}; give data=<where it is now>, under whatever name: its "
+            f"SHA-256, {_noted(resume).get('sha256') or 'which was not noted'}, decides"
+        )
+
+
+def check_same_data(resume: Path, data: str, trajectories: Trajectories | None) -> None:
+    """Refuse to go on with a run on other data than it began with.
+
+    Raises:
+        UserError: the checksum is another one.
+    """
+    noted, found = _noted(resume), describe(trajectories)
+    if noted.get("sha256") == found.get("sha256"):
+        return  # as many rows or not is compared with all else that decides
+    one, other = (f"{each.get('sha256') or 'none'} and {each.get('rows', 'no')} rows" for each in (found, noted))
+    raise UserError(
+        f"data={data} is not what the run in {resume} was begun with: SHA-256 {one}, instead of {other}; give the "
+        "dataset that it was begun with, or start a new run without resume="
+    )
+
+
+def describe(trajectories: Trajectories | None) -> dict[str, Any]:
+    """What the record of a run says of its data."""
+    return {} if trajectories is None else {"sha256": trajectories.checksum, "rows": len(trajectories)}
+
+
+def _noted(resume: Path) -> dict[str, Any]:
+    noted = json.loads((resume / "config.json").read_text())["config"].get("dataset")
+    return noted if isinstance(noted, dict) else {}
