@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException, ValidationError
 
 from dfplan.cli.arguments import OPTIONS_PREFIX, Words, closest, for_hydra, name_of, read_words, split_options
-from dfplan.cli.folders import config_folder, group_choices, make_sweep_folder, release
+from dfplan.cli.folders import NO_GOAL, choices_for, config_folder, group_choices, make_sweep_folder, release
 from dfplan.cli.foreign_configs import check_config_folder
 from dfplan.cli.out_of_memory import told_in_one_line
 from dfplan.cli.schema import SCHEMAS, check_ranges, flatten, schema_of, text_options
@@ -40,7 +40,7 @@ def run(command: str, words: Sequence[str]) -> int:
     said = read_words(command, words)
     if said.config_folder is not None:
         check_config_folder(said.config_folder)
-    _refuse_empty_groups(_schema_said(command, said.options), said.options)
+    _refuse_empty_groups(command, said.options)
     try:
         with reading(said.config_folder):
             _obey(command, said)
@@ -113,13 +113,14 @@ def _schema_said(command: str, options: Sequence[str]) -> type:
     return schema_of(command, {"task": said[-1]} if said and said[-1] in group_choices("task") else None)
 
 
-def _refuse_empty_groups(schema: type, options: Sequence[str]) -> None:
+def _refuse_empty_groups(command: str, options: Sequence[str]) -> None:
     """Hydra answers ``env=null`` with a traceback."""
+    schema = _schema_said(command, options)
     groups = {name for name, each in flatten(schema) if is_dataclass(each.type)}
     for word in options:
         name, equals, value = word.partition("=")
         if equals and name in groups and value in ("", "null"):
-            raise UserError(f"{name} must be chosen; got {word!r}; choose {', '.join(group_choices(name))}")
+            raise UserError(f"{name} must be chosen; got {word!r}; choose {', '.join(choices_for(command, name))}")
 
 
 def _sweep(command: str, options: Sequence[str]) -> None:
@@ -147,13 +148,8 @@ def _alternatives(command: str, option: str) -> list[str]:
 
 def _run_once(command: str, options: Sequence[str], *, output: str | None = None) -> None:
     """Check one configuration and hand it to its command; ``output`` is that of a point of a sweep."""
-    composed = compose_options(command, options)
     given = [name_of(option) for option in options]
-    for name in SAID_ALONE:
-        if name not in given and composed.get(name):
-            raise UserError(f"{name} is said on the command line alone, not in a configuration; give {name}=...")
-    with readable_errors(command, schema=schema_of(command, composed)):
-        config = to_schema(command, composed)
+    config = _checked(command, compose_options(command, options), given=given)
     if output is not None:
         config.output = output
     with told_in_one_line(command, config):
@@ -191,6 +187,21 @@ def _call(command: str, config: Any, *, given: Sequence[str]) -> None:
             raise AssertionError(f"no command {command}")
 
 
+def _checked(command: str, composed: DictConfig, *, given: Sequence[str]) -> Any:
+    """The configuration of a command, if it is one that the command can be run with."""
+    for name in SAID_ALONE:
+        if name not in given and composed.get(name):
+            raise UserError(f"{name} is said on the command line alone, not in a configuration; give {name}=...")
+    with readable_errors(command, schema=schema_of(command, composed)):
+        config = to_schema(command, composed)
+    if command != "train" and config.env.name in NO_GOAL:
+        raise UserError(
+            f"env={config.env.name} has no goal, and is for `dfplan train task=memory` alone; choose "
+            f"{', '.join(choices_for(command, 'env'))}"
+        )
+    return config
+
+
 def to_schema(command: str, composed: Any) -> Any:
     """Turn what Hydra composed into the command's dataclass, with types and ranges checked."""
     merged = OmegaConf.merge(OmegaConf.structured(schema_of(command, composed)), composed)
@@ -214,7 +225,7 @@ def readable_errors(command: str, *, schema: type | None = None) -> Iterator[Non
     try:
         yield
     except MissingConfigException as error:
-        raise UserError(_missing_file(error)) from error
+        raise UserError(_missing_file(error, command)) from error
     except OverrideParseException as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"cannot read the option {error.override!r}: {reason}; write key=value") from error
@@ -226,9 +237,9 @@ def readable_errors(command: str, *, schema: type | None = None) -> Iterator[Non
         raise UserError(_bad_option(error, command, declared)) from error
 
 
-def _missing_file(error: MissingConfigException) -> str:
+def _missing_file(error: MissingConfigException, command: str) -> str:
     group, _, name = (error.missing_cfg_file or "").rpartition("/")
-    options = group_choices(group)
+    options = choices_for(command, group)
     if not options:
         return str(error).splitlines()[0]
     return f"unknown {group} {name!r}{closest(name, options)}; choose {', '.join(options)}"

@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from dfplan.cli.compose import compose_options
-from dfplan.cli.folders import group_choices
+from dfplan.cli.folders import choices_for, group_choices
 from dfplan.cli.schema import flatten, schema_of
 
 ABOUT = {
@@ -62,7 +62,7 @@ def _lines(command: str, composed: DictConfig) -> list[str]:
     for name, each in flatten(schema_of(command, composed)):
         if is_dataclass(each.type):
             if name in choices:
-                groups.append(_line(name, choices[name], " | ".join(group_choices(name))))
+                groups.append(_line(name, choices[name], " | ".join(choices_for(command, name))))
         else:
             value = OmegaConf.select(composed, name)
             if isinstance(value, DictConfig):

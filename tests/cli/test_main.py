@@ -11,8 +11,12 @@ from pathlib import Path
 import pytest
 
 from dfplan import __version__
+from dfplan.cli.compose import compose_options, reading
+from dfplan.cli.folders import group_choices
 from dfplan.cli.main import COMMANDS, HELP, main
 from dfplan.cli.schema import SCHEMAS, flatten
+from dfplan.data.maze import load_maze
+from dfplan.errors import UserError
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +33,17 @@ def line_of_mistake(capsys, *words: str) -> str:
     assert captured.err.startswith("dfplan: error: ")
     assert captured.err.count("\n") == 1
     return captured.err
+
+
+def is_maze(env: str) -> bool:
+    """Whether the environment of a config is one of those with a goal."""
+    with reading(None):
+        composed = compose_options("generate", [f"env={env}"])
+    try:
+        load_maze(composed.env.id)
+    except UserError:
+        return False
+    return True
 
 
 def test_help_names_every_command(capsys):
@@ -53,6 +68,21 @@ def test_the_help_of_a_command_lists_every_option_with_its_value(command, capsys
             assert re.search(rf"^  {name}=\S+\s+\S", shown, re.MULTILINE), name
     assert "env.id=maze2d-umaze-v1" in shown
     assert max(len(line) for line in shown.splitlines()) <= 118
+
+
+@pytest.mark.parametrize("command", [command for command in SCHEMAS if command != "train"])
+def test_no_environment_is_offered_that_a_command_refuses(command, capsys):
+    assert main([command, "--help"]) == 0
+    offered = re.search(r"^  env=.*?(?=^  \w|\Z|\n\n)", capsys.readouterr().out, re.MULTILINE | re.DOTALL)
+    assert offered
+    for env in group_choices("env"):
+        has_goal = is_maze(env)
+        assert (f" {env} " in f" {' '.join(offered[0].split())} ") is has_goal, env
+        if not has_goal:
+            assert "for `dfplan train task=memory` alone; choose maze2d" in line_of_mistake(
+                capsys, command, f"env={env}"
+            )
+            assert list(Path().iterdir()) == []
 
 
 @pytest.mark.parametrize(
