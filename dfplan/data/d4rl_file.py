@@ -11,7 +11,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from dfplan.data.foreign_hdf5 import PARSE_ERRORS, open_arrays
+from dfplan.data.foreign_hdf5 import PARSE_ERRORS, check_size, open_arrays
 from dfplan.data.jumps import cut_jumps
 from dfplan.errors import UserError
 from dfplan.files import write_whole
@@ -90,6 +90,7 @@ def read_d4rl(path: Path) -> Trajectories:
     try:
         if is_written_elsewhere(path) or _is_marked_open(path):
             raise _open_elsewhere(path)
+        check_size(path)
         checksum = _check_against_note(path)
         with h5py.File(path, "r", locking=LOCKING) as file:
             arrays = _read_arrays(file, path)

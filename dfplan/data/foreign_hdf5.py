@@ -7,13 +7,24 @@ import h5py
 
 from dfplan.errors import UserError
 
-MAX_BYTES = 8 * 2**30
+MAX_FILE_BYTES = MAX_BYTES = 8 * 2**30
 # Real data shrink to a fifth at best; a bomb to a thousandth.
 MAX_EXPANSION = 100
 FREE_BYTES = 16 * 2**20
 FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32, h5py.h5z.FILTER_LZF}
 # What libhdf5 and h5py raise on malformed files, besides OSError.
 PARSE_ERRORS = (KeyError, RuntimeError, ValueError, TypeError, OverflowError, MemoryError, RecursionError)
+
+
+def check_size(path: Path) -> None:
+    """Refuse a file that is too large to be read, before any of it is.
+
+    Raises:
+        UserError: it is; says how large.
+    """
+    size = path.stat().st_size
+    if size > MAX_FILE_BYTES:
+        raise UserError(f"{path} has {size:,} bytes, and at most {MAX_FILE_BYTES:,} are read; split the dataset")
 
 
 def open_arrays(file: h5py.File, keys: Collection[str], *, path: Path) -> dict[str, h5py.Dataset]:

@@ -12,8 +12,9 @@ from typing import Any
 from torch import Tensor
 
 from dfplan.errors import UserError
-from dfplan.files import write_whole
+from dfplan.files import read_small, write_whole
 
+MAX_BYTES = 1 << 28  # a million lines
 Logger = Callable[[int, Mapping[str, float]], None]
 """Takes the step and the metrics of it."""
 
@@ -37,12 +38,13 @@ class MetricsFile:
 def _lines_with_step(path: Path) -> Iterator[tuple[int, str]]:
     if not path.exists():
         return
-    for line in path.read_text(errors="replace").splitlines(keepends=True):
+    for line in read_small(path, at_most=MAX_BYTES).decode(errors="replace").splitlines(keepends=True):
         try:
             step = json.loads(line)["step"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             continue  # the line that was being written when the process died
-        yield step, line
+        if isinstance(step, int):
+            yield step, line
 
 
 class GuardedLogger:

@@ -1,13 +1,17 @@
 """``dfplan verify`` says what a file is, and with status 2 and one line which file is not whole."""
 
 import json
+import os
 
+import h5py
 import numpy as np
 import pytest
 import torch
 
+from dfplan.cli.commands.verify import MAX_RECORD_BYTES
 from dfplan.cli.folders import bundled_weights
 from dfplan.cli.main import main
+from dfplan.cli.progress import say
 from dfplan.data.check_dataset import check_in_another_process
 from dfplan.data.d4rl_file import write_d4rl
 from dfplan.evaluation.report import write_record
@@ -140,3 +144,68 @@ def test_an_export_is_verified_and_planned_with(tmp_path, capsys):
     assert "not an empty folder" in capsys.readouterr().err
     assert main(["export", "env=maze2d-large", "weights=bundled-rnn", f"output={tmp_path / 'rnn'}"]) == 2
     assert "only the transformer can be exported" in capsys.readouterr().err
+
+
+def test_a_folder_of_runs_is_all_in_it(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for maze in ("maze2d-large", "maze2d-umaze"):
+        for time in ("2026-11-28_10-00-00", "2026-11-28_10-00-01"):
+            write_record({"env": maze, "metrics": {}}, path=tmp_path / "runs" / "eval" / maze / time / "results.json")
+    (tmp_path / "runs" / "plan" / "maze2d-large" / "x").mkdir(parents=True)
+    save_bundle(tmp_path / "runs" / "train" / "x" / "model", {"a": torch.ones(3)}, {"kind": "tiny"})
+    write_d4rl(tmp_path / "runs" / "data.hdf5", ROWS, metadata={})
+    (tmp_path / "runs" / "loop").symlink_to(tmp_path / "runs")
+    lines = verified(capsys, "runs/eval").splitlines()
+    assert [line.partition(":")[0] for line in lines] == [
+        f"runs/eval/{maze}/2026-11-28_10-00-0{second}" for maze in ("maze2d-large", "maze2d-umaze") for second in (0, 1)
+    ]
+    assert all(line.endswith(", whole") for line in lines)
+    assert len(verified(capsys, "runs").splitlines()) == 6
+    damaged = tmp_path / "runs" / "eval" / "maze2d-umaze" / "2026-11-28_10-00-01" / "results.json"
+    damaged.write_text(damaged.read_text()[:-10])
+    assert main(["verify", "runs/eval"]) == 2
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 3
+    assert "2026-11-28_10-00-01/results.json: damaged" in captured.err
+
+
+def test_folders_in_folders_end_somewhere(tmp_path, capsys):
+    (tmp_path / "/".join("a" * 50)).mkdir(parents=True)
+    assert "more than 10 folders deep" in refused(capsys, tmp_path)
+
+
+HOSTILE = "\x1b]0;owned\x07\x1b[2J\u202egnp\r\x9b31m"
+
+
+def test_what_a_file_says_is_shown_and_not_obeyed(tmp_path, capsys):
+    def is_text(line):
+        return all(each.isprintable() for each in line.removesuffix("\n"))
+
+    record = write_record({"env": HOSTILE, "metrics": {}}, path=tmp_path / "results.json")
+    assert is_text(verified(capsys, record))
+    assert "\\x1b]0;owned\\x07" in verified(capsys, record)
+    (tmp_path / "note.json").write_text(HOSTILE)
+    assert is_text(refused(capsys, tmp_path / "note.json"))
+    assert is_text(refused(capsys, tmp_path / HOSTILE))
+    save_bundle(tmp_path / "model", {"a": torch.ones(3)}, {"layout": {HOSTILE: 1}, "model": {"name": HOSTILE}})
+    assert is_text(refused(capsys, tmp_path / "model"))
+    with h5py.File(tmp_path / "data.hdf5", "w") as file:
+        file[HOSTILE.replace("/", "")] = 1
+    assert is_text(refused(capsys, tmp_path / "data.hdf5"))
+    say(f"the dataset is {HOSTILE}")
+    assert is_text(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("content", [{"env": 3, "metrics": {}}, {"env": None, "agents": []}, {}, {"metrics": {}}])
+def test_a_record_of_nothing_is_none(tmp_path, capsys, content):
+    (tmp_path / "results.json").write_text(json.dumps(content))
+    assert "no record of an evaluation" in refused(capsys, tmp_path / "results.json")
+
+
+def test_a_record_is_not_read_beyond_its_bounds(tmp_path, capsys):
+    with (tmp_path / "results.json").open("wb") as file:
+        file.truncate(MAX_RECORD_BYTES + 1)
+    assert "larger than" in refused(capsys, tmp_path / "results.json")
+    (tmp_path / "results.json").unlink()
+    os.mkfifo(tmp_path / "results.json")
+    assert "a special one" in refused(capsys, tmp_path)

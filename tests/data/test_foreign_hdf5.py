@@ -6,7 +6,7 @@ import pytest
 
 from dfplan.data import foreign_hdf5
 from dfplan.data.d4rl_file import read_d4rl, read_metadata
-from dfplan.data.foreign_hdf5 import open_arrays
+from dfplan.data.foreign_hdf5 import MAX_FILE_BYTES, open_arrays
 from dfplan.errors import UserError
 
 ROWS = {"observations": np.ones((4, 4), "f4"), "actions": np.ones((4, 2), "f4"), "timeouts": np.zeros(4, bool)}
@@ -101,3 +101,12 @@ def test_metadata_that_is_none_is_left_out(path, text):
     with h5py.File(write(path), "a") as file:
         file.attrs.create("metadata", text[:60_000])
     assert read_metadata(path) == {}
+
+
+def test_a_file_too_large_to_be_read_is_not_even_hashed(tmp_path, monkeypatch):
+    path = tmp_path / "data.hdf5"
+    with path.open("wb") as file:
+        file.truncate(MAX_FILE_BYTES + 1)  # takes no room on the disk
+    monkeypatch.setattr("dfplan.data.d4rl_file.hash_file", lambda path: pytest.fail("was read"))
+    with pytest.raises(UserError, match=r"at most 8,589,934,592 are read"):
+        read_d4rl(path)

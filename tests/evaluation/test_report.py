@@ -114,3 +114,27 @@ def test_an_existing_result_survives_a_record_that_cannot_be_written(tmp_path):
 def test_the_commit_is_a_hash_in_a_clone_and_a_version_elsewhere():
     commit = find_commit()
     assert commit.startswith("v") or len(commit.removesuffix("-dirty")) == 40
+
+
+def test_the_commit_is_found_without_what_the_environment_names(tmp_path, monkeypatch):
+    before = find_commit()
+    program = tmp_path / "git"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path / 'ran'}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_EXEC_PATH", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "core.fsmonitor")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", str(program))
+    monkeypatch.chdir(tmp_path)
+    assert find_commit() == before
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_repository_around_an_installed_package_is_not_asked(tmp_path, monkeypatch):
+    inside = tmp_path / "venv" / "lib" / "dfplan" / "evaluation" / "report.py"
+    (tmp_path / ".git").mkdir()
+    monkeypatch.setattr("dfplan.evaluation.report.__file__", str(inside))
+    monkeypatch.setattr("dfplan.evaluation.report.subprocess.run", lambda *words, **how: pytest.fail("git was run"))
+    assert find_commit().startswith("v")

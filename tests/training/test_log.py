@@ -4,6 +4,7 @@ import builtins
 import importlib.util
 import json
 import math
+import os
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from tiny_task import TinyTask, train_tiny
 
 from dfplan.errors import UserError
 from dfplan.training import wandb_logger
-from dfplan.training.log import MetricsFile, RunningMeans
+from dfplan.training.log import MAX_BYTES, MetricsFile, RunningMeans
 
 
 def test_the_file_holds_one_object_a_line_and_null_for_what_is_not_finite(tmp_path):
@@ -114,3 +115,19 @@ def test_wandb_without_a_key_writes_offline(tmp_path, monkeypatch):
     losses = [json.loads(line)["loss"] for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert losses
     assert [loss for loss in losses if json.dumps(loss).encode() not in kept] == []
+
+
+def test_a_log_of_somebody_else_is_read_within_bounds(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    deep, odd = "[" * 100_000 + "\n", '{"step": "x"}\n{"step": {}}\n\xff\n'
+    path.write_text('{"step": 1}\n' + deep + odd + '{"step": 2}\n')
+    MetricsFile(path, first_step=2)
+    assert path.read_text() == '{"step": 1}\n{"step": 2}\n'
+    with path.open("wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    with pytest.raises(UserError, match="larger than"):
+        MetricsFile(path, first_step=2)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(UserError, match="a special one"):
+        MetricsFile(path, first_step=2)
