@@ -5,6 +5,7 @@ The manifest is written last: a folder without one is no export, whatever else l
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,8 @@ import numpy as np
 
 from dfplan.errors import UserError
 from dfplan.files import is_sealed, sealed_json, write_whole
-from dfplan.types import PointMass, PositionSupport
+from dfplan.measured import check_physics, check_values
+from dfplan.types import PointMass, PositionSupport, Reach
 
 MANIFEST_FILE, ONNX_FILE, TORCH_FILE = "manifest.json", "denoise.onnx", "denoise.pt2"
 KIND, SEAL, FORMAT_VERSION = "dfplan export", "manifest_sha256", 1
@@ -190,9 +192,9 @@ def _parsed(content: Mapping[str, Any]) -> Manifest:
     bits = np.frombuffer(bytes.fromhex(support["visited_bits"]), np.uint8)
     if len(shape) != layout["position_dim"] or -(-int(np.prod(shape, dtype=np.int64)) // 8) != len(bits):
         raise ValueError(f"{len(bits)} bytes of visited cells do not make a grid of shape {shape}")
-    return Manifest(
+    manifest = Manifest(
         layout=layout,
-        normalization=Normalization(**measured),
+        normalization=Normalization(**{name: _plain(value) for name, value in measured.items()}),
         planner=ExportedSettings(**content["planner"]),
         context_scale=_number(content["context_scale"]),
         cache_layers=_size(content["cache_layers"]),
@@ -206,6 +208,30 @@ def _parsed(content: Mapping[str, Any]) -> Manifest:
             cell=_number(support["cell"]),
         ),
     )
+    _check_measured(manifest)
+    return manifest
+
+
+def _check_measured(manifest: Manifest) -> None:
+    """Refuse what cannot have been measured.
+
+    Raises:
+        ValueError: names it.
+    """
+    normal = manifest.normalization
+    for name, value in vars(normal).items():
+        check_values(name, np.asarray(value, np.float64))
+    if not 0 <= manifest.context_scale <= 1:
+        raise ValueError(f"context_scale must lie between 0 and 1; got {manifest.context_scale:g}")
+    reach = Reach.around(
+        normal.observation_mean,
+        normal.observation_std,
+        position_dim=manifest.layout["position_dim"],
+        point_mass=manifest.point_mass,
+    )
+    check_physics(
+        reach=reach, point_mass=manifest.point_mass, goal_radius=manifest.goal_radius, support=manifest.support
+    )
 
 
 def _size(value: Any) -> int:
@@ -215,9 +241,13 @@ def _size(value: Any) -> int:
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{str(value)[:20]} is no number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{str(value)[:20]} is no finite number")
     return float(value)
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, np.ndarray) else _number(value)
 
 
 def _vector(values: Any, *, length: int) -> np.ndarray:

@@ -12,15 +12,23 @@ from torch import Tensor
 
 from dfplan.diffusion import Parameterization, Schedule
 from dfplan.errors import UserError
+from dfplan.measured import check_physics, check_values
 from dfplan.models.bundle import load_bundle
 from dfplan.models.denoiser import Denoiser
 from dfplan.models.description import check_num_tokens, check_numbers, check_others, check_sizes, positive
 from dfplan.models.rnn import RecurrentDenoiser
 from dfplan.models.transformer import TransformerDenoiser
 from dfplan.tokens import NUM_PREFIX_TOKENS, Normalizer, TokenLayout
-from dfplan.types import PointMass, PositionSupport
+from dfplan.types import PointMass, PositionSupport, Reach
 
-SENSELESS = (AttributeError, KeyError, TypeError, ValueError)  # what a description that makes no sense leads to
+MAX_ANSWER = 1e4  # of a network to noise, which is about 1
+SENSELESS = (
+    AttributeError,
+    KeyError,
+    OverflowError,
+    TypeError,
+    ValueError,
+)  # what a description that makes no sense leads to
 
 
 @dataclass(frozen=True)
@@ -108,8 +116,6 @@ def load_forcing_model(folder: Path) -> ForcingModel:
             origin=np.array(metadata["support"]["origin"], dtype=np.float64),
             cell=positive("cell", metadata["support"]["cell"]),
         )
-        if support.origin.shape != (layout.position_dim,) or support.visited.ndim != layout.position_dim:
-            raise ValueError(f"the visited positions are not of {layout.position_dim} dimensions")
         num_tokens = check_num_tokens(metadata["num_tokens"])
         goal_radius = positive("goal_radius", metadata["goal_radius"])
     except SENSELESS as error:
@@ -117,8 +123,20 @@ def load_forcing_model(folder: Path) -> ForcingModel:
     normalizer = Normalizer.blank(action_dim=layout.action_dim, observation_dim=layout.observation_dim)
     load_weights(denoiser, tensors, prefix="denoiser.", folder=folder)
     load_weights(normalizer, tensors, prefix="normalizer.", folder=folder)
+    denoiser = denoiser.eval().requires_grad_(False)
+    try:
+        reach = Reach.around(
+            normalizer.observation_mean.numpy(),
+            normalizer.observation_std.numpy(),
+            position_dim=layout.position_dim,
+            point_mass=point_mass,
+        )
+        check_physics(reach=reach, point_mass=point_mass, support=support, goal_radius=goal_radius)
+        _check_answers(denoiser, layout=layout)
+    except ValueError as error:
+        raise _no_planner(folder, error) from error
     return ForcingModel(
-        denoiser=denoiser.eval().requires_grad_(False),
+        denoiser=denoiser,
         layout=layout,
         normalizer=normalizer,
         parameterization=parameterization,
@@ -150,6 +168,19 @@ def _check_claims(shapes: Mapping[str, tuple[int, ...]], metadata: Mapping[str, 
         raise _no_planner(folder, error) from error
 
 
+@torch.no_grad()
+def _check_answers(denoiser: Denoiser, *, layout: TokenLayout) -> None:
+    """Refuse a network that answers an ordinary question with numbers that nothing can be done with.
+
+    Raises:
+        ValueError: it does.
+    """
+    noise = torch.randn(1, NUM_PREFIX_TOKENS + 2, layout.token_dim, generator=torch.Generator().manual_seed(0))
+    answer = denoiser(noise, torch.full((1, noise.shape[1], 2), 0.5))[0]
+    if not (answer.abs() <= MAX_ANSWER).all():
+        raise ValueError(f"its network answers noise with numbers that are not finite or beyond {MAX_ANSWER:g}")
+
+
 def _no_planner(folder: Path, error: Exception) -> UserError:
     return UserError(f"{folder} does not describe a dfplan planner ({error}); train one with `dfplan train`")
 
@@ -158,14 +189,26 @@ def load_weights(module: torch.nn.Module, tensors: Mapping[str, Tensor], *, pref
     """Put the tensors of a bundle whose names begin with ``prefix`` into a module.
 
     Raises:
-        UserError: they are not finite, or not those of the module.
+        UserError: they are not finite, far too large, deviations that are zero, or not those of the module.
     """
-    own = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-    for name, value in own.items():
-        if not torch.isfinite(value).all():
-            raise UserError(f"{folder}: tensor {prefix}{name} holds values that are not finite; train it again")
+    own = {name: value for name, value in tensors.items() if name.startswith(prefix)}
+    check_tensors(own, folder=folder)
+    own = {name.removeprefix(prefix): value for name, value in own.items()}
     try:
         module.load_state_dict(own)
     except RuntimeError as error:
         first_line = str(error).splitlines()[-1].strip()
         raise UserError(f"{folder}: the weights do not fit the network its description names ({first_line})") from error
+
+
+def check_tensors(tensors: Mapping[str, Tensor], *, folder: Path) -> None:
+    """Refuse tensors that nothing can be computed with.
+
+    Raises:
+        UserError: one is not finite, far too large, or a deviation that is zero.
+    """
+    for name, value in tensors.items():
+        try:
+            check_values(f"tensor {name}", value.double().numpy())
+        except ValueError as error:
+            raise UserError(f"{folder}: {error}; train it again") from error

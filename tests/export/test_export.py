@@ -11,6 +11,7 @@ import pytest
 import torch
 from tiny_model import tiny_denoiser, tiny_model
 
+from dfplan.cli.commands.verify import verify
 from dfplan.cli.folders import bundled_weights
 from dfplan.diffusion import Parameterization, Schedule, reverse_step, sloped_matrix
 from dfplan.errors import UserError
@@ -315,3 +316,52 @@ def test_what_is_no_graph_is_refused(copy):
     reseal(copy, files=files)
     with pytest.raises(UserError, match="ONNX Runtime cannot load it"):
         OnnxPlanner(copy)
+
+
+SENSELESS = {
+    "a deviation of 0": {"normalization": {"observation_std": [1.0, 1.0, 0.0, 1.0]}},
+    "a deviation of actions of 0": {"normalization": {"action_std": [0.0, 1.0]}},
+    "a mean of 1e30": {"normalization": {"observation_mean": [1e30, 0.0, 0.0, 0.0]}},
+    "a reward without spread": {"normalization": {"reward_std": 0.0}},
+    "a reward that is text": {"normalization": {"reward_mean": "x"}},
+    "a radius of 0": {"goal_radius": 0.0},
+    "a radius of 1e30": {"goal_radius": 1e30},
+    "a scale of 1e30": {"context_scale": 1e30},
+    "a robot without speed": {"point_mass": {"max_speed": 0.0}},
+    "a robot of light": {"point_mass": {"max_speed": 1e30}},
+    "a robot that is pulled": {"point_mass": {"gain": -1.0}},
+    "a robot that runs away": {"point_mass": {"decay": 2.0}},
+    "cells of nothing": {"support": {"cell": 0.0}},
+    "cells of worlds": {"support": {"cell": 1e30}},
+    "a map elsewhere": {"support": {"origin": [1e9, 0.0]}},
+}
+
+
+@pytest.mark.parametrize("name", SENSELESS)
+def test_what_cannot_have_been_measured_is_refused(copy, name):
+    content = json.loads((copy / MANIFEST_FILE).read_bytes())
+    del content[SEAL]
+    for key, value in SENSELESS[name].items():
+        content[key] = content[key] | value if isinstance(value, dict) else value
+    (copy / MANIFEST_FILE).write_bytes(sealed_json(content, seal=SEAL))
+    for read in (read_manifest, OnnxPlanner, verify):
+        with pytest.raises(UserError, match="does not describe an exported planner"):
+            read(copy)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("size", [1e3, 1e6, 1e18, 1e30, 1e39, 1e308])
+def test_without_torch_what_is_far_or_masked_is_refused_as_well(folder, size):
+    planner = OnnxPlanner(folder)
+    noise = planner.draw_noise([np.random.default_rng(0)] * 2, horizon=8)
+    far = OBSERVATIONS.copy()
+    far[1, 2] = -size
+    masked = np.ma.array(OBSERVATIONS, mask=OBSERVATIONS > 2)
+    for states, goals in (
+        (far, GOALS),
+        (OBSERVATIONS, GOALS * size),
+        (masked, GOALS),
+        (OBSERVATIONS.astype(object), GOALS),
+    ):
+        with pytest.raises(UserError, match=r"must be near the data|must be an array of numbers without a mask"):
+            planner.plan(states, goals, horizon=8, noise=noise)

@@ -11,10 +11,11 @@ import torch
 from dfplan.baselines.diffuser.temporal_unet import TemporalUnet
 from dfplan.baselines.diffuser.windows import LimitsNormalizer
 from dfplan.errors import UserError
+from dfplan.measured import check_physics, check_values
 from dfplan.models.bundle import load_bundle, read_metadata
 from dfplan.models.description import positive
 from dfplan.models.forcing_model import SENSELESS, load_weights
-from dfplan.types import PointMass
+from dfplan.types import PointMass, Reach
 
 NAME = "diffuser"  # what a bundle calls its model
 MAX_HORIZON = 100_000
@@ -86,6 +87,14 @@ def load_diffuser(folder: Path) -> DiffuserModel:
     normalizer = LimitsNormalizer(torch.zeros(token_dim), torch.ones(token_dim))
     load_weights(unet, tensors, prefix="unet.", folder=folder)
     load_weights(normalizer, tensors, prefix="normalizer.", folder=folder)
+    try:
+        low, high = (each[metadata["action_dim"] :].numpy() for each in (normalizer.minimum, normalizer.maximum))
+        check_values("limits_std", (normalizer.maximum - normalizer.minimum).numpy())
+        dim = metadata["observation_dim"] // 2
+        reach = Reach.around((low + high) / 2, (high - low) / 2, position_dim=dim, point_mass=point_mass)
+        check_physics(reach=reach, point_mass=point_mass, goal_radius=goal_radius)
+    except ValueError as error:
+        raise _no_diffuser(folder, error) from error
     return DiffuserModel(
         unet=unet.eval().requires_grad_(False),
         normalizer=normalizer,

@@ -115,10 +115,11 @@ def _bundle(folder: Path) -> str:
 
     if is_diffuser(folder):
         return f"the weights of a Diffuser for {load_diffuser(folder).metadata.get('env')}, {size}"
-    if "layout" not in metadata:
-        return f"a bundle, {size}"
-    from dfplan.models.forcing_model import load_forcing_model
+    from dfplan.models.forcing_model import check_tensors, load_forcing_model
 
+    if "layout" not in metadata:
+        check_tensors(tensors, folder=folder)
+        return f"a bundle, {size}"
     model = load_forcing_model(folder)
     parts = _companions(folder, metadata)
     with_parts = f", with its {' and '.join(parts)}" if parts else ""
