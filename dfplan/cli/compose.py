@@ -126,16 +126,16 @@ def _refuse_empty_groups(command: str, options: Sequence[str]) -> None:
 def _sweep(command: str, options: Sequence[str]) -> None:
     """Run every combination, each into a folder of its own."""
     with readable_errors(command):
-        alternatives = [_alternatives(command, option) for option in options]
+        choices = [alternatives(command, option) for option in options]
     folder = None if command == "generate" or "output" in map(name_of, options) else make_sweep_folder()
-    for number, chosen in enumerate(itertools.product(*alternatives)):
+    for number, chosen in enumerate(itertools.product(*choices)):
         try:
             _run_once(command, chosen, output=folder and str(folder / str(number)))
         except UserError as error:
             raise UserError(f"{' '.join(chosen)}: {error}") from error
 
 
-def _alternatives(command: str, option: str) -> list[str]:
+def alternatives(command: str, option: str) -> list[str]:
     """The options that an option of a sweep stands for: ``seed=0,1`` for two."""
     key, _, value = option.partition("=")
     if name_of(option) in text_options(command):

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from dfplan.cli.compose import compose_options
 from dfplan.cli.folders import choices_for, group_choices
 from dfplan.cli.schema import flatten, schema_of
+from dfplan.errors import printable
 
 ABOUT = {
     "eval": "Roll an agent out on maze episodes and score it: a table, a results JSON and a picture of the paths.\n"
@@ -52,7 +53,7 @@ INDENT, WIDTH = 35, 118
 
 def print_help(command: str, *, options: Sequence[str]) -> None:
     """Print the help of a command; values shown are those that the options given beside ``--help`` lead to."""
-    print("\n".join(_lines(command, compose_options(command, options, return_hydra_config=True))))
+    print(printable("\n".join(_lines(command, compose_options(command, options, return_hydra_config=True)))))
 
 
 def _lines(command: str, composed: DictConfig) -> list[str]:

@@ -366,7 +366,7 @@ def check_ranges(config: Any, prefix: str = "") -> None:
 
 
 def _check_words(name: str, words: list[str]) -> None:
-    if not words or not all(words):
+    if not words or not all(word and word.isprintable() for word in words):
         raise UserError(f"{name} must be one or more words, for instance {name}=default,fast; got {words}")
 
 

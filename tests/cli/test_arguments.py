@@ -3,7 +3,7 @@
 import pytest
 
 from dfplan.cli.arguments import closest, for_hydra, read_words, split_options
-from dfplan.cli.compose import compose_options, reading, to_schema
+from dfplan.cli.compose import alternatives, compose_options, reading, to_schema
 from dfplan.cli.schema import flatten, schema_of, text_options
 from dfplan.errors import UserError
 
@@ -162,6 +162,24 @@ def test_flags_may_stand_anywhere():
     said = read_words("eval", ["seed=1", "--config-dir", "a b", "-m", "--cfg=job", "output=--help"])
     assert said.options == ["seed=1", "output=--help"]
     assert (str(said.config_folder), said.sweep, said.help, said.show) == ("a b", True, False, True)
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "expected"),
+    [
+        ("eval", "weights=007,a b,ü", ["weights=007", "weights=a b", "weights=ü"]),
+        ("eval", "weights=choice(a)", ["weights=choice(a)"]),
+        ("eval", "seed=0,1", ["seed=0", "seed=1"]),
+        ("eval", "seed=range(2)", ["seed=0", "seed=1"]),
+        ("eval", "planner=fast,default", ["planner=fast", "planner=default"]),
+        ("eval", "seed=3", ["seed=3"]),
+        ("plan", "start=1,1", ["start=1,1"]),
+        ("plan", "start=[1,1],[2,2]", ["start=[1,1]", "start=[2,2]"]),
+        ("bench", "agents=default,fast", ["agents=default,fast"]),
+    ],
+)
+def test_an_option_of_a_sweep_stands_for_several(command, option, expected):
+    assert alternatives(command, option) == expected
 
 
 def test_closest():

@@ -194,6 +194,41 @@ def test_an_environment_is_a_name_and_no_module(tmp_path, capsys, monkeypatch, t
     assert line.rstrip("\n").isprintable()
 
 
+PAYLOADS = {
+    "a callback": "callbacks: {evil: {_target_: pathlib.Path.touch, self: CANARY}}",
+    "a made callback": "callbacks: {evil: '${oc.create:{_target_:pathlib.Path.touch,self:CANARY}}'}",
+    "a launcher": "launcher: {_target_: pathlib.Path.touch, self: CANARY}",
+    "a sweeper": "sweeper: {_target_: pathlib.Path.touch, self: CANARY}",
+    "a log file": "job_logging: {version: 1, handlers: {x: {class: logging.FileHandler, filename: CANARY}}, "
+    "root: {handlers: [x]}}",
+    "an environment": "job: {env_set: {DFPLAN_CANARY: CANARY}}",
+    "a working folder": "run: {dir: CANARY}\n  job: {chdir: true}",
+}
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_nothing_would_run_even_if_a_folder_were_not_checked(tmp_path, capsys, monkeypatch, payload):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("dfplan.cli.compose.check_config_folder", lambda folder: None)
+    canary = tmp_path / "canary"
+    put(tmp_path / "conf", "g/x.yaml", "hydra:\n  " + PAYLOADS[payload].replace("CANARY", str(canary)))
+    put(tmp_path / "conf", "planner/evil.yaml", "defaults:\n  - default\n  - /g/x@_global_\n  - _self_\n")
+    words = ["eval", "env=maze2d-umaze", "n_episodes=1", "agent=waypoints", "--config-dir", "conf", "planner=evil"]
+    for more in (["output=one"], ["-m", "seed=0,1"]):
+        main([*words, *more])
+    assert {each.name for each in tmp_path.iterdir()} <= {"conf", "one", "runs"}
+    assert "DFPLAN_CANARY" not in os.environ
+
+
+def test_names_from_a_configuration_are_shown_and_not_obeyed(tmp_path, capsys):
+    text = '# @package _global_\nagents: ["\\e[2J"]\noptions_of: {"\\e[2J": ["seed=1"]}\ndevice: "\\e[31m"\n'
+    put(tmp_path, "extra/evil.yaml", text)
+    assert main(["bench", "+extra=evil", "--config-dir", str(tmp_path), "--help"]) == 0
+    assert "\x1b" not in capsys.readouterr().out
+    assert main(["bench", "+extra=evil", "--config-dir", str(tmp_path)]) == 2
+    assert "\x1b" not in capsys.readouterr().err
+
+
 def test_text_holds_no_null_character(tmp_path, capsys):
     put(tmp_path, "experiment/evil.yaml", '# @package _global_\nweights: "a\\0b"\nagent: trained\n')
     assert main(["eval", "experiment=evil", "--config-dir", str(tmp_path)]) == 2
