@@ -53,7 +53,7 @@ bench: $(VENV)/installed-dev  ## measure again the scores in the README, of WEIG
 bench-quick: $(VENV)/installed-dev  ## agents side by side with Diffuser, a few episodes of six tasks (under ten minutes)
 	$(BIN)/python benchmarks/side_by_side/run.py --quick
 
-bench-all: $(VENV)/installed-dev  ## measure again what stands side by side with Diffuser (about 20 minutes, two quiet cores)
+bench-all: $(VENV)/installed-dev  ## measure again what stands side by side with Diffuser (about two hours, most of them Diffuser's)
 	$(BIN)/python benchmarks/side_by_side/run.py
 	$(MAKE) tables
 
