@@ -104,7 +104,7 @@ def test_percentiles_of_a_few_calls_are_not_shown(script):
     assert line.startswith("| slow | 2000.0 (of 3) | 0.5 |")
 
 
-def test_how_often_the_heuristic_is_beaten_and_the_bound_stand_in_the_table(script, tmp_path):
+def test_how_often_the_heuristic_is_beaten_and_what_others_return_in_the_same_episodes(script, monkeypatch, tmp_path):
     tables = script("tables")
     beginnings = [{"start": [1.0, 1.0], "goal": [7.0, 9.0]}, {"start": [2.0, 1.0], "goal": [7.0, 9.0]}]
     agents = agent("default", [205.0, 215.0], p50=0.02), agent("oracle", [200.0, 220.0], p50=None)
@@ -112,14 +112,20 @@ def test_how_often_the_heuristic_is_beaten_and_the_bound_stand_in_the_table(scri
     (said, _) = tables.heuristic({("maze2d-large", "fixed"): each})
     assert "*default* beats it in 50 to 50 %" in said
     assert tables.heuristic({("maze2d-large", "fixed"): both("maze2d-large", "fixed")}) == []
-    bound = {"env": "maze2d-large", "goal": "fixed"}
-    bound["episodes"] = [
-        one | {"normalized_return": score} for one, score in zip(beginnings, (240.0, 250.0), strict=True)
-    ]
-    (tmp_path / "2026-01-01-0000_maze2d-large-bound.json").write_text(json.dumps(bound))
-    assert tables.bound_of(each, tmp_path).tolist() == [240.0, 250.0]
+    for planner, scores in (("bound", (240.0, 250.0)), ("grid", (210.0, 220.0))):
+        pairs = zip(beginnings, scores, strict=True)
+        episodes = [one | {"normalized_return": score, "success": True} for one, score in pairs]
+        found = {"env": "maze2d-large", "goal": "fixed", "planner": planner, "episodes": episodes}
+        (tmp_path / f"2026-01-01-0000_maze2d-large-{planner}.json").write_text(json.dumps(found))
+    monkeypatch.setattr(tables.known_episodes, "__defaults__", (tmp_path,))
+    records = {("maze2d-large", "fixed"): tables.with_grid(each) | {"file": "x.json"}}
+    lines = tables.render(records).splitlines()
+    assert "| kinematic upper bound | 245.0 |  |  |  |" in lines
+    assert any(line.startswith("| grid † | 215.0 [210.0, 220.0] · 100 % | 215.0") for line in lines)
+    assert sum(line.startswith("| grid") for line in lines) == 1  # its scores; what it costs was not measured beside
+    assert "† scores of the same episodes" in lines[-1]
     each["episodes"][1]["start"] = [3.0, 1.0]
-    assert tables.bound_of(each, tmp_path) is None
+    assert tables.with_grid(each) == each
 
 
 def test_an_agent_that_missed_a_task_is_not_pooled(script):

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from dfplan.evaluation.bench_tables import interval, number
-from dfplan.evaluation.metrics import Estimate
+from dfplan.evaluation.metrics import Estimate, mean_interval, wilson_interval
 from dfplan.evaluation.statistics import (
     Strata,
     interquartile_mean,
@@ -27,9 +27,10 @@ from dfplan.viz.bench import COLORS
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 README, RESULTS = HERE / "README.md", HERE / "results"
-BOUNDS = ROOT / "benchmarks" / "maze_scores" / "results"
+SCORES = ROOT / "benchmarks" / "maze_scores" / "results"
 SUMMARIES = ROOT / "benchmarks" / "training" / "results"
 BEGIN, END = "<!-- side by side: written by benchmarks/side_by_side/tables.py -->", "<!-- end of side by side -->"
+ELSEWHERE = "†"  # marks an agent whose scores were measured on their own
 LEAST_CALLS = 10  # that a percentile is of
 MAZES = ("maze2d-umaze", "maze2d-medium", "maze2d-large")
 GOALS = {"fixed": "Maze2D", "random": "Multi2D"}
@@ -47,7 +48,33 @@ def load_newest(folder: Path) -> Records:
         task = (record["env"], record["goal"])
         if task not in newest or record["date"] > newest[task]["date"]:
             newest[task] = record
-    return {task: newest[task] for task in TASKS if task in newest}
+    return {task: with_grid(newest[task]) for task in TASKS if task in newest}
+
+
+def with_grid(record: dict[str, Any]) -> dict[str, Any]:
+    """A record with the scores of the grid in the same episodes, where they were measured on their own alone."""
+    episodes = known_episodes(record, "grid")
+    if row_of(record, "grid") or not episodes:
+        return record
+    scores, success = (np.array([each[name] for each in episodes]) for name in ("normalized_return", "success"))
+    metrics = {
+        "normalized_return": vars(mean_interval(scores)),
+        "success_rate": vars(wilson_interval(success)),
+    }
+    grid = {"name": f"grid {ELSEWHERE}", "metrics": metrics, "scores": scores.tolist(), "cost": None}
+    return record | {"agents": [*record["agents"], grid]}
+
+
+def known_episodes(record: dict[str, Any], planner: str, folder: Path = SCORES) -> list[dict[str, Any]]:
+    """The episodes of a record as the newest maze scores of another planner have them; empty if these lack one."""
+    for path in sorted(folder.glob(f"*-{planner}.json"), reverse=True):
+        found = json.loads(path.read_text())
+        if (found["env"], found["goal"], found["planner"]) == (record["env"], record["goal"], planner):
+            known = {(*each["start"], *each["goal"]): each for each in found["episodes"]}
+            wanted = [(*each["start"], *each["goal"]) for each in record.get("episodes", [])]
+            if known.keys() >= set(wanted):
+                return [known[each] for each in wanted]
+    return []
 
 
 def row_of(record: dict[str, Any], name: str) -> dict[str, Any] | None:
@@ -83,23 +110,11 @@ def overview(records: Records) -> list[str]:
     for name in names_of(records):
         cells = [score_cell(row_of(record, name)) for record in records.values()]
         lines.append(f"| {name} | {' | '.join([*cells, *pooled(records, name, first=first)])} |")
-    bounds = [bound_of(record) for record in records.values()]
-    if any(bound is not None for bound in bounds):
-        cells = [number(None if bound is None else float(bound.mean())) for bound in bounds]
+    bounds = [[each["normalized_return"] for each in known_episodes(record, "bound")] for record in records.values()]
+    if any(bounds):
+        cells = [number(float(np.mean(bound)) if bound else None) for bound in bounds]
         lines.append(f"| kinematic upper bound | {' | '.join([*cells, '', '', ''])} |")
     return lines
-
-
-def bound_of(record: dict[str, Any], folder: Path = BOUNDS) -> np.ndarray | None:
-    """The kinematic bound on the score of each episode of a record; None where it has not been computed for all."""
-    for path in sorted(folder.glob("*-bound.json"), reverse=True):
-        found = json.loads(path.read_text())
-        if (found["env"], found["goal"]) == (record["env"], record["goal"]):
-            known = {(*each["start"], *each["goal"]): each["normalized_return"] for each in found["episodes"]}
-            wanted = [(*each["start"], *each["goal"]) for each in record.get("episodes", [])]
-            if wanted and known.keys() >= set(wanted):
-                return np.array([known[each] for each in wanted])
-    return None
 
 
 def heuristic(records: Records, name: str = "default", told: str = "oracle") -> list[str]:
@@ -154,7 +169,7 @@ def speeds(records: Records, maze: str) -> list[str]:
         f"| decisions/s, {together} at once | × {first['name']} | peak MB | network calls | parameters | training |",
         f"|---|{'---:|' * 14}",
     ]
-    for agent in record["agents"]:
+    for agent in (each for each in record["agents"] if each["cost"]):
         cells = []
         for batch in (alone, together):
             cost = agent["cost"][batch]
@@ -252,7 +267,9 @@ def sources(records: Records, *, folder: str = "") -> list[str]:
     if all("wall_seconds" in each for each in records.values()):
         notes.append(f"{sum(each['wall_seconds'] for each in records.values()) / 60:.0f} minutes in all")
     circumstances = "; ".join([*sorted(seen), f"load average before up to {max(loads):.1f}", *notes])
-    return [f"{circumstances}. Files: {files}"]
+    elsewhere = f" {ELSEWHERE} scores of the same episodes from benchmarks/maze_scores, not timed here."
+    marked = elsewhere if any(name.endswith(ELSEWHERE) for name in names_of(records)) else ""
+    return [f"{circumstances}.{marked} Files: {files}"]
 
 
 def draw(records: Records, folder: Path) -> None:
@@ -290,7 +307,7 @@ def draw(records: Records, folder: Path) -> None:
 
 def score_panel(axis: Any, record: dict[str, Any], looks: dict[str, Any]) -> None:
     """Score with its interval against the median time of a plan, one alone."""
-    for agent in record["agents"]:
+    for agent in (each for each in record["agents"] if each["cost"]):
         seconds, score = agent["cost"]["1"]["plan_seconds"]["p50"], agent["metrics"]["normalized_return"]
         if seconds is None:
             axis.axhline(score["mean"], linestyle="--", linewidth=1, **looks[agent["name"]])
@@ -302,7 +319,7 @@ def score_panel(axis: Any, record: dict[str, Any], looks: dict[str, Any]) -> Non
 
 def latency_panel(axis: Any, record: dict[str, Any], looks: dict[str, Any]) -> None:
     """What share of plans takes no longer; one alone, and dotted many at once."""
-    for agent in record["agents"]:
+    for agent in (each for each in record["agents"] if each["cost"]):
         for batch, style in zip(sorted(agent["cost"], key=int), ("-", ":"), strict=False):
             samples = agent["cost"][batch]["plan_samples"]
             look = looks[agent["name"]] if style == "-" else {"color": looks[agent["name"]]["color"]}
