@@ -357,11 +357,7 @@ def test_without_torch_what_is_far_or_masked_is_refused_as_well(folder, size):
     far = OBSERVATIONS.copy()
     far[1, 2] = -size
     masked = np.ma.array(OBSERVATIONS, mask=OBSERVATIONS > 2)
-    for states, goals in (
-        (far, GOALS),
-        (OBSERVATIONS, GOALS * size),
-        (masked, GOALS),
-        (OBSERVATIONS.astype(object), GOALS),
-    ):
+    objects = OBSERVATIONS.astype(object)
+    for states, goals in ((far, GOALS), (OBSERVATIONS, np.full((2, 2), size)), (masked, GOALS), (objects, GOALS)):
         with pytest.raises(UserError, match=r"must be near the data|must be an array of numbers without a mask"):
             planner.plan(states, goals, horizon=8, noise=noise)

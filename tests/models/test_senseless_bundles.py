@@ -17,7 +17,7 @@ from dfplan.training.forcing import ForcingLevels, ForcingTask
 
 WEIGHT = "denoiser.project_out.weight"
 MASS = vars(POINT_MASS)
-HUGE = 10**400
+NO_NUMBERS = [0, -1.0, 1e30, 1e308, 10**400, None, "1", True, [1.0], float("inf")]
 
 
 @pytest.fixture(scope="module")
