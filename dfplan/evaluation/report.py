@@ -133,18 +133,19 @@ def _episode_list(rollouts: Rollouts) -> list[dict[str, Any]]:
 def find_commit() -> str:
     """Return the git commit of this code, "-dirty" added if tracked files differ; without git, "v" and the version.
 
-    Of programs only git itself is run, from where systems install it, in no environment: not what ``PATH`` leads to,
+    Of programs only git itself is run, from where systems install it, in an empty environment: not what ``PATH`` leads to,
     nor what the settings of a repository around an installed package name.
     """
     root = Path(__file__).parents[2]
     program = next((each for each in GIT_PROGRAMS if Path(each).is_file()), None)
     if program is None or not (root / ".git").exists():
         return f"v{_version('dfplan')}"
+    quiet = {"GIT_OPTIONAL_LOCKS": "0"}  # asking changes nothing
     told = ["--git-dir", str(root / ".git"), "--work-tree", str(root), "-c", "core.fsmonitor=false"]
 
     def git(*arguments: str) -> str:
         command = [program, *told, *arguments]
-        answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10, cwd=root, env={})
+        answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10, cwd=root, env=quiet)
         return answer.stdout.strip()
 
     try:
