@@ -133,8 +133,8 @@ def _episode_list(rollouts: Rollouts) -> list[dict[str, Any]]:
 def find_commit() -> str:
     """Return the git commit of this code, "-dirty" added if tracked files differ; without git, "v" and the version.
 
-    Of programs only git itself is run, from where systems install it, in an empty environment: not what ``PATH`` leads to,
-    nor what the settings of a repository around an installed package name.
+    Of programs only git itself is run, from where systems install it, in an empty environment: not what ``PATH`` leads
+    to, nor what the settings of a repository around an installed package name.
     """
     root = Path(__file__).parents[2]
     program = next((each for each in GIT_PROGRAMS if Path(each).is_file()), None)
