@@ -40,8 +40,8 @@ class MazeRobot:
         self._period = 1 / rate
 
     def serve(self) -> None:
-        """Run an episode for every ``reset`` that comes, until the agent is gone."""
-        with suppress(ConnectionLostError):
+        """Run an episode for every ``reset`` that comes, until the agent is gone or sends what is none."""
+        with suppress(ConnectionLostError, WireError, ValueError):  # a goal that the maze refuses is a ValueError
             while True:
                 message = self._stream.receive(timeout=60)
                 if message is not None and message.kind == "reset":
