@@ -1,12 +1,17 @@
 """How much memory this process needs at most, between two moments."""
 
 import re
-import resource
 import sys
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import torch
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 METHOD = (
@@ -29,6 +34,8 @@ def peak_process_bytes() -> int:
         found = re.search(r"^VmHWM:\s+(\d+) kB$", STATUS.read_text(), re.MULTILINE)
         if found:
             return 1024 * int(found[1])
+    if resource is None:
+        return psutil.Process().memory_info().peak_wset
     unit = 1 if sys.platform == "darwin" else 1024
     return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
