@@ -5,6 +5,8 @@ import numpy as np
 from dfplan.errors import UserError
 from dfplan.types import PointMass, Trajectories
 
+FEWEST_MEASURED = 8  # steps of an axis that a point mass is fitted to
+
 
 def fit_point_mass(trajectories: Trajectories, *, position_dim: int = 2, max_rows: int = 200_000) -> PointMass:
     """Fit one point mass to all axes by least squares, twice: the second time without the rows that hit something.
@@ -15,7 +17,8 @@ def fit_point_mass(trajectories: Trajectories, *, position_dim: int = 2, max_row
         max_rows: rows used, from the start of the data.
 
     Raises:
-        UserError: the observations are not positions and velocities, or actions explain nothing of the motion.
+        UserError: the observations are not positions and velocities, there are too few, or actions explain nothing of
+            the motion.
     """
     if trajectories.observations.shape[1] != 2 * position_dim or trajectories.actions.shape[1] != position_dim:
         raise UserError(
@@ -32,6 +35,11 @@ def fit_point_mass(trajectories: Trajectories, *, position_dim: int = 2, max_row
     action = actions[before].ravel()
     max_speed = float(np.abs(observations[:rows, position_dim:]).max())
     free = np.abs(velocity) < 0.9 * max_speed
+    if np.count_nonzero(free) < FEWEST_MEASURED:
+        raise UserError(
+            f"{trajectories.source} has {len(before)} steps, too few to measure how actions move the agent; use more "
+            "data"
+        )
     coefficients = np.zeros(2)
     for _ in range(2):
         inputs = np.stack([velocity[free], action[free]], axis=1)

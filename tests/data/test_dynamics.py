@@ -27,6 +27,12 @@ def test_trajectories_are_not_joined():
     _assert_is_maze2d(fit_point_mass(tiny_trajectories(num=300, num_steps=4)), relative=1e-4)
 
 
+@pytest.mark.parametrize("num_steps", [1, 2])
+def test_a_few_steps_are_too_few(num_steps):
+    with pytest.raises(UserError, match=f"has {num_steps} steps, too few to measure how actions move the agent"):
+        fit_point_mass(tiny_trajectories(num=1, num_steps=num_steps))
+
+
 def test_rows_that_hit_something_are_left_out():
     free = tiny_trajectories(num=40, num_steps=50)
     observations = free.observations.copy()
