@@ -61,13 +61,28 @@ def bounds(env: str, *, goal: str, seed: int, count: int) -> np.ndarray:
         )
 
 
-@pytest.mark.parametrize("goal", ["fixed", pytest.param("random", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("env", ["maze2d-umaze", "maze2d-medium", "maze2d-large"])
-def test_no_episode_of_any_result_file_returned_more(env, goal):
-    records = [json.loads(path.read_text()) for path in RESULTS.glob("*.json")]
-    records = [each for each in records if (each["env"], each["goal"], each["seed"]) == (env, goal, 0)]
-    found = bounds(env, goal=goal, seed=0, count=max(each["n_episodes"] for each in records))
-    assert len(records) > 2
-    for record in records:
-        returns = np.array([each["raw_return"] for each in record["episodes"]])
-        assert (returns <= found[: len(returns)]).all(), record["env"]
+RECORDS = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))]
+BOUNDS = {(each["env"], each["goal"], each["seed"]): each for each in RECORDS if each["planner"] == "bound"}
+
+
+def returns_of(record: dict) -> np.ndarray:
+    return np.array([each["raw_return"] for each in record["episodes"]])
+
+
+def test_no_episode_of_any_result_file_returned_more():
+    compared = [each for each in RECORDS if (each["env"], each["goal"], each["seed"]) in BOUNDS]
+    assert len(compared) > 50
+    for record in compared:
+        bound = BOUNDS[record["env"], record["goal"], record["seed"]]
+        count = record["n_episodes"]
+        for name in ("start", "goal"):
+            ours, theirs = ([each[name] for each in found["episodes"][:count]] for found in (record, bound))
+            np.testing.assert_allclose(ours, theirs, atol=1e-5)
+        assert (returns_of(record) <= returns_of(bound)[:count]).all(), (record["date"], record["env"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("env", "goal", "seed"), BOUNDS)
+def test_the_bounds_of_the_result_files_are_those_of_the_function(env, goal, seed):
+    expected = returns_of(BOUNDS[env, goal, seed])
+    np.testing.assert_array_equal(bounds(env, goal=goal, seed=seed, count=len(expected)), expected)
