@@ -207,6 +207,22 @@ def test_every_experiment_finds_the_weights_of_each_training_by_name(script, tmp
         run.read_experiment("maze2d-huge")
 
 
+def test_weights_that_are_called_collected_have_to_be(script, tmp_path, monkeypatch):
+    run, output = script("run"), tmp_path / "output"
+    monkeypatch.setattr(run, "RESULTS", tmp_path)
+    output.mkdir()
+    experiment = run.read_experiment("maze2d-large-collected-actions")
+    found = record(date="2026-01-01", score=1.0, data="resynthesised") | {"config": {"weights": "a/path"}}
+    (output / "results.json").write_text(json.dumps(found))
+    with pytest.raises(SystemExit, match="of seed1 learned from data resynthesised"):
+        run.keep(output, experiment=experiment, label="seed1")
+    found["weights"]["data"] = "collected"
+    (output / "results.json").write_text(json.dumps(found))
+    run.keep(output, experiment=experiment, label="seed1")
+    (path,) = tmp_path.glob("*_maze2d-large-collected-actions_seed1.json")
+    assert json.loads(path.read_text())["config"]["weights"] == "seed1"
+
+
 def test_nothing_is_measured_from_code_that_is_not_committed_unless_asked(script, monkeypatch, capsys):
     records, parser = script("records"), argparse.ArgumentParser()
     monkeypatch.setattr(records, "find_commit", lambda: "0" * 40 + "-dirty")

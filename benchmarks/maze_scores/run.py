@@ -64,7 +64,7 @@ def main() -> int:
                 words = [f"experiment={experiment.name}", f"output={output}", *weights, *arguments.set]
                 if status := dfplan(["eval", *words]):
                     return status
-                keep(output, name=experiment.name, label=label)
+                keep(output, experiment=experiment, label=label)
                 kept += 1
                 if (experiment.name, label, arguments.set) == (PICTURED, "bundled", []):
                     picture = Image.open(output / "rollouts.png").convert(
@@ -115,16 +115,24 @@ def find_trainings(experiment: Experiment, trainings: list[tuple[str, Path]]) ->
     return found if experiment.agent == "trained" else found[:1]
 
 
-def keep(folder: Path, *, name: str, label: str) -> None:
+def keep(folder: Path, *, experiment: Experiment, label: str) -> None:
     """Keep the results of one experiment as a dated file.
 
-    Where the weights lay is no business of the file: it names them by label, and by training seed and checksum.
+    Where the weights lay is no business of the file: it names them by label, and by training seed and checksum. Weights
+    that are called collected and were not trained so are refused.
     """
     record = json.loads((folder / "results.json").read_text())
+    data = record["weights"].get("data")
+    if experiment.weights.endswith("-collected") and data != "collected":
+        raise SystemExit(
+            f"{experiment.name}: {experiment.weights} of {label} learned from data {data}, by its own description; train "
+            "it with retrace=none windows=collected"
+        )
     record.pop("record_sha256", None)  # written anew with the file
     record["config"]["weights"] = label
     ending = "" if label == "bundled" else f"_{label}"
-    print(f"kept as {add_record(record, path=RESULTS / f'{datetime.now(UTC):%Y-%m-%d-%H%M}_{name}{ending}.json')}")
+    path = RESULTS / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_{experiment.name}{ending}.json"
+    print(f"kept as {add_record(record, path=path)}")
 
 
 if __name__ == "__main__":
