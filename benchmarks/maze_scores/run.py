@@ -125,8 +125,8 @@ def keep(folder: Path, *, experiment: Experiment, label: str) -> None:
     data = record["weights"].get("data")
     if experiment.weights.endswith("-collected") and data != "collected":
         raise SystemExit(
-            f"{experiment.name}: {experiment.weights} of {label} learned from data {data}, by its own description; train "
-            "it with retrace=none windows=collected"
+            f"{experiment.name}: {experiment.weights} of {label} learned from data {data}, by its own description; "
+            "train it with retrace=none windows=collected"
         )
     record.pop("record_sha256", None)  # written anew with the file
     record["config"]["weights"] = label
