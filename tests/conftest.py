@@ -7,6 +7,8 @@ import pytest
 # Whoever runs the tests may ask programs for colours, or for lines of some length.
 for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "COLUMNS"):
     os.environ.pop(name, None)
+# As the command line has it: threads that spin while they wait would take the processor from each other.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
