@@ -1,5 +1,6 @@
 """The few frozen dataclasses that travel between the packages. Arrays are NumPy; batch comes first."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -47,6 +48,53 @@ class Trajectories:
 
 
 @dataclass(frozen=True, repr=False)
+class Verdict:
+    """How well plans, or what was driven, keep what was asked of them.
+
+    Attributes:
+        broken: per row the names of what is broken: ``keep_out``, ``keep_in``, ``waypoints``, ``max_speed``, and those
+            of the user's own functions; empty where all is kept.
+        clearance: ``(batch,)`` least distance from what is forbidden, negative inside of it; infinite where nothing is.
+        missed: ``(batch, waypoints)`` bool, which way-points are never passed (in order, where that was asked).
+        passes: ``(batch, waypoints)`` int64, the step at which each is passed, 0 if it was before; beyond the last step
+            where it never is.
+        top_speed: ``(batch,)`` largest speed, in environment units per second.
+    """
+
+    broken: tuple[tuple[str, ...], ...]
+    clearance: np.ndarray
+    missed: np.ndarray
+    passes: np.ndarray
+    top_speed: np.ndarray
+
+    __repr__ = _shapes
+
+    @property
+    def kept(self) -> np.ndarray:
+        """Which rows keep everything, ``(batch,)`` bool."""
+        return np.array([not names for names in self.broken], dtype=bool)
+
+    @classmethod
+    def stack(cls, verdicts: Sequence["Verdict"]) -> "Verdict":
+        """Verdicts one below the other."""
+        arrays = ("clearance", "missed", "passes", "top_speed")
+        return cls(
+            broken=tuple(names for verdict in verdicts for names in verdict.broken),
+            **{name: np.concatenate([getattr(verdict, name) for verdict in verdicts]) for name in arrays},
+        )
+
+    def rows(self, indices: np.ndarray) -> "Verdict":
+        """The verdict on some of the rows."""
+        return Verdict(
+            broken=tuple(self.broken[index] for index in indices),
+            clearance=self.clearance[indices],
+            missed=self.missed[indices],
+            passes=self.passes[indices],
+            top_speed=self.top_speed[indices],
+        )
+
+
+@dataclass(frozen=True, repr=False)
 class Plan:
     """Plans for a batch of situations, in the units of the environment.
 
@@ -65,6 +113,7 @@ class Plan:
         evaluations: ``(batch,)`` int64, how many sequences went through the network to make the plan: candidates times
             calls.
         token_evaluations: ``(batch,)`` int64, how many tokens of them were computed (cached tokens are not).
+        verdict: where constraints were given, how well each plan keeps them.
     """
 
     observations: np.ndarray
@@ -77,6 +126,7 @@ class Plan:
     history: np.ndarray | None = None
     evaluations: np.ndarray | None = None
     token_evaluations: np.ndarray | None = None
+    verdict: Verdict | None = None
 
     __repr__ = _shapes
 

@@ -45,9 +45,8 @@ SIZES: dict[str, tuple[str, ...]] = {
     "dfplan eval --help": (),
     "dfplan eval -m controller=actions,pursuit seed=0,1": ("n_episodes=1", "threads=1"),
     "dfplan completion": (),
-    "dfplan plan planner.num_levels=10 planner.slope=3.5 planner.guidance.lowest_level=0 "
-    "planner.guidance.constraints=3 'planner.guidance.waypoints=[[7,1]]' "
-    "'planner.guidance.keep_out=[[2,3.7,0.4]]' planner.guidance.max_speed=4": (),
+    "dfplan plan 'planner.guidance.waypoints=[[7,1]]' 'planner.guidance.keep_out=[[2,3.7,0.4]]' "
+    "planner.guidance.max_speed=4": (),
     "dfplan train retrace=none windows=collected": (*SHORT, *NARROW, "env.num_tokens=3"),
     "dfplan eval env=pixelmaze-large": FEW,
     "dfplan train task=keypoints env=pixelmaze-large": (*SHORT, "task.width=4"),

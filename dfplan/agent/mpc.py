@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
 from dfplan.agent.controllers import Controller
+from dfplan.agent.obligations import Obligations, obligations_of
 from dfplan.arrays import checked_plan, checked_rows
 from dfplan.errors import UserError
 from dfplan.types import Plan, PlanEvent, Reach
@@ -63,6 +64,9 @@ class MPCAgent:
       the environment has reset itself;
     - its plan has run out ("ended"), unless the agent plans once an episode.
 
+    Where the planner has constraints, a plan that keeps all of them is not replaced for its age, as long as the world
+    is where it should be; way-points that were passed are not asked for again; :attr:`info` flags what is broken.
+
     The goal stays the same however often it is planned for. It is not tied to the end of the horizon, so that the plan
     may arrive at any time before (a free horizon).
 
@@ -105,6 +109,7 @@ class MPCAgent:
         self.replan_when = replan_when
         self.episode_steps = episode_steps
         self.on_plan = on_plan
+        self._obligations: Obligations | None = obligations_of(planner)
         self._step = 0
         self._begun = np.zeros(0, dtype=np.int64)  # at which step, per environment
         self._generators: list[torch.Generator] = []
@@ -129,6 +134,8 @@ class MPCAgent:
         self._goals = goals
         self._seen = np.full((len(goals), self.planner.observation_dim), np.nan)
         self.controller.reset(self._goals)
+        if self._obligations is not None:
+            self._obligations.reset(len(goals))
 
     def restart(self, indices: np.ndarray, *, goals: np.ndarray) -> None:
         """Begin new episodes in some of the environments while the others go on; their noise goes on as well.
@@ -142,6 +149,13 @@ class MPCAgent:
         self._planned_at[indices] = -np.inf
         self._seen[indices] = np.nan
         self.controller.restart(indices, goals)
+        if self._obligations is not None:
+            self._obligations.restart(indices)
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What is broken of what must be kept (:attr:`Obligations.info`); empty where nothing must be."""
+        return {} if self._obligations is None else self._obligations.info
 
     def act(self, observations: np.ndarray) -> np.ndarray:
         """Actions ``(batch, action_dim)`` float32 in [-1, 1] for observations ``(batch, observation_dim)``.
@@ -166,6 +180,9 @@ class MPCAgent:
             bounds=None if self._reach is None else self._reach.observations,
         )
         jumped = self.jumped(observations)
+        if self._obligations is not None:
+            self._obligations.restart(np.flatnonzero(jumped))
+            self._obligations.observe(observations[:, : self.planner.position_dim])
         self._begun[jumped & (self._step - self._begun >= (self.episode_steps or np.inf))] = self._step
         self._seen = observations.astype(np.float64)
         reasons = self._reasons(observations, jumped)
@@ -209,8 +226,11 @@ class MPCAgent:
             reasons[np.isinf(apart)] = "ended"
         if self.replan_when is not None:
             reasons[np.isfinite(apart) & (apart > self.replan_when)] = "disagreement"
+        due = age >= (self.replan_every or np.inf)
+        if self._obligations is not None:
+            due &= ~self._obligations.is_content(apart, within=getattr(self.controller, "followed_within", 0.0))
         reasons[jumped] = "disagreement"
-        reasons[age >= (self.replan_every or np.inf)] = "scheduled"
+        reasons[due] = "scheduled"
         reasons[~self.controller.needs_plan(observations)] = ""
         return reasons
 
@@ -227,10 +247,13 @@ class MPCAgent:
             self._goals[indices],
             horizon=self._horizon(step),
             generators=[self._generators[index] for index in indices],
+            **({} if self._obligations is None else {"passed": self._obligations.passed[indices]}),
         )
         checked_plan(plan)
         seconds = time.perf_counter() - began
         self._planned_at[indices] = self._step
+        if self._obligations is not None:
+            self._obligations.follow(plan, indices=indices)
         self.controller.follow(plan, indices=indices, observations=observations)
         if self.on_plan is not None:
             self.on_plan(PlanEvent(indices=indices, step=step, plan=plan, seconds=seconds, reasons=reasons))

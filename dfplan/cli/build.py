@@ -21,6 +21,7 @@ from dfplan.models.bundle import find_bundle
 from dfplan.models.forcing_model import ForcingModel, load_forcing_model
 from dfplan.models.inverse_dynamics import load_inverse_dynamics
 from dfplan.planner import Planner, PlannerSettings, TreePlanner, TreeSettings
+from dfplan.planner.constraints import Constraints
 from dfplan.planner.search import Rule
 from dfplan.types import PointMass
 
@@ -137,8 +138,12 @@ class Drivable(Protocol):
         ...
 
 
-def build_controller(controller: ControllerConfig, *, model: Drivable, weights: Path) -> Controller:
+def build_controller(
+    controller: ControllerConfig, *, model: Drivable, weights: Path, constraints: Constraints | None = None
+) -> Controller:
     """What turns plans into actions; inverse dynamics may come with the ``weights`` of the planner.
+
+    Pursuit keeps the ``constraints`` while it drives; the others follow a plan that keeps them.
 
     Raises:
         UserError: there are no inverse dynamics, and they are needed.
@@ -149,7 +154,7 @@ def build_controller(controller: ControllerConfig, *, model: Drivable, weights: 
         case "pursuit":
             given = {"tube": controller.tube, "lookahead": controller.lookahead}
             chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-            return Pursuit(model.point_mass, goal_radius=model.goal_radius, **chosen)
+            return Pursuit(model.point_mass, goal_radius=model.goal_radius, constraints=constraints, **chosen)
         case "inverse":
             return InverseControl(load_inverse_dynamics(find_inverse_dynamics(controller.inverse, weights=weights)))
         case "tracker":
@@ -185,7 +190,9 @@ def build_agent(
     """The planner, from the bundle ``weights``, in a receding horizon."""
     return MPCAgent(
         planner,
-        controller=build_controller(controller, model=model, weights=weights),
+        controller=build_controller(
+            controller, model=model, weights=weights, constraints=getattr(planner, "constraints", None)
+        ),
         replan_every=controller.replan_every,
         horizon=horizon,
         replan_when=controller.replan_when,

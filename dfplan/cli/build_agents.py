@@ -21,6 +21,7 @@ from dfplan.evaluation.rollout import Agent
 from dfplan.models.bundle import load_bundle
 from dfplan.models.forcing_model import load_forcing_model
 from dfplan.models.tokenizers import load_keypoints, load_observer
+from dfplan.planner import Planner
 from dfplan.tasks.pixel_forcing import find_tokenizer
 
 
@@ -35,6 +36,7 @@ class BuiltAgent:
         num_parameters: of the network; 0 where there is none.
         weights: folder of the bundle, None where there is none.
         metadata: the description of the bundle.
+        planner: of ours, None elsewhere.
     """
 
     agent: Agent
@@ -43,6 +45,7 @@ class BuiltAgent:
     num_parameters: int = 0
     weights: Path | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    planner: Planner | None = None
 
 
 def build_named_agent(config: EvalConfig, *, device: torch.device, say: Callable[[str], None]) -> BuiltAgent:
@@ -102,6 +105,7 @@ def _dfplan(config: EvalConfig, *, weights: Path, device: torch.device, say: Cal
         num_parameters=planner.model.denoiser.num_parameters,
         weights=weights,
         metadata=planner.model.metadata,
+        planner=planner,
     )
 
 

@@ -43,13 +43,12 @@ def run(command: str, words: Sequence[str]) -> int:
     _refuse_empty_groups(command, said.options)
     try:
         with reading(said.config_folder):
-            _obey(command, said)
+            return _obey(command, said)
     finally:
         release()
-    return 0
 
 
-def _obey(command: str, said: Words) -> None:
+def _obey(command: str, said: Words) -> int:
     if said.help:
         from dfplan.cli.help import print_help
 
@@ -57,9 +56,10 @@ def _obey(command: str, said: Words) -> None:
     elif said.show:
         print(OmegaConf.to_yaml(compose_options(command, said.options)).rstrip())
     elif said.sweep:
-        _sweep(command, said.options)
+        return _sweep(command, said.options)
     else:
-        _run_once(command, said.options)
+        return _run_once(command, said.options)
+    return 0
 
 
 @contextmanager
@@ -123,16 +123,18 @@ def _refuse_empty_groups(command: str, options: Sequence[str]) -> None:
             raise UserError(f"{name} must be chosen; got {word!r}; choose {', '.join(choices_for(command, name))}")
 
 
-def _sweep(command: str, options: Sequence[str]) -> None:
-    """Run every combination, each into a folder of its own."""
+def _sweep(command: str, options: Sequence[str]) -> int:
+    """Run every combination, each into a folder of its own; return the largest exit status."""
     with readable_errors(command):
         choices = [alternatives(command, option) for option in options]
     folder = None if command == "generate" or "output" in map(name_of, options) else make_sweep_folder()
+    statuses = [0]
     for number, chosen in enumerate(itertools.product(*choices)):
         try:
-            _run_once(command, chosen, output=folder and str(folder / str(number)))
+            statuses.append(_run_once(command, chosen, output=folder and str(folder / str(number))))
         except UserError as error:
             raise UserError(f"{' '.join(chosen)}: {error}") from error
+    return max(statuses)
 
 
 def alternatives(command: str, option: str) -> list[str]:
@@ -146,23 +148,26 @@ def alternatives(command: str, option: str) -> list[str]:
     return [f"{key}={each}" for each in parsed.sweep_string_iterator()] if parsed.is_sweep_override() else [option]
 
 
-def _run_once(command: str, options: Sequence[str], *, output: str | None = None) -> None:
-    """Check one configuration and hand it to its command; ``output`` is that of a point of a sweep."""
+def _run_once(command: str, options: Sequence[str], *, output: str | None = None) -> int:
+    """Check one configuration and hand it to its command, whose exit status it returns.
+
+    ``output`` is that of a point of a sweep.
+    """
     given = [name_of(option) for option in options]
     config = _checked(command, compose_options(command, options), given=given)
     if output is not None:
         config.output = output
     with told_in_one_line(command, config):
-        _call(command, config, given=given)
+        return _call(command, config, given=given)
 
 
-def _call(command: str, config: Any, *, given: Sequence[str]) -> None:
-    """Hand a checked configuration to its command."""
+def _call(command: str, config: Any, *, given: Sequence[str]) -> int:
+    """Hand a checked configuration to its command; return its exit status."""
     match command:
         case "eval":
             from dfplan.cli.commands import evaluate
 
-            evaluate.run(config)
+            return evaluate.run(config)
         case "bench":
             from dfplan.cli.commands import bench
 
@@ -170,7 +175,7 @@ def _call(command: str, config: Any, *, given: Sequence[str]) -> None:
         case "plan":
             from dfplan.cli.commands import plan
 
-            plan.run(config)
+            return plan.run(config)
         case "train":
             from dfplan.cli.commands import train
 
@@ -185,6 +190,7 @@ def _call(command: str, config: Any, *, given: Sequence[str]) -> None:
             export.run(config)
         case _:
             raise AssertionError(f"no command {command}")
+    return 0
 
 
 def _checked(command: str, composed: DictConfig, *, given: Sequence[str]) -> Any:

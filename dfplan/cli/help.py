@@ -37,7 +37,7 @@ EXAMPLES = {
     "plan": (
         "dfplan plan env=maze2d-large start=1,1 goal=7,9",
         "dfplan plan env=maze2d-umaze planner.slope=0",
-        "dfplan plan planner.num_levels=10 planner.guidance.waypoints=[[7,1]] planner.guidance.keep_out=[[3,6,0.8]]",
+        "dfplan plan planner.guidance.waypoints=[[7,1]] planner.guidance.keep_out=[[2,3.7,0.4]] objective=smoothness",
     ),
     "train": (
         "dfplan train env=maze2d-umaze model=rnn training.num_steps=2000",

@@ -42,8 +42,8 @@ COMMANDS = ("eval", "bench", "plan", "train", "generate", "export", "verify", "i
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``dfplan`` with the given arguments and return the exit status.
 
-    0 is success, 2 a mistake of the user (one line on stderr), 130 an interruption; above 128 a signal stopped a
-    training, whose state is saved.
+    0 is success, 2 a mistake of the user (one line on stderr), 3 a plan or a drive that breaks what it must keep, 130
+    an interruption; above 128 a signal stopped a training, whose state is saved.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     # Read once, when torch is loaded. Threads that spin while they wait for others take the processor from those.

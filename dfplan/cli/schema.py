@@ -16,6 +16,9 @@ from dfplan.cli.task_modules import DEFAULT_TASK, find_task, is_group
 from dfplan.errors import UserError
 from dfplan.options import group, option
 
+METHODS = ("chosen", "parts", "routes", "detours")
+OBJECTIVES = ("reward", "distance", "time", "stay", "smoothness", "progress")
+
 
 @dataclass
 class EnvConfig:
@@ -28,7 +31,7 @@ class EnvConfig:
 
 @dataclass
 class GuidanceConfig:
-    """What plans are steered towards by gradients. Weights are log-probabilities per unit of what they weigh."""
+    """What plans must keep, and are steered towards by gradients. Weights are log-probabilities per unit of theirs."""
 
     reward: float = option("weight of the predicted share of time at the goal", low=0)
     distance: float = option("weight of the mean distance to the goal, in goal radii", low=0)
@@ -36,7 +39,14 @@ class GuidanceConfig:
     stay: float = option("weight of staying: mean distance from the goal after arriving, in goal radii", low=0)
     smoothness: float = option("weight of the squared change of the step from point to point", low=0)
     progress: float = option("weight of the progress along distance_field, in goal radii", low=0)
-    constraints: float = option("weight of waypoints, keep_out, keep_in and max_speed where given", low=0)
+    constraints: float = option("weight of waypoints, keep_out, keep_in, max_speed; they are kept without, too", low=0)
+    method: str = option(
+        "how they are kept: chosen = the candidate that keeps most; parts = way-points are goals of parts, mended and "
+        "driven in imagination; routes = and around what is in the way by the map of visited positions; detours = and "
+        "around it by chance",
+        choices=METHODS,
+    )
+    rounds: int = option("times that a plan is made anew while it breaks something", low=1)
     waypoints: list[Any] | None = option("places to pass: [[x,y],...]", row_lengths=(2,))
     in_order: bool = option("pass the waypoints in the order given, rather than in any")
     keep_out: list[Any] | None = option(
@@ -235,6 +245,10 @@ class PlanConfig(RunConfig):
     planner: PlannerConfig = group(PlannerConfig, "how the plan is made")
     start: list[float] | None = option("x,y to plan from; null = the maze's first start cell", length=2)
     goal: list[float] | None = option("x,y to plan to; null = the maze's own goal", length=2)
+    objective: str | None = option(
+        "what else the plan is steered towards, with a weight of 30 (or as planner.guidance says); null = nothing",
+        choices=OBJECTIVES,
+    )
     weights: str = option("bundled, bundled-rnn (maze2d-large), or a folder: of a model or of a training run")
 
 

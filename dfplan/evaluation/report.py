@@ -18,6 +18,7 @@ from dfplan.evaluation.beginnings import DETOUR_PROTOCOL, START_PROTOCOL
 from dfplan.evaluation.metrics import Estimate, mean_interval, summarize
 from dfplan.evaluation.rollout import Rollouts
 from dfplan.files import sealed_json, write_whole
+from dfplan.types import Verdict
 
 PACKAGES = ("dfplan", "torch", "numpy", "mujoco", "gymnasium")
 RECORD_SEAL = "record_sha256"
@@ -32,6 +33,7 @@ def build_record(
     device: str,
     config: Mapping[str, Any] | None = None,
     weights: Mapping[str, Any] | None = None,
+    verdict: Verdict | None = None,
 ) -> dict[str, Any]:
     """Put an evaluation into one JSON-ready record.
 
@@ -42,6 +44,7 @@ def build_record(
         device: what the planner ran on, such as "cpu".
         config: the resolved configuration of the run, if there is one.
         weights: which weights the planner has, such as their training seed and checksum.
+        verdict: where constraints were given, how well each episode keeps them, on every step that was driven.
 
     Returns:
         A dict of plain JSON types. Scores are x 100, ``success_rate`` is 0 to 1, a value that does not exist is None.
@@ -75,6 +78,7 @@ def build_record(
         "interval": "95 %: percentile bootstrap over episodes; Wilson for success_rate",
         "start_protocol": start_protocol(rollouts.goal),
         "wall_seconds": round(rollouts.seconds, 3),
+        **({} if verdict is None else {"constraints": _kept(verdict)}),
         **circumstances(),
         "config": dict(config or {}),
         "episodes": _episode_list(rollouts),
@@ -93,6 +97,19 @@ def circumstances() -> dict[str, Any]:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
+    }
+
+
+def _kept(verdict: Verdict) -> dict[str, Any]:
+    """How many episodes keep what had to be kept, and by the names of what is broken how many break it."""
+    names = sorted({name for broken in verdict.broken for name in broken})
+    clearance = float(verdict.clearance.min())
+    return {
+        "kept": int(verdict.kept.sum()),
+        "broken": {name: sum(name in broken for broken in verdict.broken) for name in names},
+        "least_clearance": clearance if np.isfinite(clearance) else None,
+        "waypoints_missed": int(verdict.missed.sum()),
+        "top_speed": float(verdict.top_speed.max()),
     }
 
 
@@ -204,6 +221,14 @@ def render_table(record: Mapping[str, Any]) -> Table:
             f"p95 {1000 * seconds['p95']:.1f} ms",
             f"each, up to {seconds['batch']} at once",
         )
+    if kept := record.get("constraints"):
+        broken = ", ".join(f"{name} {count}" for name, count in kept["broken"].items())
+        share = f"{100 * kept['kept'] / record['n_episodes']:.1f}"
+        table.add_row("constraints kept", share, "", f"% of what was driven{': broken ' + broken if broken else ''}")
+        if kept["least_clearance"] is not None:
+            table.add_row("least clearance", f"{kept['least_clearance']:.2f}", "", "from what is forbidden")
+        table.add_row("way-points missed", f"{kept['waypoints_missed']}", "", "in all episodes")
+        table.add_row("top speed", f"{kept['top_speed']:.2f}", "", "units per second")
     network = record["plan_network"]
     if network["evaluations"] is not None:
         note = f"a plan; {network['token_evaluations']:.0f} tokens"

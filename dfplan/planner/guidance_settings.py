@@ -2,20 +2,19 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dfplan.errors import UserError
+from dfplan.planner.constraints import Constraints
 from dfplan.planner.objectives import (
     DistanceField,
     Objective,
-    Region,
     arrival_time,
     field_progress,
     goal_distance,
     keep_in,
     keep_out,
     predicted_return,
-    restrict_support,
     smoothness,
     speed_limit,
     stay_at_goal,
@@ -23,7 +22,9 @@ from dfplan.planner.objectives import (
     waypoints_in_order,
     weighted_sum,
 )
-from dfplan.types import PositionSupport
+from dfplan.planner.regions import Region
+
+METHODS = ("chosen", "parts", "routes", "detours")
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,17 @@ class GuidanceSettings:
         stay: weight of the mean distance from the goal after the arrival, in goal radii.
         smoothness: weight of the squared change of the step from point to point, in goal radii.
         progress: weight of the mean progress along ``distance_field``, in goal radii.
-        constraints: weight of the way-points, regions and speed limit that are given.
-        waypoints: positions to pass.
+        constraints: weight of the way-points, regions and speed limit that are given; they are kept without, too.
+        waypoints: positions to pass, each within a goal radius.
         in_order: whether to pass the way-points in the order given.
-        keep_out: regions to avoid.
-        keep_in: regions, one of which the plan should always be in.
+        keep_out: regions to avoid: discs ``[x, y, radius]`` and boxes ``[x1, y1, x2, y2]``.
+        keep_in: regions, one of which the plan must always be in.
         max_speed: environment units per second not to exceed; None is no limit.
+        method: how constraints are kept, see :mod:`~dfplan.planner.parts`: "chosen" (the candidate that keeps most),
+            "parts" (way-points are goals of parts, parts are mended and driven in imagination), "routes" (besides, a
+            part that no candidate keeps is planned by way of the middle of the shortest way over visited positions) or
+            "detours" (by way of visited positions drawn at random).
+        rounds: times that a plan is made anew while it breaks something, the best being kept.
         distance_field: distances to the goal along a map.
         lowest_level: noise level of a token below which it is no longer guided (guidance interval, arXiv 2404.07724);
             without guidance at the end a plan is smoother, with it, it keeps closer to its constraints.
@@ -57,12 +63,14 @@ class GuidanceSettings:
     stay: float = 0.0
     smoothness: float = 0.0
     progress: float = 0.0
-    constraints: float = 30.0
+    constraints: float = 0.0
     waypoints: Sequence[Sequence[float]] = ()
     in_order: bool = False
-    keep_out: Sequence[Region] = ()
-    keep_in: Sequence[Region] = ()
+    keep_out: Sequence[Region | Sequence[float]] = ()
+    keep_in: Sequence[Region | Sequence[float]] = ()
     max_speed: float | None = None
+    method: str = "routes"
+    rounds: int = 4
     distance_field: DistanceField | None = None
     lowest_level: float = 0.3
     highest_level: float = 1.0
@@ -83,8 +91,13 @@ class GuidanceSettings:
                 "guidance.num_futures and guidance.lookahead must be 0 or more; "
                 f"got {self.num_futures} and {self.lookahead}"
             )
-        if self.max_speed is not None and not self.max_speed > 0:
-            raise UserError(f"guidance.max_speed must be above 0; got {self.max_speed}")
+        if self.method not in METHODS:
+            raise UserError(f"guidance.method must be one of {', '.join(METHODS)}; got {self.method!r}")
+        if self.rounds < 1:
+            raise UserError(f"guidance.rounds must be 1 or more; got {self.rounds}")
+        asked = self.must_keep()
+        for name in ("waypoints", "keep_out", "keep_in"):
+            object.__setattr__(self, name, getattr(asked, name))
         if self.progress > 0 and self.distance_field is None:
             raise UserError("guidance.progress needs a map: give guidance.distance_field, too")
 
@@ -106,19 +119,36 @@ class GuidanceSettings:
         weights, objectives = zip(*wanted, strict=True)
         return weighted_sum(objectives, weights=weights)
 
-    def restrict(self, support: PositionSupport) -> PositionSupport:
-        """The support less what is to be kept out of, and of what is to be kept in."""
-        return restrict_support(support, keep_out=self.keep_out, keep_in=self.keep_in)
+    def must_keep(self) -> Constraints:
+        """What a plan must keep."""
+        return Constraints(
+            keep_out=self.keep_out,
+            keep_in=self.keep_in,
+            waypoints=self.waypoints,
+            in_order=self.in_order,
+            max_speed=self.max_speed,
+        )
+
+    def with_constraints(self, asked: Constraints) -> "GuidanceSettings":
+        """These settings, with other constraints; functions are not among them."""
+        return replace(
+            self,
+            keep_out=asked.keep_out,
+            keep_in=asked.keep_in,
+            waypoints=asked.waypoints,
+            in_order=asked.in_order,
+            max_speed=asked.max_speed,
+        )
 
     def _constraints(self) -> list[Objective]:
         found: list[Objective] = []
-        if self.waypoints:
+        if self.waypoints and self.method == "chosen":  # otherwise they are goals
             passing = waypoints_in_order if self.in_order else waypoints_in_any_order
             found.append(passing(self.waypoints))
         if self.keep_out:
-            found.append(keep_out(self.keep_out))
+            found.append(keep_out(self.keep_out))  # type: ignore[arg-type]
         if self.keep_in:
-            found.append(keep_in(self.keep_in))
+            found.append(keep_in(self.keep_in))  # type: ignore[arg-type]
         if self.max_speed is not None:
             found.append(speed_limit(self.max_speed))
         return found

@@ -4,7 +4,8 @@ import functools
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,18 @@ from dfplan.diffusion import add_noise, sloped_matrix
 from dfplan.errors import UserError
 from dfplan.models.denoiser import DenoiserState
 from dfplan.models.forcing_model import ForcingModel
+from dfplan.planner.constraints import Constraints, Judgement, as_constraints
 from dfplan.planner.goal_guidance import GoalGuided, hide_goal
 from dfplan.planner.guidance import Guidance
-from dfplan.planner.ranking import judge_plans
+from dfplan.planner.journey import Draft
+from dfplan.planner.objectives import Objective, weighted_sum
+from dfplan.planner.parts import PartPlanner
+from dfplan.planner.ranking import BROKEN, judge_plans, steps_along
 from dfplan.planner.sampler import Denoised, Sampling, sample_tokens
 from dfplan.planner.settings import PlannerSettings
+from dfplan.planner.surroundings import Surroundings
 from dfplan.tokens import CONTEXT_TOKEN, NUM_PREFIX_TOKENS
-from dfplan.types import Plan, Reach
+from dfplan.types import Plan, Reach, Verdict
 
 
 def _without_gradients(method: Callable[..., Plan]) -> Callable[..., Plan]:
@@ -36,21 +42,53 @@ def _without_gradients(method: Callable[..., Plan]) -> Callable[..., Plan]:
     return run
 
 
+@dataclass(frozen=True)
+class Candidates:
+    """Plans that were denoised side by side, those of an environment together.
+
+    Attributes:
+        tokens: ``[batch * candidates, tokens, token_dim]``, clean and normalised.
+        lengths: ``[batch * candidates]`` int64, how many tokens of each are planned.
+        evaluations: ``[batch * candidates, 2]`` int64: calls of the network, and tokens of them that were computed.
+        history: partly denoised tokens, one entry a row of the scheduling matrix of the first window; or empty.
+    """
+
+    tokens: Tensor
+    lengths: Tensor
+    evaluations: Tensor
+    history: list[Tensor]
+
+
 class Planner:
     """Plans from observations to goals; also predicts what given actions lead to.
 
     Args:
         model: the trained model.
         settings: how to plan.
+        objective: one more to guide plans by gradients, beside those of the settings.
+        constraints: what plans must keep beside what the settings say: a list of
+            :class:`~dfplan.planner.constraints.Constraints` and of functions that judge positions
+            ``(steps + 1, dim)`` of a plan: 0 or more is kept.
     """
 
-    def __init__(self, model: ForcingModel, *, settings: PlannerSettings) -> None:
+    def __init__(
+        self,
+        model: ForcingModel,
+        *,
+        settings: PlannerSettings,
+        objective: Objective | None = None,
+        constraints: Constraints | Sequence[Constraints | Judgement] = (),
+    ) -> None:
         self.model = model
-        self.settings = settings
+        self.constraints = settings.guidance.must_keep() & as_constraints(constraints)
+        self.settings = replace(settings, guidance=settings.guidance.with_constraints(self.constraints))
         self.window_tokens = settings.window_tokens or model.num_tokens
         self.device = model.normalizer.action_mean.device
-        self.objective = settings.guidance.objective()
-        self.support = settings.guidance.restrict(model.support)
+        self.objective = self.settings.guidance.objective()
+        if objective is not None:
+            both = [objective] if self.objective is None else [objective, self.objective]
+            self.objective = weighted_sum(both, weights=[1.0] * len(both))
+        self.support = self.constraints.restrict(model.support)
         self.denoiser = model.denoiser
         self.reach = Reach.around(
             model.normalizer.observation_mean.cpu().numpy(),
@@ -60,6 +98,16 @@ class Planner:
         )
         if settings.goal_guidance not in (0, 1):
             self.denoiser = GoalGuided(model.denoiser, weight=settings.goal_guidance)
+
+    @property
+    def plans_parts(self) -> bool:
+        """Whether there are constraints, and plans are made part by part so that they keep them."""
+        return bool(self.constraints) and self.settings.guidance.method != "chosen"
+
+    @cached_property
+    def surroundings(self) -> Surroundings:
+        """Where plans that must keep something may go."""
+        return Surroundings(self.model.support, self.constraints)
 
     @property
     def observation_dim(self) -> int:
@@ -85,11 +133,13 @@ class Planner:
         horizon: int,
         generators: Sequence[torch.Generator],
         committed: Sequence[np.ndarray] | None = None,
+        passed: np.ndarray | None = None,
         record_history: bool = False,
     ) -> Plan:
         """Plan for a batch of environments.
 
-        Each environment's noise comes from its own generator, so that its plan does not depend on the others'.
+        Each environment's noise comes from its own generator, so that its plan does not depend on the others'. Where
+        there are constraints, ``verdict`` of the plan says what it keeps.
 
         Args:
             observations: ``(batch, observation_dim)``.
@@ -99,6 +149,7 @@ class Planner:
             generators: one CPU generator per environment.
             committed: per environment ``(steps, action_dim)``, actions with which its plan has to begin, because they
                 will be executed before the plan is there; as few as none.
+            passed: ``(batch, waypoints)`` bool, way-points that were passed before; None is none.
             record_history: keep the partly denoised states of the chosen plans of the first window.
 
         Raises:
@@ -107,9 +158,44 @@ class Planner:
         budget = math.inf if self.settings.budget_ms is None else self.settings.budget_ms / 1000
         deadline = time.perf_counter() + len(generators) * budget
         context, goal = self._check(observations, goals, horizon, generators)
+        shape = (len(generators), len(self.constraints.waypoints))
+        if passed is not None and np.shape(passed) != shape:
+            raise UserError(f"passed must have shape {shape}, one row per environment; got {np.shape(passed)}")
+        asked: dict[str, Any] = {
+            "num_tokens": math.ceil(horizon / self.model.layout.steps_per_token),
+            "generators": generators,
+            "committed": committed,
+            "deadline": deadline,
+            "record_history": record_history,
+        }
+        if self.plans_parts:
+            return checked_plan(PartPlanner(self, context, goal, passed=passed, **asked).plan())
+        return checked_plan(self._choose(self.sample(context, goal, **asked), context, goal, passed=passed))
+
+    def sample(
+        self,
+        context: Tensor,
+        goal: Tensor,
+        *,
+        num_tokens: int,
+        generators: Sequence[torch.Generator],
+        committed: Sequence[np.ndarray] | None = None,
+        deadline: float = math.inf,
+        record_history: bool = False,
+    ) -> Candidates:
+        """Denoise the candidates of every environment, window by window, until enough of them have arrived.
+
+        Args:
+            context: ``[batch, observation_dim]``.
+            goal: ``[batch, position_dim]``.
+            num_tokens: most tokens of a plan.
+            generators: as of :meth:`plan`.
+            committed: likewise.
+            deadline: on the clock of ``time.perf_counter``, when to end with what is finished.
+            record_history: as of :meth:`plan`.
+        """
         count, layout = self.settings.num_candidates, self.model.layout
         context, goal = context.repeat_interleave(count, dim=0), goal.repeat_interleave(count, dim=0)
-        num_tokens = math.ceil(horizon / layout.steps_per_token)
         known = None if committed is None else self._known_actions(committed, num_tokens)
         tokens = torch.zeros(len(goal), num_tokens, layout.token_dim, device=self.device)
         lengths = torch.zeros(len(goal), dtype=torch.int64, device=self.device)
@@ -117,7 +203,8 @@ class Planner:
         evaluations = torch.zeros(len(goal), 2, dtype=torch.int64, device=self.device)
         history: list[Tensor] = []
         # A plan that is to be shown whole, or may have to pass more places, does not end where it touches the goal.
-        ends_early = not record_history and not self.settings.guidance.waypoints
+        goes_on = bool(self.settings.guidance.waypoints) and not self.plans_parts
+        ends_early = not record_history and not goes_on
         rows, start = torch.arange(len(goal), device=self.device), context
         for first in range(0, num_tokens, self.window_tokens):
             part = slice(first, min(first + self.window_tokens, num_tokens))
@@ -139,13 +226,11 @@ class Planner:
             context = context.clone()
             states = layout.unpack(tokens[rows, part])[2]
             context[rows] = self.model.normalizer.observations_back(states[:, -1])
-            if not self.settings.guidance.waypoints:
+            if not goes_on:
                 rows = rows[~self._enough(arrived[rows])]
             if not len(rows) or time.perf_counter() >= deadline:
                 break
-        plan = self._choose(tokens, lengths, start, goal, history)
-        evaluations = evaluations.view(-1, count, 2).sum(dim=1).cpu().numpy()
-        return checked_plan(replace(plan, evaluations=evaluations[:, 0], token_evaluations=evaluations[:, 1]))
+        return Candidates(tokens, lengths, evaluations, history)
 
     @torch.no_grad()
     def predict(
@@ -318,29 +403,97 @@ class Planner:
         share = arrived.float().view(-1, count).mean(dim=1)
         return (share >= max(self.settings.quorum, 1 / count)).repeat_interleave(count)
 
-    def _choose(self, tokens: Tensor, lengths: Tensor, start: Tensor, goal: Tensor, history: Sequence[Tensor]) -> Plan:
+    def draft(
+        self, states: np.ndarray, ends: np.ndarray, *, generators: Sequence[torch.Generator], **how: Any
+    ) -> tuple[list[Draft], list[Tensor]]:
+        """Candidates for parts of plans, and their history.
+
+        Args:
+            states: ``(parts, observation_dim)`` where each part begins.
+            ends: ``(parts, position_dim)`` where it is to end.
+            generators: one a part.
+            how: the other arguments of :meth:`sample`.
+        """
+        context, goal = (torch.as_tensor(each, dtype=torch.float32, device=self.device) for each in (states, ends))
+        candidates = self.sample(context, goal, generators=generators, **how)
+        count, layout = self.settings.num_candidates, self.model.layout
+        found = self.model.normalizer.observations_back(layout.unpack(candidates.tokens)[2]).cpu().numpy()
+        num_steps = candidates.lengths.cpu().numpy() * layout.steps_per_token
+        starts, goals = (each.cpu().numpy().repeat(count, axis=0) for each in (context, goal))
+        arrival, value, _ = self.judge(starts, found, goals, num_steps=num_steps)
+        parts = [slice(first, first + count) for first in range(0, len(found), count)]
+        evaluations = candidates.evaluations.cpu().numpy()
+        drafts = [
+            Draft(
+                found[part],
+                num_steps[part],
+                arrival[part],
+                value[part],
+                evaluations[part].sum(axis=0),
+                layout.steps_per_point,
+            )
+            for part in parts
+        ]
+        return drafts, candidates.history
+
+    def judge(
+        self,
+        starts: np.ndarray,
+        states: np.ndarray,
+        goals: np.ndarray,
+        *,
+        num_steps: np.ndarray,
+        passed: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, np.ndarray, Verdict | None]:
+        """Arrival and value of plans (:func:`judge_plans`), and how well they keep the constraints, if there are any.
+
+        A plan that keeps more of them is worth more than any that keeps less; it arrives once the way-points are
+        passed, and is judged up to there.
+        """
+        layout, dim = self.model.layout, goals.shape[1]
+        how: dict[str, Any] = {
+            "num_steps": num_steps,
+            "steps_per_point": layout.steps_per_point,
+            "goal_radius": self.model.goal_radius,
+            "point_mass": self.model.point_mass,
+            "support": self.support,
+            "jump_penalty": self.settings.jump_penalty,
+            "support_penalty": self.settings.support_penalty,
+        }
+        if not self.constraints or self.plans_parts:
+            return *judge_plans(starts, states, goals, **how), None
+        positions = steps_along(starts[:, :dim], states[..., :dim], steps_per_point=layout.steps_per_point)
+        positions = np.concatenate([starts[:, None, :dim], positions], axis=1)
+        limits: dict[str, Any] = {"radius": self.model.goal_radius, "passed": passed}
+        passes = self.constraints.passes(positions, num_steps=num_steps, **limits)
+        last = passes.max(axis=1, initial=0)
+        arrival, value = judge_plans(starts, states, goals, after=np.where(last > num_steps, 0, last), **how)
+        verdict = self.constraints.judge(
+            positions,
+            num_steps=np.minimum(arrival, num_steps),
+            seconds_per_step=self.model.point_mass.step,
+            **limits,
+        )
+        broken = np.array([len(names) for names in verdict.broken]) + verdict.missed.sum(axis=1)
+        return arrival, value - BROKEN * positions.shape[1] * broken, verdict
+
+    def _choose(self, candidates: Candidates, start: Tensor, goal: Tensor, *, passed: np.ndarray | None = None) -> Plan:
         """Of each environment's candidates the believable one that arrives first; if none arrives, the nearest."""
         layout, normalizer, count = self.model.layout, self.model.normalizer, self.settings.num_candidates
-        actions, rewards, states = layout.unpack(tokens)
+        actions, rewards, states = layout.unpack(candidates.tokens)
         states = normalizer.observations_back(states).cpu().numpy()
-        num_steps = lengths.cpu().numpy() * layout.steps_per_token
-        arrival, value = judge_plans(
-            start.cpu().numpy(),
+        num_steps = candidates.lengths.cpu().numpy() * layout.steps_per_token
+        arrival, value, verdict = self.judge(
+            start.cpu().numpy().repeat(count, axis=0),
             states,
-            goal.cpu().numpy(),
+            goal.cpu().numpy().repeat(count, axis=0),
             num_steps=num_steps,
-            steps_per_point=layout.steps_per_point,
-            goal_radius=self.model.goal_radius,
-            point_mass=self.model.point_mass,
-            support=self.support,
-            jump_penalty=self.settings.jump_penalty,
-            support_penalty=self.settings.support_penalty,
-            waypoints=self.settings.guidance.waypoints,
-            in_order=self.settings.guidance.in_order,
+            passed=None if passed is None else np.asarray(passed).repeat(count, axis=0),
         )
         best = value.reshape(-1, count).argmax(axis=1) + count * np.arange(len(value) // count)
-        chosen = torch.from_numpy(best).to(tokens.device)
+        chosen = torch.from_numpy(best).to(self.device)
         longest = int(num_steps[best].max())
+        evaluations = candidates.evaluations.view(-1, count, 2).sum(dim=1).cpu().numpy()
         return Plan(
             observations=states[best, : longest // layout.steps_per_point],
             actions=normalizer.actions_back(actions[chosen, :longest]).clamp(-1, 1).cpu().numpy(),
@@ -349,10 +502,14 @@ class Planner:
             num_steps=num_steps[best],
             value=value[best],
             steps_per_point=layout.steps_per_point,
-            history=self._states_of(history, chosen) if history else None,
+            history=self.states_of(candidates.history, best) if candidates.history else None,
+            evaluations=evaluations[:, 0],
+            token_evaluations=evaluations[:, 1],
+            verdict=None if verdict is None else verdict.rows(best),
         )
 
-    def _states_of(self, history: Sequence[Tensor], chosen: Tensor) -> np.ndarray:
-        layout = self.model.layout
-        rows = [self.model.normalizer.observations_back(layout.unpack(tokens[chosen])[2]) for tokens in history]
-        return torch.stack(rows).cpu().numpy()
+    def states_of(self, history: Sequence[Tensor], chosen: np.ndarray) -> np.ndarray:
+        """Partly denoised states ``(rows, len(chosen), points, observation_dim)`` of some of the candidates."""
+        layout, rows = self.model.layout, torch.from_numpy(chosen).to(self.device)
+        states = [self.model.normalizer.observations_back(layout.unpack(tokens[rows])[2]) for tokens in history]
+        return torch.stack(states).cpu().numpy()

@@ -1,10 +1,10 @@
 """What makes one candidate plan better than another: when it arrives, and whether its motion is believable."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from dfplan.types import PointMass, PositionSupport
+
+BROKEN = 1e3  # longest plans that a broken constraint, or a missed way-point, counts as in the value of a plan
 
 
 def steps_along(start: np.ndarray, points: np.ndarray, *, steps_per_point: int) -> np.ndarray:
@@ -24,7 +24,14 @@ def steps_along(start: np.ndarray, points: np.ndarray, *, steps_per_point: int) 
     return between.reshape(len(points), -1, points.shape[-1])
 
 
-def first_arrival(positions: np.ndarray, goals: np.ndarray, *, radius: float, num_steps: np.ndarray) -> np.ndarray:
+def first_arrival(
+    positions: np.ndarray,
+    goals: np.ndarray,
+    *,
+    radius: float,
+    num_steps: np.ndarray,
+    after: np.ndarray | None = None,
+) -> np.ndarray:
     """First step at which each path lies within ``radius`` of its goal.
 
     Args:
@@ -32,12 +39,16 @@ def first_arrival(positions: np.ndarray, goals: np.ndarray, *, radius: float, nu
         goals: ``(batch, dim)``.
         radius: distance that counts as arrived.
         num_steps: ``(batch,)`` how many steps of each path are planned.
+        after: ``(batch,)`` step before which being there is no arrival; None is any.
 
     Returns:
         ``(batch,)`` int64 in ``1 … num_steps``; ``num_steps + 1`` where it never arrives.
     """
     there = np.linalg.norm(positions - goals[:, None], axis=-1) <= radius
-    there &= np.arange(positions.shape[1]) < num_steps[:, None]
+    steps = np.arange(1, positions.shape[1] + 1)
+    there &= steps <= num_steps[:, None]
+    if after is not None:
+        there &= steps >= after[:, None]
     return np.where(there.any(axis=1), there.argmax(axis=1) + 1, num_steps + 1).astype(np.int64)
 
 
@@ -93,12 +104,9 @@ def judge_plans(
     support: PositionSupport,
     jump_penalty: float,
     support_penalty: float,
-    waypoints: Sequence[Sequence[float]] = (),
-    in_order: bool = False,
+    after: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Value plans: the believable one that arrives first is best; of those that never arrive, the nearest.
-
-    Where there are way-points, a plan that passes more of them before it arrives is better than any that passes fewer.
 
     Args:
         starts: ``(batch, observation_dim)`` states planned from.
@@ -111,52 +119,18 @@ def judge_plans(
         support: where the data was.
         jump_penalty: doubt per :func:`largest_jump`.
         support_penalty: doubt per :func:`share_outside`.
-        waypoints: positions to come within ``goal_radius`` of.
-        in_order: whether they are to be passed in the order given.
+        after: ``(batch,)`` step before which being at the goal is no arrival; None is any.
 
     Returns:
         ``(batch,)`` step of arrival (:func:`first_arrival`) and ``(batch,)`` value; larger is better.
     """
     dim = goals.shape[1]
     positions = steps_along(starts[:, :dim], states[..., :dim], steps_per_point=steps_per_point)
-    arrival = first_arrival(positions, goals, radius=goal_radius, num_steps=num_steps)
+    arrival = first_arrival(positions, goals, radius=goal_radius, num_steps=num_steps, after=after)
     jump = largest_jump(starts, states, arrival=arrival, steps_per_point=steps_per_point, point_mass=point_mass)
     planned = np.arange(positions.shape[1]) < num_steps[:, None]
     nearest = np.where(planned, np.linalg.norm(positions - goals[:, None], axis=-1), np.inf).min(axis=1)
     doubt = jump_penalty * jump + support_penalty * share_outside(positions, arrival=arrival, support=support)
     # Nearness only decides among equals, or where none arrives: it is squashed below one step.
     cost = (arrival + nearest / (1 + nearest)) * (1 + doubt)
-    if waypoints:
-        passed = waypoints_passed(positions, waypoints, arrival=arrival, radius=goal_radius, in_order=in_order)
-        # Cost is squashed to below 1, which one way-point more outweighs.
-        return arrival, passed - len(waypoints) - cost / (1 + cost)
     return arrival, -cost
-
-
-def waypoints_passed(
-    positions: np.ndarray,
-    waypoints: Sequence[Sequence[float]],
-    *,
-    arrival: np.ndarray,
-    radius: float,
-    in_order: bool,
-) -> np.ndarray:
-    """How many way-points each path passes until it arrives, ``(batch,)`` int64; in order, none after a missed one.
-
-    Args:
-        positions: ``(batch, steps, dim)``, entry ``k`` after ``k + 1`` steps.
-        waypoints: ``dim`` numbers each.
-        arrival: ``(batch,)`` step of arrival.
-        radius: distance that counts as passing.
-        in_order: whether a way-point counts only once the one before it was passed.
-    """
-    steps = np.arange(1, positions.shape[1] + 1)
-    since, passed = np.zeros(len(positions), dtype=np.int64), np.zeros(len(positions), dtype=np.int64)
-    for place in waypoints:
-        there = np.linalg.norm(positions - np.asarray(place), axis=-1) <= radius
-        there &= (steps <= arrival[:, None]) & (steps >= since[:, None])
-        found = there.any(axis=1)
-        passed += found
-        if in_order:
-            since = np.where(found, there.argmax(axis=1) + 1, positions.shape[1] + 1)
-    return passed

@@ -22,10 +22,11 @@ from torch.nn.utils.rnn import pad_sequence
 
 from dfplan.diffusion import sloped_matrix
 from dfplan.errors import UserError
+from dfplan.planner.journey import Draft
 from dfplan.planner.planner import Planner
-from dfplan.planner.ranking import judge_plans
 from dfplan.planner.sampler import Denoised, Sampling, sample_tokens
 from dfplan.planner.search import ROOT
+from dfplan.types import Verdict
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,12 @@ class GrowingPlans:
         self._places = np.zeros((0, 1 + goal.shape[1]))  # tokens until a place, and its position
 
     @property
+    def _passes_more(self) -> bool:
+        """Whether plans go on where they arrive, because they may have to pass more places."""
+        guidance = self.settings.guidance
+        return bool(guidance.waypoints) and guidance.method == "chosen"
+
+    @property
     def num_steps(self) -> int:
         """Steps of the longest plan."""
         return self.num_tokens * self.layout.steps_per_token
@@ -186,7 +193,7 @@ class GrowingPlans:
         while going:
             noise = [torch.randn(shape, generator=self.generator) for _ in going]
             # Way-points count the whole plan, and guidance sees plans of one length at a time.
-            planned = [len(nodes[index].tokens) if self.settings.guidance.waypoints else 0 for index in going]
+            planned = [len(nodes[index].tokens) if self._passes_more else 0 for index in going]
             guided = [nodes[index].strength > 0 for index in going]
             for places in _groups(list(zip(guided, planned, strict=True))):
                 group = [going[place] for place in places]
@@ -210,7 +217,7 @@ class GrowingPlans:
         num_before = torch.tensor([len(node.tokens) for node in before], device=goals.device)
         guidance = None
         if before[0].strength > 0:
-            whole = torch.stack([node.tokens for node in before]) if self.settings.guidance.waypoints else None
+            whole = torch.stack([node.tokens for node in before]) if self._passes_more else None
             starts = contexts if whole is None else self.start.expand(len(before), -1)
             guidance = self.planner.guidance(starts, goals, before=whole)
             assert guidance is not None
@@ -240,29 +247,30 @@ class GrowingPlans:
         self.token_evaluations += int(denoised.token_evaluations.sum())
         return denoised
 
+    def draft(self, evaluations: int) -> Draft:
+        """All plans as candidates for a part; the root is the best of the first plans, which are nodes themselves."""
+        nodes = self.nodes[1:] or self.nodes
+        num_steps, states, arrival, value, _ = self._read(nodes)
+        spent = np.array([evaluations, self.token_evaluations])
+        return Draft(states, num_steps, arrival, value, spent, self.layout.steps_per_point)
+
+    def verdict(self, node: PlanNode) -> Verdict | None:
+        """How well a plan keeps the constraints, if there are any."""
+        return self._read([node])[-1]
+
+    def _read(self, nodes: Sequence[PlanNode]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, Verdict | None]:
+        """Steps and states of nodes, and what :meth:`Planner.judge` says of them."""
+        num_steps = np.array([len(node.tokens) for node in nodes]) * self.layout.steps_per_token
+        states = self._states(pad_sequence([node.tokens for node in nodes], batch_first=True)).cpu().numpy()
+        starts, goals = (each.cpu().numpy().repeat(len(nodes), axis=0) for each in (self.start, self.goal))
+        return num_steps, states, *self.planner.judge(starts, states, goals, num_steps=num_steps)
+
     def _judged(self, nodes: Sequence[PlanNode]) -> list[PlanNode]:
         """Nodes with arrival and cost; remembers the smallest cost."""
         if not nodes:
             return []
-        num_steps = np.array([len(node.tokens) for node in nodes]) * self.layout.steps_per_token
-        states = self._states(pad_sequence([node.tokens for node in nodes], batch_first=True)).cpu().numpy()
-        starts, goals = (each.cpu().numpy().repeat(len(nodes), axis=0) for each in (self.start, self.goal))
-        model = self.planner.model
-        arrival, value = judge_plans(
-            starts,
-            states,
-            goals,
-            num_steps=num_steps,
-            steps_per_point=self.layout.steps_per_point,
-            goal_radius=model.goal_radius,
-            point_mass=model.point_mass,
-            support=self.planner.support,
-            jump_penalty=self.settings.jump_penalty,
-            support_penalty=self.settings.support_penalty,
-            waypoints=self.settings.guidance.waypoints,
-            in_order=self.settings.guidance.in_order,
-        )
-        ends = states[np.arange(len(nodes)), num_steps // self.layout.steps_per_point - 1, : goals.shape[1]]
+        num_steps, states, arrival, value, _ = self._read(nodes)
+        ends = states[np.arange(len(nodes)), num_steps // self.layout.steps_per_point - 1, : self.goal.shape[1]]
         cost = -value + np.where(arrival > num_steps, self.num_steps + self._steps_left(ends), 0)
         self.best_cost = min(self.best_cost, float(cost.min()))
         rows = zip(nodes, arrival.tolist(), cost.tolist(), strict=True)
@@ -294,7 +302,7 @@ class GrowingPlans:
         """Which plans arrive with their last token, are full, or cannot be the best any more, ``[batch]`` bool."""
         positions = self._states(last)[..., : self.goal.shape[1]]
         arrives = ((positions - self.goal[:, None]).norm(dim=-1) <= self.planner.model.goal_radius).any(dim=1)
-        if self.settings.guidance.waypoints:
+        if self._passes_more:
             arrives[:] = False
         left = torch.from_numpy(self._steps_left(positions[:, -1].cpu().numpy())).to(num_tokens.device)
         is_too_late = num_tokens * self.layout.steps_per_token + left >= self.best_cost

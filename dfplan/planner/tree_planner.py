@@ -3,18 +3,21 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from dfplan.errors import UserError
 from dfplan.models.forcing_model import ForcingModel
+from dfplan.planner.journey import Draft
 from dfplan.planner.planner import Planner
 from dfplan.planner.search import Budget, Evaluation, Expansion, NewNodes, Rule, Tree, search
 from dfplan.planner.settings import PlannerSettings
-from dfplan.planner.tree_nodes import GrowingPlans, TreeSettings
-from dfplan.types import Plan
+from dfplan.planner.tree_nodes import GrowingPlans, PlanNode, TreeSettings
+from dfplan.types import Plan, Verdict
 
 
 @dataclass(frozen=True)
@@ -79,9 +82,10 @@ class TreePlanner(Planner):
         horizon: int,
         generators: Sequence[torch.Generator],
         committed: Sequence[np.ndarray] | None = None,
+        passed: np.ndarray | None = None,
         record_history: bool = False,
     ) -> Plan:
-        """Plan for a batch of environments; see :meth:`Planner.plan`.
+        """Plan for a batch of environments; see :meth:`Planner.plan`. With constraints every part has a tree.
 
         Raises:
             UserError: also if actions are committed, or a history is asked for; :meth:`grow` gives the whole tree.
@@ -90,7 +94,23 @@ class TreePlanner(Planner):
             raise UserError("the plans of a tree cannot begin with committed actions; use planner.search=candidates")
         if record_history:
             raise UserError("a tree keeps no partly denoised states; look at the plans that TreePlanner.grow returns")
+        if self.plans_parts:
+            return super().plan(observations, goals, horizon=horizon, generators=generators, passed=passed)
         return self.answer(self.grow(observations, goals, horizon=horizon, generators=generators))
+
+    def draft(
+        self,
+        states: np.ndarray,
+        ends: np.ndarray,
+        *,
+        num_tokens: int,
+        generators: Sequence[torch.Generator],
+        **_: Any,
+    ) -> tuple[list[Draft], list[Tensor]]:
+        """All plans of a tree for every part; see :meth:`Planner.draft`."""
+        horizon = num_tokens * self.model.layout.steps_per_token
+        trees = self.grow(states, ends, horizon=horizon, generators=generators)
+        return [plans.draft(int(trees.tree.evaluations[row])) for row, plans in enumerate(trees.plans)], []
 
     @torch.no_grad()
     def grow(
@@ -150,7 +170,13 @@ class TreePlanner(Planner):
             steps_per_point=layout.steps_per_point,
             evaluations=trees.tree.evaluations,
             token_evaluations=np.array([plans.token_evaluations for plans in trees.plans]),
+            verdict=self._verdict(best, trees) if self.constraints else None,
         )
+
+    def _verdict(self, nodes: Sequence[PlanNode], trees: PlanTrees) -> Verdict:
+        """How well the best plans keep the constraints."""
+        found = [plans.verdict(node) for plans, node in zip(trees.plans, nodes, strict=True)]
+        return Verdict.stack([each for each in found if each is not None])
 
 
 def _pairs(growing: Sequence[GrowingPlans], new: NewNodes) -> list[tuple[GrowingPlans, int]]:

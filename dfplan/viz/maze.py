@@ -19,7 +19,7 @@ from dfplan.errors import UserError
 from dfplan.files import written_whole
 from dfplan.planner import GuidanceSettings
 from dfplan.types import Plan
-from dfplan.viz.guidance import draw_guidance
+from dfplan.viz.guidance import draw_guidance, summary
 
 # The palette of Okabe and Ito, which colour-blind readers can tell apart.
 BLUE, VERMILLION, GREEN, YELLOW = "#0072B2", "#D55E00", "#009E73", "#F0E442"
@@ -58,6 +58,7 @@ def draw_rollouts(
     path: Path,
     title: str,
     color_by: str = "time",
+    guidance: GuidanceSettings | None = None,
 ) -> Path:
     """Draw where every episode went, from its start to its goal.
 
@@ -69,6 +70,7 @@ def draw_rollouts(
         path: image file to write; its ending chooses the format.
         title: such as the name of the maze and the score.
         color_by: "time" (how many steps have passed) or "success" (was the goal ever touched).
+        guidance: whose way-points and regions are marked.
     """
     if color_by not in ("time", "success"):
         raise UserError(f"roll-outs can be coloured by 'time' or 'success'; got {color_by!r}")
@@ -88,6 +90,8 @@ def draw_rollouts(
             chosen = positions[success == wanted][..., ::-1]
             ax.add_collection(LineCollection(list(chosen), colors=color, linewidths=width, alpha=0.6))
             ax.plot([], [], color=color, label=f"{label} ({len(chosen)})")
+    if guidance is not None:
+        draw_guidance(ax, guidance)
     draw_goals(ax, goals, radius=maze.goal_radius)
     draw_starts(ax, positions[:, 0], failed=np.logical_not(success))
     ax.set_title(title, loc="left", fontsize=11, color=INK)
@@ -154,14 +158,19 @@ def _draw_final_plan(
     points = every_point[: 1 - (-min(arrival, last_step) // plan.steps_per_point)]
     afterwards = every_point[len(points) - 1 : 1 + last_step // plan.steps_per_point]
     draw_goals(ax, np.reshape(goal, (1, 2)), radius=maze.goal_radius)
-    ax.plot(*afterwards.T[::-1], color=WALL, linewidth=0.8, alpha=0.4, zorder=1.8)
+    if len(afterwards) > 1:
+        label = "planned on, after the arrival"
+        ax.plot(*afterwards.T[::-1], color=WALL, linewidth=0.8, alpha=0.4, zorder=1.8, label=label)
+    if plan.history is not None:
+        ax.plot([], [], color=WALL, linewidth=0.4, alpha=0.5, label="between planned points, partly denoised")
     lines = _draw_timed_paths(ax, points[None], width=2.2, steps_per_point=plan.steps_per_point)
     steps = np.arange(len(points)) * plan.steps_per_point
     ax.scatter(*points.T[::-1], c=steps, cmap=TIME_COLORS, s=16, zorder=4, edgecolors="white", linewidths=0.5)
     draw_starts(ax, np.reshape(start, (1, 2)), failed=np.array([False]))
     _add_color_bar(ax, lines, label="environment step")
     verdict = f"arrives at step {arrival}" if arrival <= last_step else f"does not arrive within {last_step} steps"
-    ax.set_title(f"{title}: {verdict}", loc="left", fontsize=11, color=INK)
+    kept = "" if plan.verdict is None else f"\n{summary(plan.verdict, index)}"
+    ax.set_title(f"{title}: {verdict}{kept}", loc="left", fontsize=11, color=INK)
 
 
 def _draw_denoising_row(ax: Axes, points: np.ndarray, *, maze: Any, start: np.ndarray, goal: np.ndarray) -> None:
@@ -255,7 +264,7 @@ def _add_color_bar(ax: Axes, mappable: Any, *, label: str, extend: str = "neithe
 
 def _add_legend(figure: Figure) -> None:
     handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9)
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4), frameon=False, fontsize=9)
 
 
 def _spread_rows(num_rows: int) -> list[int]:

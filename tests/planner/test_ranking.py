@@ -5,11 +5,9 @@ import pytest
 
 from dfplan.planner.ranking import (
     first_arrival,
-    judge_plans,
     largest_jump,
     share_outside,
     steps_along,
-    waypoints_passed,
 )
 from dfplan.types import PointMass, PositionSupport
 
@@ -77,37 +75,3 @@ def test_share_outside_counts_the_steps_before_arrival():
     across = np.stack([np.full(5, 0.5), np.arange(5) + 0.5], axis=1)[None]  # cells 0, 1, 2, 3, and beyond
     found = [share_outside(across, arrival=np.array([arrival]), support=support)[0] for arrival in range(1, 7)]
     assert found == pytest.approx([0, 1 / 2, 1 / 3, 1 / 4, 2 / 5, 2 / 5])
-
-
-@pytest.mark.parametrize(
-    ("waypoints", "arrival", "anyhow", "in_order"),
-    [
-        ([[2.0, 0.0], [4.0, 0.4]], 7, 2, 2),
-        ([[4.0, 0.4], [2.0, 0.0]], 7, 2, 1),  # in order, the second was passed before the first
-        ([[9.0, 0.0], [2.0, 0.0]], 7, 1, 0),  # in order, nothing counts after a missed one
-        ([[2.0, 0.0], [5.0, 0.0]], 4, 1, 1),  # after the arrival is too late
-        ([[4.0, 0.0]], 4, 1, 1),
-        ([[3.0, 0.0], [3.0, 0.0]], 7, 2, 2),
-    ],
-)
-def test_waypoints_passed(waypoints, arrival, anyhow, in_order):
-    positions = np.stack([np.arange(1.0, 7.0), np.zeros(6)], axis=1)[None]
-    for ordered, expected in ((False, anyhow), (True, in_order)):
-        found = waypoints_passed(positions, waypoints, arrival=np.array([arrival]), radius=0.5, in_order=ordered)
-        assert found.tolist() == [expected]
-
-
-def test_a_plan_that_passes_more_waypoints_is_better_than_any_that_passes_fewer():
-    fast = np.array([[x, 0.0, 1.0, 0.0] for x in (1.0, 2.0, 3.0, 4.0)])
-    slow = np.array([[x, 0.0, 1.0, 0.0] for x in (1.0, 1.0, 2.0, 3.9)])
-    states = np.stack([fast, slow])
-    states[1, 1, 1] = 1.0  # a detour by (1, 1)
-    options = {"num_steps": np.array([40, 40]), "steps_per_point": 10, "goal_radius": 0.5, "point_mass": MASS}
-    options |= {"support": PositionSupport(visited=np.ones((9, 9), dtype=bool), origin=np.zeros(2), cell=1.0)}
-    options |= {"jump_penalty": 1.0, "support_penalty": 1.0}
-    goals, starts = np.array([[4.0, 0.0]] * 2), np.zeros((2, 4))
-    arrival, value = judge_plans(starts, states, goals, **options)
-    guided_arrival, guided = judge_plans(starts, states, goals, waypoints=[[1.0, 1.0]], **options)
-    assert value[0] > value[1]
-    assert guided[1] > guided[0]
-    assert arrival.tolist() == guided_arrival.tolist()

@@ -149,7 +149,7 @@ def test_guided_siblings_come_nearer():
 
 
 def test_way_points_are_judged_over_the_whole_plan():
-    guidance = GuidanceSettings(waypoints=((1.0, 2.0),), constraints=1.0)
+    guidance = GuidanceSettings(waypoints=((1.0, 2.0),), constraints=1.0, method="chosen")
     planner = _planner(line_model(num_tokens=5), guidance=guidance, tree=TreeSettings(strengths=(0.0, 1.0)))
     assert _plan(planner, horizon=40, rows=slice(0, 1)).arrival.tolist() == [31]
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 from dfplan.cli.build import select_device
@@ -18,10 +19,16 @@ from dfplan.data.maze import load_maze, shows_frames
 from dfplan.evaluation.report import build_record, render_table, write_record
 from dfplan.evaluation.rollout import Rollouts, evaluate_agent
 from dfplan.models.bundle import TENSORS_FILE
+from dfplan.planner import GuidanceSettings, Planner
+from dfplan.types import Verdict
 
 
-def run(config: EvalConfig) -> None:
-    """Evaluate; the last line printed is the path of the results JSON."""
+def run(config: EvalConfig) -> int:
+    """Evaluate; the last line printed is the path of the results JSON.
+
+    Returns:
+        3 where there are constraints and no episode keeps all of them, else 0.
+    """
     view = config.view if shows_frames(config.env.id) else None
     if view is not None:
         load_camera(config.env.id, view=view)  # says in one line what it lacks
@@ -44,8 +51,10 @@ def run(config: EvalConfig) -> None:
         )
     settings = plain(config)
     del settings["output"]  # says nothing about the result
+    verdict = judge_driven(rollouts, built.planner)
     record = build_record(
         rollouts,
+        verdict=verdict,
         planner=built.name,
         controller=built.controller,
         device=str(device),
@@ -56,11 +65,28 @@ def run(config: EvalConfig) -> None:
     try:
         Console().print(render_table(record))
         picture = _draw(
-            rollouts, maze=maze, path=folder / "rollouts.png", name=f"{config.env.name}, {built.controller}"
+            rollouts,
+            maze=maze,
+            path=folder / "rollouts.png",
+            name=f"{config.env.name}, {built.controller}",
+            guidance=None if built.planner is None else built.planner.settings.guidance,
         )
         print(f"picture: {picture}")
     finally:
         print(results)  # the scores are there, whatever becomes of table and picture
+    return 3 if verdict is not None and not verdict.kept.any() else 0
+
+
+def judge_driven(rollouts: Rollouts, planner: Planner | None) -> Verdict | None:
+    """How well what was driven keeps the constraints of a planner; None where there are none."""
+    if planner is None or not planner.constraints:
+        return None
+    return planner.constraints.judge(
+        rollouts.positions.astype(np.float64),
+        num_steps=np.full(len(rollouts), rollouts.rewards.shape[1]),
+        radius=planner.model.goal_radius,
+        seconds_per_step=planner.model.point_mass.step,
+    )
 
 
 def describe_weights(folder: Path, metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,7 +106,7 @@ def describe_weights(folder: Path, metadata: Mapping[str, Any]) -> dict[str, Any
     }
 
 
-def _draw(rollouts: Rollouts, *, maze: Any, path: Path, name: str) -> Path:
+def _draw(rollouts: Rollouts, *, maze: Any, path: Path, name: str, guidance: GuidanceSettings | None) -> Path:
     from dfplan.viz.maze import draw_rollouts  # matplotlib is slow to import; the scores come first
 
     return draw_rollouts(
@@ -90,4 +116,5 @@ def _draw(rollouts: Rollouts, *, maze: Any, path: Path, name: str) -> Path:
         maze=maze,
         path=path,
         title=f"{name}: D4RL score {rollouts.scores.normalized_return.mean():.0f}",
+        guidance=guidance,
     )

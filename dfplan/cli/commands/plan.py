@@ -9,6 +9,7 @@ import torch
 
 from dfplan.cli.build import build_planner, find_weights, select_device
 from dfplan.cli.folders import make_run_folder
+from dfplan.cli.guidance import with_objective
 from dfplan.cli.progress import say
 from dfplan.cli.schema import PlanConfig
 from dfplan.data.frames import load_camera
@@ -17,11 +18,15 @@ from dfplan.diffusion import sloped_matrix
 from dfplan.errors import UserError
 from dfplan.models.tokenizers import load_observer
 from dfplan.planner import PlanTrees, TreePlanner
-from dfplan.types import Plan
+from dfplan.types import Plan, Verdict
 
 
-def run(config: PlanConfig) -> None:
-    """Plan from rest at ``start``; the last line printed is the path of the picture."""
+def run(config: PlanConfig) -> int:
+    """Plan from rest at ``start``; the last line printed is the path of the picture.
+
+    Returns:
+        3 where the plan breaks something that it must keep, else 0.
+    """
     device = select_device(config.device, threads=config.threads)
     weights = find_weights(config.weights, env_name=config.env.name)
     maze = load_maze(config.env.id)
@@ -29,6 +34,7 @@ def run(config: PlanConfig) -> None:
     goal = check_position("goal", config.goal or list(maze.goal_cell), maze=maze)
     for place in config.planner.guidance.waypoints or ():
         check_position("planner.guidance.waypoints", place, maze=maze)
+    config.planner.guidance = with_objective(config.planner.guidance, config.objective)
     planner = build_planner(config.planner, weights=weights, env_name=config.env.name, device=device, say=say)
     seen_start, seen_goal = _as_seen(
         np.stack([start, goal]), weights=weights, frames=planner.model.metadata.get("frames"), env_id=config.env.id
@@ -38,16 +44,19 @@ def run(config: PlanConfig) -> None:
         "horizon": config.planner.horizon or maze.max_episode_steps,
         "generators": [torch.Generator().manual_seed(config.seed)],
     }
-    if isinstance(planner, TreePlanner):
+    if isinstance(planner, TreePlanner) and not planner.plans_parts:
         trees = planner.grow(*situation, **wanted)
         plan = planner.answer(trees)
     else:
-        trees, plan = None, planner.plan(*situation, **wanted, record_history=True)
+        shows_rows = not isinstance(planner, TreePlanner)
+        trees, plan = None, planner.plan(*situation, **wanted, record_history=shows_rows)
     folder = make_run_folder("plan", env_name=config.env.name, chosen=config.output)
     steps, arrival = int(plan.num_steps[0]), int(plan.arrival[0])
     verdict = f"arrives at step {arrival}" if arrival <= steps else f"does not arrive within {steps} steps"
     in_walls = float(maze.contains_wall(plan.observations[0, : steps // plan.steps_per_point, :2]).mean())
     print(f"from {_pair(start)} to {_pair(goal)}: {verdict}; {in_walls:.0%} of its points lie in walls")
+    if plan.verdict is not None:
+        print(say_verdict(plan.verdict, max_speed=planner.constraints.max_speed))
     matrix = sloped_matrix(
         min(planner.window_tokens, plan.rewards.shape[1]),
         num_levels=config.planner.num_levels,
@@ -56,8 +65,24 @@ def run(config: PlanConfig) -> None:
     picture = {"maze": maze, "start": start, "goal": goal, "title": config.env.name}
     if trees:
         print(_draw_tree(trees, path=folder / "tree.png", **picture))
-    picture |= {"matrix": None if trees else matrix.numpy(), "guidance": planner.settings.guidance}
+    picture |= {"matrix": None if plan.history is None else matrix.numpy(), "guidance": planner.settings.guidance}
     print(_draw(plan, path=folder / "plan.png", **picture))
+    return 0 if plan.verdict is None or plan.verdict.kept.all() else 3
+
+
+def say_verdict(verdict: Verdict, *, max_speed: float | None) -> str:
+    """One line about the first row: what is kept or broken, and by how much."""
+    names, missed = verdict.broken[0], int(verdict.missed[0].sum())
+    facts = []
+    if np.isfinite(verdict.clearance[0]):
+        facts.append(f"least clearance {verdict.clearance[0]:.2f}")
+    if verdict.missed.shape[1]:
+        passed = [str(step) for step, miss in zip(verdict.passes[0], verdict.missed[0], strict=True) if not miss]
+        facts.append(f"way-points passed at steps {', '.join(passed)}" if passed else "no way-point passed")
+        facts += [f"{missed} of {verdict.missed.shape[1]} missed"] if missed else []
+    limit = "" if max_speed is None else f" of {max_speed:g} allowed"
+    facts.append(f"top speed {verdict.top_speed[0]:.2f}{limit}")
+    return f"{'breaks ' + ', '.join(names) if names else 'keeps what was asked'}: {'; '.join(facts)}"
 
 
 def _as_seen(positions: np.ndarray, *, weights: Path, frames: Mapping[str, Any] | None, env_id: str) -> np.ndarray:

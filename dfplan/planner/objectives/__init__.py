@@ -9,8 +9,9 @@ from dfplan.planner.objectives.distance_field import DistanceField, field_progre
 from dfplan.planner.objectives.goal import arrival_time, goal_distance, predicted_return, stay_at_goal
 from dfplan.planner.objectives.motion import smoothness, speed_limit
 from dfplan.planner.objectives.predicted_plan import Objective, PredictedPlan
-from dfplan.planner.objectives.regions import Box, Disc, Region, keep_in, keep_out, restrict_support
+from dfplan.planner.objectives.regions import keep_in, keep_out, signed_distance
 from dfplan.planner.objectives.waypoints import waypoints_in_any_order, waypoints_in_order
+from dfplan.planner.regions import Box, Disc, Region
 
 __all__ = [
     "Box",
@@ -26,7 +27,7 @@ __all__ = [
     "keep_out",
     "load_distance_field",
     "predicted_return",
-    "restrict_support",
+    "signed_distance",
     "smoothness",
     "speed_limit",
     "stay_at_goal",

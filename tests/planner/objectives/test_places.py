@@ -15,11 +15,10 @@ from dfplan.planner.objectives import (
     keep_in,
     keep_out,
     load_distance_field,
-    restrict_support,
+    signed_distance,
     waypoints_in_any_order,
     waypoints_in_order,
 )
-from dfplan.types import PositionSupport
 
 FAR = (50.0, 50.0)  # where the goal is out of the way
 SHARP = {"temperature": 1e-3}
@@ -87,7 +86,8 @@ def test_a_waypoint_passed_after_the_arrival_is_passed_too_late():
     ],
 )
 def test_signed_distances(region, point, distance):
-    assert region.signed_distance(torch.tensor(point)).item() == pytest.approx(distance)
+    assert signed_distance(region, torch.tensor(point)).item() == pytest.approx(distance)
+    assert region.distance(np.array(point)) == pytest.approx(distance)
 
 
 def test_regions_without_size_are_refused():
@@ -108,15 +108,6 @@ def test_keep_out_is_minus_the_mean_depth():
 def test_keep_in_is_minus_the_mean_distance_to_the_nearest_region():
     regions = [Disc((0.0, 0.0), 0.5), Box((2.0, -1.0), (9.0, 1.0))]
     assert keep_in(regions)(plan_along(LINE)).item() == pytest.approx(-0.5 / 4)
-
-
-def test_support_is_restricted_to_what_is_allowed():
-    support = PositionSupport(visited=np.array([[True, True, False], [True, True, True]]), origin=np.zeros(2), cell=1.0)
-    kept = restrict_support(support, keep_out=[Disc((0.5, 0.5), 0.3)], keep_in=[])
-    assert kept.visited.tolist() == [[False, True, False], [True, True, True]]
-    kept = restrict_support(support, keep_out=[], keep_in=[Box((0.0, 1.0), (2.0, 2.0)), Disc((1.5, 2.5), 0.1)])
-    assert kept.visited.tolist() == [[False, True, False], [False, True, True]]
-    assert restrict_support(support, keep_out=[], keep_in=[]).visited.tolist() == support.visited.tolist()
 
 
 def field():

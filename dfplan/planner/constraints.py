@@ -1,0 +1,188 @@
+"""What a plan, or what was driven, must keep: regions, way-points, a speed limit, anything that a function can judge.
+
+Everything is judged on positions, one a step, by plain arrays; no torch and no maze.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from dfplan.errors import UserError
+from dfplan.planner.regions import Region, as_region, distance_to
+from dfplan.types import PositionSupport, Verdict
+
+SPEED_TOLERANCE = 1e-3  # share of the limit: positions of single precision, a step apart, tell no speed exactly
+
+Judgement = Callable[[np.ndarray], float]
+"""Maps positions ``(steps + 1, dim)``, the start first, to a margin: 0 or more (or True) is kept, less is broken."""
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """What must be kept. Regions and way-points may be given as plain lists.
+
+    Attributes:
+        keep_out: regions (discs ``[x, y, radius]``, boxes ``[x1, y1, x2, y2]``) in none of which a position may lie.
+        keep_in: regions, in one of which every position must lie.
+        waypoints: positions to come near, each within the radius that counts as being at a goal.
+        in_order: whether the way-points are to be passed in the order given.
+        max_speed: environment units per second not to exceed; None is no limit.
+        functions: further judgements, called by their ``__name__`` where they are broken.
+
+    Raises:
+        UserError: a region without size, a way-point that is no finite position, a speed that is not above 0.
+    """
+
+    keep_out: Sequence[Region | Sequence[float]] = ()
+    keep_in: Sequence[Region | Sequence[float]] = ()
+    waypoints: Sequence[Sequence[float]] = ()
+    in_order: bool = False
+    max_speed: float | None = None
+    functions: Sequence[Judgement] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("keep_out", "keep_in"):
+            object.__setattr__(self, name, tuple(as_region(row) for row in getattr(self, name)))
+        places = tuple(tuple(float(axis) for axis in place) for place in self.waypoints)
+        if not all(math.isfinite(axis) for place in places for axis in place):
+            raise UserError(f"way-points must be finite positions; got {[list(place) for place in places]}")
+        object.__setattr__(self, "waypoints", places)
+        object.__setattr__(self, "functions", tuple(self.functions))
+        if self.max_speed is not None and not (math.isfinite(self.max_speed) and self.max_speed > 0):
+            raise UserError(f"max_speed must be above 0; got {self.max_speed}")
+
+    def __bool__(self) -> bool:
+        return bool(self.keep_out or self.keep_in or self.waypoints or self.max_speed is not None or self.functions)
+
+    def __and__(self, other: "Constraints") -> "Constraints":
+        """Both at once: all way-points, in order if one of them says so; all of ``keep_in`` are one union."""
+        limits = [each for each in (self.max_speed, other.max_speed) if each is not None]
+        return Constraints(
+            keep_out=(*self.keep_out, *other.keep_out),
+            keep_in=(*self.keep_in, *other.keep_in),
+            waypoints=(*self.waypoints, *other.waypoints),
+            in_order=self.in_order or other.in_order,
+            max_speed=min(limits, default=None),
+            functions=(*self.functions, *other.functions),
+        )
+
+    def clearances(self, positions: np.ndarray) -> dict[str, np.ndarray]:
+        """By the names of what is asked, how far positions ``(..., dim)`` are on the right side; negative is not."""
+        found = {}
+        if self.keep_out:
+            found["keep_out"] = distance_to(self.keep_out, positions)  # type: ignore[arg-type]
+        if self.keep_in:
+            found["keep_in"] = -distance_to(self.keep_in, positions)  # type: ignore[arg-type]
+        return found
+
+    def clearance(self, positions: np.ndarray) -> np.ndarray:
+        """The least of :meth:`clearances`, ``(...)``; infinite where there are no regions."""
+        found = list(self.clearances(positions).values())
+        return np.min(found, axis=0) if found else np.full(positions.shape[:-1], np.inf)
+
+    def restrict(self, support: PositionSupport, *, margin: float = 0.0) -> PositionSupport:
+        """The support less the cells whose centres are not at least ``margin`` clear of what is forbidden."""
+        if not (self.keep_out or self.keep_in):
+            return support
+        axes = [np.arange(size) + 0.5 for size in support.visited.shape]
+        centers = support.origin + support.cell * np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+        clear = np.ones(support.visited.shape, dtype=bool)
+        for name, clearance in self.clearances(centers).items():
+            clear &= clearance > margin if name == "keep_out" else clearance >= margin
+        return replace(support, visited=support.visited & clear)
+
+    def judge(
+        self,
+        positions: np.ndarray,
+        *,
+        num_steps: np.ndarray,
+        radius: float,
+        seconds_per_step: float,
+        passed: np.ndarray | None = None,
+    ) -> Verdict:
+        """Judge plans, or what was driven.
+
+        Args:
+            positions: ``(batch, steps + 1, dim)``, one a step, the start first.
+            num_steps: ``(batch,)`` how many steps of each row there are; positions beyond them do not count.
+            radius: distance that counts as passing a way-point.
+            seconds_per_step: time between two positions.
+            passed: ``(batch, waypoints)`` bool, way-points that were passed before; None is none.
+        """
+        counted = np.arange(positions.shape[1]) <= num_steps[:, None]
+        regions = {
+            name: np.where(counted, each, np.inf).min(axis=1) for name, each in self.clearances(positions).items()
+        }
+        speeds = np.linalg.norm(np.diff(positions, axis=1), axis=-1) / seconds_per_step
+        top_speed = np.where(counted[:, 1:], speeds, 0).max(axis=1, initial=0)
+        passes = self.passes(positions, num_steps=num_steps, radius=radius, passed=passed)
+        missed = passes > num_steps[:, None]
+        broken: list[tuple[str, ...]] = []
+        for row in range(len(positions)):
+            names = [name for name, clearance in regions.items() if clearance[row] < 0]
+            if missed[row].any():
+                names.append("waypoints")
+            if self.max_speed is not None and top_speed[row] > self.max_speed * (1 + SPEED_TOLERANCE):
+                names.append("max_speed")
+            own = positions[row, : num_steps[row] + 1]
+            names += [_name(function) for function in self.functions if not _keeps(function(own))]
+            broken.append(tuple(names))
+        return Verdict(
+            broken=tuple(broken),
+            clearance=np.min(list(regions.values()), axis=0) if regions else np.full(len(positions), np.inf),
+            missed=missed,
+            passes=passes,
+            top_speed=top_speed,
+        )
+
+    def passes(
+        self, positions: np.ndarray, *, num_steps: np.ndarray, radius: float, passed: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Step at which each way-point is passed ``(batch, waypoints)`` int64; ``num_steps + 1`` where it never is.
+
+        In order, a way-point counts only once those before it were passed. The arguments are those of :meth:`judge`.
+        """
+        batch, steps = positions.shape[0], np.arange(positions.shape[1])
+        found = np.zeros((batch, len(self.waypoints)), dtype=np.int64)
+        since = np.zeros(batch, dtype=np.int64)
+        for number, place in enumerate(self.waypoints):
+            there = np.linalg.norm(positions - np.asarray(place), axis=-1) <= radius
+            there &= (steps <= num_steps[:, None]) & (steps >= since[:, None])
+            step = np.where(there.any(axis=1), there.argmax(axis=1), num_steps + 1)
+            found[:, number] = step if passed is None else np.where(passed[:, number], 0, step)
+            if self.in_order:
+                since = np.maximum(since, found[:, number])
+        return found
+
+
+def as_constraints(asked: "Constraints | Sequence[Constraints | Judgement]") -> Constraints:
+    """One set of constraints from one, or from a list of them and of functions that judge.
+
+    Raises:
+        UserError: an item is neither.
+    """
+    if isinstance(asked, Constraints):
+        return asked
+    found = Constraints()
+    for each in asked:
+        if isinstance(each, Constraints):
+            found = found & each
+        elif callable(each):
+            found = found & Constraints(functions=(each,))
+        else:
+            raise UserError(
+                "constraints are Constraints(keep_out=[[x, y, radius]], …) or functions of positions "
+                f"(steps + 1, dim); got {each!r}"
+            )
+    return found
+
+
+def _keeps(margin: float) -> bool:
+    """Whether a user's judgement says that it is kept; what is not a number is not."""
+    return bool(margin) if isinstance(margin, bool | np.bool_) else float(margin) >= 0
+
+
+def _name(function: Judgement) -> str:
+    return getattr(function, "__name__", type(function).__name__)

@@ -1,0 +1,121 @@
+"""What is kept and what is broken, of paths that a pencil can draw."""
+
+import numpy as np
+import pytest
+
+from dfplan.errors import UserError
+from dfplan.planner.constraints import Constraints, as_constraints
+from dfplan.planner.regions import Box, Disc
+from dfplan.types import PositionSupport
+
+# A unit a step along x, from 0 to 4, then back to 3.
+THERE_AND_BACK = np.array([[0.0, 0], [1, 0], [2, 0], [3, 0], [4, 0], [3, 0]])
+
+
+def judge(positions=THERE_AND_BACK, *, steps=None, passed=None, **asked):
+    steps = len(positions) - 1 if steps is None else steps
+    given = None if passed is None else np.array([passed])
+    return Constraints(**asked).judge(
+        positions[None], num_steps=np.array([steps]), radius=0.5, seconds_per_step=0.5, passed=given
+    )
+
+
+def test_plain_lists_are_regions():
+    asked = Constraints(keep_out=[[1, 2, 0.5], [3, 5, 1, 4]], waypoints=[[1, 2]])
+    assert asked.keep_out == (Disc((1, 2), 0.5), Box((1, 4), (3, 5)))
+    assert asked.waypoints == ((1.0, 2.0),)
+    with pytest.raises(UserError, match=r"a disc \[x, y, radius\] or a box \[x1, y1, x2, y2\]; got \[1.0, 2.0\]"):
+        Constraints(keep_out=[[1, 2]])
+    with pytest.raises(UserError, match="way-points must be finite positions"):
+        Constraints(waypoints=[[1, np.nan]])
+    with pytest.raises(UserError, match="max_speed must be above 0; got nan"):
+        Constraints(max_speed=float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("regions", "clearance"),
+    [([[2, 1, 0.75]], 0.25), ([[2, 1, 1.25]], -0.25), ([[9, 9, 1], [2, 0.5, 3, 1]], 0.5), ([[0.5, -1, 1.5, 1]], -0.5)],
+)
+def test_the_least_clearance_of_any_step_from_any_region_counts(regions, clearance):
+    found = judge(keep_out=regions)
+    assert found.clearance[0] == pytest.approx(clearance)
+    assert found.broken == ((() if clearance >= 0 else ("keep_out",)),)
+    assert found.kept.tolist() == [clearance >= 0]
+
+
+def test_a_path_is_kept_in_a_union():
+    assert judge(keep_in=[[0, 0, 2.25], [4, 0, 2.25]]).broken == ((),)
+    outside = judge(keep_in=[[0, 0, 1.5], [4, 0, 1.5]])
+    assert outside.broken == (("keep_in",),)
+    assert outside.clearance[0] == pytest.approx(-0.5)
+
+
+def test_steps_beyond_the_end_do_not_count():
+    assert judge(keep_out=[[4, 0, 0.5]]).broken == (("keep_out",),)
+    assert judge(keep_out=[[4, 0, 0.5]], steps=3).broken == ((),)
+
+
+def test_way_points_are_passed_in_any_order_or_in_that_given():
+    places = [[4, 0.25], [1, 0]]
+    anyhow = judge(waypoints=places)
+    assert anyhow.passes.tolist() == [[4, 1]]
+    assert not anyhow.missed.any()
+    in_order = judge(waypoints=places, in_order=True)
+    assert in_order.passes.tolist() == [[4, 6]]
+    assert in_order.broken == (("waypoints",),)
+    assert judge(waypoints=[[4, 0.25], [3, 0]], in_order=True).passes.tolist() == [[4, 5]]
+
+
+def test_what_was_passed_before_is_not_asked_for_again():
+    found = judge(waypoints=[[9, 9], [1, 0]], in_order=True, passed=[True, False])
+    assert found.passes.tolist() == [[0, 1]]
+    assert found.kept.all()
+
+
+def test_a_speed_is_the_way_of_a_step():
+    assert judge(max_speed=2.0).broken == ((),)
+    assert judge(max_speed=1.9).broken == (("max_speed",),)
+    assert judge(max_speed=1.9).top_speed.tolist() == [2.0]
+
+
+def test_functions_judge_the_whole_path_and_have_names():
+    def short(positions):
+        return 5.5 - len(positions)
+
+    def undefined(positions):
+        return float("nan")
+
+    def fine(positions):
+        return True
+
+    def zero(positions):
+        return np.float64(0)
+
+    assert judge(functions=[short, undefined, fine, zero]).broken == (("short", "undefined"),)
+    assert judge(functions=[short], steps=4).broken == ((),)
+
+
+def test_constraints_add_up():
+    def own(positions):
+        return 1
+
+    both = as_constraints(
+        [Constraints(keep_out=[[0, 0, 1]], max_speed=3), Constraints(max_speed=2, in_order=True), own]
+    )
+    assert (both.max_speed, both.in_order, len(both.keep_out), both.functions) == (2, True, 1, (own,))
+    assert not as_constraints([])
+    with pytest.raises(UserError, match="constraints are Constraints"):
+        as_constraints([7])  # type: ignore[list-item]
+
+
+def test_support_is_restricted_to_what_is_allowed():
+    support = PositionSupport(visited=np.array([[True, True, False], [True, True, True]]), origin=np.zeros(2), cell=1.0)
+    assert Constraints(keep_out=[[0.5, 0.5, 0.3]]).restrict(support).visited.tolist() == [
+        [False, True, False],
+        [True, True, True],
+    ]
+    kept = Constraints(keep_in=[[0.0, 1.0, 2.0, 2.0], [1.5, 2.5, 0.1]]).restrict(support)
+    assert kept.visited.tolist() == [[False, True, False], [False, True, True]]
+    wider = Constraints(keep_out=[[0.5, 0.5, 0.3]]).restrict(support, margin=0.8)
+    assert wider.visited.tolist() == [[False, False, False], [False, True, True]]
+    assert Constraints(max_speed=1).restrict(support) is support
