@@ -68,6 +68,7 @@ tables: $(VENV)/installed-dev  ## write the tables of all READMEs from the resul
 	$(BIN)/python benchmarks/side_by_side/tables.py
 	$(BIN)/python benchmarks/control_tables.py
 	$(BIN)/python benchmarks/ablations/report.py
+	$(BIN)/python benchmarks/constraints/tables.py
 	$(BIN)/python benchmarks/pixel_maze/run.py --tables
 	$(BIN)/python benchmarks/memory/tables.py
 	$(BIN)/python benchmarks/diffuser_length/run.py

@@ -1,4 +1,4 @@
-"""Are constraints kept, by plans and by what is driven? Writes a dated result file, the table and the summary."""
+"""Are constraints kept, by plans and by what is driven? Writes a dated result file; tables.py makes the table of it."""
 
 import argparse
 import itertools

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dfplan.planner.choice import states_of
 from dfplan.planner.journey import Journey, Target
 from dfplan.planner.path_tracker import PathTracker
 from dfplan.planner.ranking import BROKEN
@@ -114,7 +115,7 @@ class PartPlanner:
         if self.history:
             count = len(self.history[0]) // len(found)
             chosen = np.array([count * row + driven.first for row, driven in enumerate(found)])
-            history = self.planner.states_of(self.history, chosen)
+            history = states_of(self.planner.model, self.history, chosen)
         return replace(
             self._as_plan(found),
             history=history,

@@ -4,7 +4,7 @@ import functools
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -17,18 +17,18 @@ from dfplan.diffusion import add_noise, sloped_matrix
 from dfplan.errors import UserError
 from dfplan.models.denoiser import DenoiserState
 from dfplan.models.forcing_model import ForcingModel
+from dfplan.planner.choice import Candidates, choose_plans, drafts_of
 from dfplan.planner.constraints import Constraints, Judgement, as_constraints
 from dfplan.planner.goal_guidance import GoalGuided, hide_goal
 from dfplan.planner.guidance import Guidance
 from dfplan.planner.journey import Draft
 from dfplan.planner.objectives import Objective, weighted_sum
 from dfplan.planner.parts import PartPlanner
-from dfplan.planner.ranking import BROKEN, judge_plans, steps_along
 from dfplan.planner.sampler import Denoised, Sampling, sample_tokens
 from dfplan.planner.settings import PlannerSettings
 from dfplan.planner.surroundings import Surroundings
 from dfplan.tokens import CONTEXT_TOKEN, NUM_PREFIX_TOKENS
-from dfplan.types import Plan, Reach, Verdict
+from dfplan.types import Plan, Reach
 
 
 def _without_gradients(method: Callable[..., Plan]) -> Callable[..., Plan]:
@@ -40,23 +40,6 @@ def _without_gradients(method: Callable[..., Plan]) -> Callable[..., Plan]:
             return method(self, *arguments, **options)
 
     return run
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """Plans that were denoised side by side, those of an environment together.
-
-    Attributes:
-        tokens: ``[batch * candidates, tokens, token_dim]``, clean and normalised.
-        lengths: ``[batch * candidates]`` int64, how many tokens of each are planned.
-        evaluations: ``[batch * candidates, 2]`` int64: calls of the network, and tokens of them that were computed.
-        history: partly denoised tokens, one entry a row of the scheduling matrix of the first window; or empty.
-    """
-
-    tokens: Tensor
-    lengths: Tensor
-    evaluations: Tensor
-    history: list[Tensor]
 
 
 class Planner:
@@ -170,7 +153,7 @@ class Planner:
         }
         if self.plans_parts:
             return checked_plan(PartPlanner(self, context, goal, passed=passed, **asked).plan())
-        return checked_plan(self._choose(self.sample(context, goal, **asked), context, goal, passed=passed))
+        return checked_plan(choose_plans(self, self.sample(context, goal, **asked), context, goal, passed=passed))
 
     def sample(
         self,
@@ -416,100 +399,4 @@ class Planner:
         """
         context, goal = (torch.as_tensor(each, dtype=torch.float32, device=self.device) for each in (states, ends))
         candidates = self.sample(context, goal, generators=generators, **how)
-        count, layout = self.settings.num_candidates, self.model.layout
-        found = self.model.normalizer.observations_back(layout.unpack(candidates.tokens)[2]).cpu().numpy()
-        num_steps = candidates.lengths.cpu().numpy() * layout.steps_per_token
-        starts, goals = (each.cpu().numpy().repeat(count, axis=0) for each in (context, goal))
-        arrival, value, _ = self.judge(starts, found, goals, num_steps=num_steps)
-        parts = [slice(first, first + count) for first in range(0, len(found), count)]
-        evaluations = candidates.evaluations.cpu().numpy()
-        drafts = [
-            Draft(
-                found[part],
-                num_steps[part],
-                arrival[part],
-                value[part],
-                evaluations[part].sum(axis=0),
-                layout.steps_per_point,
-            )
-            for part in parts
-        ]
-        return drafts, candidates.history
-
-    def judge(
-        self,
-        starts: np.ndarray,
-        states: np.ndarray,
-        goals: np.ndarray,
-        *,
-        num_steps: np.ndarray,
-        passed: np.ndarray | None = None,
-    ) -> tuple[np.ndarray, np.ndarray, Verdict | None]:
-        """Arrival and value of plans (:func:`judge_plans`), and how well they keep the constraints, if there are any.
-
-        A plan that keeps more of them is worth more than any that keeps less; it arrives once the way-points are
-        passed, and is judged up to there.
-        """
-        layout, dim = self.model.layout, goals.shape[1]
-        how: dict[str, Any] = {
-            "num_steps": num_steps,
-            "steps_per_point": layout.steps_per_point,
-            "goal_radius": self.model.goal_radius,
-            "point_mass": self.model.point_mass,
-            "support": self.support,
-            "jump_penalty": self.settings.jump_penalty,
-            "support_penalty": self.settings.support_penalty,
-        }
-        if not self.constraints or self.plans_parts:
-            return *judge_plans(starts, states, goals, **how), None
-        positions = steps_along(starts[:, :dim], states[..., :dim], steps_per_point=layout.steps_per_point)
-        positions = np.concatenate([starts[:, None, :dim], positions], axis=1)
-        limits: dict[str, Any] = {"radius": self.model.goal_radius, "passed": passed}
-        passes = self.constraints.passes(positions, num_steps=num_steps, **limits)
-        last = passes.max(axis=1, initial=0)
-        arrival, value = judge_plans(starts, states, goals, after=np.where(last > num_steps, 0, last), **how)
-        verdict = self.constraints.judge(
-            positions,
-            num_steps=np.minimum(arrival, num_steps),
-            seconds_per_step=self.model.point_mass.step,
-            **limits,
-        )
-        broken = np.array([len(names) for names in verdict.broken]) + verdict.missed.sum(axis=1)
-        return arrival, value - BROKEN * positions.shape[1] * broken, verdict
-
-    def _choose(self, candidates: Candidates, start: Tensor, goal: Tensor, *, passed: np.ndarray | None = None) -> Plan:
-        """Of each environment's candidates the believable one that arrives first; if none arrives, the nearest."""
-        layout, normalizer, count = self.model.layout, self.model.normalizer, self.settings.num_candidates
-        actions, rewards, states = layout.unpack(candidates.tokens)
-        states = normalizer.observations_back(states).cpu().numpy()
-        num_steps = candidates.lengths.cpu().numpy() * layout.steps_per_token
-        arrival, value, verdict = self.judge(
-            start.cpu().numpy().repeat(count, axis=0),
-            states,
-            goal.cpu().numpy().repeat(count, axis=0),
-            num_steps=num_steps,
-            passed=None if passed is None else np.asarray(passed).repeat(count, axis=0),
-        )
-        best = value.reshape(-1, count).argmax(axis=1) + count * np.arange(len(value) // count)
-        chosen = torch.from_numpy(best).to(self.device)
-        longest = int(num_steps[best].max())
-        evaluations = candidates.evaluations.view(-1, count, 2).sum(dim=1).cpu().numpy()
-        return Plan(
-            observations=states[best, : longest // layout.steps_per_point],
-            actions=normalizer.actions_back(actions[chosen, :longest]).clamp(-1, 1).cpu().numpy(),
-            rewards=normalizer.rewards_back(rewards[chosen, : longest // layout.steps_per_token]).cpu().numpy(),
-            arrival=arrival[best],
-            num_steps=num_steps[best],
-            value=value[best],
-            steps_per_point=layout.steps_per_point,
-            history=self.states_of(candidates.history, best) if candidates.history else None,
-            evaluations=evaluations[:, 0],
-            token_evaluations=evaluations[:, 1],
-            verdict=None if verdict is None else verdict.rows(best),
-        )
-
-    def states_of(self, history: Sequence[Tensor], chosen: np.ndarray) -> np.ndarray:
-        """Partly denoised states ``(rows, len(chosen), points, observation_dim)`` of some of the candidates."""
-        layout, rows = self.model.layout, torch.from_numpy(chosen).to(self.device)
-        states = [self.model.normalizer.observations_back(layout.unpack(tokens[rows])[2]) for tokens in history]
-        return torch.stack(states).cpu().numpy()
+        return drafts_of(self, candidates, context, goal), candidates.history

@@ -22,6 +22,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from dfplan.diffusion import sloped_matrix
 from dfplan.errors import UserError
+from dfplan.planner.choice import judge
 from dfplan.planner.journey import Draft
 from dfplan.planner.planner import Planner
 from dfplan.planner.sampler import Denoised, Sampling, sample_tokens
@@ -259,11 +260,11 @@ class GrowingPlans:
         return self._read([node])[-1]
 
     def _read(self, nodes: Sequence[PlanNode]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, Verdict | None]:
-        """Steps and states of nodes, and what :meth:`Planner.judge` says of them."""
+        """Steps and states of nodes, and what :func:`~dfplan.planner.choice.judge` says of them."""
         num_steps = np.array([len(node.tokens) for node in nodes]) * self.layout.steps_per_token
         states = self._states(pad_sequence([node.tokens for node in nodes], batch_first=True)).cpu().numpy()
         starts, goals = (each.cpu().numpy().repeat(len(nodes), axis=0) for each in (self.start, self.goal))
-        return num_steps, states, *self.planner.judge(starts, states, goals, num_steps=num_steps)
+        return num_steps, states, *judge(self.planner, starts, states, goals, num_steps=num_steps)
 
     def _judged(self, nodes: Sequence[PlanNode]) -> list[PlanNode]:
         """Nodes with arrival and cost; remembers the smallest cost."""

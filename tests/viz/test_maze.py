@@ -92,3 +92,16 @@ def test_what_cannot_be_written_is_said_and_leaves_nothing_behind(tmp_path):
     with pytest.raises(UserError, match="choose another folder"):
         draw_rollouts(**_rollouts(), maze=MAZE, path=tmp_path / "file" / "x.png", title="")
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+def test_every_line_of_a_plan_is_in_the_legend(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("dfplan.viz.maze.save", lambda figure, path: drawn.append(figure) or path)
+    history = np.random.default_rng(0).normal(size=(12, 2, 16, 4))
+    arguments = {"maze": MAZE, "start": np.array([3.0, 1.0]), "goal": np.array([1.0, 1.0]), "title": "maze2d-umaze"}
+    draw_plan(_plan(history=history), path=tmp_path / "plan.png", index=0, **arguments)
+    labels = {text.get_text() for text in drawn[0].legends[0].get_texts()}
+    grey = [line for line in drawn[0].axes[0].lines if to_rgb(line.get_color()) == to_rgb(WALL)]
+    assert grey
+    assert {line.get_label() for line in grey} <= labels
+    assert {"start", "goal"} <= labels

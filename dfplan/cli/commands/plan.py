@@ -25,7 +25,7 @@ def run(config: PlanConfig) -> int:
     """Plan from rest at ``start``; the last line printed is the path of the picture.
 
     Returns:
-        3 where the plan breaks something that it must keep, else 0.
+        3 where the plan must keep something, and breaks it or does not arrive; else 0.
     """
     device = select_device(config.device, threads=config.threads)
     weights = find_weights(config.weights, env_name=config.env.name)
@@ -67,7 +67,7 @@ def run(config: PlanConfig) -> int:
         print(_draw_tree(trees, path=folder / "tree.png", **picture))
     picture |= {"matrix": None if plan.history is None else matrix.numpy(), "guidance": planner.settings.guidance}
     print(_draw(plan, path=folder / "plan.png", **picture))
-    return 0 if plan.verdict is None or plan.verdict.kept.all() else 3
+    return 0 if plan.verdict is None or (plan.verdict.kept.all() and arrival <= steps) else 3
 
 
 def say_verdict(verdict: Verdict, *, max_speed: float | None) -> str:
