@@ -109,7 +109,7 @@ def measure_anew(work: Path) -> Path:
         "training.batch_size=1",
         "training.compiled=false",
         "retrace=none",
-        "windows.held=false",
+        "windows.held_steps=0",
     ]
     if not (work / "measuring").exists():
         say(

@@ -110,7 +110,7 @@ def train_arm(run: Path, arm: str, *, seed: int, arguments: argparse.Namespace) 
         f"task.depth={DEPTH}",
         *(f"task.{name}={value}" for name, value in options.items()),
         "retrace=none",
-        "windows.held=false",
+        "windows.held_steps=0",
         f"training.num_steps={arguments.steps[-1]}",
         f"training.checkpoint_every={every}",
         f"training.validate_every={every}",

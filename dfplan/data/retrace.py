@@ -1,6 +1,7 @@
 """Drives the ways of a dataset anew: faster than its collector did, and standing still at the goal."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -37,6 +38,7 @@ def retrace(
     goal_radius: float = 0.5,
     noise: float = 0.4,
     hold_steps: tuple[int, int] = (16, 64),
+    return_share: float = 0.0,
     num_drivers: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Trajectories:
@@ -58,6 +60,8 @@ def retrace(
         goal_radius: distance that counts as being at the goal.
         noise: largest standard deviation of the noise on the actions; each leg draws its own between 0 and this.
         hold_steps: shortest and longest time at the end of a leg.
+        return_share: share of finished legs after which the driver is put somewhere beside its goal and drives back:
+            what it does there decides whether a planner holds its goal, and arriving shows little of it.
         num_drivers: driven side by side; they share nothing. None is as many as drive 1,000 rows each, at most 256.
         on_progress: called as ``on_progress(done, total)``.
 
@@ -65,7 +69,15 @@ def retrace(
         UserError: no leg came through.
     """
     support = without_gaps(support)
-    legs = _Legs(trajectories, driver, generator=np.random.default_rng(seed), hold_steps=hold_steps, noise=noise)
+    returns = _Returns(share=return_share, support=support, reach=2 * goal_radius, max_speed=point_mass.max_speed)
+    legs = _Legs(
+        trajectories,
+        driver,
+        generator=np.random.default_rng(seed),
+        hold_steps=hold_steps,
+        noise=noise,
+        returns=returns,
+    )
     num_drivers = num_drivers or min(max(1, num_steps // 1000), 256)
     state = legs.begin(num_drivers)
     dim, rounds = trajectories.actions.shape[1], -(-num_steps // num_drivers)
@@ -79,7 +91,7 @@ def retrace(
         at_goal = np.linalg.norm(state[:, :dim] - legs.goals, axis=1) <= goal_radius
         done, lost = legs.judge(now, at_goal=at_goal, inside=support.contains(state[:, :dim]))
         for index in np.flatnonzero(done).tolist():
-            legs.go_on(index, state[index], now=now)
+            state[index] = legs.proceed(index, state[index], now=now)
         for index in np.flatnonzero(lost).tolist():
             state[index] = legs.restart(index, now=now)
         if on_progress is not None:
@@ -102,6 +114,26 @@ def _step(state: np.ndarray, action: np.ndarray, *, point_mass: PointMass, suppo
         position[stopped, axis] = state[stopped, axis]
         velocity[stopped, axis] = 0
     return np.concatenate([position, velocity], axis=1)
+
+
+@dataclass(frozen=True)
+class _Returns:
+    """From where drivers that have arrived are sent back to their goals: anywhere visited within ``reach`` of them."""
+
+    share: float
+    support: PositionSupport
+    reach: float
+    max_speed: float
+
+    _TRIALS = 8  # places drawn, of which the first visited one is taken
+    _SPEEDS = (0.0, 0.06, 0.3)  # standard deviations per axis, as shares of the largest speed; one is drawn
+
+    def draw(self, goal: np.ndarray, *, generator: np.random.Generator) -> np.ndarray:
+        """A state ``(2 * dim,)`` beside the goal ``(dim,)``."""
+        positions = goal + generator.uniform(-self.reach, self.reach, size=(self._TRIALS, len(goal)))
+        visited = positions[self.support.contains(positions)]
+        velocity = generator.normal(size=len(goal)) * generator.choice(self._SPEEDS) * self.max_speed
+        return np.concatenate([visited[0] if len(visited) else goal, velocity])
 
 
 class _Legs:
@@ -127,9 +159,10 @@ class _Legs:
         generator: np.random.Generator,
         hold_steps: tuple[int, int],
         noise: float,
+        returns: _Returns,
     ) -> None:
         self.data, self.driver, self.generator = data, driver, generator
-        self.hold_steps, self.noise = hold_steps, noise
+        self.hold_steps, self.noise, self.returns = hold_steps, noise, returns
         rows = len(data)
         self._last_row = np.repeat(data.starts[1:] - 1, np.diff(data.starts))
         ends = np.where(data.segment_ends, np.arange(rows), rows)
@@ -178,6 +211,17 @@ class _Legs:
         self.fresh.add(int(self.number[index]))
         return state
 
+    def proceed(self, index: int, state: np.ndarray, *, now: int) -> np.ndarray:
+        """What comes after a finished leg: back to the same goal from beside it, or the next leg; returns the state."""
+        if self.generator.random() >= self.returns.share:
+            self.go_on(index, state, now=now)
+            return state
+        goal = self.goals[index].copy()
+        state = self.returns.draw(goal, generator=self.generator)
+        self.begin_leg(index, path=np.stack([state[: len(goal)], goal]), deadline=now + self._PATIENCE)
+        self.fresh.add(int(self.number[index]))
+        return state
+
     def go_on(self, index: int, state: np.ndarray, *, now: int) -> None:
         """Give a driver its next leg, from where it is, along what the collector drove next."""
         first = int(self._cursor[index])
@@ -191,10 +235,14 @@ class _Legs:
         dim = self.goals.shape[1]
         path = self.data.observations[np.append(np.arange(first, last, self._STRIDE), last), :dim]
         path = np.concatenate([state[None, :dim], path]).astype(np.float64)
+        self._cursor[index] = min(last + 1, len(self.data) - 1)
+        self.begin_leg(index, path=path, deadline=now + (last - first) + self._PATIENCE)
+
+    def begin_leg(self, index: int, *, path: np.ndarray, deadline: int) -> None:
+        """Send a driver along ``path`` ``(points, dim)``, to arrive at its end by step ``deadline``."""
         self.goals[index] = path[-1]
         self.driver.drive_along(index, path=path, goal=path[-1])
-        self._cursor[index] = min(last + 1, len(self.data) - 1)
-        self._deadline[index], self._release[index] = now + (last - first) + self._PATIENCE, -1
+        self._deadline[index], self._release[index] = deadline, -1
         self._noise_level[index] = self.generator.uniform(0, self.noise)
         self.number[index] = self._next_number
         self._next_number += 1

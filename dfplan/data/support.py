@@ -30,6 +30,6 @@ def without_gaps(support: PositionSupport) -> PositionSupport:
     """The same, where cells most of whose surroundings were visited count as visited: rarely seen edges are ragged."""
     padded = np.pad(support.visited.astype(np.int64), 1)
     for axis in range(padded.ndim):
-        padded = sum(np.roll(padded, shift, axis=axis) for shift in (-1, 0, 1))
+        padded = np.sum([np.roll(padded, shift, axis=axis) for shift in (-1, 0, 1)], axis=0)
     around = padded[(slice(1, -1),) * padded.ndim]
     return replace(support, visited=support.visited | (2 * around > 3**padded.ndim))

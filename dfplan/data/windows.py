@@ -43,9 +43,10 @@ class WindowDataset:
     ``segment_goal_share``) or a later position on the way there, moved by up to ``goal_jitter`` per axis. Goals on the
     way of one segment keep the plans short: between two goals of the collector the route is direct.
 
-    Where windows are ``held``, they stand still from where their segment ends to where they end themselves: a plan that
-    has come to its goal has nowhere else to go. What the data did next would teach it to leave, for there every stay is
-    followed by the next way. Only windows that show no goal, a share of ``aimless_share``, go on as the data do.
+    With ``held_steps``, windows repeat the last steps of their segment from where it ends to where they end themselves:
+    a plan that has come to its goal has nowhere else to go. What the data did next would teach it to leave, for there
+    every stay is followed by the next way. Only windows that show no goal, a share of ``aimless_share``, go on as the
+    data do.
 
     Args:
         trajectories: the data.
@@ -57,7 +58,7 @@ class WindowDataset:
         position_dim: leading dimensions of an observation that are the position.
         restart_share: see above.
         segment_goal_share: see above.
-        held: see above; for data whose segments end standing still, see :func:`~dfplan.data.retrace.retrace`.
+        held_steps: see above; 0 for data whose segments do not end standing still for as long.
         aimless_share: see above.
 
     Raises:
@@ -76,7 +77,7 @@ class WindowDataset:
         position_dim: int = 2,
         restart_share: float = 0.25,
         segment_goal_share: float = 0.5,
-        held: bool = False,
+        held_steps: int = 0,
         aimless_share: float = 0.0,
     ) -> None:
         self.trajectories = trajectories
@@ -88,7 +89,7 @@ class WindowDataset:
         self.position_dim = position_dim
         self.restart_share = restart_share
         self.segment_goal_share = segment_goal_share
-        self.held = held
+        self.held_steps = held_steps
         self.aimless_share = aimless_share
         self._index()
 
@@ -117,7 +118,7 @@ class WindowDataset:
         """Draw a batch; the same generator state gives the same batch."""
         first = self._draw_starts(batch_size, generator)
         goal = self._draw_goals(first, generator)
-        if not self.held:
+        if not self.held_steps:
             return self.window(first, goal=goal)
         aimless = generator.random(batch_size) < self.aimless_share
         return self.window(first, goal=goal, aimless=aimless)
@@ -144,10 +145,9 @@ class WindowDataset:
         """
         data, last = self.trajectories, self._last_row[first]
         aimless = np.zeros(len(first), dtype=bool) if aimless is None else aimless
-        stays = self.held & ~aimless
-        end = np.where(stays, self._segment_end[first], last)
+        held = (~aimless)[:, None] & bool(self.held_steps)
         steps = first[:, None] + np.arange(self.num_steps + 1)
-        rows = np.minimum(steps, end[:, None])
+        rows = np.where(held, self._held(steps, self._segment_end[first, None]), np.minimum(steps, last[:, None]))
         positions = data.observations[rows[:, 1:], : self.position_dim]
         at_goal = np.linalg.norm(positions - goal[:, None], axis=-1) <= self.goal_radius
         by_token = at_goal.reshape(len(first), self.num_tokens, self.steps_per_token)
@@ -155,24 +155,24 @@ class WindowDataset:
         token_ends = steps[:, self.steps_per_token :: self.steps_per_token]
         before_goal = np.ones_like(reached)
         before_goal[:, 2:] = ~reached[:, :-2]
-        observations, actions = (
-            data.observations[rows[:, self.steps_per_point :: self.steps_per_point]],
-            data.actions[rows[:, :-1]],
-        )
-        standing = (steps > end[:, None]) & stays[:, None]
-        observations[standing[:, self.steps_per_point :: self.steps_per_point], self.position_dim :] = 0
-        actions[standing[:, 1:]] = 0
         return WindowBatch(
             context=data.observations[first],
             goal=goal,
-            actions=actions,
-            observations=observations,
+            actions=data.actions[rows[:, :-1]],
+            observations=data.observations[rows[:, self.steps_per_point :: self.steps_per_point]],
             rewards=by_token.mean(axis=-1, dtype=np.float32),
-            valid=(token_ends <= last[:, None]) | stays[:, None],
+            valid=(token_ends <= last[:, None]) | held,
             before_goal=before_goal,
             dynamics=np.zeros(len(first), dtype=bool),
             aimless=aimless,
         )
+
+    def _held(self, steps: np.ndarray, end: np.ndarray) -> np.ndarray:
+        """Rows ``(batch, steps)`` that go round in the last ``held_steps`` rows once they are at the ``end``."""
+        if not self.held_steps:
+            return steps
+        beyond = np.maximum(steps - end - 1, 0) % self.held_steps
+        return np.where(steps > end, end - self.held_steps + 1 + beyond, steps)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def peak_process_bytes() -> int:
         if found:
             return 1024 * int(found[1])
     if resource is None:
-        return psutil.Process().memory_info().peak_wset
+        return psutil.Process().memory_info().peak_wset  # type: ignore[attr-defined]  # on Windows, where alone it is asked
     unit = 1 if sys.platform == "darwin" else 1024
     return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 

@@ -54,10 +54,12 @@ def build_training(
 
     if settings.model.name == "diffuser":
         raise UserError("model=diffuser is what task=diffuser trains; give task=diffuser, or another model")
-    if settings.windows.held and not settings.retrace.num_steps:
+    standing = settings.retrace.shortest_hold if settings.retrace.num_steps else 0
+    if settings.windows.held_steps > standing:
         raise UserError(
-            "windows.held=true wants ways that end standing still, which data as they were collected do not; "
-            "give windows=collected with retrace=none, or drive the ways anew (retrace=default)"
+            f"windows.held_steps={settings.windows.held_steps} wants ways that end standing still for as long, and "
+            f"these do for {standing} steps at least; with retrace=none give windows=collected, else a longer "
+            "retrace.shortest_hold"
         )
     collected = inputs.trajectories
     point_mass, support = point_mass or fit_point_mass(collected), measure_support(collected)
@@ -112,7 +114,9 @@ def build_task(
         parameterization=Parameterization(diffusion.prediction, Schedule(diffusion.schedule)),
         levels=ForcingLevels(
             kind=diffusion.levels,
-            goal_dropped=0.0 if settings.windows.held else diffusion.goal_dropped,  # held windows say which show none
+            goal_dropped=0.0
+            if settings.windows.held_steps
+            else diffusion.goal_dropped,  # held windows say which show none
             context_noised=diffusion.context_noised,
             actions_known=diffusion.actions_known,
             actions_apart=diffusion.actions_apart,

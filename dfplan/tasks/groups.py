@@ -29,7 +29,9 @@ class WindowsSettings:
     goal_jitter: float = option("largest displacement of a hindsight goal per axis", low=0)
     restart_share: float = option("share of windows that start where the collector drew a new goal", low=0, high=1)
     segment_goal_share: float = option("share of windows whose goal is where the collector was heading", low=0, high=1)
-    held: bool = option("windows that show a goal stand still where their way ends; for ways driven anew")
+    held_steps: int = option(
+        "last steps of a way that are repeated to the end of a window that shows its goal; 0 = what comes next", low=0
+    )
     goal_radius: float = option("distance that counts as being at the goal", above=0)
     collected_share: float = option(
         "share of windows from the data as collected, with clean actions and no goal (world model)", low=0, high=1
@@ -46,6 +48,9 @@ class RetraceSettings:
     noise: float = option("largest standard deviation of the noise on the actions", low=0)
     shortest_hold: int = option("least steps of standing at the end of a way", low=1)
     longest_hold: int = option("most steps of standing at the end of a way", low=1)
+    return_share: float = option(
+        "share of ways after which it is driven back to their end from beside it", low=0, high=1
+    )
 
 
 @dataclass

@@ -149,7 +149,7 @@ def _windows(steps_per_token: int) -> WindowsSettings:
         restart_share=0.0,
         segment_goal_share=0.0,
         collected_share=0.0,
-        held=False,
+        held_steps=0,
         goal_radius=0.5,
         validation_share=0.0,
     )

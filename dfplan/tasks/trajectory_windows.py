@@ -40,6 +40,7 @@ def drive_anew(
         goal_radius=goal_radius,
         noise=settings.noise,
         hold_steps=(settings.shortest_hold, settings.longest_hold),
+        return_share=settings.return_share,
         on_progress=on_progress,
     )
 
@@ -49,7 +50,7 @@ def build_datasets(
     trajectories: Trajectories,
     *,
     num_tokens: int,
-    held: bool = False,
+    held_steps: int = 0,
     aimless_share: float = 0.0,
 ) -> tuple[WindowDataset, WindowDataset | None]:
     """Windows to train on, and held-out windows to validate on."""
@@ -66,7 +67,7 @@ def build_datasets(
             goal_jitter=windows.goal_jitter,
             restart_share=windows.restart_share,
             segment_goal_share=windows.segment_goal_share,
-            held=held,
+            held_steps=held_steps,
             aimless_share=aimless_share,
         )
         for part in parts
@@ -87,7 +88,7 @@ def mix_datasets(
     ``goal_dropped`` is the share of windows that show no goal; where windows are held, these are not.
     """
     train, validation = build_datasets(
-        windows, trajectories, num_tokens=num_tokens, held=windows.held, aimless_share=goal_dropped
+        windows, trajectories, num_tokens=num_tokens, held_steps=windows.held_steps, aimless_share=goal_dropped
     )
     share = windows.collected_share
     if not share:

@@ -104,6 +104,14 @@ def test_a_run_from_before_the_precision_was_chosen_goes_on_in_bfloat16(dataset,
     assert json.loads(Path("before/config.json").read_text())["config"] == record
 
 
+def test_windows_that_are_held_want_ways_that_end_standing(dataset, capsys):
+    words = ["train", ENV, f"data={dataset}", "training.num_steps=1", "threads=1", *TINY]
+    assert main([*words, "retrace.num_steps=0"]) == 2
+    assert "windows=collected" in capsys.readouterr().err
+    assert main([*words, "retrace.shortest_hold=15"]) == 2
+    assert "windows.held_steps=16" in capsys.readouterr().err
+
+
 def test_a_folder_that_is_no_run_cannot_be_resumed(folder, capsys):
     assert main(["train", f"resume={folder / 'nothing'}"]) == 2
     assert "no readable config.json" in capsys.readouterr().err

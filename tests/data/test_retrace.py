@@ -25,7 +25,7 @@ def collected(tmp_path_factory):
     return read_d4rl(path)
 
 
-def driven(collected, *, support=None, seed=0, num_steps=6_000, noise=0.2):
+def driven(collected, *, support=None, seed=0, num_steps=6_000, noise=0.2, return_share=0.0):
     point_mass = fit_point_mass(collected)
     return retrace(
         collected,
@@ -36,6 +36,7 @@ def driven(collected, *, support=None, seed=0, num_steps=6_000, noise=0.2):
         seed=seed,
         noise=noise,
         hold_steps=HOLD,
+        return_share=return_share,
         num_drivers=10,
     )
 
@@ -110,6 +111,21 @@ def test_a_trajectory_ends_with_a_finished_way_and_is_laid_out_whole(anew):
     assert (np.diff(anew.starts) > 0).all()
     assert anew.segment_ends[anew.starts[1:] - 1].all()
     assert anew.source.endswith("driven anew")
+
+
+def test_drivers_are_sent_back_to_their_goal_from_beside_it(collected):
+    found = driven(collected, return_share=0.5)
+    ends = np.flatnonzero(found.segment_ends)
+    begins = np.append(0, ends[:-1] + 1)
+    goals, starts = found.observations[ends, :2], found.observations[begins, :2]
+    again = np.append(False, np.linalg.norm(np.diff(goals, axis=0), axis=1) < 0.2)
+    assert again.mean() == pytest.approx(0.5, abs=0.15)
+    apart = np.linalg.norm(starts - goals, axis=1)[again]
+    assert apart.max() <= np.sqrt(2) + 0.2
+    assert apart.mean() > 0.4
+    jumped = np.append(False, np.linalg.norm(found.observations[begins[1:], :2] - goals[:-1], axis=1) > 0.1)
+    assert np.isin(begins[jumped], found.starts).all()  # where it was put there, no trajectory goes on
+    assert measure_support(collected).contains(starts[again]).mean() > 0.95
 
 
 def test_the_seed_decides(collected, anew):

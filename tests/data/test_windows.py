@@ -72,22 +72,19 @@ def test_before_goal_stays_false_though_the_goal_is_left_again():
     assert _window(0, 2.0, num_tokens=6, lengths=(40,)).before_goal[0].tolist() == [True, True] + 4 * [False]
 
 
-def test_a_held_window_stands_still_where_its_way_ends():
+def test_a_held_window_repeats_the_last_steps_of_its_way():
     data = _trajectories([30], segment_ends=[9])
-    batch = _dataset(data, held=True).window(np.array([4]), goal=np.array([[9.0, 0.0]]))
-    assert batch.observations[0, :, 0].tolist() == [6, 8, 9, 9, 9, 9]
-    assert batch.observations[0, :, 2].tolist() == pytest.approx([0.6, 0.8, 0, 0, 0, 0])  # speed
-    assert batch.actions[0, :, 0].tolist() == [4, 5, 6, 7, 8] + 7 * [0]
-    assert batch.rewards[0].tolist() == [0.0, 1.0, 1.0]
+    batch = _dataset(data, held_steps=3).window(np.array([4]), goal=np.array([[9.0, 0.0]]))
+    assert batch.actions[0, :, 0].tolist() == [4, 5, 6, 7, 8, 9, 7, 8, 9, 7, 8, 9]
+    assert batch.observations[0, :, 0].tolist() == [6, 8, 7, 9, 8, 7]  # every other of rows 5, 6, 7, 8, 9, 7, 8, 9, …
+    assert batch.rewards[0].tolist() == [0.0, 0.5, 0.25]
     assert batch.valid.all()
-    assert data.observations[9, 2] == pytest.approx(0.9)  # and the data are as they were
-    assert data.actions[9, 0] == 9
 
 
 def test_a_held_window_without_an_aim_goes_on_as_the_data_do():
     data = _trajectories([30], segment_ends=[9])
     arguments = {"first": np.array([4, 22]), "goal": np.array([[9.0, 0.0], [29.0, 0.0]])}
-    held = _dataset(data, held=True).window(**arguments, aimless=np.array([True, True]))
+    held = _dataset(data, held_steps=3).window(**arguments, aimless=np.array([True, True]))
     plain = _dataset(data).window(**arguments)
     for name in ("actions", "observations", "rewards", "valid", "before_goal"):
         np.testing.assert_array_equal(getattr(held, name), getattr(plain, name))
@@ -96,7 +93,7 @@ def test_a_held_window_without_an_aim_goes_on_as_the_data_do():
 
 
 def test_the_share_of_windows_without_an_aim():
-    dataset = _dataset(_trajectories([30], segment_ends=[9]), held=True, aimless_share=0.15)
+    dataset = _dataset(_trajectories([30], segment_ends=[9]), held_steps=3, aimless_share=0.15)
     batch = dataset.sample(20_000, np.random.default_rng(0))
     assert batch.aimless.mean() == pytest.approx(0.15, abs=0.01)
     stays = ~batch.aimless

@@ -120,7 +120,7 @@ def test_a_student_is_trained_and_planned_with(tmp_path, capsys):
         "training.num_steps=2",
         "training.batch_size=4",
         "retrace.num_steps=0",
-        "windows.held=false",
+        "windows.held_steps=0",
         "training.compiled=false",
     ]
     assert main(["train", "task=distill", env, f"data={data}", *short, f"output={run}"]) == 0

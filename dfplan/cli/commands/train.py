@@ -40,7 +40,8 @@ TASKS_AFFAIR = (
 # What runs did from before there were these options; their records lack them.
 BEFORE: dict[str, dict[str, Any]] = {
     "training": {"matrix_precision": "bfloat16"},
-    "windows": {"collected_share": 0.0, "held": False},
+    "windows": {"collected_share": 0.0, "held_steps": 0},
+    "retrace": {"return_share": 0.0},
 }
 # What a resumed run may be given anew: none of it changes what is computed (of data, the checksum must be the same).
 FREE_WHEN_RESUMED = ("resume", "data", "device", "threads", "logger", *(f"training.{name}" for name in MAY_CHANGE))
@@ -169,8 +170,9 @@ def resumed(config: TrainConfig, *, given: Sequence[str]) -> TrainConfig:
             f"a resumed run keeps its configuration; leave out {', '.join(refused)}, or start a new run without resume="
         )
     record.pop("dataset", None)
-    if "windows" in record:
-        record["windows"] = BEFORE["windows"] | record["windows"]
+    for group in ("windows", "retrace"):
+        if group in record:
+            record[group] = BEFORE[group] | record[group]
     wishes = literal(plain(config))
     record["training"] = {**wishes["training"], **BEFORE["training"], **settings, **record["training"]}
     record["training"] = {name: record["training"][name] for name in wishes["training"]}
