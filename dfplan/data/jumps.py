@@ -35,13 +35,13 @@ def cut_jumps(trajectories: Trajectories, *, position_dim: int, row_numbers: np.
     cuts[trajectories.starts[1:] - 1] = True
     keep = ~(cuts & _shifted(cuts, first=True) & (jumps | _shifted(jumps, first=False)))
     numbers = np.arange(len(trajectories)) if row_numbers is None else row_numbers
-    first = int(np.argmax(jumps))
+    first, number, left_out = int(np.argmax(jumps)), int(jumps.sum()), int((~keep).sum())
     note = (
-        f"cut at {jumps.sum()} impossible steps, the first from row {numbers[first]} to row {numbers[first + 1]} "
-        "(an end of a trajectory without its flag, or rows that were taken out)"
+        f"cut at {number} impossible step{'s' * (number > 1)}, the first from row {numbers[first]} to row "
+        f"{numbers[first + 1]} (an end of a trajectory without its flag, or rows that were taken out)"
     )
-    if not keep.all():
-        note += f"; {(~keep).sum()} rows between two of them are left out"
+    if left_out:
+        note += f"; left out {left_out} row{'s' * (left_out > 1)} that no other continues"
     return replace(
         trajectories,
         observations=trajectories.observations[keep],
@@ -109,21 +109,23 @@ class _Expected:
             self.before, self.after = _shifted(moved[:, axis], first=np.nan), np.append(moved[1:, axis], np.nan)
 
     def tells(self, moved: np.ndarray, sample: np.ndarray, *, error: float) -> bool:
-        """Whether three steps of four are exactly what they should be, but for the ``error``, by one of the two."""
-        return any(np.quantile(np.abs(moved - each)[sample], 0.75) < error for each in (self.before, self.after))
+        """Whether three steps of five are exactly what they should be, but for the ``error``, by one of the two."""
+        return any(np.quantile(np.abs(moved - each)[sample], 0.6) < error for each in (self.before, self.after))
 
 
-def axes_without_velocity(trajectories: Trajectories, *, position_dim: int) -> list[int]:
-    """Axes whose motion contradicts the numbers behind the position, which should be its velocities."""
+def step_times(trajectories: Trajectories, *, position_dim: int) -> dict[int, float | None]:
+    """The time between two rows by which the velocities explain the motion, for every axis along which something moves.
+
+    None where they contradict it: the numbers behind the position, which should be its velocities, are none.
+    """
     moved = _steps(trajectories, position_dim)
     sample = _sample(moved)
     moving = np.count_nonzero(moved[sample], axis=0) >= FEWEST_MEASURED
-    found = []
+    times: dict[int, float | None] = {}
     for axis in np.flatnonzero(moving).tolist():
         velocity = _velocity(trajectories, axis, position_dim)
-        if velocity is None or _step_time(moved[sample, axis], velocity, sample) is None:
-            found.append(axis)
-    return found
+        times[axis] = None if velocity is None else _step_time(moved[sample, axis], velocity, sample)
+    return times
 
 
 def _steps(trajectories: Trajectories, position_dim: int) -> np.ndarray:
@@ -147,16 +149,23 @@ def _velocity(trajectories: Trajectories, axis: int, position_dim: int) -> np.nd
 
 
 def _step_time(moved: np.ndarray, velocity: np.ndarray, sample: np.ndarray) -> float | None:
-    """The time of a step by which ``velocity`` explains the steps ``moved`` in ``sample``; None where it does not."""
+    """The time of a step by which ``velocity`` explains the steps ``moved`` in ``sample``; None where it does not.
+
+    Simulators move by the velocity after a step, or before it, and others by something in between: whichever tells the
+    steps best counts, as where rows are missing the others are off.
+    """
     before, after = velocity[sample], velocity[sample + 1]
-    mean = (before + after) / 2
-    fast = (np.abs(mean) >= np.median(np.abs(mean))) & (mean != 0)
-    moving = moved != 0
-    if not (fast.any() and moving.any()):
-        return None
-    time = float(np.median(moved[fast] / mean[fast]))
-    unexplained = np.median(_outside(moved, time * before, time * after)[moving])
-    return time if time > 0 and unexplained < np.median(np.abs(moved[moving])) / 2 else None
+    moving, best, least = moved != 0, 0.0, np.inf
+    for each in ((before + after) / 2, after, before):
+        fast = (np.abs(each) >= np.median(np.abs(each))) & (each != 0)
+        if not (fast.any() and moving.any()):
+            return None
+        time = float(np.median(moved[fast] / each[fast]))
+        error = float(np.median(np.abs(moved - time * each)[moving]))
+        if error < least:
+            best, least = time, error
+    unexplained = np.median(_outside(moved, best * before, best * after)[moving])
+    return best if best > 0 and unexplained < np.median(np.abs(moved[moving])) / 2 else None
 
 
 def _outside(values: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -41,6 +41,16 @@ def largest_action(env_id: str) -> float:
         return float(np.max(env.action_space.high))  # type: ignore[attr-defined]
 
 
+def step_seconds(env_id: str) -> float:
+    """Seconds that a step of an environment takes, by the frames a second that it is to be shown at.
+
+    Raises:
+        UserError: there is no such environment.
+    """
+    with _opened(env_id) as env:
+        return 1 / float(env.metadata["render_fps"])
+
+
 def shows_frames(env_id: str) -> bool:
     """Whether an environment is observed as pictures rather than as states.
 

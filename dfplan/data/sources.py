@@ -9,8 +9,8 @@ import numpy as np
 from dfplan.data.d4rl_file import read_d4rl, read_metadata, write_d4rl
 from dfplan.data.download import download_d4rl
 from dfplan.data.generate import generate_maze2d
-from dfplan.data.jumps import axes_without_velocity
-from dfplan.data.maze import largest_action, load_maze
+from dfplan.data.jumps import step_times
+from dfplan.data.maze import largest_action, load_maze, step_seconds
 from dfplan.data.minari_data import is_pointmaze, read_minari, to_d4rl_coordinates
 from dfplan.errors import UserError
 from dfplan.files import user_path
@@ -23,6 +23,7 @@ LARGEST_SHARE_IN_WALLS = 1e-3
 NO_CHANGE = 1e-6
 ROUNDING = 1e-3  # of actions kept in half precision
 LEAST_SHARE_OF_ACTIONS = 0.01  # of what the environment takes; less says nothing of what a whole action does
+OTHER_STEPS = 1.5  # times longer or shorter than the environment's
 
 
 def load_trajectories(
@@ -81,6 +82,7 @@ def load_trajectories(
         raise UserError(f"unknown data source {source!r}; use generated, d4rl, minari:<dataset id>, or an .hdf5 file")
     _check_maze(trajectories, maze=maze)
     _check_motion(trajectories, largest=largest_action(env_id), env_id=env_id)
+    _check_velocities(trajectories, seconds=step_seconds(env_id), env_id=env_id)
     for note in trajectories.notes:
         say(f"{trajectories.source}: {note}")
     return trajectories
@@ -171,7 +173,7 @@ def _check_maze(trajectories: Trajectories, *, maze: Any) -> None:
 
 
 def _check_motion(trajectories: Trajectories, *, largest: float, env_id: str) -> None:
-    """Refuse actions and velocities in other units than the environment's, or that say nothing of the motion."""
+    """Refuse actions in other units than the environment's, and columns that say nothing of the motion."""
     source, acting = trajectories.source, np.ones(len(trajectories), bool)
     acting[trajectories.starts[1:] - 1] = False
     if not acting.any():
@@ -197,8 +199,20 @@ def _check_motion(trajectories: Trajectories, *, largest: float, env_id: str) ->
             f"{source}: no action is above {strength.max():.3g}, where {env_id} takes up to {largest:g}: they say "
             "nothing of what a whole action does; bring them to its units"
         )
-    if wrong := axes_without_velocity(trajectories, position_dim=2):
+
+
+def _check_velocities(trajectories: Trajectories, *, seconds: float, env_id: str) -> None:
+    """Refuse velocities that say nothing of the motion, or that say it in other units or of other steps."""
+    source, times = trajectories.source, step_times(trajectories, position_dim=2)
+    if wrong := [axis for axis, time in times.items() if time is None]:
         raise UserError(
             f"{source}: positions in columns {wrong} of the observations do not move by the velocities in columns "
             f"{[axis + 2 for axis in wrong]}; columns must be x, y, vx, vy, and rows in the order of time"
         )
+    for axis, time in times.items():
+        if time and not seconds / OTHER_STEPS < time < seconds * OTHER_STEPS:
+            raise UserError(
+                f"{source}: between two rows positions in column {axis} move by {time:.3g} s of the velocities in "
+                f"column {axis + 2}, where a step of {env_id} takes {seconds:g} s; velocities must be in positions a "
+                "second, and rows one step apart"
+            )

@@ -125,7 +125,7 @@ def test_where_rows_were_taken_out_a_trajectory_ends_and_a_note_says_so(tmp_path
     kept = {key: np.delete(value, np.arange(900, 1000), axis=0) for key, value in arrays.items()}
     data = read_d4rl(_save(tmp_path / "maze.hdf5", kept if infos else _without(kept, "infos")))
     assert np.delete(_rows_are_linked(data), data.starts[1:-1] - 1).all()
-    assert data.notes[0].startswith("cut at 1 impossible steps, the first from row 899 to row 900")
+    assert data.notes[0].startswith("cut at 1 impossible step, the first from row 899 to row 900")
 
 
 def test_what_is_read_whole_has_no_note(tmp_path, path, arrays):

@@ -1,13 +1,12 @@
 """What no motion can have done is found and cut, wherever it is; what was recorded as it happened is left alone."""
 
-import dataclasses
 from functools import cache
 
 import numpy as np
 import pytest
 
 from dfplan.data.generate import generate_maze2d
-from dfplan.data.jumps import axes_without_velocity, cut_jumps, find_jumps
+from dfplan.data.jumps import cut_jumps, find_jumps, step_times
 from dfplan.types import Trajectories
 
 NUM_ROWS = 4000
@@ -124,7 +123,7 @@ def test_trajectories_are_cut_at_jumps_and_lone_rows_left_out(states):
     assert data.segment_ends.sum() == 1
     (note,) = data.notes
     assert note.startswith("cut at 3 impossible steps, the first from row 499 to row 500 (")
-    assert note.endswith("; 1 rows between two of them are left out")
+    assert note.endswith("; left out 1 row that no other continues")
     assert cut_jumps(data, position_dim=2) is data
 
 
@@ -156,15 +155,25 @@ def test_few_rows_are_not_judged(states):
     assert jumps_of(states[:, :2], ends=pairs) == jumps_of(states, ends=pairs) == []
 
 
-def test_velocities_are_told_from_other_numbers(states):
-    def wrong(observations):
-        return axes_without_velocity(trajectories(observations), position_dim=2)
+@pytest.mark.parametrize("every", [4, 5, 7, 10, 20])
+def test_rows_that_were_taken_out_again_and_again_are_found(states, every):
+    kept = np.flatnonzero(np.arange(NUM_ROWS) % every)
+    moves = np.abs(np.diff(states[kept, :2], axis=0)).max(axis=1)
+    gaps = np.flatnonzero(np.diff(kept) > 1)
+    jumps = jumps_of(states[kept])
+    assert set(jumps) <= set(gaps)
+    assert len(jumps) > 0.9 * np.count_nonzero(moves[gaps] > 0.02)
 
-    assert wrong(states) == []
-    assert wrong(states[:, [0, 1, 3, 2]]) == [0, 1]
-    assert wrong(states * [1, 1, 0, 1]) == [0]
-    assert wrong(states * [1, 1, -1, 1]) == [0]
-    assert wrong(states[np.random.default_rng(0).permutation(NUM_ROWS)]) == [0, 1]
-    assert wrong(states[:, :2]) == [0, 1]
-    assert wrong(states[:10]) == []
-    assert wrong(dataclasses.replace(trajectories(states)).observations * [1, 1, 60, 60]) == []  # in other units
+
+def test_velocities_are_told_from_other_numbers(states):
+    def times(observations):
+        return step_times(trajectories(observations), position_dim=2)
+
+    assert times(states) == pytest.approx({0: 0.01, 1: 0.01}, rel=1e-3)
+    assert times(states[:, [0, 1, 3, 2]]) == {0: None, 1: None}
+    assert times(states * [1, 1, 0, 1])[0] is None
+    assert times(states * [1, 1, -1, 1])[0] is None
+    assert times(states[np.random.default_rng(0).permutation(NUM_ROWS)]) == {0: None, 1: None}
+    assert times(states[:, :2]) == {0: None, 1: None}
+    assert times(states[:10]) == {}
+    assert times(states * [1, 1, 60, 60]) == pytest.approx({0: 0.01 / 60, 1: 0.01 / 60}, rel=1e-3)  # in other units

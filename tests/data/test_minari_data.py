@@ -221,7 +221,7 @@ def test_an_episode_is_cut_where_its_collector_left_steps_out(store):
     _create([(np.delete(observed, np.arange(100, 140), axis=0), acted[40:]), other])
     data = read_minari(DATASET)
     assert data.starts.tolist() == [0, 100, 261, 302]
-    assert data.notes[0].startswith("cut at 1 impossible steps, the first from row 99 to row 100")
+    assert data.notes[0].startswith("cut at 1 impossible step, the first from row 99 to row 100")
 
 
 def test_a_dataset_that_a_recorder_has_open_is_not_called_damaged(store):

@@ -186,6 +186,8 @@ def _shuffle(array):
             {"infos_qvel": lambda v: v[:, ::-1]},
             r"columns \[0, 1\] of the observations do not move by the velocities in",
         ),
+        ({"infos_qvel": lambda v: 10 * v}, "column 0 move by 0.001 s of the velocities in column 2, where a step of"),
+        ({"infos_qvel": lambda v: v / 1000}, r"column 2, where a step of maze2d-umaze-v1 takes 0.01 s"),
         ({"infos_qvel": _shuffle, "infos_qpos": _shuffle}, "rows in the order of time"),
         ({"infos_qpos": _set_off(slice(100, 110), 100)}, "10 positions lie outside of maze umaze"),
         ({"timeouts": _set(..., True), "infos_qvel": lambda v: v[:, :1]}, "no step in it"),
@@ -216,7 +218,7 @@ def test_impossible_steps_are_spoken_of(tmp_path, dataset):
     data = _load(changed, tmp_path, say=said.append)
     assert data.starts.tolist() == [0, 300, 500]
     assert said == [f"{changed}: {data.notes[0]}"]
-    assert said[0].startswith(f"{changed}: cut at 1 impossible steps, the first from row 299 to row 300")
+    assert said[0].startswith(f"{changed}: cut at 1 impossible step, the first from row 299 to row 300")
 
 
 def test_default_sizes_are_those_of_d4rl():
