@@ -55,7 +55,8 @@ def draw_cases(model: Any, *, maze: Any, seed: int, count: int) -> tuple[list[Ca
 
     A case depends on ``seed`` and its number alone; the way is that of the default planner without constraints.
     """
-    planner, left_out = Planner(model, settings=PlannerSettings()), dict.fromkeys(("covered", "no way", "no time"), 0)
+    planner = Planner(model, settings=PlannerSettings())
+    left_out: dict[str, int] = {"covered": 0, "no way": 0, "no time": 0}
     grid, found = VisitedGrid(model.support, margin=0.2), []
     for number in range(count):
         generator = np.random.default_rng([seed, number])

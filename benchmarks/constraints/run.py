@@ -128,7 +128,7 @@ def measure(case: Case, planner: Planner, *, maze: Any, controllers: list[str]) 
         "arrives": bool(plan.arrival[0] <= steps),
         "points": len(points),
         "points_in_walls": int(maze.contains_wall(points).sum()),
-        "evaluations": int(plan.evaluations[0]),
+        "evaluations": 0 if plan.evaluations is None else int(plan.evaluations[0]),
         **_verdict(plan.verdict),
     }
     return found | {name: drive(case, planner, maze=maze, controller=name) for name in controllers}

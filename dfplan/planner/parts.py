@@ -139,7 +139,7 @@ class PartPlanner:
     def _begin(self, row: int) -> Journey:
         """A journey past the way-points that are left, in the order given or in that of the shortest way."""
         asked, goal, dim = self.planner.constraints, self.goals[row], self.goals.shape[1]
-        places = [np.array(asked.waypoints[number]) for number in np.flatnonzero(~self.passed[row])]
+        places = [np.array(asked.waypoints[number]) for number in np.flatnonzero(~self.passed[row]).tolist()]
         if len(places) > 1 and not asked.in_order:
             places = self.around.ordered(self.states[row, :dim], places, goal)
         targets = [Target(place, is_stop=True) for place in (*places, goal)]
