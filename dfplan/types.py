@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -15,22 +16,51 @@ def _shapes(self: object) -> str:
     return f"{type(self).__name__}({', '.join(parts)})"
 
 
+PER_ROW = (
+    "observations",
+    "actions",
+    "segment_ends",
+    "rewards",
+    "terminations",
+    "truncations",
+    "goals",
+    "achieved_goals",
+)
+
+
 @dataclass(frozen=True, repr=False)
 class Trajectories:
     """Recorded trajectories laid end to end.
 
-    Row ``t`` holds the true state before action ``t``; the last row of a trajectory has no action (zeros). A window of
-    ``n`` steps from row ``t`` reads observations ``t … t+n`` and actions ``t … t+n-1``, all inside one trajectory.
+    Row ``t`` holds the true state before action ``t``. The last row of a trajectory is the observation that it ended
+    in, and has no action (zeros) unless ``last_actions`` says otherwise. A window of ``n`` steps from row ``t`` reads
+    observations ``t … t+n`` and actions ``t … t+n-1``, all inside one trajectory.
 
     Attributes:
         observations: ``(rows, observation_dim)`` float32.
-        actions: ``(rows, action_dim)`` float32, in the units of the environment.
+        actions: ``(rows, action_dim)`` float32, in the units of the environment; ``action_dim`` is 0 where only
+            observations were recorded.
         starts: ``(num_trajectories + 1,)`` int64; trajectory ``i`` is rows ``starts[i]:starts[i + 1]``.
         segment_ends: ``(rows,)`` bool, True where the collector reached its own goal and drew a new one (D4RL
             ``timeouts``). The state does not jump there: the trajectory goes on.
         source: where the data came from, for the record of a run.
         checksum: SHA-256 of the file, or "" where there is no single file.
         notes: what reading had to cut or leave out, a sentence each for whoever uses the data.
+        rewards: ``(rows,)`` float32, what the action of the row earned, 0 in a row without an action; None where none
+            were recorded.
+        terminations: ``(rows,)`` bool, True where the action of the row (or, where that was not kept, the one before)
+            ended the episode for good; None where that was not recorded.
+        truncations: ``(rows,)`` bool, likewise where the episode was cut off from outside, as by a time limit. Inside a
+            trajectory where the state went on nonetheless. None where that was not recorded.
+        last_actions: whether the last row of every trajectory holds an action, too, whose outcome is not on record (and
+            its reward), as in files that keep one observation for each action.
+        action_bounds: between which numbers actions lie; None where that is unknown or without bounds.
+        step_seconds: time from row to row; None where it is unknown.
+        goals: ``(rows, goal_dim)`` float32, what was wanted at each row; None in data without goals.
+        achieved_goals: ``(rows, goal_dim)`` float32, what was reached of it; None where that was not recorded.
+        observation_names: of the dimensions of an observation, as many, where it was put together from named parts; ()
+            where it was one vector.
+        action_names: likewise of an action.
     """
 
     observations: np.ndarray
@@ -40,11 +70,30 @@ class Trajectories:
     source: str
     checksum: str = ""
     notes: tuple[str, ...] = ()
+    rewards: np.ndarray | None = None
+    terminations: np.ndarray | None = None
+    truncations: np.ndarray | None = None
+    last_actions: bool = False
+    action_bounds: "Bounds | None" = None
+    step_seconds: float | None = None
+    goals: np.ndarray | None = None
+    achieved_goals: np.ndarray | None = None
+    observation_names: tuple[str, ...] = ()
+    action_names: tuple[str, ...] = ()
 
     __repr__ = _shapes
 
     def __len__(self) -> int:
         return len(self.observations)
+
+    def per_row(self) -> dict[str, Any]:
+        """The arrays that have an entry for every row, by name; those that are None left out."""
+        arrays = {name: getattr(self, name) for name in PER_ROW}
+        return {name: array for name, array in arrays.items() if array is not None}
+
+    def constant_dimensions(self) -> np.ndarray:
+        """Which dimensions of an observation never vary, ``(observation_dim,)`` bool; nothing is learned from them."""
+        return (self.observations == self.observations[:1]).all(axis=0)
 
 
 @dataclass(frozen=True, repr=False)

@@ -23,6 +23,8 @@ COMPRESSION: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "sh
 TRUE_STATE_KEYS = ("infos/qpos", "infos/qvel")
 MAIN_KEYS = ("observations", "actions")
 END_KEYS = ("timeouts", "terminals")
+REWARDS = "rewards"
+BAD_REWARDS = "its rewards are left out, as not all of them are finite"
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 LOCKING = "best-effort"  # respect the locks of others, and do without on file systems that have none
 HASH_BLOCK = 1 << 20
@@ -184,7 +186,8 @@ def _check_against_note(path: Path) -> str:
 
 def _read_arrays(file: h5py.File, path: Path) -> dict[str, np.ndarray]:
     """Read the keys that matter, each with its dtype and number of dimensions checked."""
-    found = open_arrays(file, [*MAIN_KEYS, *TRUE_STATE_KEYS, *END_KEYS], path=path)
+    found = open_arrays(file, [*MAIN_KEYS, *TRUE_STATE_KEYS, *END_KEYS, REWARDS], path=path)
+    rewards = found.pop(REWARDS, None)
     for key in MAIN_KEYS:
         if key not in found:
             raise UserError(f"{path} has no dataset {key!r}, only {', '.join(file) or 'nothing'}; is it a D4RL file?")
@@ -199,6 +202,9 @@ def _read_arrays(file: h5py.File, path: Path) -> dict[str, np.ndarray]:
             f"{path} has neither timeouts nor the true state in infos/qpos and infos/qvel, so where its trajectories "
             "end is unknown; use a newer version of the dataset, or add the key timeouts"
         )
+    # A maze's rewards follow from its goals, so a file without good ones will do.
+    if rewards is not None and rewards.shape == arrays["observations"].shape[:1] and rewards.dtype.kind in "bfiu":
+        arrays[REWARDS] = rewards[()].astype(np.float32)
     return arrays
 
 
@@ -224,7 +230,7 @@ def _check_rows(arrays: Mapping[str, np.ndarray], path: Path) -> None:
     if len(set(lengths.values())) != 1 or not lengths["observations"]:
         raise UserError(f"{path}: all keys must have the same number of rows, at least one; got {lengths}")
     for key, value in arrays.items():
-        if np.isfinite(value).all():
+        if key == REWARDS or np.isfinite(value).all():
             continue
         bad = np.flatnonzero(~np.isfinite(value).all(axis=-1))
         raise UserError(
@@ -249,6 +255,9 @@ def _join(arrays: Mapping[str, np.ndarray], *, source: str, checksum: str) -> Tr
     cuts[-1] = True
     actions = actions[keep]
     actions[cuts] = 0  # their outcome is not on record
+    rewards = arrays[REWARDS][keep] if REWARDS in arrays else np.full(len(actions), np.nan)
+    rewards[cuts] = 0
+    has_rewards = REWARDS in arrays and bool(np.isfinite(rewards).all())
     trajectories = Trajectories(
         observations=observations[keep],
         actions=actions,
@@ -256,6 +265,10 @@ def _join(arrays: Mapping[str, np.ndarray], *, source: str, checksum: str) -> Tr
         segment_ends=timeouts[keep],
         source=source,
         checksum=checksum,
+        notes=(BAD_REWARDS,) if REWARDS in arrays and not has_rewards else (),
+        rewards=rewards if has_rewards else None,
+        terminations=terminals[keep] if "terminals" in arrays else None,
+        truncations=timeouts[keep] if "timeouts" in arrays else None,
     )
     return cut_jumps(trajectories, position_dim=observations.shape[1] // 2, row_numbers=np.flatnonzero(keep))
 

@@ -42,13 +42,16 @@ def cut_jumps(trajectories: Trajectories, *, position_dim: int, row_numbers: np.
     )
     if left_out:
         note += f"; left out {left_out} row{'s' * (left_out > 1)} that no other continues"
+    kept = {name: array[keep] for name, array in trajectories.per_row().items()}
+    for name in ("actions", "rewards"):  # of the last of them, the outcome is not on record
+        if name in kept:
+            kept[name][cuts[keep]] = 0
     return replace(
         trajectories,
-        observations=trajectories.observations[keep],
-        actions=np.where(cuts[:, None], 0, trajectories.actions)[keep],  # the outcome of the last is not on record
         starts=np.append(0, np.flatnonzero(cuts[keep]) + 1),
-        segment_ends=trajectories.segment_ends[keep],
+        last_actions=False,
         notes=(*trajectories.notes, note),
+        **kept,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.data.d4rl_file import hash_file
+from dfplan.data.d4rl_file import BAD_REWARDS, hash_file
 from dfplan.data.jumps import cut_jumps
 from dfplan.errors import UserError
 from dfplan.types import Trajectories
@@ -118,7 +118,7 @@ class _Episodes:
     def __init__(self, source: str, *, leave_out: Collection[int]) -> None:
         self.source, self.leave_out = source, set(leave_out)
         self.rows: list[np.ndarray] = []
-        self.actions: list[np.ndarray] = []
+        self.steps: list[dict[str, np.ndarray]] = []
         self.left_out: list[int] = []
         self.without_step: list[int] = []
         self.faults: dict[int, str] = {}
@@ -131,12 +131,13 @@ class _Episodes:
             return
         try:
             observed, acted = _checked_arrays(episode)
+            steps = {"actions": acted, **(_checked_outcomes(episode, num_steps=len(acted)) if len(acted) else {})}
         except UserError as error:
             self.faults[number] = str(error)
             return
         if len(acted):
             self.rows.append(observed)
-            self.actions.append(acted)
+            self.steps.append(steps)
         else:
             self.without_step.append(number)
 
@@ -154,7 +155,7 @@ class _Episodes:
             raise UserError(f"{self.source} has no episodes {sorted(unknown)} that leave_out= names; check their ids")
         if not self.rows:
             raise UserError(f"{self.source} has no episode with a step; choose another dataset")
-        widths = {array.shape[1] for array in self.rows}, {array.shape[1] for array in self.actions}
+        widths = {array.shape[1] for array in self.rows}, {each["actions"].shape[1] for each in self.steps}
         if any(len(width) > 1 for width in widths):
             raise UserError(
                 f"{self.source}: all episodes must have vectors of the same length; got {widths[0]} and {widths[1]}"
@@ -163,25 +164,32 @@ class _Episodes:
     def joined(self, *, checksum: str) -> Trajectories:
         """Lay the episodes end to end; one that goes on where its predecessor ended loses its first row to it."""
         goes_on = [False] + [np.array_equal(before[-1], after[0]) for before, after in pairwise(self.rows)]
-        kept_rows, kept_actions = [], []
-        for observed, acted, joined in zip(self.rows, self.actions, goes_on, strict=True):
-            if joined:
-                kept_actions[-1][-1] = acted[0]
-                observed, acted = observed[1:], acted[1:]
-            kept_rows.append(observed)
-            kept_actions.append(np.concatenate([acted, np.zeros((1, acted.shape[1]), acted.dtype)]))
+        kept_rows: list[np.ndarray] = []
+        kept: dict[str, list[np.ndarray]] = {name: [] for name in self.steps[0]}
+        for observed, steps, joined in zip(self.rows, self.steps, goes_on, strict=True):
+            kept_rows.append(observed[1:] if joined else observed)
+            for name, values in steps.items():
+                if joined:
+                    kept[name][-1][-1] = values[0]
+                    values = values[1:]
+                kept[name].append(np.concatenate([values, np.zeros_like(values, shape=(1, *values.shape[1:]))]))
         ends = np.cumsum([len(array) for array in kept_rows])
         segment_ends = np.zeros(ends[-1], bool)
         segment_ends[ends - 1] = True
         starts = np.concatenate([[0], ends[:-1]])[~np.array(goes_on)]
+        arrays: dict[str, Any] = {name: np.concatenate(values) for name, values in kept.items()}
+        notes = self._notes()
+        if not np.isfinite(arrays["rewards"]).all():
+            del arrays["rewards"]
+            notes += (BAD_REWARDS,)
         trajectories = Trajectories(
             observations=np.concatenate(kept_rows),
-            actions=np.concatenate(kept_actions),
             starts=np.append(starts, ends[-1]),
             segment_ends=segment_ends,
             source=self.source,
             checksum=checksum,
-            notes=self._notes(),
+            notes=notes,
+            **arrays,
         )
         return cut_jumps(trajectories, position_dim=trajectories.observations.shape[1] // 2)
 
@@ -219,6 +227,21 @@ def _checked_arrays(episode: Any) -> tuple[np.ndarray, np.ndarray]:
     if lengths[0] != lengths[1] + 1:
         raise UserError(f"must have one more observation than actions; got {lengths[0]} and {lengths[1]}")
     return checked["observations"], checked["actions"]
+
+
+def _checked_outcomes(episode: Any, *, num_steps: int) -> dict[str, np.ndarray]:
+    """Return rewards, terminations and truncations ``(T,)`` of an episode; raise what is wrong."""
+    with np.errstate(over="ignore"):
+        rewards = np.asarray(episode.rewards, np.float32)
+    outcomes = {
+        "rewards": rewards,
+        "terminations": np.asarray(episode.terminations, bool),
+        "truncations": np.asarray(episode.truncations, bool),
+    }
+    for name, values in outcomes.items():
+        if values.shape != (num_steps,):
+            raise UserError(f"must have as many {name} as actions; got shape {list(values.shape)} and {num_steps}")
+    return outcomes
 
 
 def _one_line(error: BaseException) -> str:

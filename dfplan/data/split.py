@@ -38,8 +38,6 @@ def _part(trajectories: Trajectories, first: int, last: int) -> Trajectories:
     inside = trajectories.starts[(trajectories.starts > first) & (trajectories.starts < last)]
     return replace(
         trajectories,
-        observations=trajectories.observations[first:last],
-        actions=trajectories.actions[first:last],
         starts=np.concatenate([[first], inside, [last]]).astype(np.int64) - first,
-        segment_ends=trajectories.segment_ends[first:last],
+        **{name: array[first:last] for name, array in trajectories.per_row().items()},
     )

@@ -95,6 +95,9 @@ def test_every_episode_becomes_a_trajectory_with_one_row_more_than_actions():
         np.testing.assert_array_equal(data.actions[rows][:-1], turned_actions)
         assert not data.actions[rows][-1].any()
     assert np.flatnonzero(data.segment_ends).tolist() == [5, 7, 16]
+    assert np.flatnonzero(data.truncations).tolist() == [4, 6, 15]  # of the last action, one row before
+    assert not data.terminations.any()
+    assert data.rewards.shape == (17,)
     assert data.source == f"minari:{DATASET}"
 
 
