@@ -3,8 +3,8 @@
 import hashlib
 import io
 import json
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,19 @@ def read_d4rl(path: Path) -> Trajectories:
         UserError: the file is missing, damaged, being written, or not such a dataset; names the file, the key and the
             fix.
     """
+    with open_dataset(path) as (file, checksum):
+        arrays = _read_arrays(file, path)
+    _check_rows(arrays, path)
+    return _join(arrays, source=str(path), checksum=checksum)
+
+
+@contextmanager
+def open_dataset(path: Path) -> Iterator[tuple[h5py.File, str]]:
+    """Yield an HDF5 file, open for reading, and its SHA-256, which is checked against the noted one if there is one.
+
+    Raises:
+        UserError: the file is missing, damaged or being written; also for whatever reading it raises in the block.
+    """
     if not path.is_file():
         raise UserError(
             f"no dataset at {path}; check the path, or make one with dfplan generate and train with data=generated"
@@ -95,15 +108,13 @@ def read_d4rl(path: Path) -> Trajectories:
         check_size(path)
         checksum = _check_against_note(path)
         with h5py.File(path, "r", locking=LOCKING) as file:
-            arrays = _read_arrays(file, path)
+            yield file, checksum
     except PermissionError as error:
         raise UserError(f"no permission to read {path}; change it, or choose another file") from error
     except UserError:
         raise
     except (OSError, *PARSE_ERRORS) as error:
         raise _unreadable(path, error) from error
-    _check_rows(arrays, path)
-    return _join(arrays, source=str(path), checksum=checksum)
 
 
 def _unreadable(path: Path, error: Exception) -> UserError:

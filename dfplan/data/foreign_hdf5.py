@@ -49,6 +49,16 @@ def open_arrays(file: h5py.File, keys: Collection[str], *, path: Path) -> dict[s
     return found
 
 
+def group_names(file: h5py.File, key: str, *, path: Path) -> list[str]:
+    """The names in a group, none where there is no such group.
+
+    Raises:
+        UserError: the group is a link to somewhere else.
+    """
+    group = _without_links(file, key, path=path)
+    return list(group) if isinstance(group, h5py.Group) else []
+
+
 def _without_links(file: h5py.File, key: str, *, path: Path) -> h5py.Group | h5py.Dataset | None:
     """Walk down to a key, but never into another file."""
     node: h5py.Group | h5py.Dataset = file

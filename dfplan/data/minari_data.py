@@ -39,9 +39,9 @@ def read_minari(
         UserError: Minari or the dataset is missing, damaged, or has a layout that does not fit; names every episode
             that does not fit.
     """
-    dataset = _open(dataset_id)
+    dataset = open_minari(dataset_id)
     found = _Episodes(f"minari:{dataset_id}", leave_out=leave_out)
-    for done, episode in enumerate(_episodes(dataset, dataset_id), start=1):
+    for done, episode in enumerate(iterate_episodes(dataset, dataset_id), start=1):
         found.take(episode)
         if on_progress is not None:
             on_progress(done, int(dataset.total_episodes))
@@ -53,7 +53,7 @@ def read_minari(
 
 def is_pointmaze(dataset_id: str) -> bool:
     """Tell whether it was recorded in a PointMaze of Gymnasium-Robotics, whose coordinates differ from D4RL's."""
-    spec = _open(dataset_id).env_spec
+    spec = open_minari(dataset_id).env_spec
     return spec is not None and spec.id.startswith("PointMaze")
 
 
@@ -79,7 +79,12 @@ def to_d4rl_coordinates(trajectories: Trajectories, *, num_rows: int, num_column
     )
 
 
-def _open(dataset_id: str) -> Any:
+def open_minari(dataset_id: str) -> Any:
+    """Open a dataset of the local store.
+
+    Raises:
+        UserError: Minari is not installed, or there is no such dataset that can be opened.
+    """
     try:
         import minari  # optional, and slow to import
     except ImportError as error:
@@ -97,7 +102,7 @@ def _open(dataset_id: str) -> Any:
         ) from error
 
 
-def _episodes(dataset: Any, dataset_id: str) -> Any:
+def iterate_episodes(dataset: Any, dataset_id: str) -> Any:
     """Iterate over the episodes; what a damaged file raises becomes an error that names the fix."""
     try:
         yield from dataset.iterate_episodes()

@@ -1,0 +1,73 @@
+"""D4RL's HDF5 layout, of all tasks: locomotion, AntMaze, Adroit, Kitchen and the mazes as they are recorded."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from dfplan.data.d4rl_file import open_dataset
+from dfplan.data.foreign_hdf5 import open_arrays
+from dfplan.data.formats.layout import lay_out, vectors
+from dfplan.errors import UserError
+from dfplan.types import Trajectories
+
+KEYS = ("observations", "actions", "rewards", "terminals", "timeouts", "next_observations", "infos/goal")
+
+
+def read(path: str | Path) -> Trajectories:
+    """Read a D4RL file as it is: every timeout and every terminal ends an episode, and nothing else is cut.
+
+    (Mazes whose ball rolls on across timeouts are read as that by :func:`dfplan.data.d4rl_file.read_d4rl`.) Where
+    ``next_observations`` are there, the last one of an episode becomes its last row; where one is not what is observed
+    next, the episode ends although no flag says so, and a note tells.
+
+    Raises:
+        UserError: the file is missing, damaged, or has another layout; names the key, or the episode and the row.
+    """
+    path = Path(path)
+    with open_dataset(path) as (file, checksum):
+        found = open_arrays(file, KEYS, path=path)
+        arrays = {key: _read(key, data, path) for key, data in found.items()}
+    if missing := [key for key in KEYS[:2] if key not in arrays]:
+        raise UserError(f"{path} has no dataset {missing[0]!r}; a D4RL file has {', '.join(KEYS[:5])}")
+    if "terminals" not in arrays and "timeouts" not in arrays:
+        raise UserError(f"{path} has neither terminals nor timeouts, so where its episodes end is unknown; add them")
+    rows = len(arrays["observations"])
+    if wrong := {key: len(array) for key, array in arrays.items() if len(array) != rows}:
+        raise UserError(f"{path}: all keys must have as many rows as observations, {rows}; got {wrong}")
+    flags = np.zeros(rows, bool)
+    cuts = arrays.get("terminals", flags) | arrays.get("timeouts", flags)
+    cuts[-1:] = True
+    follows, notes = arrays.pop("next_observations", None), ()
+    if follows is not None:
+        unmarked = ~cuts[:-1] & (follows[:-1] != arrays["observations"][1:]).any(axis=1)
+        cuts[:-1] |= unmarked
+        if unmarked.any():
+            notes = (
+                f"{unmarked.sum()} episodes end without a flag, the first at row {np.argmax(unmarked)} of the file",
+            )
+    ends = np.flatnonzero(cuts) + 1
+    names = {"terminals": "terminations", "timeouts": "truncations", "infos/goal": "goals"}
+    return lay_out(
+        {names.get(key, key): array for key, array in arrays.items()},
+        ends=ends,
+        source=str(path),
+        finals=None if follows is None else follows[ends - 1],
+        notes=notes,
+        checksum=checksum,
+    )
+
+
+def _read(key: str, data: h5py.Dataset, path: Path) -> np.ndarray:
+    one_a_row = key in ("rewards", "terminals", "timeouts")
+    if data.dtype.kind not in "fiub" or data.ndim != (1 if one_a_row else 2):
+        shape = "one number" if one_a_row else "a vector of numbers"
+        raise UserError(f"{path}: {key} must be {shape} a row; got {data.dtype} of shape {list(data.shape)}")
+    values = data[()]
+    if key not in ("terminals", "timeouts"):
+        flat = vectors(values, name=key, source=str(path))
+        return flat[:, 0] if one_a_row else flat
+    if not np.isin(values, (0, 1)).all():
+        row = int(np.argmin(np.isin(values, (0, 1))))
+        raise UserError(f"{path}, row {row}: {key} must be 0 or 1; got {values[row]}; mend the key")
+    return values.astype(bool)

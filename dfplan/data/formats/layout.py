@@ -1,0 +1,164 @@
+"""Lays arrays of any origin out as `Trajectories`: flattened by name, checked row by row, with final observations."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from dfplan.errors import UserError
+from dfplan.types import Trajectories
+
+MAX_BYTES = 8 * 2**30
+NUM_NAMED = 10  # dimensions, in a note
+
+
+def check_bytes(declared: int, *, source: str) -> None:
+    """Refuse arrays that are too large to be read, before any of them is.
+
+    Raises:
+        UserError: they are; says how large.
+    """
+    if declared > MAX_BYTES:
+        raise UserError(f"{source} holds {declared:,} bytes of arrays, and at most {MAX_BYTES:,} are read; split it")
+
+
+def vectors(array: np.ndarray, *, name: str, source: str) -> np.ndarray:
+    """Numbers of any kind and shape ``(rows, ...)`` as ``(rows, dim)`` float32; what that cannot hold is infinite.
+
+    Raises:
+        UserError: they are no numbers.
+    """
+    if array.dtype.kind not in "fiub" or not array.ndim:
+        raise UserError(f"{source}: {name} must be rows of numbers; got {array.dtype} of shape {list(array.shape)}")
+    with np.errstate(over="ignore"):
+        flat = array.reshape(len(array), int(np.prod(array.shape[1:])))
+        return np.ascontiguousarray(flat).astype(np.float32, copy=False)
+
+
+def flattened(entries: Mapping[str, np.ndarray], *, source: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Put named arrays ``(rows, ...)`` side by side, in the alphabetical order of their names.
+
+    Returns:
+        ``(rows, dim)`` float32, and a name for each dimension: that of the entry, and behind a point which number of it
+        where it has more than one.
+
+    Raises:
+        UserError: there are none, or not all of them have as many rows.
+    """
+    lengths = {name: len(array) for name, array in entries.items()}
+    if len(set(lengths.values())) != 1:
+        raise UserError(f"{source}: all parts must have the same number of rows; got {lengths or 'none'}")
+    parts = {name: vectors(entries[name], name=name, source=source) for name in sorted(entries)}
+    names = [
+        name if part.shape[1] == 1 else f"{name}.{index}"
+        for name, part in parts.items()
+        for index in range(part.shape[1])
+    ]
+    return np.concatenate(list(parts.values()), axis=1), tuple(names)
+
+
+def lay_out(
+    steps: Mapping[str, np.ndarray],
+    *,
+    ends: np.ndarray,
+    source: str,
+    finals: np.ndarray | None = None,
+    notes: tuple[str, ...] = (),
+    **facts: Any,
+) -> Trajectories:
+    """Build trajectories from what was recorded at every step.
+
+    Args:
+        steps: ``observations`` and ``actions`` ``(steps, dim)``, and any other arrays per row of `Trajectories`.
+        ends: ``(episodes,)``, the step behind the last one of each episode.
+        source: for the record, and to begin messages with.
+        finals: ``(episodes, observation_dim)``, the observation behind the last step of each; None where the last
+            action's outcome is not on record.
+        notes: what reading left out.
+        facts: further attributes of `Trajectories`.
+
+    Raises:
+        UserError: arrays differ in length, episodes are empty, or something is not finite; names the episode and the
+            row in it.
+    """
+    starts = check_ends(ends, num_steps=len(steps["observations"]), source=source)
+    for name, values in steps.items():
+        if len(values) != starts[-1]:
+            raise UserError(f"{source}: {name} has {len(values)} rows and observations {starts[-1]}; mend the data set")
+        _check_finite(values, name=name, starts=starts, source=source)
+    arrays = {"segment_ends": np.zeros(starts[-1], bool), **steps}
+    if finals is not None:
+        _check_finite(finals, name="final observations", starts=np.arange(len(finals) + 1), source=source)
+        arrays = {
+            name: _with_finals(
+                values, starts, finals if name == "observations" else _rows_for_finals(name, values, starts)
+            )
+            for name, values in arrays.items()
+        }
+        starts = starts + np.arange(len(starts))
+    data = Trajectories(**arrays, starts=starts, source=source, last_actions=finals is None, notes=notes, **facts)
+    return _with_note_of_constants(data)
+
+
+def check_ends(ends: np.ndarray, *, num_steps: int, source: str) -> np.ndarray:
+    """Return where episodes start, and behind them where the last one ends, ``(episodes + 1,)`` int64.
+
+    Raises:
+        UserError: the ends do not rise from above 0 to the number of steps.
+    """
+    starts = np.concatenate([[0], np.asarray(ends).reshape(-1)]).astype(np.int64)
+    wrong = np.flatnonzero(np.diff(starts) <= 0)
+    if len(wrong):
+        raise UserError(
+            f"{source}: episode {wrong[0]} ends at row {starts[wrong[0] + 1]} but starts at row {starts[wrong[0]]}"
+        )
+    if len(starts) < 2 or starts[-1] != num_steps:
+        raise UserError(
+            f"{source}: its {len(starts) - 1} episodes end at row {starts[-1]}, and it has {num_steps} rows"
+        )
+    return starts
+
+
+def place(row: int, starts: np.ndarray) -> str:
+    """Name a row by its episode and its number in it."""
+    episode = int(np.searchsorted(starts, row, side="right")) - 1
+    return f"episode {episode}, row {row - starts[episode]}"
+
+
+def _check_finite(values: np.ndarray, *, name: str, starts: np.ndarray, source: str) -> None:
+    if np.isfinite(values).all():
+        return
+    bad = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))
+    raise UserError(
+        f"{source}, {place(int(bad[0]), starts)}: {name} has NaN or infinity, as have {len(bad) - 1} more rows (what "
+        "single precision cannot hold counts as infinite); take these out, or record the data set again"
+    )
+
+
+def _rows_for_finals(name: str, values: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """What stands beside final observations: nothing was done there, and what was wanted is what was before."""
+    before = values[starts[1:] - 1]
+    return before if name in ("goals", "achieved_goals") else np.zeros_like(before)
+
+
+def _with_finals(values: np.ndarray, starts: np.ndarray, finals: np.ndarray) -> np.ndarray:
+    """Put a row behind each episode."""
+    episodes = len(starts) - 1
+    rows = np.empty((len(values) + episodes, *values.shape[1:]), values.dtype)
+    last = starts[1:] + np.arange(episodes)
+    is_step = np.ones(len(rows), bool)
+    is_step[last] = False
+    rows[is_step], rows[last] = values, finals
+    return rows
+
+
+def _with_note_of_constants(data: Trajectories) -> Trajectories:
+    """Say which dimensions never vary; they are kept."""
+    constant = np.flatnonzero(data.constant_dimensions())
+    if not len(constant) or len(data) < 2:
+        return data
+    names = [data.observation_names[index] if data.observation_names else str(index) for index in constant[:NUM_NAMED]]
+    more = ", ..." if len(constant) > NUM_NAMED else ""
+    note = f"{len(constant)} of {data.observations.shape[1]} observed dimensions never vary: {', '.join(names)}{more}"
+    return replace(data, notes=(*data.notes, note))

@@ -1,0 +1,159 @@
+"""LeRobot's data set folders, version 3.0, without LeRobot: parquet files and their description in JSON."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dfplan.data.formats.layout import check_bytes, flattened, lay_out, vectors
+from dfplan.errors import UserError
+from dfplan.files import read_small
+from dfplan.types import Trajectories
+
+INFO, VERSION = "meta/info.json", "v3.0"
+MAX_INFO = 16 * 2**20
+STATE, ACTION, EPISODE, FRAME = "observation.state", "action", "episode_index", "frame_index"
+FLAGS = {"next.terminated": "terminations", "next.truncated": "truncations"}
+NUMBERS = ("float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool")
+
+
+def read(path: str | Path) -> Trajectories:
+    """Read a data set; everything observed that is a vector is flattened by name, images and videos are left out.
+
+    Without ``next.terminated`` and ``next.truncated`` (LeRobot's own have ``next.done`` and ``next.success``), an
+    episode that ends with success is terminated, and any other one truncated; without success, neither is known.
+
+    Raises:
+        UserError: pyarrow is not installed, or the folder is damaged or has another layout; names the file, or episode
+            and row.
+    """
+    path = Path(path)
+    info = _read_info(path)
+    features = info["features"]
+    numbers = {name for name, each in features.items() if each.get("dtype") in NUMBERS}
+    entries = sorted(name for name in numbers if name.startswith("observation."))
+    if ACTION not in numbers or not entries:
+        raise UserError(
+            f"{path / INFO} describes no {ACTION}, or no vector that is observed; got {', '.join(features)}"
+        )
+    extra = [name for name in ("next.reward", "next.done", "next.success", *FLAGS) if name in numbers]
+    columns = _read_columns(path, [EPISODE, FRAME, ACTION, *entries, *extra])
+    ends = _ends(columns.pop(EPISODE), columns.pop(FRAME), path)
+    observations, names = flattened({name: columns[name] for name in entries}, source=str(path))
+    if entries == [STATE]:
+        names = _names(features[STATE], size=observations.shape[1])
+    actions = vectors(columns[ACTION], name=ACTION, source=str(path))
+    left_out = [name for name in features if name.startswith("observation.") and name not in entries]
+    return lay_out(
+        {"observations": observations, "actions": actions, **_outcomes(columns, ends)},
+        ends=ends,
+        source=str(path),
+        notes=(f"images are left out: {', '.join(left_out)}",) if left_out else (),
+        step_seconds=1 / info["fps"],
+        observation_names=names,
+        action_names=_names(features[ACTION], size=actions.shape[1]),
+    )
+
+
+def _read_info(path: Path) -> dict[str, Any]:
+    file = path / INFO
+    try:
+        info = json.loads(read_small(file, at_most=MAX_INFO))
+        version, features, fps = info["codebase_version"], info["features"], float(info["fps"])
+        described = all(isinstance(each, dict) for each in features.values())
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UserError(f"{file} is no description of a LeRobot data set ({str(error)[:100]}); get it again") from error
+    if version != VERSION:
+        raise UserError(
+            f"{path} is a LeRobot data set of version {version}; convert it to {VERSION} with LeRobot's script"
+        )
+    if not (described and 0 < fps < float("inf")):
+        raise UserError(f"{file}: features must be described and fps above 0; got fps {info['fps']}")
+    return info
+
+
+def _read_columns(path: Path, names: list[str]) -> dict[str, np.ndarray]:
+    """Read columns of all files in their order, each as ``(rows, ...)``."""
+    try:
+        import pyarrow as arrow
+        import pyarrow.parquet as parquet  # optional, and slow to import
+    except ImportError as error:
+        raise UserError("reading LeRobot data sets needs a package: pip install 'dfplan[lerobot]'") from error
+    files = sorted((path / "data").glob("chunk-*/file-*.parquet"))
+    if not files:
+        raise UserError(f"{path} has no data/chunk-*/file-*.parquet; get the data set again")
+    tables = []
+    try:
+        described = [parquet.read_metadata(file) for file in files]
+        groups = [each.row_group(index) for each in described for index in range(each.num_row_groups)]
+        check_bytes(sum(each.total_byte_size for each in groups), source=str(path))
+        for file in files:
+            present = parquet.read_schema(file).names
+            if missing := [name for name in names if name not in present]:
+                raise UserError(f"{file} has no column {missing[0]}, which {INFO} describes; get the data set again")
+            tables.append(parquet.read_table(file, columns=names))
+        table = arrow.concat_tables(tables)
+        return {name: _column(table.column(name), name, path) for name in names}
+    except (arrow.ArrowException, OSError) as error:
+        raise UserError(f"{path}: damaged ({' '.join(str(error).split())[:150]}); get the data set again") from error
+
+
+def _column(column: Any, name: str, path: Path) -> np.ndarray:
+    """A column of numbers ``(rows,)``, or of vectors of one length ``(rows, dim)``."""
+    if column.null_count:
+        raise UserError(f"{path}: column {name} has {column.null_count} rows without a value; record them again")
+    whole = column.combine_chunks()
+    flat = whole.flatten() if hasattr(whole, "flatten") and hasattr(whole.type, "value_type") else whole
+    values = flat.to_numpy(zero_copy_only=False)
+    if flat is whole:
+        return values
+    if hasattr(whole, "offsets") and len(whole):
+        lengths = np.diff(whole.offsets.to_numpy())
+        if (lengths != lengths[0]).any():
+            row = int(np.argmax(lengths != lengths[0]))
+            raise UserError(f"{path}, row {row}: {name} has {lengths[row]} numbers, and {lengths[0]} before; mend it")
+    return values.reshape(len(whole), -1)
+
+
+def _ends(episodes: np.ndarray, frames: np.ndarray, path: Path) -> np.ndarray:
+    """Where episodes end; frames must count from 0 in each."""
+    if not len(episodes):
+        raise UserError(f"{path} has no rows; get the data set again")
+    ends = np.append(np.flatnonzero(np.diff(episodes)) + 1, len(episodes))
+    starts = np.append(0, ends[:-1])
+    wanted = np.arange(len(episodes)) - np.repeat(starts, ends - starts)
+    if (frames != wanted).any():
+        row = int(np.argmax(frames != wanted))
+        raise UserError(
+            f"{path}, episode {episodes[row]}, row {wanted[row]}: {FRAME} is {frames[row]}, so rows are missing or out "
+            "of order; get the data set again"
+        )
+    if len(np.unique(episodes[starts])) != len(ends):
+        raise UserError(f"{path}: rows of an episode do not lie together; get the data set again")
+    return ends
+
+
+def _outcomes(columns: dict[str, np.ndarray], ends: np.ndarray) -> dict[str, np.ndarray]:
+    """Rewards and flags, as far as they are recorded."""
+    found: dict[str, np.ndarray] = {}
+    for name, ours in FLAGS.items():
+        if name in columns:
+            found[ours] = columns[name].reshape(-1).astype(bool)
+    if not found and {"next.done", "next.success"} <= columns.keys():
+        last = np.zeros(len(columns["next.success"]), bool)
+        last[ends - 1] = True
+        success = columns["next.success"].reshape(-1).astype(bool)
+        found = {"terminations": last & success, "truncations": last & ~success}
+    if "next.reward" in columns:
+        found["rewards"] = columns["next.reward"].reshape(-1).astype(np.float32)
+    return found
+
+
+def _names(feature: dict[str, Any], *, size: int) -> tuple[str, ...]:
+    """The names of a vector's dimensions, () where there are none: a list, or lists by kind."""
+    names = feature.get("names")
+    if isinstance(names, dict):
+        names = [each for group in names.values() if isinstance(group, list) for each in group]
+    fits = isinstance(names, list) and len(names) == size
+    return tuple(map(str, names)) if fits and names is not None else ()

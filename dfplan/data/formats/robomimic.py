@@ -1,0 +1,116 @@
+"""robomimic's HDF5 layout: a group for every demonstration, in it a dict of observations."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from dfplan.data.d4rl_file import LOCKING, open_dataset
+from dfplan.data.foreign_hdf5 import PARSE_ERRORS, group_names, open_arrays
+from dfplan.data.formats.layout import flattened, lay_out, vectors
+from dfplan.errors import UserError
+from dfplan.types import Trajectories
+
+DEMONSTRATION = re.compile(r"demo_(\d+)")
+MOST_DIMENSIONS = 2  # of an entry, rows included; images have more
+
+
+def read(path: str | Path) -> Trajectories:
+    """Read all demonstrations in the order of their numbers; observations are flattened by name, images left out.
+
+    Where ``next_obs`` are there, the last of them becomes the last row of a demonstration. ``dones`` are terminations:
+    robomimic sets them where the task succeeded or the demonstration ended.
+
+    Raises:
+        UserError: the file is missing, damaged, or has another layout; names the demonstration.
+    """
+    path = Path(path)
+    with open_dataset(path) as (file, checksum):
+        numbers = sorted(
+            int(found[1]) for name in group_names(file, "data", path=path) if (found := DEMONSTRATION.fullmatch(name))
+        )
+        if not numbers:
+            raise UserError(f"{path} has no group data/demo_0; a robomimic file has one for every demonstration")
+        entries, images = _entries(file, f"data/demo_{numbers[0]}/obs", path)
+        keys = [f"data/demo_{each}" for each in numbers]
+        wanted = (
+            "actions",
+            "rewards",
+            "dones",
+            *(f"{kind}/{entry}" for kind in ("obs", "next_obs") for entry in entries),
+        )
+        found = open_arrays(file, [f"{demo}/{name}" for demo in keys for name in wanted], path=path)
+        demonstrations = [_demonstration(found, demo, entries, str(path)) for demo in keys]
+        step_seconds = _step_seconds(file)
+    with_finals = all("finals" in each for each in demonstrations)
+    finals = np.stack([each.pop("finals") for each in demonstrations]) if with_finals else None
+    names = demonstrations[0].pop("names")
+    common = [key for key in demonstrations[0] if all(key in each for each in demonstrations)]
+    for name in ("observations", "actions"):
+        if len({each[name].shape[1] for each in demonstrations}) > 1:
+            raise UserError(f"{path}: {name} must be as long in all demonstrations; record the data set again")
+    return lay_out(
+        {key: np.concatenate([each[key] for each in demonstrations]) for key in common},
+        ends=np.cumsum([len(each["actions"]) for each in demonstrations]),
+        source=str(path),
+        finals=finals,
+        notes=(f"images are left out: {', '.join(images)}",) if images else (),
+        checksum=checksum,
+        observation_names=names,
+        step_seconds=step_seconds,
+    )
+
+
+def _entries(file: h5py.File, key: str, path: Path) -> tuple[list[str], list[str]]:
+    """The observations that are vectors, and those that are images."""
+    found = open_arrays(file, [f"{key}/{name}" for name in group_names(file, key, path=path)], path=path)
+    names = {name.rpartition("/")[2]: data.ndim > MOST_DIMENSIONS for name, data in found.items()}
+    entries = sorted(name for name, is_image in names.items() if not is_image)
+    if not entries:
+        raise UserError(f"{path}: {key} holds no vectors; extract low-dimensional observations with robomimic first")
+    return entries, sorted(name for name, is_image in names.items() if is_image)
+
+
+def _demonstration(found: dict[str, h5py.Dataset], demo: str, entries: list[str], source: str) -> dict[str, Any]:
+    where = f"{source}, {demo.removeprefix('data/')}"
+    if missing := [name for name in ("actions", *(f"obs/{each}" for each in entries)) if f"{demo}/{name}" not in found]:
+        raise UserError(f"{where}: has no {missing[0]}; every demonstration must have what the first has")
+    observations, names = flattened({each: found[f"{demo}/obs/{each}"][()] for each in entries}, source=where)
+    actions = vectors(found[f"{demo}/actions"][()], name="actions", source=where)
+    if not 0 < len(actions) == len(observations):
+        raise UserError(
+            f"{where}: must have as many observations as actions, at least one; got {len(observations)} and "
+            f"{len(actions)}"
+        )
+    result = {"observations": observations, "actions": actions, "names": names}
+    for key, ours in (("rewards", "rewards"), ("dones", "terminations")):
+        if f"{demo}/{key}" in found:
+            values = vectors(found[f"{demo}/{key}"][()], name=key, source=where)[:, 0]
+            if len(values) != len(actions):
+                raise UserError(f"{where}: must have as many {key} as actions; got {len(values)} and {len(actions)}")
+            result[ours] = values if ours == "rewards" else values != 0
+    if all(f"{demo}/next_obs/{each}" in found for each in entries):
+        follows, _ = flattened({each: found[f"{demo}/next_obs/{each}"][-1:] for each in entries}, source=where)
+        result["finals"] = follows[-1]
+    return result
+
+
+def _step_seconds(file: h5py.File) -> float | None:
+    """The time of a step where the file says at how many hertz the environment is controlled."""
+    try:
+        hertz = json.loads(str(file["data"].attrs["env_args"]))["env_kwargs"]["control_freq"]
+        return 1 / float(hertz) if float(hertz) > 0 else None
+    except (KeyError, ValueError, TypeError, RecursionError):
+        return None
+
+
+def is_robomimic(path: Path) -> bool:
+    """Whether an HDF5 file has robomimic's group of demonstrations."""
+    try:
+        with h5py.File(path, "r", locking=LOCKING) as file:
+            return "data" in file and "observations" not in file
+    except (OSError, *PARSE_ERRORS):  # what is wrong with it, reading says
+        return False
