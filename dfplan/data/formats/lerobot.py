@@ -1,6 +1,7 @@
 """LeRobot's data set folders, version 3.0, without LeRobot: parquet files and their description in JSON."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,16 @@ import numpy as np
 from dfplan.data.formats.layout import check_bytes, flattened, lay_out, vectors
 from dfplan.errors import UserError
 from dfplan.files import read_small
-from dfplan.types import Trajectories
+from dfplan.types import Bounds, Trajectories
 
 INFO, VERSION = "meta/info.json", "v3.0"
 MAX_INFO = 16 * 2**20
 STATE, ACTION, EPISODE, FRAME = "observation.state", "action", "episode_index", "frame_index"
 FLAGS = {"next.terminated": "terminations", "next.truncated": "truncations"}
+GOALS = {"goal": "goals", "achieved_goal": "achieved_goals"}
+# Columns beside state and action, and what they are in `Trajectories`.
+EXTRA = {"next.reward": "rewards", **FLAGS, **GOALS, "segment_end": "segment_ends"}
+OWN = "dfplan"  # what the description says besides, where it was written here
 NUMBERS = ("float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool")
 
 
@@ -37,7 +42,7 @@ def read(path: str | Path) -> Trajectories:
         raise UserError(
             f"{path / INFO} describes no {ACTION}, or no vector that is observed; got {', '.join(features)}"
         )
-    extra = [name for name in ("next.reward", "next.done", "next.success", *FLAGS) if name in numbers]
+    extra = [name for name in ("next.done", "next.success", *EXTRA) if name in numbers]
     columns = _read_columns(path, [EPISODE, FRAME, ACTION, *entries, *extra])
     ends = _ends(columns.pop(EPISODE), columns.pop(FRAME), path)
     observations, names = flattened({name: columns[name] for name in entries}, source=str(path))
@@ -45,8 +50,8 @@ def read(path: str | Path) -> Trajectories:
         names = _names(features[STATE], size=observations.shape[1])
     actions = vectors(columns[ACTION], name=ACTION, source=str(path))
     left_out = [name for name in features if name.startswith("observation.") and name not in entries]
-    return lay_out(
-        {"observations": observations, "actions": actions, **_outcomes(columns, ends)},
+    data = lay_out(
+        {"observations": observations, "actions": actions, **_outcomes(columns, ends), **_goals(columns, str(path))},
         ends=ends,
         source=str(path),
         notes=(f"images are left out: {', '.join(left_out)}",) if left_out else (),
@@ -54,6 +59,27 @@ def read(path: str | Path) -> Trajectories:
         observation_names=names,
         action_names=_names(features[ACTION], size=actions.shape[1]),
     )
+    return _with_own_facts(data, info.get(OWN), file=path / INFO)
+
+
+def _with_own_facts(data: Trajectories, facts: Any, *, file: Path) -> Trajectories:
+    """What LeRobot's description has no words for, where dfplan wrote it."""
+    if facts is None:
+        return data
+    try:
+        bounds = facts["action_bounds"]
+        if bounds is not None:
+            low, high = (np.array(each, np.float32).reshape(data.actions.shape[1]) for each in bounds)
+            bounds = Bounds(low, high)
+        seconds = facts["step_seconds"]
+        return replace(
+            data,
+            last_actions=bool(facts["last_actions"]),
+            action_bounds=bounds,
+            step_seconds=None if seconds is None else float(seconds),
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise UserError(f"{file}: its entry {OWN} cannot be read ({str(error)[:100]}); take it out") from error
 
 
 def _read_info(path: Path) -> dict[str, Any]:
@@ -137,17 +163,21 @@ def _ends(episodes: np.ndarray, frames: np.ndarray, path: Path) -> np.ndarray:
 def _outcomes(columns: dict[str, np.ndarray], ends: np.ndarray) -> dict[str, np.ndarray]:
     """Rewards and flags, as far as they are recorded."""
     found: dict[str, np.ndarray] = {}
-    for name, ours in FLAGS.items():
+    for name, ours in {**FLAGS, "segment_end": "segment_ends"}.items():
         if name in columns:
             found[ours] = columns[name].reshape(-1).astype(bool)
-    if not found and {"next.done", "next.success"} <= columns.keys():
+    if not found.keys() & set(FLAGS.values()) and {"next.done", "next.success"} <= columns.keys():
         last = np.zeros(len(columns["next.success"]), bool)
         last[ends - 1] = True
         success = columns["next.success"].reshape(-1).astype(bool)
-        found = {"terminations": last & success, "truncations": last & ~success}
+        found |= {"terminations": last & success, "truncations": last & ~success}
     if "next.reward" in columns:
         found["rewards"] = columns["next.reward"].reshape(-1).astype(np.float32)
     return found
+
+
+def _goals(columns: dict[str, np.ndarray], source: str) -> dict[str, np.ndarray]:
+    return {ours: vectors(columns[name], name=name, source=source) for name, ours in GOALS.items() if name in columns}
 
 
 def _names(feature: dict[str, Any], *, size: int) -> tuple[str, ...]:
