@@ -16,6 +16,7 @@ def _shapes(self: object) -> str:
     return f"{type(self).__name__}({', '.join(parts)})"
 
 
+FEW_ROWS = 1000
 PER_ROW = (
     "observations",
     "actions",
@@ -93,7 +94,10 @@ class Trajectories:
 
     def constant_dimensions(self) -> np.ndarray:
         """Which dimensions of an observation never vary, ``(observation_dim,)`` bool; nothing is learned from them."""
-        return (self.observations == self.observations[:1]).all(axis=0)
+        constant = (self.observations[:FEW_ROWS] == self.observations[:1]).all(axis=0)
+        if constant.any():  # most that vary do so at once, and need no look at all rows
+            constant[constant] = (self.observations[:, constant] == self.observations[:1, constant]).all(axis=0)
+        return constant
 
 
 @dataclass(frozen=True, repr=False)

@@ -72,3 +72,12 @@ def test_rewards_that_are_not_numbers_are_left_out_and_spoken_of(tmp_path, array
     data = read_d4rl(write_d4rl(tmp_path / "maze.hdf5", spoiled, metadata={}))
     assert data.rewards is None
     assert data.notes == ("its rewards are left out, as not all of them are finite",)
+
+
+def test_a_dimension_that_varies_late_is_not_called_constant():
+    rows = 3000
+    observations = np.zeros((rows, 3), np.float32)
+    observations[2500, 1] = 1
+    observations[5, 2] = 1
+    data = Trajectories(observations, observations[:, :1], np.array([0, rows]), np.zeros(rows, bool), "made here")
+    assert data.constant_dimensions().tolist() == [True, False, False]

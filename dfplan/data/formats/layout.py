@@ -55,7 +55,8 @@ def flattened(entries: Mapping[str, np.ndarray], *, source: str) -> tuple[np.nda
         for name, part in parts.items()
         for index in range(part.shape[1])
     ]
-    return np.concatenate(list(parts.values()), axis=1), tuple(names)
+    only = next(iter(parts.values()))
+    return only if len(parts) == 1 else np.concatenate(list(parts.values()), axis=1), tuple(names)
 
 
 def lay_out(
