@@ -104,7 +104,7 @@ def main() -> int:
                 f"{name} {'+'.join(parts)} {method}: {said(rows)}; {time.process_time() - began:.0f} CPU s", flush=True
             )
     record["load_after"] = os.getloadavg()
-    path = HERE / "results" / f"{record['date'][:16].replace(':', '').replace('T', '-')}.json"
+    path = HERE / "results" / f"{record['date'][:19].replace(':', '').replace('T', '-')}.json"
     print(write_record(record, path=path))
     return 0
 
