@@ -36,7 +36,8 @@ def check_still_there(resume: Path, data: str) -> None:
     Raises:
         UserError: tells how to say where it is now.
     """
-    if data.endswith(DATA_ENDINGS) and not user_path(data).is_file():
+    is_path = os.path.isabs(data) or data.endswith(DATA_ENDINGS)  # written in full when the run began, but for old runs
+    if is_path and not user_path(data).is_file():
         raise UserError(
             f"resume={resume}: its dataset is not at {data}; give data=<where it is now>, under whatever name: its "
             f"SHA-256, {_noted(resume).get('sha256') or 'which was not noted'}, decides"

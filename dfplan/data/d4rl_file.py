@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -165,7 +166,7 @@ def hash_file(path: Path) -> str:
 def note_checksum(path: Path, *checksums: str) -> None:
     """Note beside the file what its checksum may be, in the format that the command ``sha256sum --check`` reads."""
     if checksums:
-        write_whole(note_file(path), "".join(f"{each}  {path.name}\n" for each in checksums).encode())
+        write_whole(note_file(path), os.fsencode("".join(f"{each}  {path.name}\n" for each in checksums)))
     else:
         note_file(path).unlink(missing_ok=True)
 

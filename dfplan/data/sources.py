@@ -1,5 +1,6 @@
 """One way to every dataset: generated here, a D4RL file, D4RL's published file, or a Minari dataset."""
 
+import os
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
@@ -76,10 +77,10 @@ def load_trajectories(
         say(f"reading {source} episode by episode")
         name = source.removeprefix("minari:")
         trajectories = _read_minari(name, maze=maze, leave_out=leave_out, on_progress=on_progress)
-    elif source.endswith((".hdf5", ".h5")):
+    elif source.endswith((".hdf5", ".h5")) or os.path.exists(user_path(source)):
         trajectories = read_d4rl(user_path(source))
     else:
-        raise UserError(f"unknown data source {source!r}; use generated, d4rl, minari:<dataset id>, or an .hdf5 file")
+        raise UserError(f"unknown data source {source!r}; use generated, d4rl, minari:<dataset id>, or a file")
     _check_maze(trajectories, maze=maze)
     _check_motion(trajectories, largest=largest_action(env_id), env_id=env_id)
     _check_velocities(trajectories, seconds=step_seconds(env_id), env_id=env_id)

@@ -202,7 +202,7 @@ def _read_tensors(
     if check is not None:
         check(shapes, matching["metadata"])
     try:
-        tensors = safetensors.torch.load_file(path)
+        tensors = safetensors.torch.load(path.read_bytes())  # which opens no path that is not UTF-8
     except (SafetensorError, ValueError, KeyError) as error:
         raise _damaged(path, str(error)) from error
     return tensors, matching["metadata"]

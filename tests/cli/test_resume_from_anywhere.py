@@ -74,9 +74,9 @@ def test_where_the_data_have_gone_is_asked_and_the_checksum_decides(begun, place
     for words in ([], ["data=gone.hdf5"]):  # another dataset in its place, or named
         assert main(["train", "resume=../run", *words]) == 2
         assert "is not what the run in ../run was begun with: SHA-256" in capsys.readouterr().err
-    shutil.copy(begun / "maze.hdf5", "under another name.h5")
-    assert main(["train", "resume=../run", "data=under another name.h5"]) == 0
-    assert data_of(place.parent / "run") == str(place / "under another name.h5")
+    shutil.copy(begun / "maze.hdf5", "under another name")
+    assert main(["train", "resume=../run", "data=under another name"]) == 0
+    assert data_of(place.parent / "run") == str(place / "under another name")
     assert main(["train", "resume=../run"]) == 0
 
 

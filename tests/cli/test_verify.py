@@ -209,3 +209,9 @@ def test_a_record_is_not_read_beyond_its_bounds(tmp_path, capsys):
     (tmp_path / "results.json").unlink()
     os.mkfifo(tmp_path / "results.json")
     assert "a special one" in refused(capsys, tmp_path)
+
+
+def test_a_name_may_begin_with_a_dash(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save_bundle(tmp_path / "-x", {"a": torch.ones(3)}, {"kind": "tiny"})
+    assert verified(capsys, "-x").startswith("-x: a bundle")

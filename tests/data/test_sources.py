@@ -1,5 +1,6 @@
 """Every source ends in the same trajectories; what is missing, offline or of another maze says what to do."""
 
+import os
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -8,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from dfplan.data.d4rl_file import hash_file, write_d4rl
+from dfplan.data.d4rl_file import hash_file, note_file, write_d4rl
 from dfplan.data.download import download_d4rl, published_name
 from dfplan.data.sources import default_num_steps, generate_file, generated_file, load_trajectories
 from dfplan.errors import UserError
@@ -219,6 +220,15 @@ def test_impossible_steps_are_spoken_of(tmp_path, dataset):
     assert data.starts.tolist() == [0, 300, 500]
     assert said == [f"{changed}: {data.notes[0]}"]
     assert said[0].startswith(f"{changed}: cut at 1 impossible step, the first from row 299 to row 300")
+
+
+@pytest.mark.parametrize("name", [b"data", b"data.HDF5", b"-not UTF-8 \xff.hdf5", b"two\nlines.h5"])
+def test_a_file_may_have_any_name(tmp_path, dataset, name):
+    path = dataset.with_name(os.fsdecode(name))
+    with h5py.File(dataset) as file:
+        write_d4rl(path, {key: file[key][()] for key in ("observations", "actions", "timeouts")}, metadata={})
+    assert note_file(path).read_bytes() == hash_file(path).encode() + b"  " + name + b"\n"
+    assert len(_load(path, tmp_path))
 
 
 def test_default_sizes_are_those_of_d4rl():

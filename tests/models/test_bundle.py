@@ -49,6 +49,12 @@ def test_round_trip(folder):
     assert sorted(each.name for each in folder.iterdir()) == ["model.json", "model.safetensors"]
 
 
+def test_a_folder_may_have_any_name(tmp_path):
+    folder = tmp_path / os.fsdecode(b"not UTF-8 \xff,\n and -so on")
+    save_bundle(folder, {"w": torch.ones(2)}, metadata={})
+    assert load_bundle(folder)[0]["w"].tolist() == [1, 1]
+
+
 def test_views_and_tied_weights_are_saved_by_value(tmp_path):
     base = torch.arange(6.0).reshape(2, 3)
     save_bundle(tmp_path, {"turned": base.T, "tied": base, "row": base[0]}, {})

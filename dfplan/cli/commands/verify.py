@@ -26,9 +26,9 @@ def run(words: Sequence[str]) -> int:
         print("or a folder with any of these in it")
         return 0
     for word in words:
-        if word.startswith("-"):
-            raise UserError(f"dfplan verify takes paths only; got {word!r}")
         path = user_path(word)
+        if word.startswith("-") and not path.exists():
+            raise UserError(f"dfplan verify takes paths only; got {word!r}")
         try:
             for each in _parts(path):
                 print(printable(f"{each}: {verify(each)}"))

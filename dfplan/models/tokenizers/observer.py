@@ -100,7 +100,7 @@ def cached_positions(path: Path, trajectories: Trajectories, **looking: Any) -> 
     key = hashlib.sha256(trajectories.observations[:, :2].tobytes()).hexdigest()
     if path.is_file():
         try:
-            stored = safetensors.numpy.load_file(path)
+            stored = safetensors.numpy.load(path.read_bytes())
         except (OSError, SafetensorError):
             stored = {}  # a cache: it is made again
         if key in stored and stored[key].shape == (len(trajectories), 2):
