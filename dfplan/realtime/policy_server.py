@@ -268,14 +268,15 @@ class PolicyServer:
 
 
 def _asked(policy: Callable[[], bytes]) -> tuple[bytes, bool]:
-    """What a policy answers, and whether that is no error; nothing that it does ends the server, but an interrupt."""
+    """What a policy answers, and whether that is no error; nothing that it does ends the server, but a Ctrl-C."""
     try:
         return policy(), True
-    except KeyboardInterrupt:
-        raise
     except ValueError as error:  # it refuses what it is shown: UserError and its like
         text = _text_of(error)
     except BaseException as error:
+        # A person's Ctrl-C comes to the main thread alone; elsewhere it is the policy's own doing.
+        if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+            raise
         text = f"the policy failed: {type(error).__name__}: {_text_of(error)}"
     return encode("error", text=text[:MAX_TEXT]), False
 
@@ -283,7 +284,7 @@ def _asked(policy: Callable[[], bytes]) -> tuple[bytes, bool]:
 def _text_of(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception:
+    except BaseException:
         return "an error without a text"
 
 

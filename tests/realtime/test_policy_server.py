@@ -128,8 +128,14 @@ class NoText(Exception):
         raise RuntimeError("no text")
 
 
+class ExitsWhenRead(Exception):
+    def __str__(self):
+        raise SystemExit(1)
+
+
 RAISED = (RuntimeError, IndexError, KeyError, AssertionError, OSError, MemoryError, StopIteration, SystemExit)
 RAISED = (*RAISED, GeneratorExit, UserWarning, ConnectionLostError, TimeoutError, UnicodeError, NoText, WireError)
+RAISED = (*RAISED, ExitsWhenRead, KeyboardInterrupt)
 ACTIONS = {
     "nan": np.array([np.nan, 0]),
     "inf": np.array([np.inf, 0]),
