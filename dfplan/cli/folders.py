@@ -3,6 +3,8 @@
 import itertools
 import os
 import platform
+import re
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -86,13 +88,14 @@ def make_sweep_folder() -> Path:
 def take(mark: Path) -> None:
     """Make a file that tells other commands, on this machine or another, that this one is about to write here.
 
-    :func:`release` removes it; only a command that was killed leaves it.
+    :func:`release` removes it; only a command that was killed leaves it, and on this machine that is noticed.
 
     Raises:
         UserError: another command was first.
     """
     try:
         mark.parent.mkdir(parents=True, exist_ok=True)
+        _remove_if_over(mark)
         with mark.open("x") as file:
             file.write(f"process {os.getpid()} on {platform.node()}")
     except FileExistsError as error:
@@ -106,6 +109,30 @@ def take(mark: Path) -> None:
     except OSError as error:
         raise _cannot_make(mark.parent, error) from error
     _marks.append(mark)
+
+
+def _remove_if_over(mark: Path) -> None:
+    """Remove the mark of a command of this machine that has ended without doing so itself."""
+    if not _is_over(mark):
+        return
+    aside = mark.with_name(f"{mark.name}.{os.getpid()}")
+    with suppress(FileNotFoundError):  # another command was quicker
+        mark.rename(aside)
+        if _is_over(aside):
+            aside.unlink()
+        else:  # between the look and the move, another command had taken its place
+            aside.rename(mark)
+
+
+def _is_over(mark: Path) -> bool:
+    """Whether a mark is there and names a process of this machine that does not run."""
+    import psutil  # not for --help
+
+    try:
+        found = re.fullmatch(r"process (\d{1,9}) on (.*)", read_small(mark, at_most=1000).decode(errors="replace"))
+    except (OSError, UserError):
+        return False
+    return found is not None and found[2] == platform.node() and not psutil.pid_exists(int(found[1]))
 
 
 def release() -> None:

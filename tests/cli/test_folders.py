@@ -1,6 +1,11 @@
 """Where results go: never over earlier ones."""
 
 import multiprocessing
+import os
+import platform
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -76,6 +81,25 @@ def test_a_mark_that_was_left_says_how_to_go_on(tmp_path):
         UserError, match=rf"by process 1 on elsewhere; .* or delete {tmp_path}/.taken if that has ended"
     ):
         make_run_folder("eval", env_name="x", chosen=str(tmp_path))
+
+
+def test_a_folder_whose_command_was_killed_is_free_again(tmp_path):
+    script = (
+        "import os, signal; from dfplan.cli.folders import make_run_folder; "
+        f"make_run_folder('eval', env_name='x', chosen={str(tmp_path)!r}); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -signal.SIGKILL
+    assert (tmp_path / ".taken").exists()
+    assert make_run_folder("eval", env_name="x", chosen=str(tmp_path)) == tmp_path
+    release()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_mark_of_a_process_that_lives_is_kept(tmp_path):
+    (tmp_path / ".taken").write_text(f"process {os.getppid()} on {platform.node()}")
+    with pytest.raises(UserError, match=f"by process {os.getppid()}"):
+        make_run_folder("eval", env_name="x", chosen=str(tmp_path))
+    assert (tmp_path / ".taken").exists()
 
 
 def test_no_name_is_no_folder():
