@@ -4,6 +4,7 @@ import itertools
 import os
 import platform
 import re
+import time
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -101,7 +102,7 @@ def take(mark: Path) -> None:
     except FileExistsError as error:
         if not mark.exists():
             raise UserError(f"output={mark.parent} is a file; choose another output=") from error
-        owner = read_small(mark, at_most=1000).decode(errors="replace")
+        owner = _owner(mark)
         raise UserError(
             f"output={mark.parent} is being written to by {owner or 'another command'}; choose another output=, or "
             f"delete {mark} if that has ended"
@@ -109,6 +110,15 @@ def take(mark: Path) -> None:
     except OSError as error:
         raise _cannot_make(mark.parent, error) from error
     _marks.append(mark)
+
+
+def _owner(mark: Path) -> str:
+    """What a mark says; one that was made this instant is empty for a moment."""
+    for _ in range(20):
+        if owner := read_small(mark, at_most=1000).decode(errors="replace"):
+            return owner
+        time.sleep(0.01)
+    return ""
 
 
 def _remove_if_over(mark: Path) -> None:
