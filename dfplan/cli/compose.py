@@ -16,7 +16,13 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException, ValidationError
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+    ValidationError,
+)
 
 from dfplan.cli.arguments import OPTIONS_PREFIX, Words, closest, for_hydra, name_of, read_words, split_options
 from dfplan.cli.folders import NO_GOAL, choices_for, config_folder, group_choices, make_sweep_folder, release
@@ -88,10 +94,15 @@ def compose_options(command: str, options: Sequence[str], **settings: Any) -> Di
     kept = [option for option in options if name_of(option) in texts and "=" in option]
     lists = [option for option in options if name_of(option).startswith(OPTIONS_PREFIX) and "=" in option]
     others = [for_hydra(command, option) for option in options if option not in (*kept, *lists)]
-    with readable_errors(command, schema=_schema_said(command, options)):
+    schema = _schema_said(command, options)
+    with readable_errors(command, schema=schema):
         composed = hydra.compose(command, overrides=others, **settings)
         for option in kept:
-            OmegaConf.update(composed, name_of(option), literal(option.partition("=")[2]))
+            name, text = name_of(option), option.partition("=")[2]
+            try:
+                OmegaConf.update(composed, name, literal(text))
+            except (ConfigAttributeError, ConfigKeyError) as error:  # which name the first part of it alone
+                raise UserError(_unknown_option(name, command, dict(flatten(schema)))) from error
         for option in lists:
             entries = [literal(entry) for entry in split_options(option.partition("=")[2])]
             OmegaConf.update(composed, name_of(option), entries, force_add=command == "bench")

@@ -98,6 +98,7 @@ def take(mark: Path) -> None:
         mark.parent.mkdir(parents=True, exist_ok=True)
         _remove_if_over(mark)
         with mark.open("x") as file:
+            _marks.append(mark)  # before anything is written: the disk may be full
             file.write(f"process {os.getpid()} on {platform.node()}")
     except FileExistsError as error:
         if not mark.exists():
@@ -109,7 +110,6 @@ def take(mark: Path) -> None:
         ) from error
     except OSError as error:
         raise _cannot_make(mark.parent, error) from error
-    _marks.append(mark)
 
 
 def _owner(mark: Path) -> str:

@@ -62,7 +62,7 @@ def no_home(monkeypatch, tmp_path):
         (["eval", "--config-dir", "~/x"], "~/x: no home folder is known"),
         (["generate", "output=~/x"], "~/x: no home folder is known"),
         (["train", "resume=~/x"], "~/x: no home folder is known"),
-        (["train", "data=~/x.hdf5"], "no home folder to keep datasets in; name a folder: DFPLAN_CACHE=<folder>"),
+        (["train", "data=~/x.hdf5"], "~/x.hdf5: no home folder is known"),
         (["train"], "no home folder to keep datasets in; name a folder: DFPLAN_CACHE=<folder>"),
         (["generate"], "no home folder to keep datasets in"),
         (["verify", "~/x"], "~/x: no home folder is known"),
