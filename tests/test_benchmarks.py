@@ -288,3 +288,13 @@ def test_the_table_of_training_lengths_is_that_of_the_newest_file(monkeypatch, t
     write(tmp_path, old={"rows": []}, recent={"machine": "test", "commit": "0" * 40, "rows": [row]})
     text = lengths.render(lengths.newest_file(tmp_path))
     assert "| maze2d-large | 500 | 1 / 4,000 | 40.0 [39.0, 41.0] | 40.0 | 100 | 4000.0 |" in text
+
+
+def test_the_readme_says_of_training_speed_what_was_measured():
+    newest = max((Path(__file__).parents[1] / "benchmarks" / "training_speed" / "results").glob("*.json"))
+    record = json.loads(newest.read_text())
+    compiled = {row["matrix_precision"]: row["seconds"] for row in record["rows"] if row["compiled"]}
+    ours, torchs = (round(record["recipe_steps"] * compiled[name] / 60) for name in ("float32", "bfloat16"))
+    said = " ".join((Path(__file__).parents[1] / "README.md").read_text().split())
+    assert f"take {ours} minutes on one core" in said
+    assert f"({torchs} with Muon's iteration in bfloat16" in said

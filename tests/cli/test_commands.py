@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dfplan.cli.build import resolve_compiled
+from dfplan.cli.commands import train as train_command
 from dfplan.cli.main import main
 from dfplan.errors import UserError
 
@@ -87,10 +88,15 @@ def test_a_resumed_run_keeps_its_configuration(trained, capsys):
     assert "leave out training.batch_size" in capsys.readouterr().err
 
 
-def test_the_arithmetic_of_muon_is_measured_once_and_kept(trained, capsys):
-    record = json.loads((trained / "config.json").read_text())
-    assert record["config"]["training"].get("matrix_precision", "bfloat16") in ("float32", "bfloat16")
-    assert main(["train", f"resume={trained}", "training.matrix_precision=float32"]) == 2
+def test_the_arithmetic_of_muon_is_measured_once_and_kept(dataset, capsys, monkeypatch):
+    monkeypatch.setattr(train_command, "fastest_precision", lambda device: "float32")
+    words = ["train", ENV, f"data={dataset}", "output=measured", "training.num_steps=1", "threads=1", *TINY]
+    assert main(words) == 0
+    monkeypatch.setattr(train_command, "fastest_precision", lambda device: "bfloat16")  # resumed on another machine
+    assert main(["train", "resume=measured", "training.num_steps=2", "threads=1"]) == 0
+    record = json.loads(Path("measured/config.json").read_text())["config"]
+    assert record["training"]["matrix_precision"] == "float32"
+    assert main(["train", "resume=measured", "training.matrix_precision=bfloat16"]) == 2
     assert "leave out training.matrix_precision" in capsys.readouterr().err
 
 
