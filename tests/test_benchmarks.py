@@ -291,10 +291,10 @@ def test_the_table_of_training_lengths_is_that_of_the_newest_file(monkeypatch, t
 
 
 def test_the_readme_says_of_training_speed_what_was_measured():
-    newest = max((Path(__file__).parents[1] / "benchmarks" / "training_speed" / "results").glob("*.json"))
+    newest = max((BENCHMARKS / "training_speed" / "results").glob("*.json"))
     record = json.loads(newest.read_text())
     compiled = {row["matrix_precision"]: row["seconds"] for row in record["rows"] if row["compiled"]}
     ours, torchs = (round(record["recipe_steps"] * compiled[name] / 60) for name in ("float32", "bfloat16"))
-    said = " ".join((Path(__file__).parents[1] / "README.md").read_text().split())
+    said = " ".join((BENCHMARKS.parent / "README.md").read_text().split())
     assert f"take {ours} minutes on one core" in said
     assert f"({torchs} with Muon's iteration in bfloat16" in said
