@@ -54,10 +54,13 @@ class MazeRobot:
         self._action, self._commanded_at, self._unanswered = np.zeros(2), -np.inf, 0
         total, late, begins = 0.0, 0, time.monotonic()
         for step in range(steps):
-            late += time.monotonic() > begins + (step + LATE) * self._period
+            is_late = time.monotonic() > begins + (step + LATE) * self._period
+            late += is_late
             sensed = encode("sensed", step=step, stamp=time.monotonic(), observation=observation, goal=info["goal"])
             self._stream.send(sensed, timeout=self._period)
-            self._listen(step, until=begins + (step + 1) * self._period)
+            is_answered = self._listen(step, until=begins + (step + 1) * self._period)
+            # Who asks late may have ended before an answer can come: that is the robot's fault, and counted as late.
+            self._unanswered += not (is_answered or is_late)
             is_silent = time.monotonic() - self._commanded_at > SILENCE
             observation, reward, *_ = self._env.step(np.zeros(2) if is_silent else self._action)
             total += float(reward)
@@ -65,8 +68,8 @@ class MazeRobot:
         finished = encode("finished", steps=steps, unanswered=self._unanswered, late=late, score=score)
         self._stream.send(finished, timeout=1)
 
-    def _listen(self, step: int, *, until: float) -> None:
-        """Take commands until a tick is over; count the tick if none of them was for it."""
+    def _listen(self, step: int, *, until: float) -> bool:
+        """Take commands until a tick is over; whether one of them was for it."""
         answered = False
         while (remaining := until - time.monotonic()) > 0:
             with suppress(WireError):
@@ -74,7 +77,7 @@ class MazeRobot:
                 if message is not None and message.kind == "command" and message["action"].shape == (2,):
                     self._action, self._commanded_at = np.clip(message["action"], -1, 1), time.monotonic()
                     answered |= message["step"] == step
-        self._unanswered += not answered
+        return answered
 
 
 def main() -> int:

@@ -12,6 +12,7 @@ PROGRAM = Path(__file__).parents[2] / "benchmarks" / "realtime" / "run.py"
 # A loop that the system lets go first misses nothing, however busy the machine is. One that has to wait its turn, as
 # without the right to SCHED_FIFO, is held up by others now and then, for which it cannot be blamed.
 MOST_MISSED_WITHOUT_PRIORITY = 0.01
+MOST_BEGUN_LATE = 0.05  # a robot that the machine holds up more often than this measures nothing
 
 
 @pytest.mark.slow
@@ -25,6 +26,7 @@ def test_five_minutes_without_a_missed_tick(tmp_path):
     assert found["ticks"] >= 5600
     allowed = 0 if found["real_time_priority"] else MOST_MISSED_WITHOUT_PRIORITY * found["ticks"]
     assert found["missed"] <= allowed, found
+    assert found["begun_late_by_the_robot"] <= MOST_BEGUN_LATE * found["ticks"], found
     assert found["unanswered_by_the_robots_count"] <= allowed, found
     assert found["sources"]["plan"] > 0.5 * found["ticks"], found  # on time by planning, not by standing still
     assert found["memory_growth_mb"] < 5, found
