@@ -66,7 +66,7 @@ def main() -> int:
             print(f"seed {seed}: score {drive(('127.0.0.1', arguments.port), seed=seed):.0f}")
         return 0
     policy = WaitedFor()
-    server = PolicyServer(policy, port=arguments.port)
+    server = PolicyServer(policy, port=arguments.port, answer_timeout=60.0)  # the first plan takes longest
     print(server.address[1], flush=True)  # where to connect to
     try:
         server.serve()

@@ -1,7 +1,8 @@
 """A policy for other programs and machines: JSON messages over TCP, on this machine alone unless told otherwise.
 
 No message can execute anything (see :mod:`dfplan.realtime.wire`), none is longer than a limit, and a client that is
-silent is let go. There is no encryption and no password: for other machines, tunnel it (``ssh -L``).
+silent is let go; a policy that hangs is answered for. There is no encryption and no password: for other machines,
+tunnel it (``ssh -L``).
 """
 
 import selectors
@@ -15,8 +16,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from dfplan.arrays import as_numbers
+from dfplan.errors import UserError
+from dfplan.realtime.policy_worker import Answer, PolicyWorker, refusal
 from dfplan.realtime.stream import ConnectionLostError, MessageStream, SocketSelector
-from dfplan.realtime.wire import MAX_TEXT, Message, WireError, encode
+from dfplan.realtime.wire import Message, WireError, encode
 
 _LOOK = 0.1  # seconds between two looks at whose time is over
 _TIME_TO_SPEAK = 1.0  # seconds that a client has, however many others come
@@ -25,8 +28,9 @@ _TIME_TO_SPEAK = 1.0  # seconds that a client has, however many others come
 class ServedPolicy(Protocol):
     """What a server serves: a :class:`~dfplan.realtime.RealtimeAgent`, or anything alike.
 
-    Whatever it raises and whatever it returns, the server goes on. Where it has a ``release()``, that is called before
-    each reset: a stop is an affair of the session that it came from.
+    Whatever it raises or returns, and if it never does, the server goes on. All calls come from one thread, one after
+    the other. Where it has a ``release()``, that is called before each reset: a stop is an affair of the session that
+    it came from.
     """
 
     def reset(self, *, seed: int, goal: np.ndarray) -> None:
@@ -46,6 +50,7 @@ class _Client:
         stream: to the client.
         heard_at: when its last message came, or a part of an answer went.
         reset: a reset that waits for the client's turn; nothing more is read from the client until then.
+        asked: its message that the policy works on; nothing is read from it meanwhile.
         is_sending: whether a part of an answer is still to be taken by the client; nothing is read until it is.
         has_more: whether another message may have arrived already.
         was_ended: whether its session has ended because others waited.
@@ -54,6 +59,7 @@ class _Client:
     stream: MessageStream
     heard_at: float
     reset: Message | None = None
+    asked: Message | None = None
     is_sending: bool = False
     has_more: bool = False
     was_ended: bool = False
@@ -61,7 +67,7 @@ class _Client:
     @property
     def may_speak(self) -> bool:
         """Whether its next message is wanted."""
-        return self.reset is None and not self.is_sending
+        return self.reset is None and self.asked is None and not self.is_sending
 
 
 class PolicyServer:
@@ -76,6 +82,8 @@ class PolicyServer:
         host: address to listen on; anything but this machine's own opens the policy to everybody there.
         port: 0 takes a free one.
         idle_timeout: seconds of silence after which a client is let go, also in the middle of a message.
+        answer_timeout: seconds that the policy may take for an answer. Beyond, its client is told of a fault, and until
+            the policy returns, if it ever does, every further request is answered at once that it is busy.
         turn_timeout: seconds that a session lasts at least, while others wait; None is three times ``idle_timeout``.
         max_clients: connections at a time; beyond, whoever has been silent longest and does not wait is let go.
     """
@@ -87,10 +95,14 @@ class PolicyServer:
         host: str = "127.0.0.1",
         port: int = 0,
         idle_timeout: float = 10.0,
+        answer_timeout: float = 10.0,
         turn_timeout: float | None = None,
         max_clients: int = 64,
     ) -> None:
+        if not answer_timeout > 0:
+            raise UserError(f"answer_timeout must be above 0 seconds; got {answer_timeout}")
         self._policy = policy
+        self._worker = PolicyWorker(timeout=answer_timeout)
         self._idle_timeout = idle_timeout
         self._turn_timeout = 3 * idle_timeout if turn_timeout is None else turn_timeout
         self._max_clients = max_clients
@@ -118,6 +130,7 @@ class PolicyServer:
             for client in list(self._clients):
                 self._drop(client)
             self._socket.close()
+            self._worker.close()
 
     def stop(self) -> None:
         """End :meth:`serve`, from any thread."""
@@ -126,6 +139,7 @@ class PolicyServer:
     def _serve_once(self) -> None:
         """Take one message of everybody who has sent one, and see whose time is over."""
         with SocketSelector() as selector:
+            selector.register(self._worker, selectors.EVENT_READ)
             if time.monotonic() >= self._listens_from and self._has_place():
                 selector.register(self._socket, selectors.EVENT_READ)
             for client in self._clients:
@@ -139,6 +153,8 @@ class PolicyServer:
                 self._attend(client)
         if None in ready:
             self._accept()
+        if (answer := self._worker.answer()) is not None and self._session is not None:
+            self._tell(self._session, answer)
         self._pass_turns_on()
 
     def _has_place(self) -> bool:
@@ -187,7 +203,7 @@ class PolicyServer:
             return
         except WireError as error:
             client.has_more = not client.stream.is_broken
-            self._reply(client, encode("error", text=str(error)[:MAX_TEXT]))
+            self._reply(client, refusal(str(error)))
             if client.stream.is_broken and client in self._clients:
                 self._drop(client)
             return
@@ -196,9 +212,9 @@ class PolicyServer:
             return
         client.heard_at = time.monotonic()
         if message.kind != "reset":
-            self._reply(client, self._acted(client, message))
+            self._act(client, message)
         elif client is self._session and not (self._waiting and self._turn_is_over()):
-            self._reply(client, self._begun(client, message))
+            self._begin(client, message)
         else:
             if client is self._session:
                 self._session = None
@@ -212,7 +228,9 @@ class PolicyServer:
         return silent or now - self._session_began > self._turn_timeout
 
     def _pass_turns_on(self) -> None:
-        """Let silent clients go, end a session whose turn is over, and begin the next."""
+        """Let silent clients go, end a session whose turn is over, and begin the next; not while one is answered."""
+        if self._worker.is_awaited:
+            return
         now = time.monotonic()
         for client in list(self._clients):
             if client.reset is None and now - client.heard_at > self._idle_timeout:
@@ -223,11 +241,13 @@ class PolicyServer:
             client = self._waiting.pop(0)
             message, client.reset = client.reset, None
             assert message is not None
-            self._reply(client, self._begun(client, message))
+            self._begin(client, message)
 
-    def _begun(self, client: _Client, message: Message) -> bytes:
-        """Begin an episode for a client; the session is its own if that succeeds, and over if not."""
-        goes_on, self._session = client is self._session, None
+    def _begin(self, client: _Client, message: Message) -> None:
+        """Begin an episode for a client; the session is its own, until that fails."""
+        goes_on, self._session = client is self._session, client
+        if not (goes_on and self._waiting):  # or a client that resets for ever would keep others out
+            self._session_began = time.monotonic()
 
         def reset() -> bytes:
             if release := getattr(self._policy, "release", None):
@@ -235,19 +255,14 @@ class PolicyServer:
             self._policy.reset(seed=message["seed"], goal=message["goal"])
             return encode("begun")
 
-        answer, succeeded = _asked(reset)
-        if succeeded:
-            self._session, client.was_ended = client, False
-            if not (goes_on and self._waiting):  # or a client that resets for ever would keep others out
-                self._session_began = time.monotonic()
-        return answer
+        self._ask(client, message, reset)
 
-    def _acted(self, client: _Client, message: Message) -> bytes:
-        """The answer to anything but a reset."""
+    def _act(self, client: _Client, message: Message) -> None:
+        """Answer anything but a reset."""
         if client.was_ended:
-            return encode("error", text="the turn is over, as others wait; send reset to wait for the next one")
+            return self._reply(client, refusal("the turn is over, as others wait; send reset to wait for the next one"))
         if message.kind != "act" or client is not self._session:
-            return encode("error", text=f"{message.kind} is not understood here; send reset, then act")
+            return self._reply(client, refusal(f"{message.kind} is not understood here; send reset, then act"))
 
         def act() -> bytes:
             action, info = self._policy.act(message["observation"])
@@ -256,7 +271,21 @@ class PolicyServer:
                 raise TypeError(f"an action is a row of numbers; got {type(action).__name__}")
             return encode("action", action=numbers, source=info.source, faults=" ".join(info.faults))
 
-        return _asked(act)[0]
+        return self._ask(client, message, act)
+
+    def _ask(self, client: _Client, message: Message, call: Callable[[], bytes]) -> None:
+        """Have the policy work on a message of the session; :meth:`_tell` follows."""
+        client.asked = message
+        if (busy := self._worker.submit(call)) is not None:
+            self._tell(client, busy)
+
+    def _tell(self, client: _Client, answer: Answer) -> None:
+        """Give a client what the policy answered; a reset that failed ends its session."""
+        message, client.asked = client.asked, None
+        if message is not None and message.kind == "reset":
+            client.was_ended &= not answer.succeeded
+            self._session = client if answer.succeeded else None
+        self._reply(client, answer.message)
 
     def _reply(self, client: _Client, answer: bytes) -> None:
         try:
@@ -265,27 +294,6 @@ class PolicyServer:
             client.heard_at = time.monotonic()
         except ConnectionLostError:
             self._drop(client)
-
-
-def _asked(policy: Callable[[], bytes]) -> tuple[bytes, bool]:
-    """What a policy answers, and whether that is no error; nothing that it does ends the server, but a Ctrl-C."""
-    try:
-        return policy(), True
-    except ValueError as error:  # it refuses what it is shown: UserError and its like
-        text = _text_of(error)
-    except BaseException as error:
-        # A person's Ctrl-C comes to the main thread alone; elsewhere it is the policy's own doing.
-        if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
-            raise
-        text = f"the policy failed: {type(error).__name__}: {_text_of(error)}"
-    return encode("error", text=text[:MAX_TEXT]), False
-
-
-def _text_of(error: BaseException) -> str:
-    try:
-        return str(error)
-    except BaseException:
-        return "an error without a text"
 
 
 class PolicyClient:

@@ -8,6 +8,7 @@ import struct
 import threading
 import time
 from contextlib import contextmanager, suppress
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -304,6 +305,75 @@ def test_an_answer_that_comes_too_late_is_not_taken_for_the_next():
         time.sleep(0.2)
         assert client.act(np.zeros(2))[0].tolist() == [0, 0]
         client.close()
+
+
+class Hanging(Doubling):
+    """Hangs in ``reset`` or ``act`` until it is let go."""
+
+    def __init__(self, where):
+        self.where, self.go_on = where, threading.Event()
+
+    def reset(self, *, seed, goal):
+        if self.where == "reset":
+            self.go_on.wait()
+
+    def act(self, observation):
+        if self.where == "act":
+            self.go_on.wait()
+        return super().act(observation)
+
+
+@pytest.mark.parametrize("where", ["reset", "act"])
+def test_a_policy_that_hangs_is_answered_for_and_serves_again_once_it_returns(where):
+    policy = Hanging(where)
+    with serving(policy, answer_timeout=0.5, idle_timeout=3.0, turn_timeout=0.0) as server:
+        first, second = (PolicyClient(server.address, timeout=5) for _ in range(2))
+        if where == "act":
+            first.reset(seed=0, goal=np.zeros(2))
+        try:
+            hung = (
+                partial(first.reset, seed=0, goal=np.zeros(2)) if where == "reset" else partial(first.act, np.ones(2))
+            )
+            with pytest.raises(WireError, match=r"the policy has not answered within 0\.5 s"):
+                hung()
+            for client in (first, second):
+                began = time.monotonic()
+                with pytest.raises(WireError, match="busy: the policy still works on an earlier request"):
+                    client.reset(seed=0, goal=np.zeros(2))
+                assert time.monotonic() - began < 0.4
+        finally:
+            policy.where = None
+            policy.go_on.set()
+        time.sleep(0.2)
+        second.reset(seed=0, goal=np.zeros(2))
+        assert second.act(np.ones(2))[0].tolist() == [2, 2]  # and not what came too late
+
+
+def test_a_server_stops_at_once_and_a_stranger_is_answered_while_its_policy_hangs():
+    policy = Hanging("act")
+    server = PolicyServer(policy)
+    thread = threading.Thread(target=server.serve)
+    thread.start()
+    try:
+        client = PolicyClient(server.address, timeout=0.2)
+        client.reset(seed=0, goal=np.zeros(2))
+        with pytest.raises(TimeoutError):
+            client.act(np.ones(2))
+        stranger = PolicyClient(server.address, timeout=1)
+        with pytest.raises(WireError, match="send reset, then act"):
+            stranger.act(np.ones(2))
+        server.stop()
+        thread.join(timeout=1)
+        assert not thread.is_alive()
+    finally:
+        policy.go_on.set()
+        server.stop()
+        thread.join()
+
+
+def test_a_limit_to_answers_is_above_0():
+    with pytest.raises(UserError, match="answer_timeout must be above 0 seconds; got 0"):
+        PolicyServer(Doubling(), answer_timeout=0)
 
 
 def forever(server, contents, *, every):
