@@ -8,14 +8,11 @@ import numpy as np
 import torch
 
 from dfplan.agent.controllers import Controller
+from dfplan.agent.jumps import has_jumped
 from dfplan.agent.obligations import Obligations, obligations_of
 from dfplan.arrays import checked_plan, checked_rows
 from dfplan.errors import UserError
 from dfplan.types import Plan, PlanEvent, Reach
-
-# Steps' worth of motion within one step that make it a jump: a noisy sensor or a frame that was left out is none.
-_JUMP = 10.0
-_SLOW = 0.1  # of the largest speed: who is as slow may begin an episode, and whose speed changes by more, too
 
 
 class PlanMaker(Protocol):
@@ -201,16 +198,9 @@ class MPCAgent:
         Args:
             observations: ``(batch, observation_dim)``, or positions ``(batch, position_dim)`` alone.
         """
-        dim = self.planner.position_dim
         if self._reach is None or not self._seen.size:
             return np.zeros(len(observations), dtype=bool)
-        far = np.abs(observations[:, :dim] - self._seen[:, :dim]).max(axis=1) > _JUMP * self._reach.step
-        if observations.shape[1] < 2 * dim:
-            return far
-        velocity, before = observations[:, dim : 2 * dim], self._seen[:, dim : 2 * dim]
-        moves = np.abs(velocity).max(axis=1) > _SLOW * self._reach.speed
-        moves_on = moves & (np.abs(velocity - before).max(axis=1) <= _SLOW * self._reach.speed)
-        return far & ~moves_on
+        return has_jumped(observations, self._seen, reach=self._reach, position_dim=self.planner.position_dim)
 
     def _checked_goals(self, goals: np.ndarray, *, num_rows: int) -> np.ndarray:
         """A copy of goals ``(num_rows, position_dim)`` in double precision."""

@@ -25,7 +25,7 @@ from dfplan.models.forcing_model import ForcingModel
 from dfplan.planner.sampler import Sampling, sample_tokens
 from dfplan.planner.settings import PlannerSettings
 from dfplan.tokens import CONTEXT_TOKEN, NUM_PREFIX_TOKENS
-from dfplan.types import FARTHEST, Bounds, Plan
+from dfplan.types import Plan, Reach
 
 
 class MemoryPlanner:
@@ -49,12 +49,22 @@ class MemoryPlanner:
         self.settings = settings
         self.device = model.normalizer.action_mean.device
         mean, std = model.normalizer.observation_mean.cpu().numpy(), model.normalizer.observation_std.cpu().numpy()
-        self._bounds = Bounds.around(mean, std, deviations=FARTHEST)
+        self.reach = Reach.around(mean, std, position_dim=self.position_dim, point_mass=model.point_mass)
 
     @property
     def observation_dim(self) -> int:
         """Length of an observation."""
         return self.model.layout.observation_dim
+
+    @property
+    def action_dim(self) -> int:
+        """Length of an action."""
+        return self.model.layout.action_dim
+
+    @property
+    def position_dim(self) -> int:
+        """Leading numbers of an observation that are the position."""
+        return self.model.layout.position_dim
 
     @property
     def steps_per_token(self) -> int:
@@ -154,7 +164,11 @@ class MemoryPlanner:
     def _checked(self, observations: np.ndarray, levels: np.ndarray) -> tuple[Tensor, Tensor]:
         levels = np.asarray(levels)
         observations = checked_rows(
-            "observations", observations, num_rows=len(levels), width=self.observation_dim, bounds=self._bounds
+            "observations",
+            observations,
+            num_rows=len(levels),
+            width=self.observation_dim,
+            bounds=self.reach.observations,
         )
         if levels.shape != (len(observations),) or not ((levels >= 0) & (levels <= 1)).all():
             raise UserError(f"levels must be {len(observations)} numbers between 0 and 1; got {levels}")

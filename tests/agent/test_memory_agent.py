@@ -84,3 +84,62 @@ def test_the_number_of_environments_is_that_of_the_reset(observations):
     agent = agent_of()
     with pytest.raises(UserError, match="call reset"):
         agent.act(observations[0])
+
+
+def drift(start, *, steps, speed=1.0):
+    """States ``(steps, 4)`` of a point mass that drifts along x from ``start`` ``(2,)``."""
+    places = np.asarray(start, np.float64) + np.arange(steps)[:, None] * [0.01 * speed, 0]
+    return np.hstack([places, np.tile([speed, 0.0], (steps, 1))])
+
+
+def test_an_environment_that_reset_itself_is_noticed_and_remembered_from_there_while_others_go_on():
+    episode = np.concatenate([drift([1, 1], steps=6), drift([4, 4], steps=10, speed=0.1)])
+    other = drift([2, 3], steps=16)
+    events = []
+    agent = agent_of(on_plan=events.append)
+    actions = play(agent, np.stack([episode, other], axis=1))
+    assert [(event.step, event.indices.tolist()) for event in events] == [
+        (0, [0, 1]),
+        (4, [0, 1]),
+        (0, [0]),  # at its second observation, in the midst of a token of the other
+        (8, [1]),
+        (4, [0]),
+        (12, [1]),
+        (8, [0]),
+    ]
+    planner = agent.planner
+    memory = planner.begin(episode[7:8], levels=np.zeros(1))
+    for step in (11, 15):
+        done = actions[step - 4 : step, :1].swapaxes(0, 1)
+        memory = planner.remember(memory, actions=done, observations=episode[step : step + 1], levels=np.zeros(1))
+    (kept,) = [each.memory for each in agent._episodes if each.rows.tolist() == [0]]
+    for layer, expected in zip(kept.layers, memory.layers, strict=True):
+        torch.testing.assert_close(layer, expected)
+    alone = agent_of()
+    alone.reset(seeds=SEEDS[1:2])
+    np.testing.assert_allclose(actions[:, 1], [alone.act(seen[None])[0] for seen in other], atol=1e-5)
+
+
+@pytest.mark.parametrize("marked", [False, True])
+def test_noise_begins_no_episode(marked):
+    generator = np.random.default_rng(0)
+    observations = np.repeat(drift([1, 1], steps=200, speed=2.0)[:, None], 3, axis=1)
+    noisy = generator.random((200, 3)) < 0.25
+    observations[noisy] = generator.uniform([0, 0, -6, -6], [7, 6, 6, 6], size=(noisy.sum(), 4))
+    events = []
+    agent = agent_of(on_plan=events.append)
+    play(agent, observations, levels=noisy.astype(float) if marked else None)
+    assert [event.step for event in events] == list(range(0, 200, 4))
+
+
+def test_who_is_told_begins_anew_at_once_and_the_rest_may_end(observations):
+    events = []
+    agent = agent_of(on_plan=events.append)
+    agent.reset(seeds=SEEDS)
+    agent.act(observations[0])
+    agent.restart(np.array([1]))
+    agent.act(observations[0])
+    agent.keep(np.array([1, 2]))
+    actions = agent.act(observations[0][1:])
+    assert [event.indices.tolist() for event in events] == [[0, 1, 2], [1]]
+    np.testing.assert_array_equal(actions, [events[1].plan.actions[0, 1], events[0].plan.actions[2, 2]])
