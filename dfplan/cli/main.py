@@ -22,6 +22,7 @@ usage: dfplan COMMAND [key=value ...]
   plan       make one plan and draw how it was denoised, row by row
   train      train a model on a dataset; resume=<run folder> continues
   generate   make a dataset by D4RL's published procedure
+  inspect    look a data set over: shapes, ranges, rewards, what is wrong with it, a picture
   export     write a trained planner as ONNX and torch.export, to run without training code
   verify     tell what a file or folder of dfplan is, and whether it is whole
   info       versions, device and folders: what to paste into a bug report
@@ -36,7 +37,7 @@ examples:
 
 `dfplan COMMAND --help` lists the options of a command. `-m` sweeps: dfplan eval -m seed=0,1,2"""
 
-COMMANDS = ("eval", "bench", "plan", "train", "generate", "export", "verify", "info", "completion")
+COMMANDS = ("eval", "bench", "plan", "train", "generate", "inspect", "export", "verify", "info", "completion")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -98,6 +99,10 @@ def _dispatch(arguments: list[str]) -> int:
             from dfplan.cli.commands import verify
 
             return verify.run(options)
+        case "inspect":
+            from dfplan.cli.commands import inspect
+
+            return inspect.run(options)
         case "completion":
             from dfplan.cli import completion
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.data.formats.layout import check_bytes, flattened, lay_out, vectors
+from dfplan.data.formats.layout import check_bytes, flattened, lay_out, place, vectors
 from dfplan.errors import UserError
 from dfplan.files import read_small
 from dfplan.types import Bounds, Trajectories
@@ -15,6 +15,8 @@ from dfplan.types import Bounds, Trajectories
 INFO, VERSION = "meta/info.json", "v3.0"
 MAX_INFO = 16 * 2**20
 STATE, ACTION, EPISODE, FRAME = "observation.state", "action", "episode_index", "frame_index"
+TIME = "timestamp"
+LONGEST_GAP = 1.5  # frames between two time stamps
 FLAGS = {"next.terminated": "terminations", "next.truncated": "truncations"}
 GOALS = {"goal": "goals", "achieved_goal": "achieved_goals"}
 # Columns beside state and action, and what they are in `Trajectories`.
@@ -42,9 +44,11 @@ def read(path: str | Path) -> Trajectories:
         raise UserError(
             f"{path / INFO} describes no {ACTION}, or no vector that is observed; got {', '.join(features)}"
         )
-    extra = [name for name in ("next.done", "next.success", *EXTRA) if name in numbers]
+    extra = [name for name in (TIME, "next.done", "next.success", *EXTRA) if name in numbers]
     columns = _read_columns(path, [EPISODE, FRAME, ACTION, *entries, *extra])
     ends = _ends(columns.pop(EPISODE), columns.pop(FRAME), path)
+    if TIME in columns:
+        _check_times(columns.pop(TIME), ends, fps=info["fps"], path=path)
     observations, names = flattened({name: columns[name] for name in entries}, source=str(path))
     if entries == [STATE]:
         names = _names(features[STATE], size=observations.shape[1])
@@ -158,6 +162,19 @@ def _ends(episodes: np.ndarray, frames: np.ndarray, path: Path) -> np.ndarray:
     if len(np.unique(episodes[starts])) != len(ends):
         raise UserError(f"{path}: rows of an episode do not lie together; get the data set again")
     return ends
+
+
+def _check_times(times: np.ndarray, ends: np.ndarray, *, fps: float, path: Path) -> None:
+    """Refuse time stamps between which there is more than a frame, or that do not rise."""
+    apart = np.diff(times.reshape(-1).astype(np.float64))
+    apart[ends[:-1] - 1] = 1 / fps
+    wrong = np.flatnonzero(~((apart > 0) & (apart < LONGEST_GAP / fps)))
+    if len(wrong):
+        row = int(wrong[0])
+        raise UserError(
+            f"{path}, {place(row, np.append(0, ends))}: {TIME} goes on by {apart[row]:.4g} s, and a frame takes "
+            f"{1 / fps:.4g} s; so it does at {len(wrong)} rows: frames are missing, end the episode there, or mend fps"
+        )
 
 
 def _outcomes(columns: dict[str, np.ndarray], ends: np.ndarray) -> dict[str, np.ndarray]:
