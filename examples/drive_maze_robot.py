@@ -20,6 +20,8 @@ import numpy as np
 from dfplan.agent import Pursuit
 from dfplan.cli.folders import bundled_weights
 from dfplan.models import load_forcing_model
+from dfplan.planner.constraints import Constraints
+from dfplan.planner.obligations import Obligations
 from dfplan.realtime import (
     ActInfo,
     ActionQueue,
@@ -37,6 +39,7 @@ from dfplan.realtime.process import planner_command
 from dfplan.realtime.stream import MessageStream
 from dfplan.realtime.wire import Message, encode
 
+NOTHING = Constraints()
 STEPS = 800  # of an episode of maze2d-large
 # In periods. The loop's ticks lie behind the robot's, and its actions are wanted before the robot's tick is over; an
 # observation that is late is waited for, because an answer to the one before is none.
@@ -117,7 +120,13 @@ def maze_robot(*, rate: float, goal: str = "fixed", env_id: str = "maze2d-large-
 
 
 def build_agent(
-    *, weights: Path, rate: float, controller: str, command: list[str] | None = None, **options: Any
+    *,
+    weights: Path,
+    rate: float,
+    controller: str,
+    command: list[str] | None = None,
+    constraints: Constraints = NOTHING,
+    **options: Any,
 ) -> RealtimeAgent:
     """A real-time agent for a maze, its planner ready.
 
@@ -126,13 +135,14 @@ def build_agent(
         rate: ticks a second.
         controller: ``pursuit`` (drives along the planned path) or ``actions`` (plays the planned actions).
         command: of the planner process; None is dfplan's own.
+        constraints: what plans and driving must keep; told to dfplan's own planner alone.
         options: of the supervisor (``plan_timeout``) or the agent.
     """
     model = load_forcing_model(weights)
     motion = point_mass_motion(model.point_mass)
     settings = {"num_candidates": 16} if controller == "pursuit" else {"num_candidates": 4}
     planning = PlanningSupervisor(
-        PlannerProcess(command or planner_command(weights, horizon=STEPS, settings=settings)),
+        PlannerProcess(command or planner_command(weights, horizon=STEPS, settings=settings, constraints=constraints)),
         action_low=-np.ones(2),
         action_high=np.ones(2),
         observation_dim=4,
@@ -149,13 +159,15 @@ def build_agent(
         max_age=4 / rate,
         motion=motion,
     )
-    pursuit = PathFollower(Pursuit(model.point_mass, goal_radius=model.goal_radius), motion=motion)
+    driver = Pursuit(model.point_mass, goal_radius=model.goal_radius, constraints=constraints)
+    pursuit = PathFollower(driver, motion=motion)
     return RealtimeAgent(
         planning,
         gate=gate,
         follower=pursuit if controller == "pursuit" else ActionQueue(),
         replan_every=32 if controller == "pursuit" else 8,
         period=options.pop("period", 1 / rate),
+        obligations=Obligations(constraints, radius=model.goal_radius, seconds_per_step=model.point_mass.step),
         safe_action=lambda seen: np.zeros(2) if seen is None else np.clip(-seen[2:], -1, 1),  # brake
         **options,
     )

@@ -45,6 +45,7 @@ def counting_plan(request: Message, *, num_steps: int = 64) -> dict:
         "observations": np.repeat(request["observation"][None], num_points, axis=0),
         "actions": actions,
         "rewards": np.zeros(1),
+        "broken": "",
     }
 
 

@@ -9,9 +9,9 @@ import torch
 
 from dfplan.agent.controllers import Controller
 from dfplan.agent.jumps import has_jumped
-from dfplan.agent.obligations import Obligations, obligations_of
 from dfplan.arrays import checked_plan, checked_rows
 from dfplan.errors import UserError
+from dfplan.planner.obligations import Obligations, obligations_of
 from dfplan.types import Plan, PlanEvent, Reach
 
 

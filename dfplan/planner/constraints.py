@@ -6,11 +6,12 @@ Everything is judged on positions, one a step, by plain arrays; no torch and no 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from dfplan.errors import UserError
-from dfplan.planner.regions import Region, as_region, distance_to
+from dfplan.planner.regions import Region, as_numbers, as_region, distance_to
 from dfplan.types import PositionSupport, Verdict
 
 SPEED_TOLERANCE = 1e-3  # share of the limit: positions of single precision, a step apart, tell no speed exactly
@@ -67,6 +68,25 @@ class Constraints:
             max_speed=min(limits, default=None),
             functions=(*self.functions, *other.functions),
         )
+
+    def as_values(self) -> dict[str, Any]:
+        """The same as numbers and lists, for files and other processes: ``Constraints(**values)`` gives it back.
+
+        Raises:
+            UserError: there are functions, which are no values.
+        """
+        if self.functions:
+            raise UserError(
+                "constraints that travel are values (keep_out, keep_in, waypoints, in_order, max_speed); "
+                f"{', '.join(map(_name, self.functions))} cannot, being functions"
+            )
+        return {
+            "keep_out": [as_numbers(region) for region in self.keep_out],  # type: ignore[arg-type]
+            "keep_in": [as_numbers(region) for region in self.keep_in],  # type: ignore[arg-type]
+            "waypoints": [list(place) for place in self.waypoints],
+            "in_order": self.in_order,
+            "max_speed": self.max_speed,
+        }
 
     def clearances(self, positions: np.ndarray) -> dict[str, np.ndarray]:
         """By the names of what is asked, how far positions ``(..., dim)`` are on the right side; negative is not."""

@@ -75,3 +75,8 @@ def as_region(row: Region | Sequence[float]) -> Region:
             return Box(low=(min(x1, x2), min(y1, y2)), high=(max(x1, x2), max(y1, y2)))
         case _:
             raise UserError(f"a region is a disc [x, y, radius] or a box [x1, y1, x2, y2]; got {numbers}")
+
+
+def as_numbers(region: Region) -> list[float]:
+    """A region as plain numbers; :func:`as_region` gives it back."""
+    return [*region.center, region.radius] if isinstance(region, Disc) else [*region.low, *region.high]

@@ -8,6 +8,7 @@ import numpy as np
 
 from dfplan.arrays import as_number
 from dfplan.errors import UserError
+from dfplan.planner.obligations import Obligations
 from dfplan.realtime.episode import ActInfo, Episode, Tick
 from dfplan.realtime.followers import Follower
 from dfplan.realtime.gate import ObservationGate, checked_goal
@@ -46,6 +47,8 @@ class RealtimeAgent:
         safe_action: maps the last good observation, or None, to the action of a robot in trouble; None is zeros.
         max_bad_observations: bad observations in a row that latch.
         max_failures: failures of the planner, or actions that are not finite, in a row that latch.
+        obligations: what must be kept, and the planner was told of (:func:`~dfplan.realtime.process.planner_command`):
+            which way-points were passed is told to it from then on, and what is broken to the caller; None is nothing.
         goal_low: ``(goal_dim,)`` goals below it are refused; None is the gate's limit of positions, which are the
             leading half of an observation.
         goal_high: ``(goal_dim,)``, likewise.
@@ -66,6 +69,7 @@ class RealtimeAgent:
         safe_action: Callable[[np.ndarray | None], np.ndarray] | None = None,
         max_bad_observations: int = 20,
         max_failures: int = 3,
+        obligations: Obligations | None = None,
         goal_low: np.ndarray | None = None,
         goal_high: np.ndarray | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -81,6 +85,7 @@ class RealtimeAgent:
         self._replan_every = replan_every
         self._tolerance = tolerance
         self._blind_steps = blind_steps
+        self._obligations = obligations
         position_dim = len(gate.low) // 2
         self._goal_low = gate.low[:position_dim] if goal_low is None else np.asarray(goal_low, np.float64)
         self._goal_high = gate.high[:position_dim] if goal_high is None else np.asarray(goal_high, np.float64)
@@ -122,6 +127,8 @@ class RealtimeAgent:
         number = 0 if self._episode is None else self._episode.number + 1
         self._episode = Episode(number, goal, np.random.default_rng(seed))
         self._gate.reset()
+        if self._obligations is not None:
+            self._obligations.reset(1)
         self._follower.reset(goal)
         self._ladder.reset()
         self._rate.reset()
@@ -203,6 +210,11 @@ class RealtimeAgent:
     def _note_observation(self, tick: Tick, steps: int) -> None:
         episode, verdict = self._begun(), tick.verdict
         self._latch.record("observation", good=verdict.fault is None)
+        episode.unseen_steps += steps
+        if self._obligations is not None and verdict.observation is not None:
+            positions = verdict.observation[None, : len(self._goal_low)]
+            self._obligations.observe(positions, steps=max(episode.unseen_steps, 1))
+            episode.unseen_steps = 0
         if verdict.fault is None:
             episode.seen, episode.blind_steps = verdict.observation, 0
         else:
@@ -245,6 +257,7 @@ class RealtimeAgent:
             tick.jump = float(np.abs(after - before).max())
         tick.joined = True
         episode.made_at, episode.context_level = request.step, answer.context_level
+        episode.broken_by_plan = answer.broken
         return ""
 
     def _followed(self, tick: Tick) -> np.ndarray | None:
@@ -301,6 +314,7 @@ class RealtimeAgent:
                 observation_noise=tick.verdict.noise,
                 goal=episode.goal,
                 committed=self._follower.upcoming(delay),
+                passed=np.zeros(0) if self._obligations is None else self._obligations.passed[0].astype(np.float64),
             )
         )
 
@@ -321,4 +335,6 @@ class RealtimeAgent:
             jump=tick.jump,
             context_level=episode.context_level,
             detail=tick.detail,
+            broken_by_plan=episode.broken_by_plan,
+            broken_by_driving=() if self._obligations is None else self._obligations.info["broken_by_driving"][0],
         )

@@ -30,6 +30,8 @@ class ActInfo:
             cannot tell.
         context_level: noise level at which the followed plan was shown its observation.
         detail: what is known about a failure of the planner.
+        broken_by_plan: names of what the followed plan does not keep, of what must be kept.
+        broken_by_driving: names of what has not been kept in this episode.
     """
 
     step: int
@@ -41,6 +43,8 @@ class ActInfo:
     jump: float
     context_level: float
     detail: str
+    broken_by_plan: tuple[str, ...] = ()
+    broken_by_driving: tuple[str, ...] = ()
 
 
 @dataclass
@@ -69,3 +73,5 @@ class Episode:
     follows: bool = False  # whether the last action was of a plan
     driven: int = 0  # steps on actions of plans since the plan under way was asked for
     context_level: float = 0.0
+    broken_by_plan: tuple[str, ...] = ()
+    unseen_steps: int = 0  # since what must be kept was last judged

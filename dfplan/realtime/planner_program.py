@@ -1,6 +1,7 @@
 """dfplan's planner as a program: ``python -m dfplan.realtime.planner_program --weights=… --horizon=… --socket=…``."""
 
 import argparse
+import json
 import os
 import time
 from dataclasses import replace
@@ -10,11 +11,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from dfplan.errors import UserError
 from dfplan.models.forcing_model import ForcingModel, load_forcing_model
 from dfplan.planner import Planner, PlannerSettings
+from dfplan.planner.constraints import Constraints
 from dfplan.realtime.serving import serve_plans
 from dfplan.realtime.wire import Message
 from dfplan.types import Plan
+
+NOTHING = Constraints()
 
 
 def level_of_noise(noise: np.ndarray, *, model: ForcingModel, largest: float = 0.5) -> float:
@@ -41,10 +46,19 @@ class PlanMaker:
         model: the trained model.
         settings: how to plan; a request's noise raises the level of the context.
         horizon: steps to look ahead.
+        constraints: what plans must keep.
     """
 
-    def __init__(self, model: ForcingModel, *, settings: PlannerSettings, horizon: int) -> None:
+    def __init__(
+        self,
+        model: ForcingModel,
+        *,
+        settings: PlannerSettings,
+        horizon: int,
+        constraints: Constraints = NOTHING,
+    ) -> None:
         self._model = model
+        self._constraints = constraints
         self._settings = settings
         self._horizon = horizon
 
@@ -52,25 +66,33 @@ class PlanMaker:
         """A plan for a ``request``, and the level its context was shown at."""
         level = level_of_noise(request["observation_noise"], model=self._model)
         settings = replace(self._settings, context_level=max(level, self._settings.context_level))
-        planner = Planner(self._model, settings=settings)
+        planner = Planner(self._model, settings=settings, constraints=self._constraints)
+        passed, expected = request["passed"], len(planner.constraints.waypoints)
+        if len(passed) not in (0, expected):
+            raise UserError(f"{expected} way-points are to be passed; {len(passed)} are told of")
         plan = planner.plan(
             request["observation"][None],
             request["goal"][None],
             horizon=self._horizon,
             generators=[torch.Generator().manual_seed(request["seed"])],
             committed=[request["committed"].reshape(-1, self._model.layout.action_dim)],
+            passed=passed[None] > 0 if len(passed) else None,
         )
         return plan, settings.context_level
 
     def warm_up(self) -> float:
         """Plan twice for nothing; returns the seconds of the second, as the first of a process takes far longer."""
-        middle = self._model.normalizer.observation_mean.cpu().numpy()[None]
-        planner, began = Planner(self._model, settings=self._settings), 0.0
+        middle = self._model.normalizer.observation_mean.cpu().numpy()[None].astype(np.float64)
+        support, dim = self._model.support, self._model.layout.position_dim
+        centers = support.origin + support.cell * (np.argwhere(support.visited) + 0.5)
+        if len(centers):  # the middle itself may lie in a wall, from where nothing can be kept
+            middle[0, :dim] = centers[np.linalg.norm(centers - middle[0, :dim], axis=1).argmin()]
+        planner, began = Planner(self._model, settings=self._settings, constraints=self._constraints), 0.0
         for _ in range(2):
             began = time.perf_counter()
             planner.plan(
                 middle,
-                middle[:, : self._model.layout.position_dim],
+                middle[:, :dim],
                 horizon=self._horizon,
                 generators=[torch.Generator().manual_seed(0)],
             )
@@ -86,11 +108,17 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--niceness", type=int, default=0)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=NUMBER", help="a planner setting")
+    parser.add_argument("--constraints", type=_constraints, default=NOTHING, help="keep_out, waypoints, … as JSON")
     arguments = parser.parse_args()
     os.nice(arguments.niceness)
     torch.set_num_threads(arguments.threads)
     model = load_forcing_model(arguments.weights)
-    maker = PlanMaker(model, settings=_settings(arguments.set), horizon=arguments.horizon)
+    maker = PlanMaker(
+        model,
+        settings=_settings(arguments.set),
+        horizon=arguments.horizon,
+        constraints=arguments.constraints,
+    )
     layout, plan_seconds = model.layout, maker.warm_up()
     serve_plans(
         maker,
@@ -101,6 +129,21 @@ def main() -> None:
             "plan_seconds": plan_seconds,
         },
     )
+
+
+def _constraints(text: str) -> Constraints:
+    """From JSON as :meth:`Constraints.as_values` has it; nothing in it can be anything but a value.
+
+    Raises:
+        ArgumentTypeError: it is something else.
+    """
+    try:
+        values = json.loads(text)
+        if "functions" in values:
+            raise ValueError("functions are no values")
+        return Constraints(**values)
+    except (TypeError, ValueError) as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _settings(options: list[str]) -> PlannerSettings:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.realtime.wire import Message, WireError
+from dfplan.realtime.wire import MAX_TEXT, Message, WireError
 from dfplan.types import Plan
 
 _MOST_STEPS = 100_000  # between two planned states
@@ -21,6 +21,7 @@ def plan_fields(plan: Plan) -> dict[str, Any]:
         "observations": plan.observations[0, : num_steps // plan.steps_per_point],
         "actions": plan.actions[0, :num_steps],
         "rewards": plan.rewards[0, :num_tokens],
+        "broken": " ".join(plan.verdict.broken[0])[:MAX_TEXT] if plan.verdict is not None else "",
     }
 
 

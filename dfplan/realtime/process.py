@@ -5,6 +5,7 @@ milliseconds at a time; and a thread that hangs cannot be ended, only left behin
 """
 
 import errno
+import json
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from dfplan.planner.constraints import Constraints
 from dfplan.realtime import launch
 from dfplan.realtime.stream import ConnectionLostError, MessageStream
 from dfplan.realtime.wire import Message
@@ -24,7 +26,13 @@ _SEND_TIMEOUT = 0.002  # a request is a few hundred bytes; what does not fit int
 
 
 def planner_command(
-    weights: Path, *, horizon: int, settings: Mapping[str, float] | None = None, threads: int = 1, niceness: int = 0
+    weights: Path,
+    *,
+    horizon: int,
+    settings: Mapping[str, float] | None = None,
+    constraints: Constraints | None = None,
+    threads: int = 1,
+    niceness: int = 0,
 ) -> list[str]:
     """The command that runs dfplan's own planner: see :mod:`dfplan.realtime.planner_program`.
 
@@ -32,9 +40,15 @@ def planner_command(
         weights: folder of a bundle.
         horizon: steps that a plan looks ahead.
         settings: of :class:`dfplan.planner.PlannerSettings`, where they differ from its defaults.
+        constraints: what plans must keep: regions, way-points and a speed limit; they travel as values. A
+            :class:`~dfplan.realtime.RealtimeAgent` with :class:`~dfplan.planner.obligations.Obligations` of the same
+            constraints tells the planner which way-points were passed, and judges what is driven.
         threads: CPU threads of one planning.
         niceness: by how much the planner steps back behind ordinary processes, 0 to 19. A loop that is
             :func:`~dfplan.realtime.priority.undisturbed` goes first anyway, and a planner that steps back plans late.
+
+    Raises:
+        UserError: functions among the constraints, which are no values.
     """
     options = [f"{name}={value}" for name, value in (settings or {}).items()]
     program = [sys.executable, "-m", "dfplan.realtime.planner_program"]
@@ -45,6 +59,7 @@ def planner_command(
         f"--threads={threads}",
         f"--niceness={niceness}",
         *(f"--set={option}" for option in options),
+        *([f"--constraints={json.dumps(constraints.as_values())}"] if constraints else []),
     ]
 
 

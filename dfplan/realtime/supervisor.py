@@ -4,7 +4,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -53,6 +53,7 @@ class Request:
         observation_noise: ``(observation_dim,)`` its standard deviation; zeros if it is trusted.
         goal: ``(position_dim,)``.
         committed: ``(steps, action_dim)`` actions from ``step`` on that will be executed before the plan arrives.
+        passed: ``(waypoints,)`` of those that plans must pass, which were passed before; none is not to say.
     """
 
     episode: int
@@ -62,15 +63,17 @@ class Request:
     observation_noise: np.ndarray
     goal: np.ndarray
     committed: np.ndarray
+    passed: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A plan, what it answers, and the level that its context was shown at."""
+    """A plan, what it answers, the level that its context was shown at, and the names of what it does not keep."""
 
     request: Request
     plan: Plan
     context_level: float
+    broken: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -239,7 +242,7 @@ class PlanningSupervisor:
             seconds, level = _within(message, "seconds", most=_LONGEST), _within(message, "context_level", most=1.0)
             self._seconds.append(seconds)
             self._enter("idle")
-            return Update(answer=Answer(request, plan, level))
+            return Update(answer=Answer(request, plan, level, tuple(message["broken"].split())))
         elif message.kind != "pong" or state != "pinged":
             raise WireError(f"{message.kind} while {state}")
         self._enter("idle")

@@ -26,6 +26,7 @@ SCHEMAS: Mapping[str, Mapping[str, str]] = {
         "observation_noise": "vector",
         "goal": "vector",
         "committed": "matrix",
+        "passed": "vector",  # per way-point that plans must pass, 1 where it was passed before
     },
     "plan": {
         "id": "integer",
@@ -37,6 +38,7 @@ SCHEMAS: Mapping[str, Mapping[str, str]] = {
         "observations": "matrix",
         "actions": "matrix",
         "rewards": "vector",
+        "broken": "text",  # names of constraints that the plan does not keep
     },
     "failure": {"id": "integer", "text": "text"},
     "ping": {},

@@ -5,6 +5,8 @@ import pytest
 from fake_planner import FakeClock, FakePlanner, counting_plan, fake_agent, fake_supervisor, maze_gate
 
 from dfplan.errors import UserError
+from dfplan.planner.constraints import Constraints
+from dfplan.planner.obligations import Obligations
 from dfplan.realtime import ActionQueue, RealtimeAgent
 
 SEEN = np.array([1.0, 2.0, 0.0, 0.0])
@@ -362,3 +364,23 @@ def test_goals_have_limits_of_their_own_where_they_are_no_positions(planner):
 def test_settings_that_make_no_sense_are_refused(planner, options):
     with pytest.raises(UserError, match="replan_every must be 1 or more"):
         fake_agent(planner, **options)
+
+
+def test_what_must_be_kept_is_told_to_the_planner_and_judged():
+    obligations = Obligations(
+        Constraints(waypoints=[[2, 2], [5, 5]], max_speed=10.0), radius=0.5, seconds_per_step=0.05
+    )
+    planner = FakePlanner(FakeClock())
+    plan = planner.make_plan
+    planner.make_plan = lambda request: plan(request) | {"broken": "waypoints max_speed"}
+    agent = fake_agent(planner, obligations=obligations, replan_every=1)
+    infos = []
+    for x in (1.0, 1.4, 1.8, None, 2.6, 6.0):
+        infos.append(agent.act(None if x is None else np.array([x, 2.0, 0.0, 0.0]))[1])
+        planner.clock.advance(0.05)
+    assert {tuple(each["passed"].tolist()) for each in planner.requests} == {(0.0, 0.0), (1.0, 0.0)}
+    assert infos[-1].broken_by_plan == ("waypoints", "max_speed")
+    # 0.8 in two steps, one of them unseen, is no faster than 10 a second; 3.4 in one step is.
+    assert [each.broken_by_driving for each in infos] == [()] * 5 + [("max_speed",)]
+    agent.reset(seed=1, goal=np.ones(2))
+    assert agent.act(np.array([1.0, 2.0, 0.0, 0.0]))[1].broken_by_driving == ()

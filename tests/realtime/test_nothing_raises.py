@@ -253,6 +253,7 @@ ANSWER = {
 JUNK = (None, True, "x", "", [], {}, [[]], [[[1.0]]], {"a": 1}, -1, -0.5, 1e300)
 JUNK = (*JUNK, float("nan"), float("inf"), HUGE, -HUGE)
 HONEST = {"value": (-1, -0.5, 1e300), "rewards": ([],), "id": (), "arrival": (), "steps_per_point": ()}
+HONEST["broken"] = ("x", "")
 
 
 def bad_answers():

@@ -1,24 +1,29 @@
 """dfplan's own planner behind requests: noise becomes a level, commitments are kept, and a real process does it."""
 
+import argparse
+import json
 import time
 
 import numpy as np
 import pytest
 import torch
-from tiny_model import tiny_model
+from tiny_model import line_model, tiny_model
 
 from dfplan.cli.folders import bundled_weights
+from dfplan.errors import UserError
 from dfplan.planner import PlannerSettings
+from dfplan.planner.constraints import Constraints
 from dfplan.realtime import ActionQueue, PlannerProcess, PlanningSupervisor
-from dfplan.realtime.planner_program import PlanMaker, level_of_noise
+from dfplan.realtime.planner_program import PlanMaker, _constraints, level_of_noise
+from dfplan.realtime.plans import plan_fields
 from dfplan.realtime.process import planner_command
 from dfplan.realtime.supervisor import Request
-from dfplan.realtime.wire import HEADER_BYTES, decode, encode
+from dfplan.realtime.wire import HEADER_BYTES, Message, decode, encode
 
 STATE = np.array([1.0, 1.0, 0.0, 0.0])
 
 
-def _message(*, step=0, episode=0, seed=0, noise=0.0, committed=None):
+def _message(*, step=0, episode=0, seed=0, noise=0.0, committed=None, passed=()):
     """A request as it arrives."""
     sent = encode(
         "request",
@@ -30,6 +35,7 @@ def _message(*, step=0, episode=0, seed=0, noise=0.0, committed=None):
         observation_noise=np.full(4, noise),
         goal=np.array([50.0, 50.0]),
         committed=np.zeros((0, 2)) if committed is None else committed,
+        passed=np.array(passed, np.float64),
     )
     return decode(sent[HEADER_BYTES:])
 
@@ -80,10 +86,61 @@ def test_warming_up_says_how_long_a_plan_takes():
     assert 0 < _maker().warm_up() < 5
 
 
+CONSTRAINTS = Constraints(
+    keep_out=[[2.0, 3.7, 0.4], [0, 0, 0.1, 0.1]],
+    keep_in=[[0.0, 0.0, 12.0, 12.0]],
+    waypoints=[[7, 1], [5, 1]],
+    in_order=True,
+    max_speed=4.0,
+)
+
+
+def test_constraints_travel_as_values_on_the_command_line():
+    assert Constraints(**json.loads(json.dumps(CONSTRAINTS.as_values()))) == CONSTRAINTS
+    (word,) = [each for each in planner_command("w", horizon=8, constraints=CONSTRAINTS) if "constraints" in each]
+    assert _constraints(word.removeprefix("--constraints=")) == CONSTRAINTS
+    assert not [each for each in planner_command("w", horizon=8, constraints=Constraints()) if "constraints" in each]
+    with pytest.raises(UserError, match=r"constraints that travel are values .* len cannot, being functions"):
+        planner_command("w", horizon=8, constraints=Constraints(functions=[len]))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "3", "[]", '{"functions": [1]}', '{"walls": []}', '{"max_speed": -1}', '{"keep_out": [[1]]}']
+)
+def test_constraints_that_are_none_are_refused(text):
+    with pytest.raises(argparse.ArgumentTypeError):
+        _constraints(text)
+
+
+def test_plans_keep_what_must_be_kept_and_say_what_they_do_not():
+    def plan(passed=(), **asked):
+        maker = PlanMaker(
+            line_model(),
+            settings=PlannerSettings(num_candidates=2),
+            horizon=80,
+            constraints=Constraints(**asked),
+        )
+        request = _message(passed=passed)
+        return maker(Message("request", {**request.fields, "goal": np.array([1.0, 4.0])}))[0]
+
+    passes = plan(waypoints=[[3.0, 2.5]])
+    assert plan_fields(passes)["broken"] == ""
+    assert np.linalg.norm(passes.observations[0, :, :2] - [3.0, 2.5], axis=1).min() < 0.5
+    assert np.linalg.norm(plan((1,), waypoints=[[3.0, 2.5]]).observations[0, :, :2] - [3.0, 2.5], axis=1).min() > 1
+    assert plan_fields(plan(waypoints=[[9, 9]]))["broken"] == "waypoints"
+    with pytest.raises(UserError, match="1 way-points are to be passed; 2 are told of"):
+        plan((1, 0), waypoints=[[3.0, 2.5]])
+
+
 @pytest.mark.slow
 def test_the_real_planner_in_a_real_process():
     torch.set_num_threads(1)
-    command = planner_command(bundled_weights() / "maze2d-large", horizon=160, settings={"num_candidates": 4})
+    command = planner_command(
+        bundled_weights() / "maze2d-large",
+        horizon=160,
+        settings={"num_candidates": 4},
+        constraints=Constraints(max_speed=2.0),
+    )
     planning = PlanningSupervisor(
         PlannerProcess(command),
         action_low=-np.ones(2),
@@ -111,6 +168,9 @@ def test_the_real_planner_in_a_real_process():
         while planning.is_busy:
             update = planning.update(timeout=1.0)
         plan = update.answer.plan
+        assert update.answer.broken == ()
+        moves = np.linalg.norm(np.diff(plan.observations[0, :, :2], axis=0), axis=1)
+        assert moves.max() <= 1.01 * 2.0 * 0.01 * plan.steps_per_point
         np.testing.assert_allclose(plan.actions[0, :20], committed, atol=1e-6)
         assert np.abs(plan.observations[0, 0, :2] - STATE[:2]).max() < 1
     finally:

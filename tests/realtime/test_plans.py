@@ -21,6 +21,7 @@ def message(*, steps=8, spacing=4, points=2, **changes):
         "observations": np.arange(4.0 * points).reshape(points, 4),
         "actions": np.linspace([-1, -2], [1, 2], steps),
         "rewards": np.array([0.25, 0.75]),
+        "broken": "",
     }
     return decode(encode("plan", **(fields | changes))[HEADER_BYTES:])
 

@@ -16,6 +16,7 @@ REQUEST = {
     "observation_noise": np.zeros(4),
     "goal": np.array([1.0, 9.0]),
     "committed": np.array([[0.5, -1.0], [1 / 3, 1.0]]),
+    "passed": np.array([1.0, 0.0]),
 }
 
 

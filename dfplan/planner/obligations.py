@@ -42,15 +42,15 @@ class Obligations:
         for index in indices:
             self._before[index], self._planned[index], self._driven[index] = None, (), ()
 
-    def observe(self, positions: np.ndarray) -> None:
-        """Take note of where the environments are, ``(batch, dim)``, once a step."""
+    def observe(self, positions: np.ndarray, *, steps: int = 1) -> None:
+        """Take note of where the environments are, ``(batch, dim)``, so many steps after they were seen last."""
         before = [now if last is None else last for now, last in zip(positions, self._before, strict=True)]
         step = np.stack([np.stack(before), positions], axis=1)
         verdict = self.constraints.judge(
             step,
             num_steps=np.ones(len(positions), dtype=np.int64),
             radius=self.radius,
-            seconds_per_step=self.seconds_per_step,
+            seconds_per_step=steps * self.seconds_per_step,
             passed=self.passed,
         )
         self.passed = ~verdict.missed
