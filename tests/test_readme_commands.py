@@ -66,6 +66,7 @@ SIZES: dict[str, tuple[str, ...]] = {
     "dfplan train task=image-ddpm": (*SHORT, "task.width=8"),
     "torchrun --nproc-per-node 2 -m dfplan.cli.main train env=maze2d-large output=runs/two": STATES,
     "dfplan train env=maze2d-large data=d4rl": STATES,
+    "dfplan inspect data=path/to/maze2d-large.hdf5": ("picture=false",),
     "dfplan train env=maze2d-large data=path/to/maze2d-large.hdf5": STATES,
     "dfplan train env=maze2d-large data=minari:D4RL/pointmaze/large-v2": STATES,
 }
