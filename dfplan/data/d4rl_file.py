@@ -37,13 +37,14 @@ def write_d4rl(path: Path, arrays: Mapping[str, np.ndarray], *, metadata: Mappin
 
     Args:
         path: the file; one that is there already is replaced once the new one is complete.
-        arrays: by D4RL key, such as "observations" or "infos/qpos", all with the same number of rows.
+        arrays: by D4RL key, such as "observations" or "infos/qpos", all with the same number of rows but for those in
+            ``dfplan/``, which are no part of the layout.
         metadata: JSON-ready values about the file's origin, kept as the attribute ``metadata``.
 
     Raises:
         UserError: the file cannot be written, such as with a full disk.
     """
-    lengths = {key: len(value) for key, value in arrays.items()}
+    lengths = {key: len(value) for key, value in arrays.items() if not key.startswith("dfplan/")}
     if len(set(lengths.values())) != 1:
         raise ValueError(f"all arrays must have the same number of rows; got {lengths}")
     # HDF5 does not report a full disk reliably, so the file is made in memory and written as plain bytes.

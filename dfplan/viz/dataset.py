@@ -46,7 +46,7 @@ def draw_dataset(data: Trajectories, *, path: Path) -> Path:
 def _over_time(axis: Axes, data: Trajectories, values: np.ndarray, chosen: np.ndarray) -> None:
     """One dimension in the chosen episodes, by seconds where these are known."""
     for color, number in zip(COLORS, chosen.tolist(), strict=False):
-        rows = np.arange(data.starts[number], data.starts[number + 1])[:NUM_ROWS]
+        rows = np.arange(int(data.starts[number]), int(data.starts[number + 1]))[:NUM_ROWS]
         time = (rows - rows[0]) * (data.step_seconds or 1)
         axis.plot(time, values[rows], color=color, linewidth=0.8, label=str(number))
     axis.set_xlabel("seconds" if data.step_seconds else "row of the episode", fontsize=8)

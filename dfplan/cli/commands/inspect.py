@@ -98,7 +98,7 @@ def _inspect(source: str, *, output: str | None, strict: bool, picture: bool) ->
         from dfplan.viz.dataset import draw_dataset  # loads matplotlib
 
         print(printable(str(draw_dataset(data, path=folder / "data.png"))))
-    refused = found.findings if strict else found.wrong
+    refused = list(found.findings if strict else found.wrong)
     if refused:
         more = f" (and {len(refused) - 1} more kinds of fault, listed above)" if len(refused) > 1 else ""
         raise UserError(f"{source}: {refused[0]}{more}")

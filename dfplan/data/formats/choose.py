@@ -1,8 +1,19 @@
-"""Tells what a data set is by its name and what lies in it, and reads it."""
+"""Tells what a data set is, or is to be, by its name and what lies in it, and reads or writes it."""
 
 from pathlib import Path
 
-from dfplan.data.formats import d4rl, diffusion_policy, lerobot, minari, observations_alone, ogbench, robomimic
+from dfplan.data.formats import (
+    d4rl,
+    d4rl_writer,
+    diffusion_policy,
+    lerobot,
+    lerobot_writer,
+    minari,
+    minari_writer,
+    observations_alone,
+    ogbench,
+    robomimic,
+)
 from dfplan.errors import UserError
 from dfplan.files import user_path
 from dfplan.types import Trajectories
@@ -12,6 +23,7 @@ ACCEPTED = (
     "minari:<data set id>, .hdf5 (D4RL, robomimic), .npz (OGBench), a LeRobot v3.0 folder, a .zarr folder (Diffusion "
     "Policy), .csv or .npy (observations alone)"
 )
+WRITTEN = "minari:<data set id>, .hdf5 (D4RL), or the name of a folder without an ending (LeRobot v3.0)"
 
 
 def read(source: str | Path) -> Trajectories:
@@ -33,3 +45,28 @@ def read(source: str | Path) -> Trajectories:
     if path.suffix not in readers:
         raise UserError(f"{path}: data sets do not end in {path.suffix or 'nothing'!r}; accepted are {ACCEPTED}")
     return readers[path.suffix](path)
+
+
+def write(data: Trajectories, target: str | Path, *, task: str = "", fps: float | None = None) -> Path:
+    """Write a new data set, whole or not at all, from which :func:`read` makes the same trajectories.
+
+    Args:
+        data: with actions.
+        target: ``minari:<data set id>``, a file that ends in .hdf5 (D4RL), or a folder (LeRobot v3.0).
+        task: what is done in all episodes, in words; Minari and LeRobot keep it.
+        fps: frames a second for LeRobot where ``data.step_seconds`` is None.
+
+    Returns:
+        The file or folder.
+
+    Raises:
+        UserError: it is there already, cannot be written, or the layout needs what the data do not have.
+    """
+    if str(target).startswith(MINARI):
+        return minari_writer.write(str(target).removeprefix(MINARI), data, task=task)
+    path = user_path(target)
+    if path.suffix in (".hdf5", ".h5"):
+        return d4rl_writer.write(path, data)
+    if path.suffix in ("", f".{path.name}"):
+        return lerobot_writer.write(path, data, task=task, fps=fps)
+    raise UserError(f"{path}: data sets that end in {path.suffix!r} are not written; choose {WRITTEN}")

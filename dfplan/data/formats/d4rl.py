@@ -1,12 +1,14 @@
 """D4RL's HDF5 layout, of all tasks: locomotion, AntMaze, Adroit, Kitchen and the mazes as they are recorded."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-from dfplan.data.d4rl_file import open_dataset
+from dfplan.data.d4rl_file import open_dataset, read_metadata
 from dfplan.data.foreign_hdf5 import open_arrays
+from dfplan.data.formats.extras import OWN, OWN_ARRAYS, with_differences
 from dfplan.data.formats.layout import lay_out, vectors
 from dfplan.errors import UserError
 from dfplan.types import Trajectories
@@ -28,13 +30,27 @@ def read(path: str | Path) -> Trajectories:
     with open_dataset(path) as (file, checksum):
         found = open_arrays(file, KEYS, path=path)
         arrays = {key: _read(key, data, path) for key, data in found.items()}
+        own_keys = {f"{OWN}/{name}": name for name in OWN_ARRAYS}
+        own = {own_keys[key]: data[()] for key, data in open_arrays(file, own_keys, path=path).items()}
+    plain = lay_out_rows(arrays, source=str(path), checksum=checksum)
+    facts = read_metadata(path).get(OWN)
+    return plain if facts is None else with_differences(plain, own, facts)
+
+
+def lay_out_rows(arrays: Mapping[str, np.ndarray], *, source: str, checksum: str = "") -> Trajectories:
+    """What arrays by D4RL key, ``(rows, ...)``, mean.
+
+    Raises:
+        UserError: some are missing, of another number of rows, or not finite.
+    """
+    arrays = dict(arrays)
     if missing := [key for key in KEYS[:2] if key not in arrays]:
-        raise UserError(f"{path} has no dataset {missing[0]!r}; a D4RL file has {', '.join(KEYS[:5])}")
+        raise UserError(f"{source} has no dataset {missing[0]!r}; a D4RL file has {', '.join(KEYS[:5])}")
     if "terminals" not in arrays and "timeouts" not in arrays:
-        raise UserError(f"{path} has neither terminals nor timeouts, so where its episodes end is unknown; add them")
+        raise UserError(f"{source} has neither terminals nor timeouts, so where its episodes end is unknown; add them")
     rows = len(arrays["observations"])
     if wrong := {key: len(array) for key, array in arrays.items() if len(array) != rows}:
-        raise UserError(f"{path}: all keys must have as many rows as observations, {rows}; got {wrong}")
+        raise UserError(f"{source}: all keys must have as many rows as observations, {rows}; got {wrong}")
     flags = np.zeros(rows, bool)
     cuts = arrays.get("terminals", flags) | arrays.get("timeouts", flags)
     cuts[-1:] = True
@@ -51,7 +67,7 @@ def read(path: str | Path) -> Trajectories:
     return lay_out(
         {names.get(key, key): array for key, array in arrays.items()},
         ends=ends,
-        source=str(path),
+        source=source,
         finals=None if follows is None else follows[ends - 1],
         notes=notes,
         checksum=checksum,

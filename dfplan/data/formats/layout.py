@@ -87,10 +87,10 @@ def lay_out(
     for name, values in steps.items():
         if len(values) != starts[-1]:
             raise UserError(f"{source}: {name} has {len(values)} rows and observations {starts[-1]}; mend the data set")
-        _check_finite(values, name=name, starts=starts, source=source)
+        check_finite(values, name=name, starts=starts, source=source)
     arrays = {"segment_ends": np.zeros(starts[-1], bool), **steps}
     if finals is not None:
-        _check_finite(finals, name="final observations", starts=np.arange(len(finals) + 1), source=source)
+        check_finite(finals, name="final observations", starts=np.arange(len(finals) + 1), source=source)
         arrays = {
             name: _with_finals(
                 values, starts, finals if name == "observations" else _rows_for_finals(name, values, starts)
@@ -127,7 +127,12 @@ def place(row: int, starts: np.ndarray) -> str:
     return f"episode {episode}, row {row - starts[episode]}"
 
 
-def _check_finite(values: np.ndarray, *, name: str, starts: np.ndarray, source: str) -> None:
+def check_finite(values: np.ndarray, *, name: str, starts: np.ndarray, source: str) -> None:
+    """Refuse values that are NaN or infinite.
+
+    Raises:
+        UserError: some are; names the episode and the row in it.
+    """
     if np.isfinite(values).all():
         return
     bad = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))

@@ -1,17 +1,23 @@
 """Any data set of the local Minari store, with vectors or dicts of vectors as observations."""
 
+import json
+import zipfile
+from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dfplan.data.d4rl_file import hash_file
-from dfplan.data.formats.layout import flattened, lay_out, vectors
+from dfplan.data.formats.extras import OWN_ARRAYS, with_differences
+from dfplan.data.formats.layout import check_bytes, flattened, lay_out, vectors
 from dfplan.data.minari_data import MAIN_FILE, iterate_episodes, open_minari
 from dfplan.errors import UserError
 from dfplan.types import Bounds, Trajectories
 
 OUTCOMES = ("rewards", "terminations", "truncations")
+OWN_FILE, FACTS = "dfplan.npz", "facts"  # what Minari has no place for, beside its own file
 GOALS = {"desired_goal": "goals", "achieved_goal": "achieved_goals"}
 
 
@@ -25,10 +31,27 @@ def read(dataset_id: str) -> Trajectories:
         UserError: Minari or the data set is missing, damaged, or has a layout that does not fit; names the episode.
     """
     dataset, source = open_minari(dataset_id), f"minari:{dataset_id}"
+    file = dataset.storage.data_path / MAIN_FILE
+    plain = lay_out_episodes(
+        iterate_episodes(dataset, dataset_id),
+        source=source,
+        action_bounds=bounds_of(dataset.action_space),
+        checksum=hash_file(file) if file.is_file() else "",
+    )
+    return _with_own_part(plain, dataset.storage.data_path / OWN_FILE)
+
+
+def lay_out_episodes(
+    given: Iterable[Any], *, source: str, action_bounds: Bounds | None, checksum: str = ""
+) -> Trajectories:
+    """What episodes, as Minari gives them, mean.
+
+    Raises:
+        UserError: one has a layout that does not fit, or none has a step; names the episode.
+    """
     episodes, empty, names = [], [], ()
-    for episode in iterate_episodes(dataset, dataset_id):
-        where = f"{source}, episode {episode.id}"
-        arrays, names = _arrays(episode, where)
+    for episode in given:
+        arrays, names = _arrays(episode, f"{source}, episode {episode.id}")
         if len(arrays["actions"]):
             episodes.append(arrays)
         else:
@@ -38,8 +61,6 @@ def read(dataset_id: str) -> Trajectories:
     for name in ("observations", "actions"):
         if len({each[name].shape[1:] for each in episodes}) > 1:
             raise UserError(f"{source}: {name} must be as long in all episodes; record the data set again")
-    finals = np.stack([each["observations"][-1] for each in episodes])
-    file = dataset.storage.data_path / MAIN_FILE
     goals = {name: np.concatenate([each[name] for each in episodes]) for name in GOALS.values() if name in episodes[0]}
     data = lay_out(
         {
@@ -49,13 +70,30 @@ def read(dataset_id: str) -> Trajectories:
         },
         ends=np.cumsum([len(each["actions"]) for each in episodes]),
         source=source,
-        finals=finals,
+        finals=np.stack([each["observations"][-1] for each in episodes]),
         notes=(f"left out, as they are without a step: episodes {', '.join(map(str, empty))}",) if empty else (),
-        checksum=hash_file(file) if file.is_file() else "",
+        checksum=checksum,
         observation_names=names,
-        action_bounds=_bounds(dataset.action_space),
+        action_bounds=action_bounds,
     )
     return _with_goals(data, goals)
+
+
+def _with_own_part(plain: Trajectories, file: Path) -> Trajectories:
+    """What Minari has no place for, where dfplan wrote the data set."""
+    if not file.is_file():
+        return plain
+    try:
+        with zipfile.ZipFile(file) as archive:
+            check_bytes(sum(each.file_size for each in archive.infolist()), source=str(file))
+        with np.load(file, allow_pickle=False) as kept:
+            facts = json.loads(str(kept[FACTS]))
+            own = {name: kept[name] for name in OWN_ARRAYS if name in kept.files}
+    except UserError:
+        raise
+    except (OSError, ValueError, EOFError, KeyError, RecursionError, zipfile.BadZipFile) as error:
+        raise UserError(f"{file} is damaged ({' '.join(str(error).split())[:100]}); take it out") from error
+    return with_differences(plain, own, facts)
 
 
 def _with_goals(data: Trajectories, goals: dict[str, Any]) -> Trajectories:
@@ -91,7 +129,8 @@ def _arrays(episode: Any, where: str) -> tuple[dict[str, np.ndarray], tuple[str,
     return found, names
 
 
-def _bounds(space: Any) -> Bounds | None:
+def bounds_of(space: Any) -> Bounds | None:
+    """The bounds of a space; None where it has none, or infinite ones."""
     low, high = getattr(space, "low", None), getattr(space, "high", None)
     if low is None or high is None or not (np.isfinite(low).all() and np.isfinite(high).all()):
         return None
