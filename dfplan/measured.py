@@ -1,5 +1,8 @@
 """What was measured on data and travels with weights: refused where it cannot have been measured. Needs no torch."""
 
+import math
+from typing import Any
+
 import numpy as np
 
 from dfplan.types import PointMass, PositionSupport, Reach
@@ -8,6 +11,17 @@ MAX_VALUE = 1e9  # of a weight or a statistic: squares and their sums stay far i
 _POSITIVE = ("std", "seconds", "pixels_per_unit")  # endings of names of what others are divided by
 _LEAST = 1e-9
 _MOST_DECAY = 1.01  # a robot without friction has 1, and it is measured
+
+
+def positive(name: str, value: Any) -> float:
+    """Return a finite number above zero.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{name} must be a finite number above 0; got {value!r:.40}")
+    return float(value)
 
 
 def check_values(name: str, values: np.ndarray) -> None:

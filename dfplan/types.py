@@ -1,5 +1,6 @@
 """The few frozen dataclasses that travel between the packages. Arrays are NumPy; batch comes first."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -256,8 +257,8 @@ class Reach:
     Attributes:
         observations: what can be planned from.
         goals: where can be planned to.
-        step: farthest that a position moves along an axis in one step, in environment units.
-        speed: largest velocity along an axis.
+        step: farthest that a position moves along an axis in one step, in environment units; infinite where unknown.
+        speed: largest velocity along an axis; likewise.
     """
 
     observations: Bounds
@@ -266,14 +267,14 @@ class Reach:
     speed: float
 
     @classmethod
-    def around(cls, mean: np.ndarray, std: np.ndarray, *, position_dim: int, point_mass: PointMass) -> "Reach":
+    def around(cls, mean: np.ndarray, std: np.ndarray, *, position_dim: int, point_mass: PointMass | None) -> "Reach":
         """From the observations of the data, ``(observation_dim,)``, of which the leading numbers are the position."""
         dim = position_dim
         return cls(
             observations=Bounds.around(mean, std, deviations=FARTHEST),
             goals=Bounds.around(mean[:dim], std[:dim], deviations=FARTHEST),
-            step=point_mass.step * point_mass.max_speed,
-            speed=point_mass.max_speed,
+            step=math.inf if point_mass is None else point_mass.step * point_mass.max_speed,
+            speed=math.inf if point_mass is None else point_mass.max_speed,
         )
 
 

@@ -6,6 +6,7 @@ import torch
 from dfplan.diffusion import Parameterization, Schedule
 from dfplan.models.denoiser import Denoiser, DenoiserState
 from dfplan.models.forcing_model import ForcingModel, build_denoiser
+from dfplan.scorers import PointMassScorer
 from dfplan.tokens import Normalizer, TokenLayout
 from dfplan.types import PointMass, PositionSupport, Trajectories
 
@@ -14,6 +15,7 @@ DENOISERS = ("transformer", "rnn")
 # The numbers of maze2d.
 POINT_MASS = PointMass(decay=0.99809, gain=0.238164, step=0.01, max_speed=5.0)
 SUPPORT = PositionSupport(visited=np.ones((100, 100), dtype=bool), origin=np.zeros(2), cell=0.1)
+SCORER = PointMassScorer(POINT_MASS, SUPPORT, goal_radius=0.5)
 
 
 def tiny_denoiser(
@@ -41,9 +43,7 @@ def tiny_model(denoiser: Denoiser | None = None, *, prediction: str = "velocity"
         ),
         parameterization=Parameterization(prediction, Schedule("linear")),
         num_tokens=num_tokens,
-        goal_radius=0.5,
-        point_mass=POINT_MASS,
-        support=SUPPORT,
+        scorer=SCORER,
         metadata={},
     )
 

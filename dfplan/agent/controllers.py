@@ -5,7 +5,7 @@ from typing import Protocol
 import numpy as np
 
 from dfplan.planner.path_tracker import PathTracker
-from dfplan.planner.ranking import steps_along
+from dfplan.scorers import steps_along
 from dfplan.types import Plan
 
 

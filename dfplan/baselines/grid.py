@@ -10,8 +10,8 @@ import torch
 
 from dfplan.arrays import checked_rows
 from dfplan.errors import UserError
-from dfplan.planner.ranking import first_arrival, steps_along
 from dfplan.planner.visited_grid import VisitedGrid
+from dfplan.scorers import first_arrival, steps_along
 from dfplan.types import Plan, PointMass, PositionSupport, Reach
 
 

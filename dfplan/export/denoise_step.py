@@ -190,7 +190,5 @@ def _manifest(model: ForcingModel, *, settings: PlannerSettings, layers: int, wi
         cache_layers=layers,
         cache_width=width,
         num_tokens=model.num_tokens,
-        goal_radius=model.goal_radius,
-        point_mass=model.point_mass,
-        support=model.support,
+        scorer=model.scorer,
     )

@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from dfplan.domain import PlanScorer
 from dfplan.errors import UserError
 from dfplan.files import is_sealed, sealed_json, write_whole
-from dfplan.measured import check_physics, check_values
-from dfplan.types import PointMass, PositionSupport, Reach
+from dfplan.measured import check_values
+from dfplan.scorers import PointMassScorer, read_scorer
+from dfplan.types import PointMass, PositionSupport
 
 MANIFEST_FILE, ONNX_FILE, TORCH_FILE = "manifest.json", "denoise.onnx", "denoise.pt2"
 KIND, SEAL, FORMAT_VERSION = "dfplan export", "manifest_sha256", 1
@@ -77,9 +79,7 @@ class Manifest:
         cache_layers: layers of the cache.
         cache_width: numbers per layer and token of the cache.
         num_tokens: tokens of a training window.
-        goal_radius: distance that counts as being at the goal.
-        point_mass: how actions move the agent.
-        support: where the data was.
+        scorer: what makes one plan better than another.
     """
 
     layout: Mapping[str, int]
@@ -89,9 +89,7 @@ class Manifest:
     cache_layers: int
     cache_width: int
     num_tokens: int
-    goal_radius: float
-    point_mass: PointMass
-    support: PositionSupport
+    scorer: PlanScorer
 
 
 def write_manifest(folder: Path, *, manifest: Manifest, description: Mapping[str, Any]) -> None:
@@ -104,20 +102,27 @@ def write_manifest(folder: Path, *, manifest: Manifest, description: Mapping[str
     """
     content: dict[str, Any] = {"kind": KIND, "format_version": FORMAT_VERSION, **description}
     content["files"] = {name: _measured(folder / name) for name in (ONNX_FILE, TORCH_FILE)}
-    content |= {name: value for name, value in vars(manifest).items() if name not in ("normalization", "support")}
+    content |= {name: value for name, value in vars(manifest).items() if name not in ("normalization", "scorer")}
     content["normalization"] = {
         name: value.tolist() if isinstance(value, np.ndarray) else value
         for name, value in vars(manifest.normalization).items()
     }
-    visited = manifest.support.visited
-    content |= {"planner": vars(manifest.planner), "point_mass": vars(manifest.point_mass)}
-    content["support"] = {
-        "origin": manifest.support.origin.tolist(),
-        "cell": manifest.support.cell,
-        "shape": visited.shape,
-        "visited_bits": np.packbits(visited).tobytes().hex(),
-    }
+    content |= {"planner": vars(manifest.planner), **_described(manifest.scorer)}
     write_whole(folder / MANIFEST_FILE, sealed_json(content, seal=SEAL))
+
+
+def _described(scorer: PlanScorer) -> dict[str, Any]:
+    """A scorer as plain JSON; a map of visited cells takes a bit a cell."""
+    described, arrays = scorer.describe()
+    if isinstance(scorer, PointMassScorer):
+        visited = scorer.support.visited
+        described["support"] |= {"shape": visited.shape, "visited_bits": np.packbits(visited).tobytes().hex()}
+        arrays = {}
+    return {
+        **described,
+        "scorer": scorer.kind,
+        "scorer_arrays": {name: values.tolist() for name, values in arrays.items()},
+    }
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -182,16 +187,11 @@ def _read_sealed(path: Path) -> dict[str, Any]:
 
 
 def _parsed(content: Mapping[str, Any]) -> Manifest:
-    layout = {name: _size(value) for name, value in content["layout"].items()}
+    layout = {name: _size(value, least=int(name != "position_dim")) for name, value in content["layout"].items()}
     widths = {"action": layout["action_dim"], "observation": layout["observation_dim"]}
     measured = dict(content["normalization"])
     for name in ("action_mean", "action_std", "observation_mean", "observation_std"):
         measured[name] = _vector(measured[name], length=widths[name.partition("_")[0]]).astype(np.float32)
-    support = content["support"]
-    shape = tuple(_size(length) for length in support["shape"])
-    bits = np.frombuffer(bytes.fromhex(support["visited_bits"]), np.uint8)
-    if len(shape) != layout["position_dim"] or -(-int(np.prod(shape, dtype=np.int64)) // 8) != len(bits):
-        raise ValueError(f"{len(bits)} bytes of visited cells do not make a grid of shape {shape}")
     manifest = Manifest(
         layout=layout,
         normalization=Normalization(**{name: _plain(value) for name, value in measured.items()}),
@@ -200,6 +200,22 @@ def _parsed(content: Mapping[str, Any]) -> Manifest:
         cache_layers=_size(content["cache_layers"]),
         cache_width=_size(content["cache_width"]),
         num_tokens=_size(content["num_tokens"]),
+        scorer=_scorer(content, position_dim=layout["position_dim"]),
+    )
+    _check_measured(manifest)
+    return manifest
+
+
+def _scorer(content: Mapping[str, Any], *, position_dim: int) -> PlanScorer:
+    if content.get("scorer", PointMassScorer.kind) != PointMassScorer.kind:
+        arrays = {name: np.array(values, np.float32) for name, values in content["scorer_arrays"].items()}
+        return read_scorer(content, arrays)
+    support = content["support"]
+    shape = tuple(_size(length) for length in support["shape"])
+    bits = np.frombuffer(bytes.fromhex(support["visited_bits"]), np.uint8)
+    if len(shape) != position_dim or -(-int(np.prod(shape, dtype=np.int64)) // 8) != len(bits):
+        raise ValueError(f"{len(bits)} bytes of visited cells do not make a grid of shape {shape}")
+    return PointMassScorer(
         goal_radius=_number(content["goal_radius"]),
         point_mass=PointMass(**{name: _number(value) for name, value in content["point_mass"].items()}),
         support=PositionSupport(
@@ -208,8 +224,6 @@ def _parsed(content: Mapping[str, Any]) -> Manifest:
             cell=_number(support["cell"]),
         ),
     )
-    _check_measured(manifest)
-    return manifest
 
 
 def _check_measured(manifest: Manifest) -> None:
@@ -223,19 +237,11 @@ def _check_measured(manifest: Manifest) -> None:
         check_values(name, np.asarray(value, np.float64))
     if not 0 <= manifest.context_scale <= 1:
         raise ValueError(f"context_scale must lie between 0 and 1; got {manifest.context_scale:g}")
-    reach = Reach.around(
-        normal.observation_mean,
-        normal.observation_std,
-        position_dim=manifest.layout["position_dim"],
-        point_mass=manifest.point_mass,
-    )
-    check_physics(
-        reach=reach, point_mass=manifest.point_mass, goal_radius=manifest.goal_radius, support=manifest.support
-    )
+    manifest.scorer.check(normal.observation_mean, normal.observation_std)
 
 
-def _size(value: Any) -> int:
-    if type(value) is not int or not 1 <= value <= MAX_SIZE:
+def _size(value: Any, *, least: int = 1) -> int:
+    if type(value) is not int or not least <= value <= MAX_SIZE:
         raise ValueError(f"{str(value)[:20]} is no size")
     return value
 

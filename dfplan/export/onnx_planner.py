@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from dfplan.arrays import checked_plan, checked_rows
+from dfplan.domain import Proposals
 from dfplan.errors import UserError
 from dfplan.export.manifest import ONNX_FILE, Manifest, check_file, read_manifest
-from dfplan.planner.ranking import judge_plans
+from dfplan.scorers import PointMassScorer
 from dfplan.types import Plan, Reach
 
 PREFIX_TOKENS = 2  # goal, context
@@ -36,9 +37,15 @@ class OnnxPlanner:
         self.steps_per_point = layout["steps_per_token"] // layout["points_per_token"]
         self.settings = self.manifest.planner
         normal, dim = self.manifest.normalization, layout["position_dim"]
+        robot = self.manifest.scorer
         self.reach = Reach.around(
-            normal.observation_mean, normal.observation_std, position_dim=dim, point_mass=self.manifest.point_mass
+            normal.observation_mean,
+            normal.observation_std,
+            position_dim=dim,
+            point_mass=robot.point_mass if isinstance(robot, PointMassScorer) else None,
         )
+        penalties = {name: getattr(self.settings, name) for name in ("jump_penalty", "support_penalty")}
+        self.scorer = self.manifest.scorer.with_penalties(penalties)
         self.window_tokens = self.settings.window_tokens or self.manifest.num_tokens
         self._session = _session(check_file(folder, ONNX_FILE), folder / ONNX_FILE, num_threads=num_threads)
 
@@ -160,8 +167,7 @@ class OnnxPlanner:
 
     def _reaches(self, states: np.ndarray, goal: np.ndarray, *, lengths: np.ndarray | None = None) -> np.ndarray:
         """Which sequences have a planned point at the goal within their first ``lengths`` tokens."""
-        distance = np.linalg.norm(states[..., : goal.shape[1]] - goal[:, None], axis=-1)
-        there = distance <= self.manifest.goal_radius
+        there = self.scorer.finished(states, goal)
         if lengths is not None:
             there &= np.arange(there.shape[1]) < self.manifest.layout["points_per_token"] * lengths[:, None]
         return there.any(axis=1)
@@ -175,26 +181,25 @@ class OnnxPlanner:
     def _choose(self, tokens: np.ndarray, lengths: np.ndarray, start: np.ndarray, goal: np.ndarray) -> Plan:
         layout, normal, count = self.manifest.layout, self.manifest.normalization, self.settings.num_candidates
         states, num_steps = self._states(tokens), lengths * layout["steps_per_token"]
-        arrival, value = judge_plans(
-            start,
-            states,
-            goal,
+        rewards = tokens[..., self.num_action_slots] * np.float32(normal.reward_std) + np.float32(normal.reward_mean)
+        proposals = Proposals(
+            starts=start,
+            states=states,
+            rewards=rewards,
+            goals=goal,
             num_steps=num_steps,
             steps_per_point=self.steps_per_point,
-            goal_radius=self.manifest.goal_radius,
-            point_mass=self.manifest.point_mass,
-            support=self.manifest.support,
-            jump_penalty=self.settings.jump_penalty,
-            support_penalty=self.settings.support_penalty,
+            steps_per_token=layout["steps_per_token"],
         )
+        score = self.scorer.score(proposals)
+        arrival, value = score.arrival, score.value
         best = value.reshape(-1, count).argmax(axis=1) + count * np.arange(len(value) // count)
         longest = int(num_steps[best].max())
         actions = tokens[best, :, : self.num_action_slots].reshape(len(best), -1, layout["action_dim"])
-        rewards = tokens[best, : longest // layout["steps_per_token"], self.num_action_slots]
         return Plan(
             observations=states[best, : longest // self.steps_per_point],
             actions=np.clip(actions[:, :longest] * normal.action_std + normal.action_mean, -1, 1),
-            rewards=rewards * np.float32(normal.reward_std) + np.float32(normal.reward_mean),
+            rewards=rewards[best, : longest // layout["steps_per_token"]],
             arrival=arrival[best],
             num_steps=num_steps[best],
             value=value[best],

@@ -6,7 +6,7 @@ from typing import Any
 
 Shapes = Mapping[str, tuple[int, ...]]
 
-PARTS = ("denoiser.", "normalizer.", "support.")
+PARTS = ("denoiser.", "normalizer.", "support.", "scorer.")
 MAX_NUM_TOKENS = 100_000
 MAX_CELLS = 10_000_000
 TENSORS_PER_LAYER = 4  # at least; a layer of either network has more
@@ -54,17 +54,6 @@ def check_others(shapes: Shapes) -> None:
     for name, shape in shapes.items():
         if not name.startswith(PARTS) or (name.startswith("support.") and math.prod(shape) > MAX_CELLS):
             raise ValueError(f"tensor {name} of shape {shape} is no part of a planner")
-
-
-def positive(name: str, value: Any) -> float:
-    """Return a finite number above zero.
-
-    Raises:
-        ValueError: it is none.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{name} must be a finite number above 0; got {_short(value)}")
-    return float(value)
 
 
 def check_num_tokens(value: Any) -> int:

@@ -6,21 +6,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from dfplan.diffusion import Parameterization, Schedule
+from dfplan.domain import PlanScorer
 from dfplan.errors import UserError
-from dfplan.measured import check_physics, check_values
+from dfplan.measured import check_values
 from dfplan.models.bundle import load_bundle
 from dfplan.models.denoiser import Denoiser
-from dfplan.models.description import check_num_tokens, check_numbers, check_others, check_sizes, positive
+from dfplan.models.description import check_num_tokens, check_numbers, check_others, check_sizes
 from dfplan.models.rnn import RecurrentDenoiser
 from dfplan.models.transformer import TransformerDenoiser
+from dfplan.scorers import as_point_mass, read_scorer
 from dfplan.tokens import NUM_PREFIX_TOKENS, Normalizer, TokenLayout
-from dfplan.types import PointMass, PositionSupport, Reach
+from dfplan.types import PointMass, PositionSupport
 
+MEASURED = ("support.", "scorer.")  # names of tensors begin so that are a scorer's
 MAX_ANSWER = 1e4  # of a network to noise, which is about 1
 SENSELESS = (
     AttributeError,
@@ -41,9 +43,7 @@ class ForcingModel:
         normalizer: environment units to the scale of the noise.
         parameterization: what the network predicts, and the schedule.
         num_tokens: tokens of a training window.
-        goal_radius: distance that counts as being at the goal.
-        point_mass: how actions move the agent, as measured on the training data.
-        support: which positions the training data visited.
+        scorer: what makes one plan better than another, as measured on the training data.
         metadata: the whole description of the bundle.
     """
 
@@ -52,10 +52,23 @@ class ForcingModel:
     normalizer: Normalizer
     parameterization: Parameterization
     num_tokens: int
-    goal_radius: float
-    point_mass: PointMass
-    support: PositionSupport
+    scorer: PlanScorer
     metadata: Mapping[str, Any]
+
+    @property
+    def goal_radius(self) -> float:
+        """Distance that counts as being at the goal; refused where there is no point mass, as the next two are."""
+        return as_point_mass(self.scorer).goal_radius
+
+    @property
+    def point_mass(self) -> PointMass:
+        """How actions move the agent."""
+        return as_point_mass(self.scorer).point_mass
+
+    @property
+    def support(self) -> PositionSupport:
+        """Which positions the training data visited."""
+        return as_point_mass(self.scorer).support
 
     def to(self, device: str) -> "ForcingModel":
         """Move the weights; returns itself."""
@@ -110,14 +123,9 @@ def load_forcing_model(folder: Path) -> ForcingModel:
         layout = TokenLayout(**metadata["layout"])
         denoiser = build_denoiser(layout=layout, **metadata["model"])
         parameterization = Parameterization(metadata["prediction"], Schedule(metadata["schedule"]))
-        point_mass = PointMass(**{name: positive(name, value) for name, value in metadata["point_mass"].items()})
-        support = PositionSupport(
-            visited=tensors["support.visited"].numpy() > 0,
-            origin=np.array(metadata["support"]["origin"], dtype=np.float64),
-            cell=positive("cell", metadata["support"]["cell"]),
-        )
         num_tokens = check_num_tokens(metadata["num_tokens"])
-        goal_radius = positive("goal_radius", metadata["goal_radius"])
+        measured = {name: value.numpy() for name, value in tensors.items() if name.startswith(MEASURED)}
+        scorer = read_scorer(metadata, measured)
     except SENSELESS as error:
         raise _no_planner(folder, error) from error
     normalizer = Normalizer.blank(action_dim=layout.action_dim, observation_dim=layout.observation_dim)
@@ -125,13 +133,7 @@ def load_forcing_model(folder: Path) -> ForcingModel:
     load_weights(normalizer, tensors, prefix="normalizer.", folder=folder)
     denoiser = denoiser.eval().requires_grad_(False)
     try:
-        reach = Reach.around(
-            normalizer.observation_mean.numpy(),
-            normalizer.observation_std.numpy(),
-            position_dim=layout.position_dim,
-            point_mass=point_mass,
-        )
-        check_physics(reach=reach, point_mass=point_mass, support=support, goal_radius=goal_radius)
+        scorer.check(normalizer.observation_mean.numpy(), normalizer.observation_std.numpy())
         _check_answers(denoiser, layout=layout)
     except ValueError as error:
         raise _no_planner(folder, error) from error
@@ -141,9 +143,7 @@ def load_forcing_model(folder: Path) -> ForcingModel:
         normalizer=normalizer,
         parameterization=parameterization,
         num_tokens=num_tokens,
-        goal_radius=goal_radius,
-        point_mass=point_mass,
-        support=support,
+        scorer=scorer,
         metadata=metadata,
     )
 

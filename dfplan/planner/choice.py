@@ -1,20 +1,23 @@
 """Which candidate becomes the plan: read in environment units, judged and ranked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from dfplan.domain import Proposals, Score
 from dfplan.models.forcing_model import ForcingModel
 from dfplan.planner.journey import Draft
-from dfplan.planner.ranking import BROKEN, judge_plans, steps_along
+from dfplan.scorers import steps_along
 from dfplan.types import Plan, Verdict
 
 if TYPE_CHECKING:
     from dfplan.planner.planner import Planner
+
+BROKEN = 1e3  # longest plans that a broken constraint, or a missed way-point, counts as in the value of a plan
 
 
 @dataclass(frozen=True)
@@ -37,28 +40,21 @@ class Candidates:
 def choose_plans(
     planner: "Planner", candidates: Candidates, start: Tensor, goal: Tensor, *, passed: np.ndarray | None = None
 ) -> Plan:
-    """Of each environment's candidates the believable one that arrives first; if none arrives, the nearest."""
+    """Of each environment's candidates the one that the scorer finds best."""
     layout, normalizer, count = planner.model.layout, planner.model.normalizer, planner.settings.num_candidates
-    actions, rewards, states = layout.unpack(candidates.tokens)
-    states = normalizer.observations_back(states).cpu().numpy()
-    num_steps = candidates.lengths.cpu().numpy() * layout.steps_per_token
-    arrival, value, verdict = judge(
-        planner,
-        start.cpu().numpy().repeat(count, axis=0),
-        states,
-        goal.cpu().numpy().repeat(count, axis=0),
-        num_steps=num_steps,
-        passed=None if passed is None else np.asarray(passed).repeat(count, axis=0),
-    )
+    proposals = propose(planner.model, candidates.tokens, start, goal, lengths=candidates.lengths.cpu().numpy())
+    score, verdict = judge(planner, proposals, passed=None if passed is None else np.asarray(passed).repeat(count, 0))
+    value, num_steps = score.value, proposals.num_steps
     best = value.reshape(-1, count).argmax(axis=1) + count * np.arange(len(value) // count)
     chosen = torch.from_numpy(best).to(planner.device)
     longest = int(num_steps[best].max())
+    actions = layout.unpack(candidates.tokens)[0]
     evaluations = candidates.evaluations.view(-1, count, 2).sum(dim=1).cpu().numpy()
     return Plan(
-        observations=states[best, : longest // layout.steps_per_point],
+        observations=proposals.states[best, : longest // layout.steps_per_point],
         actions=normalizer.actions_back(actions[chosen, :longest]).clamp(-1, 1).cpu().numpy(),
-        rewards=normalizer.rewards_back(rewards[chosen, : longest // layout.steps_per_token]).cpu().numpy(),
-        arrival=arrival[best],
+        rewards=proposals.rewards[best, : longest // layout.steps_per_token],
+        arrival=score.arrival[best],
         num_steps=num_steps[best],
         value=value[best],
         steps_per_point=layout.steps_per_point,
@@ -72,58 +68,72 @@ def choose_plans(
 def drafts_of(planner: "Planner", candidates: Candidates, start: Tensor, goal: Tensor) -> list[Draft]:
     """Candidates for parts from ``start`` ``[parts, observation_dim]`` to ``goal`` ``[parts, dim]``, judged."""
     layout, count = planner.model.layout, planner.settings.num_candidates
-    states = planner.model.normalizer.observations_back(layout.unpack(candidates.tokens)[2]).cpu().numpy()
-    num_steps = candidates.lengths.cpu().numpy() * layout.steps_per_token
-    starts, goals = (each.cpu().numpy().repeat(count, axis=0) for each in (start, goal))
-    arrival, value, _ = judge(planner, starts, states, goals, num_steps=num_steps)
-    spent, steps_per_point = candidates.evaluations.cpu().numpy(), layout.steps_per_point
-    parts = [slice(first, first + count) for first in range(0, len(states), count)]
+    proposals = propose(planner.model, candidates.tokens, start, goal, lengths=candidates.lengths.cpu().numpy())
+    score, _ = judge(planner, proposals)
+    spent = candidates.evaluations.cpu().numpy()
     return [
-        Draft(states[part], num_steps[part], arrival[part], value[part], spent[part].sum(axis=0), steps_per_point)
-        for part in parts
+        Draft(
+            proposals.states[part],
+            proposals.num_steps[part],
+            score.arrival[part],
+            score.value[part],
+            spent[part].sum(axis=0),
+            layout.steps_per_point,
+        )
+        for part in (slice(first, first + count) for first in range(0, len(spent), count))
     ]
 
 
+def propose(model: ForcingModel, tokens: Tensor, start: Tensor, goal: Tensor, *, lengths: np.ndarray) -> Proposals:
+    """Plans as a scorer sees them.
+
+    Args:
+        model: what they are of.
+        tokens: ``[plans, tokens, token_dim]``, clean.
+        start: ``[batch, observation_dim]``; the plans of a row lie one after the other.
+        goal: ``[batch, position_dim]``, likewise.
+        lengths: ``(plans,)`` how many tokens of each are planned.
+    """
+    layout, normalizer = model.layout, model.normalizer
+    _, rewards, states = layout.unpack(tokens)
+    count = len(tokens) // len(start)
+    return Proposals(
+        starts=start.cpu().numpy().repeat(count, axis=0),
+        states=normalizer.observations_back(states).cpu().numpy(),
+        rewards=normalizer.rewards_back(rewards).cpu().numpy(),
+        goals=goal.cpu().numpy().repeat(count, axis=0),
+        num_steps=lengths * layout.steps_per_token,
+        steps_per_point=layout.steps_per_point,
+        steps_per_token=layout.steps_per_token,
+    )
+
+
 def judge(
-    planner: "Planner",
-    starts: np.ndarray,
-    states: np.ndarray,
-    goals: np.ndarray,
-    *,
-    num_steps: np.ndarray,
-    passed: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray, Verdict | None]:
-    """Arrival and value of plans (:func:`judge_plans`), and how well they keep the constraints, if there are any.
+    planner: "Planner", proposals: Proposals, *, passed: np.ndarray | None = None
+) -> tuple[Score, Verdict | None]:
+    """What the planner's scorer says of plans, and how well they keep the constraints, if there are any.
 
     A plan that keeps more of them is worth more than any that keeps less; it arrives once the way-points are
     passed, and is judged up to there.
     """
-    layout, dim = planner.model.layout, goals.shape[1]
-    how: dict[str, Any] = {
-        "num_steps": num_steps,
-        "steps_per_point": layout.steps_per_point,
-        "goal_radius": planner.model.goal_radius,
-        "point_mass": planner.model.point_mass,
-        "support": planner.support,
-        "jump_penalty": planner.settings.jump_penalty,
-        "support_penalty": planner.settings.support_penalty,
-    }
     if not planner.constraints or planner.plans_parts:
-        return *judge_plans(starts, states, goals, **how), None
-    positions = steps_along(starts[:, :dim], states[..., :dim], steps_per_point=layout.steps_per_point)
-    positions = np.concatenate([starts[:, None, :dim], positions], axis=1)
-    limits: dict[str, Any] = {"radius": planner.model.goal_radius, "passed": passed}
+        return planner.scorer.score(proposals), None
+    model, num_steps, dim = planner.model, proposals.num_steps, proposals.goals.shape[1]
+    start = proposals.starts[:, :dim]
+    positions = steps_along(start, proposals.states[..., :dim], steps_per_point=proposals.steps_per_point)
+    positions = np.concatenate([start[:, None], positions], axis=1)
+    limits: dict[str, Any] = {"radius": model.goal_radius, "passed": passed}
     passes = planner.constraints.passes(positions, num_steps=num_steps, **limits)
     last = passes.max(axis=1, initial=0)
-    arrival, value = judge_plans(starts, states, goals, after=np.where(last > num_steps, 0, last), **how)
+    score = planner.scorer.score(replace(proposals, not_before=np.where(last > num_steps, 0, last)))
     verdict = planner.constraints.judge(
         positions,
-        num_steps=np.minimum(arrival, num_steps),
-        seconds_per_step=planner.model.point_mass.step,
+        num_steps=np.minimum(score.arrival, num_steps),
+        seconds_per_step=model.point_mass.step,
         **limits,
     )
     broken = np.array([len(names) for names in verdict.broken]) + verdict.missed.sum(axis=1)
-    return arrival, value - BROKEN * positions.shape[1] * broken, verdict
+    return replace(score, value=score.value - BROKEN * positions.shape[1] * broken), verdict
 
 
 def states_of(model: ForcingModel, history: Sequence[Tensor], chosen: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ class Draft:
 
     Attributes:
         states: ``(candidates, points, observation_dim)``.
-        num_steps, arrival, value: ``(candidates,)``, see :func:`~dfplan.planner.ranking.judge_plans`.
+        num_steps, arrival, value: ``(candidates,)``, see :class:`~dfplan.domain.Score`.
         evaluations: ``(2,)`` int64, calls of the network and tokens computed.
         steps_per_point: steps between two states.
     """

@@ -21,11 +21,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dfplan.planner.choice import states_of
+from dfplan.planner.choice import BROKEN, states_of
 from dfplan.planner.journey import Journey, Target
 from dfplan.planner.path_tracker import PathTracker
-from dfplan.planner.ranking import BROKEN
 from dfplan.planner.repair import Course, imagine
+from dfplan.scorers import as_point_mass
 from dfplan.types import Plan, Verdict
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class PartPlanner:
         tracker = PathTracker(
             model.point_mass,
             goal_radius=model.goal_radius,
-            support=planner.support,
+            support=as_point_mass(planner.scorer).support,
             tube=tube,
             strange=STRANGE,
             constraints=planner.constraints,

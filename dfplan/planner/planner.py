@@ -27,6 +27,7 @@ from dfplan.planner.parts import PartPlanner
 from dfplan.planner.sampler import Denoised, Sampling, sample_tokens
 from dfplan.planner.settings import PlannerSettings
 from dfplan.planner.surroundings import Surroundings
+from dfplan.scorers import PointMassScorer, as_point_mass
 from dfplan.tokens import CONTEXT_TOKEN, NUM_PREFIX_TOKENS
 from dfplan.types import Plan, Reach
 
@@ -71,13 +72,17 @@ class Planner:
         if objective is not None:
             both = [objective] if self.objective is None else [objective, self.objective]
             self.objective = weighted_sum(both, weights=[1.0] * len(both))
-        self.support = self.constraints.restrict(model.support)
+        penalties = {name: getattr(settings, name) for name in ("jump_penalty", "support_penalty")}
+        self.scorer = model.scorer.with_penalties(penalties)
+        if self.constraints:
+            robot = as_point_mass(self.scorer)
+            self.scorer = replace(robot, support=self.constraints.restrict(robot.support))
         self.denoiser = model.denoiser
         self.reach = Reach.around(
             model.normalizer.observation_mean.cpu().numpy(),
             model.normalizer.observation_std.cpu().numpy(),
             position_dim=model.layout.position_dim,
-            point_mass=model.point_mass,
+            point_mass=model.point_mass if isinstance(model.scorer, PointMassScorer) else None,
         )
         if settings.goal_guidance not in (0, 1):
             self.denoiser = GoalGuided(model.denoiser, weight=settings.goal_guidance)
@@ -374,8 +379,8 @@ class Planner:
     def _reaches(self, tokens: Tensor, goal: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Which sequences have a planned point at the goal within their first ``lengths`` tokens, ``[batch]`` bool."""
         layout = self.model.layout
-        states = self.model.normalizer.observations_back(layout.unpack(tokens)[2])
-        there = (states[..., : layout.position_dim] - goal[:, None]).norm(dim=-1) <= self.model.goal_radius
+        states = self.model.normalizer.observations_back(layout.unpack(tokens)[2]).cpu().numpy()
+        there = torch.from_numpy(self.scorer.finished(states, goal.cpu().numpy())).to(self.device)
         if lengths is not None:
             there &= torch.arange(there.shape[1], device=there.device) < layout.points_per_token * lengths[:, None]
         return there.any(dim=1)

@@ -21,8 +21,9 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from dfplan.diffusion import sloped_matrix
+from dfplan.domain import Proposals, Score
 from dfplan.errors import UserError
-from dfplan.planner.choice import judge
+from dfplan.planner.choice import judge, propose
 from dfplan.planner.journey import Draft
 from dfplan.planner.planner import Planner
 from dfplan.planner.sampler import Denoised, Sampling, sample_tokens
@@ -108,7 +109,7 @@ class GrowingPlans:
         self.nodes: list[PlanNode] = []
         self.token_evaluations, self.best_cost = 0, math.inf
         self._first: list[PlanNode] = []  # first plans that are no node yet
-        self._places = np.zeros((0, 1 + goal.shape[1]))  # tokens until a place, and its position
+        self._places = np.zeros((0, 1 + (goal.shape[1] or start.shape[1])))  # tokens until a place, and its position
 
     @property
     def _passes_more(self) -> bool:
@@ -250,40 +251,40 @@ class GrowingPlans:
 
     def draft(self, evaluations: int) -> Draft:
         """All plans as candidates for a part; the root is the best of the first plans, which are nodes themselves."""
-        nodes = self.nodes[1:] or self.nodes
-        num_steps, states, arrival, value, _ = self._read(nodes)
+        plans, score, _ = self._read(self.nodes[1:] or self.nodes)
         spent = np.array([evaluations, self.token_evaluations])
-        return Draft(states, num_steps, arrival, value, spent, self.layout.steps_per_point)
+        return Draft(plans.states, plans.num_steps, score.arrival, score.value, spent, self.layout.steps_per_point)
 
     def verdict(self, node: PlanNode) -> Verdict | None:
         """How well a plan keeps the constraints, if there are any."""
         return self._read([node])[-1]
 
-    def _read(self, nodes: Sequence[PlanNode]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, Verdict | None]:
-        """Steps and states of nodes, and what :func:`~dfplan.planner.choice.judge` says of them."""
-        num_steps = np.array([len(node.tokens) for node in nodes]) * self.layout.steps_per_token
-        states = self._states(pad_sequence([node.tokens for node in nodes], batch_first=True)).cpu().numpy()
-        starts, goals = (each.cpu().numpy().repeat(len(nodes), axis=0) for each in (self.start, self.goal))
-        return num_steps, states, *judge(self.planner, starts, states, goals, num_steps=num_steps)
+    def _read(self, nodes: Sequence[PlanNode]) -> tuple[Proposals, Score, Verdict | None]:
+        """The plans of nodes, and what :func:`~dfplan.planner.choice.judge` says of them."""
+        tokens = pad_sequence([node.tokens for node in nodes], batch_first=True)
+        lengths = np.array([len(node.tokens) for node in nodes])
+        proposals = propose(self.planner.model, tokens, self.start, self.goal, lengths=lengths)
+        return proposals, *judge(self.planner, proposals)
 
     def _judged(self, nodes: Sequence[PlanNode]) -> list[PlanNode]:
         """Nodes with arrival and cost; remembers the smallest cost."""
         if not nodes:
             return []
-        num_steps, states, arrival, value, _ = self._read(nodes)
-        ends = states[np.arange(len(nodes)), num_steps // self.layout.steps_per_point - 1, : self.goal.shape[1]]
-        cost = -value + np.where(arrival > num_steps, self.num_steps + self._steps_left(ends), 0)
+        plans, score, _ = self._read(nodes)
+        ends = plans.states[np.arange(len(nodes)), plans.num_steps // self.layout.steps_per_point - 1]
+        cost = -score.value + np.where(score.arrival > plans.num_steps, self.num_steps + self._steps_left(ends), 0)
         self.best_cost = min(self.best_cost, float(cost.min()))
-        rows = zip(nodes, arrival.tolist(), cost.tolist(), strict=True)
+        rows = zip(nodes, score.arrival.tolist(), cost.tolist(), strict=True)
         return [replace(node, arrival=step, cost=each) for node, step, each in rows]
 
     def _with_leaves(self, node: PlanNode) -> PlanNode:
         """The node with the places where children can leave: new to the tree, and on the way to a better plan."""
-        positions = self._states(node.tokens[None])[0, :, : self.goal.shape[1]].cpu().numpy()
-        ends = positions[self.layout.points_per_token - 1 :: self.layout.points_per_token]
+        states = self._states(node.tokens[None])[0].cpu().numpy()
+        states = states[self.layout.points_per_token - 1 :: self.layout.points_per_token]
+        ends = states[:, : self.goal.shape[1] or states.shape[1]]  # without goals, states are where children leave
         steps = np.arange(1, len(ends) + 1) * self.layout.steps_per_token
-        gains = min(self.best_cost, self.num_steps) - steps - self._steps_left(ends)
-        passable = self.planner.support.contains(ends) & (steps < node.arrival) & (gains > 0)
+        gains = min(self.best_cost, self.num_steps) - steps - self._steps_left(states)
+        passable = self.planner.scorer.is_familiar(states) & (steps < node.arrival) & (gains > 0)
         leaves = []
         for kept in range(node.num_kept + self.tree.tokens_per_edge, len(ends) + 1, self.tree.tokens_per_edge):
             if not passable[kept - 1]:
@@ -301,20 +302,18 @@ class GrowingPlans:
 
     def _are_over(self, last: Tensor, num_tokens: Tensor) -> Tensor:
         """Which plans arrive with their last token, are full, or cannot be the best any more, ``[batch]`` bool."""
-        positions = self._states(last)[..., : self.goal.shape[1]]
-        arrives = ((positions - self.goal[:, None]).norm(dim=-1) <= self.planner.model.goal_radius).any(dim=1)
+        states = self._states(last).cpu().numpy()
+        arrives = torch.from_numpy(self.planner.scorer.finished(states, self.goal.cpu().numpy()).any(axis=1))
+        arrives = arrives.to(num_tokens.device)
         if self._passes_more:
             arrives[:] = False
-        left = torch.from_numpy(self._steps_left(positions[:, -1].cpu().numpy())).to(num_tokens.device)
+        left = torch.from_numpy(self._steps_left(states[:, -1])).to(num_tokens.device)
         is_too_late = num_tokens * self.layout.steps_per_token + left >= self.best_cost
         return arrives | is_too_late | (num_tokens >= self.num_tokens)
 
-    def _steps_left(self, positions: np.ndarray) -> np.ndarray:
-        """Fewest steps from positions ``(batch, dim)`` to the goal: in a straight line at full speed."""
-        mass = self.planner.model.point_mass
-        gaps = np.linalg.norm(positions - self.goal.cpu().numpy(), axis=-1) - self.planner.model.goal_radius
-        # Full speed is per axis: along the diagonal it is larger.
-        return np.maximum(gaps, 0) / (math.sqrt(self.goal.shape[1]) * mass.max_speed * mass.step)
+    def _steps_left(self, states: np.ndarray) -> np.ndarray:
+        """Fewest steps from states ``(batch, observation_dim)`` to the goal."""
+        return self.planner.scorer.lower_bound(states, self.goal.cpu().numpy())
 
     def _states(self, tokens: Tensor) -> Tensor:
         """Planned states ``[batch, points, observation_dim]`` in environment units."""

@@ -10,9 +10,10 @@ from dfplan.tasks.groups import DiffusionSettings, ModelSettings, RetraceSetting
 from dfplan.tasks.inputs import Inputs
 
 if TYPE_CHECKING:
+    from dfplan.domain import PlanScorer
     from dfplan.training.forcing import ForcingTask
     from dfplan.training.task import Dataset
-    from dfplan.types import PointMass, PositionSupport, Trajectories
+    from dfplan.types import PointMass, Trajectories
 
 
 @dataclass
@@ -50,6 +51,7 @@ def build_training(
     """
     from dfplan.data.dynamics import fit_point_mass
     from dfplan.data.support import measure_support
+    from dfplan.scorers import PointMassScorer
     from dfplan.tasks.trajectory_windows import drive_anew, mix_datasets
 
     if settings.model.name == "diffuser":
@@ -80,8 +82,8 @@ def build_training(
         num_tokens=inputs.num_tokens,
         goal_dropped=settings.diffusion.goal_dropped,
     )
-    measured = {"point_mass": point_mass, "support": support, "validation": validation}
-    return build_task(settings, inputs, trajectories, make=make, **measured), windows
+    scorer = PointMassScorer(point_mass, support, goal_radius=settings.windows.goal_radius)
+    return build_task(settings, inputs, trajectories, make=make, scorer=scorer, validation=validation), windows
 
 
 def build_task(
@@ -90,8 +92,7 @@ def build_task(
     trajectories: "Trajectories",
     *,
     make: "Callable[..., ForcingTask]",
-    point_mass: "PointMass",
-    support: "PositionSupport",
+    scorer: "PlanScorer",
     validation: "Dataset | None",
 ) -> "ForcingTask":
     """The task alone, its network with initial weights."""
@@ -127,8 +128,7 @@ def build_task(
         learning_rate=inputs.learning_rate,
         matrix_learning_rate=inputs.matrix_learning_rate,
         weight_decay=inputs.weight_decay,
-        point_mass=point_mass,
-        support=support,
+        scorer=scorer,
         validation=validation,
         compiled=inputs.compiled,
         matrix_precision=inputs.matrix_precision,
@@ -136,7 +136,6 @@ def build_task(
             "env": inputs.env_name,
             "model": model,
             "num_tokens": inputs.num_tokens,
-            "goal_radius": settings.windows.goal_radius,
             "provenance": inputs.provenance,
         },
     )

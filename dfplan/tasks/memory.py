@@ -44,6 +44,7 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, EpisodeWind
     from dfplan.data.episode_windows import EpisodeWindows
     from dfplan.data.support import measure_support
     from dfplan.models.tokenizers import save_tokenizer
+    from dfplan.scorers import PointMassScorer
     from dfplan.training.forcing import ForcingTask
     from dfplan.training.pixel_forcing import PixelForcingTask
 
@@ -82,8 +83,11 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, EpisodeWind
         driven,
         make=make,
         # What a bundle says of the ball, whichever way it was seen; this planner makes no use of it.
-        point_mass=fit_point_mass(replace(states, observations=states.observations[:, :4])),
-        support=measure_support(states),
+        scorer=PointMassScorer(
+            fit_point_mass(replace(states, observations=states.observations[:, :4])),
+            measure_support(states),
+            goal_radius=_windows(settings.steps_per_token).goal_radius,
+        ),
         validation=validation,
     )
     return task, windows

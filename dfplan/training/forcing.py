@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from dfplan.data.windows import WindowBatch
 from dfplan.diffusion import Parameterization, add_noise, loss_weights, sample_levels
+from dfplan.domain import PlanScorer
 from dfplan.models.bundle import save_bundle
 from dfplan.models.denoiser import Denoiser
 from dfplan.tokens import CONTEXT_TOKEN, GOAL_TOKEN, NUM_PREFIX_TOKENS, Normalizer, TokenLayout
 from dfplan.training.batch import beside
 from dfplan.training.muon import MatrixPrecision, Muon
 from dfplan.training.task import Dataset
-from dfplan.types import PointMass, PositionSupport
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,7 @@ class ForcingTask:
         matrix_learning_rate: of Muon, which trains the matrices of the blocks.
         matrix_precision: of Muon's iteration, see :func:`~dfplan.training.muon.fastest_precision`.
         weight_decay: of both.
-        point_mass: how actions move the agent, measured on the data; exported with the weights.
-        support: which positions the data visited; exported with the weights.
+        scorer: what makes a plan good, measured on the data; exported with the weights.
         validation: held-out windows, or None.
         metadata: what the exported bundle says of its making; plain JSON values.
         compiled: train through ``torch.compile`` (1.4 times faster on 2 CPU cores; needs a C++ compiler).
@@ -116,8 +115,7 @@ class ForcingTask:
         learning_rate: float,
         matrix_learning_rate: float,
         weight_decay: float,
-        point_mass: PointMass,
-        support: PositionSupport,
+        scorer: PlanScorer,
         validation: Dataset | None,
         metadata: Mapping[str, Any],
         compiled: bool = False,
@@ -135,8 +133,7 @@ class ForcingTask:
         self.matrix_learning_rate = matrix_learning_rate
         self.matrix_precision: MatrixPrecision = matrix_precision
         self.weight_decay = weight_decay
-        self.point_mass = point_mass
-        self.support = support
+        self.scorer = scorer
         self.validation = validation
         self.metadata = dict(metadata)
         self.slot_weight = torch.ones(layout.token_dim)
@@ -229,11 +226,12 @@ class ForcingTask:
         """Write the bundle that a planner loads: weights, normaliser, and how to rebuild the network."""
         tensors = {f"denoiser.{name}": value for name, value in self.denoiser_weights().items()}
         tensors |= {f"normalizer.{name}": value for name, value in self.normalizer.state_dict().items()}
-        tensors["support.visited"] = torch.from_numpy(self.support.visited.astype(np.uint8))
+        described, arrays = self.scorer.describe()
+        tensors |= {name: torch.from_numpy(values) for name, values in arrays.items()}
         metadata = {
             **self.metadata,
-            "point_mass": vars(self.point_mass),
-            "support": {"origin": self.support.origin.tolist(), "cell": self.support.cell},
+            "scorer": self.scorer.kind,
+            **described,
             "layout": vars(self.layout),
             "schedule": self.parameterization.schedule.name,
             "prediction": self.parameterization.kind,

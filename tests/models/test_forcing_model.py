@@ -12,6 +12,7 @@ from dfplan.diffusion import Parameterization, Schedule
 from dfplan.errors import UserError
 from dfplan.models.bundle import load_bundle, save_bundle
 from dfplan.models.forcing_model import load_forcing_model
+from dfplan.scorers import PointMassScorer
 from dfplan.tokens import Normalizer
 from dfplan.training.forcing import ForcingLevels, ForcingTask
 
@@ -32,10 +33,9 @@ def _task(name, **changes):
         "learning_rate": 1e-3,
         "matrix_learning_rate": 1e-3,
         "weight_decay": 0.0,
-        "point_mass": POINT_MASS,
-        "support": measure_support(trajectories),
+        "scorer": PointMassScorer(POINT_MASS, measure_support(trajectories), goal_radius=0.4),
         "validation": None,
-        "metadata": {"env": "none", "model": {"name": name, **SIZES}, "num_tokens": 6, "goal_radius": 0.4},
+        "metadata": {"env": "none", "model": {"name": name, **SIZES}, "num_tokens": 6},
     }
     return ForcingTask(**(arguments | changes))
 
@@ -72,9 +72,9 @@ def test_round_trip(name, tmp_path):
     assert loaded.parameterization == task.parameterization
     assert loaded.point_mass == POINT_MASS
     assert (loaded.num_tokens, loaded.goal_radius) == (6, 0.4)
-    np.testing.assert_array_equal(loaded.support.visited, task.support.visited)
-    np.testing.assert_array_equal(loaded.support.origin, task.support.origin)
-    assert loaded.support.cell == task.support.cell
+    np.testing.assert_array_equal(loaded.support.visited, task.scorer.support.visited)
+    np.testing.assert_array_equal(loaded.support.origin, task.scorer.support.origin)
+    assert loaded.support.cell == task.scorer.support.cell
 
 
 def test_a_description_tells_whether_the_network_is_causal(folder):

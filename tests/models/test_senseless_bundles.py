@@ -12,6 +12,7 @@ from dfplan.errors import UserError
 from dfplan.models.bundle import load_bundle, save_bundle
 from dfplan.models.forcing_model import load_forcing_model
 from dfplan.models.inverse_dynamics import InverseDynamics, load_inverse_dynamics, save_inverse_dynamics
+from dfplan.scorers import PointMassScorer
 from dfplan.tokens import Normalizer
 from dfplan.training.forcing import ForcingLevels, ForcingTask
 
@@ -36,14 +37,12 @@ def honest(tmp_path_factory):
         learning_rate=1e-3,
         matrix_learning_rate=1e-3,
         weight_decay=0.0,
-        point_mass=POINT_MASS,
-        support=measure_support(trajectories),
+        scorer=PointMassScorer(POINT_MASS, measure_support(trajectories), goal_radius=0.4),
         validation=None,
         metadata={
             "env": "none",
             "model": {"name": "transformer", "width": 16, "num_layers": 2},
             "num_tokens": 6,
-            "goal_radius": 0.4,
         },
     )
     folder = tmp_path_factory.mktemp("honest") / "model"

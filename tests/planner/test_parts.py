@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tiny_model import POINT_MASS, SUPPORT, line_model
+from tiny_model import POINT_MASS, SCORER, SUPPORT, line_model
 
 from dfplan.planner import GuidanceSettings, Planner, PlannerSettings
 from dfplan.planner.constraints import Constraints
@@ -15,7 +15,7 @@ START, GOAL = np.array([[2.0, 2.0, 0.0, 0.0]]), np.array([[2.0, 8.0]])
 
 
 def planner(*, support=SUPPORT, constraints=(), objective=None, **guidance):
-    model = replace(line_model(num_tokens=80), support=support)
+    model = replace(line_model(num_tokens=80), scorer=replace(SCORER, support=support))
     settings = PlannerSettings(num_candidates=2, guidance=GuidanceSettings(**guidance))
     return Planner(model, settings=settings, constraints=constraints, objective=objective)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from tiny_model import LAYOUT, POINT_MASS, SUPPORT, tiny_denoiser, tiny_trajectories
+from tiny_model import LAYOUT, SCORER, tiny_denoiser, tiny_trajectories
 
 from dfplan.data.windows import WindowDataset
 from dfplan.diffusion import Parameterization, Schedule
@@ -43,14 +43,12 @@ def arguments(name: str = "transformer", **changes) -> dict:
         "learning_rate": 3e-3,
         "matrix_learning_rate": 1e-2,
         "weight_decay": 0.01,
-        "point_mass": POINT_MASS,
-        "support": SUPPORT,
+        "scorer": SCORER,
         "validation": None,
         "metadata": {
             "env": "test",
             "model": {"name": name, "width": 16, "num_layers": 2},
             "num_tokens": 5,
-            "goal_radius": 0.5,
         },
     }
     return values | changes

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from tiny_model import LAYOUT, POINT_MASS, SUPPORT, tiny_denoiser, tiny_model, tiny_trajectories
+from tiny_model import LAYOUT, SCORER, tiny_denoiser, tiny_model, tiny_trajectories
 
 from dfplan.cli.main import main
 from dfplan.data.windows import WindowDataset
@@ -41,7 +41,7 @@ def _task(denoiser, *, teacher, **changes) -> DistillationTask:
     options = {"loss_weight": "uniform", "action_weight": 0.5, "after_goal_weight": 1.0, "levels": ForcingLevels()}
     options |= {"learning_rate": 3e-3, "matrix_learning_rate": 3e-3, "weight_decay": 0.0, "validation": None}
     options |= {"layout": LAYOUT, "normalizer": model.normalizer, "parameterization": model.parameterization}
-    options |= {"point_mass": POINT_MASS, "support": SUPPORT, "metadata": {}} | changes
+    options |= {"scorer": SCORER, "metadata": {}} | changes
     return DistillationTask(teacher=teacher, denoiser=denoiser, **options)
 
 

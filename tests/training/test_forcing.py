@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from tiny_model import DENOISERS, LAYOUT, POINT_MASS, SUPPORT, tiny_trajectories
+from tiny_model import DENOISERS, LAYOUT, SCORER, tiny_trajectories
 
 from dfplan.data.windows import WindowDataset
 from dfplan.diffusion import Parameterization, Schedule
@@ -46,8 +46,7 @@ def _task(denoiser, **changes):
         "learning_rate": 3e-3,
         "matrix_learning_rate": 3e-3,
         "weight_decay": 0.0,
-        "point_mass": POINT_MASS,
-        "support": SUPPORT,
+        "scorer": SCORER,
         "validation": None,
         "metadata": {},
     }

@@ -1,11 +1,12 @@
 """Low-rank additions begin as nothing, are all that is trained, and can be added to the weights for good."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from tiny_model import DENOISERS, LAYOUT, POINT_MASS, SUPPORT, tiny_denoiser, tiny_model, tiny_trajectories
+from tiny_model import DENOISERS, LAYOUT, SCORER, SUPPORT, tiny_denoiser, tiny_model, tiny_trajectories
 
 from dfplan.data.windows import WindowDataset
 from dfplan.diffusion import Parameterization, Schedule
@@ -35,10 +36,9 @@ def lora_task(base, *, rank=2, **changes):
         "learning_rate": 1e-2,
         "matrix_learning_rate": 1e-2,
         "weight_decay": 0.0,
-        "point_mass": POINT_MASS,
-        "support": SUPPORT,
+        "scorer": SCORER,
         "validation": None,
-        "metadata": {"env": "new", "model": SIZES, "num_tokens": 5, "goal_radius": 0.5},
+        "metadata": {"env": "new", "model": SIZES, "num_tokens": 5},
     }
     return LoraTask(base=base, rank=rank, alpha=4.0, origin={"base": "old"}, **(arguments | changes))
 
@@ -106,7 +106,8 @@ def test_only_the_additions_change_and_the_export_is_a_planner_with_them_inside(
 
 def test_normalizer_is_that_of_the_base_and_what_was_measured_that_of_the_new_data(tmp_path):
     base = tiny_model()
-    task = lora_task(base, support=(support := SUPPORT.__class__(SUPPORT.visited[:50], SUPPORT.origin, SUPPORT.cell)))
+    support = replace(SUPPORT, visited=SUPPORT.visited[:50])
+    task = lora_task(base, scorer=replace(SCORER, support=support))
     task.export(tmp_path)
     loaded = load_forcing_model(tmp_path)
     np.testing.assert_array_equal(loaded.support.visited, support.visited)

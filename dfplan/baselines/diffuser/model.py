@@ -11,9 +11,8 @@ import torch
 from dfplan.baselines.diffuser.temporal_unet import TemporalUnet
 from dfplan.baselines.diffuser.windows import LimitsNormalizer
 from dfplan.errors import UserError
-from dfplan.measured import check_physics, check_values
+from dfplan.measured import check_physics, check_values, positive
 from dfplan.models.bundle import load_bundle, read_metadata
-from dfplan.models.description import positive
 from dfplan.models.forcing_model import SENSELESS, load_weights
 from dfplan.types import PointMass, Reach
 

@@ -10,7 +10,7 @@ from dfplan.arrays import checked_plan, checked_rows
 from dfplan.baselines.diffuser.diffusion import clamped, cosine_signal, sample_in_few_steps, sample_trajectories
 from dfplan.baselines.diffuser.model import DiffuserModel
 from dfplan.errors import UserError
-from dfplan.planner.ranking import first_arrival
+from dfplan.scorers import first_arrival
 from dfplan.types import Plan, Reach
 
 

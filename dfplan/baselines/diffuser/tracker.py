@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dfplan.planner.ranking import steps_along
+from dfplan.scorers import steps_along
 from dfplan.types import Plan
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.models.description import positive
+from dfplan.measured import positive
 from dfplan.types import PointMass, Trajectories
 
 PIECE = 1024  # rows of a long trajectory that are followed at a time

@@ -1,0 +1,69 @@
+"""Scores plans of any robot with goals: what arrives first and stays near is best."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dfplan.domain import Proposals, Score
+from dfplan.measured import check_values, positive
+from dfplan.scorers.paths import first_arrival, steps_along
+
+
+@dataclass(frozen=True)
+class GoalScorer:
+    """Measures distance in the space of goals; the first numbers of an observation are what was achieved of them.
+
+    Attributes:
+        goal_radius: distance that counts as being at the goal.
+    """
+
+    goal_radius: float
+
+    kind = "goal"
+
+    def score(self, plans: Proposals) -> Score:
+        """See :class:`~dfplan.domain.PlanScorer`; among equals, the smaller mean distance from the goal decides."""
+        dim, goals = plans.goals.shape[1], plans.goals
+        achieved = steps_along(plans.starts[:, :dim], plans.states[..., :dim], steps_per_point=plans.steps_per_point)
+        arrival = first_arrival(
+            achieved, goals, radius=self.goal_radius, num_steps=plans.num_steps, after=plans.not_before
+        )
+        distances = np.linalg.norm(achieved - goals[:, None], axis=-1) / self.goal_radius
+        planned = np.arange(achieved.shape[1]) < plans.num_steps[:, None]
+        mean = np.where(planned, distances, 0).sum(axis=1) / planned.sum(axis=1)
+        return Score(value=-(arrival + mean / (1 + mean)), arrival=arrival)
+
+    def finished(self, states: np.ndarray, goals: np.ndarray) -> np.ndarray:
+        """See :class:`~dfplan.domain.PlanScorer`: never early, for a plan has to stay at its goal, too."""
+        return np.zeros(states.shape[:2], dtype=bool)
+
+    def lower_bound(self, states: np.ndarray, goals: np.ndarray) -> np.ndarray:
+        """See :class:`~dfplan.domain.PlanScorer`: unknown."""
+        return np.zeros(len(states))
+
+    def is_familiar(self, states: np.ndarray) -> np.ndarray:
+        """See :class:`~dfplan.domain.PlanScorer`: nobody has measured it."""
+        return np.ones(states.shape[:-1], dtype=bool)
+
+    def with_penalties(self, penalties: Mapping[str, float]) -> "GoalScorer":
+        """See :class:`~dfplan.domain.PlanScorer`: it knows none."""
+        return self
+
+    def check(self, mean: np.ndarray, std: np.ndarray) -> None:
+        """See :class:`~dfplan.domain.PlanScorer`."""
+        check_values("goal_radius", np.array(self.goal_radius))
+
+    def describe(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """See :class:`~dfplan.domain.PlanScorer`."""
+        return {"goal_radius": self.goal_radius}, {}
+
+    @classmethod
+    def from_description(cls, described: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> "GoalScorer":
+        """Undo :meth:`describe`.
+
+        Raises:
+            KeyError, TypeError, ValueError: it makes no sense.
+        """
+        return cls(positive("goal_radius", described["goal_radius"]))

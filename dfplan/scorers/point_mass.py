@@ -1,0 +1,162 @@
+"""Scores plans of a point mass among what stops it: the believable one that arrives first is best."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from dfplan.domain import PlanScorer, Proposals, Score
+from dfplan.errors import UserError
+from dfplan.measured import check_physics, positive
+from dfplan.scorers.paths import first_arrival, steps_along
+from dfplan.types import PointMass, PositionSupport, Reach
+
+VISITED = "support.visited"
+
+
+@dataclass(frozen=True)
+class PointMassScorer:
+    """For observations that are a position followed by its velocity, and goals that are positions.
+
+    Attributes:
+        point_mass: how actions move the agent, as measured on the data.
+        support: which positions the data visited.
+        goal_radius: distance that counts as being at the goal.
+        jump_penalty: doubt per :func:`largest_jump`.
+        support_penalty: doubt per :func:`share_outside`.
+    """
+
+    point_mass: PointMass
+    support: PositionSupport
+    goal_radius: float
+    jump_penalty: float = 4.0
+    support_penalty: float = 60.0
+
+    kind = "point_mass"
+
+    def score(self, plans: Proposals) -> Score:
+        """See :class:`~dfplan.domain.PlanScorer`; of plans that never arrive, the nearest is best."""
+        dim, starts, goals = plans.goals.shape[1], plans.starts, plans.goals
+        positions = steps_along(starts[:, :dim], plans.states[..., :dim], steps_per_point=plans.steps_per_point)
+        arrival = first_arrival(
+            positions, goals, radius=self.goal_radius, num_steps=plans.num_steps, after=plans.not_before
+        )
+        jump = largest_jump(
+            starts,
+            plans.states,
+            arrival=arrival,
+            steps_per_point=plans.steps_per_point,
+            point_mass=self.point_mass,
+        )
+        planned = np.arange(positions.shape[1]) < plans.num_steps[:, None]
+        nearest = np.where(planned, np.linalg.norm(positions - goals[:, None], axis=-1), np.inf).min(axis=1)
+        outside = share_outside(positions, arrival=arrival, support=self.support)
+        doubt = self.jump_penalty * jump + self.support_penalty * outside
+        # Nearness only decides among equals, or where none arrives: it is squashed below one step.
+        cost = (arrival + nearest / (1 + nearest)) * (1 + doubt)
+        return Score(value=-cost, arrival=arrival)
+
+    def finished(self, states: np.ndarray, goals: np.ndarray) -> np.ndarray:
+        """See :class:`~dfplan.domain.PlanScorer`: where a position is within the radius of the goal."""
+        distance = np.linalg.norm(states[..., : goals.shape[1]] - goals[:, None], axis=-1)
+        return distance <= self.goal_radius
+
+    def lower_bound(self, states: np.ndarray, goals: np.ndarray) -> np.ndarray:
+        """See :class:`~dfplan.domain.PlanScorer`: in a straight line at full speed."""
+        dim = goals.shape[1]
+        gaps = np.linalg.norm(states[:, :dim] - goals, axis=-1) - self.goal_radius
+        # Full speed is per axis: along the diagonal it is larger.
+        return np.maximum(gaps, 0) / (math.sqrt(dim) * self.point_mass.max_speed * self.point_mass.step)
+
+    def is_familiar(self, states: np.ndarray) -> np.ndarray:
+        """See :class:`~dfplan.domain.PlanScorer`: where the data visited the position."""
+        return self.support.contains(states[..., : self.support.visited.ndim])
+
+    def with_penalties(self, penalties: Mapping[str, float]) -> "PointMassScorer":
+        """See :class:`~dfplan.domain.PlanScorer`."""
+        return replace(self, **{name: penalties[name] for name in ("jump_penalty", "support_penalty")})
+
+    def check(self, mean: np.ndarray, std: np.ndarray) -> None:
+        """See :class:`~dfplan.domain.PlanScorer`."""
+        reach = Reach.around(mean, std, position_dim=self.support.origin.size, point_mass=self.point_mass)
+        check_physics(reach=reach, point_mass=self.point_mass, support=self.support, goal_radius=self.goal_radius)
+
+    def describe(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """See :class:`~dfplan.domain.PlanScorer`; penalties are the planner's."""
+        support = {"origin": self.support.origin.tolist(), "cell": self.support.cell}
+        described = {"goal_radius": self.goal_radius, "point_mass": vars(self.point_mass), "support": support}
+        return described, {VISITED: self.support.visited.astype(np.uint8)}
+
+    @classmethod
+    def from_description(cls, described: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> "PointMassScorer":
+        """Undo :meth:`describe`.
+
+        Raises:
+            KeyError, TypeError, ValueError: it makes no sense.
+        """
+        mass, support = described["point_mass"], described["support"]
+        return cls(
+            point_mass=PointMass(**{name: positive(name, value) for name, value in mass.items()}),
+            support=PositionSupport(
+                visited=arrays[VISITED] > 0,
+                origin=np.array(support["origin"], dtype=np.float64),
+                cell=positive("cell", support["cell"]),
+            ),
+            goal_radius=positive("goal_radius", described["goal_radius"]),
+        )
+
+
+def as_point_mass(scorer: PlanScorer) -> PointMassScorer:
+    """The scorer, if it is one of a point mass.
+
+    Raises:
+        UserError: it is another one.
+    """
+    if isinstance(scorer, PointMassScorer):
+        return scorer
+    raise UserError(
+        f"these weights know of no point mass and no visited positions (they score plans by {scorer.kind}); "
+        "constraints, controller=pursuit and agent=grid need both: use weights of a maze, or controller=actions"
+    )
+
+
+def largest_jump(
+    start: np.ndarray, states: np.ndarray, *, arrival: np.ndarray, steps_per_point: int, point_mass: PointMass
+) -> np.ndarray:
+    """How far a plan's positions disagree with its own velocities, at worst, before it arrives.
+
+    A plan that cuts through a wall moves farther between two points than the velocities at these points say. The
+    measure needs no map.
+
+    Args:
+        start: ``(batch, 2 * dim)`` state planned from: positions, then velocities.
+        states: ``(batch, points, 2 * dim)`` planned states, one every ``steps_per_point`` steps.
+        arrival: ``(batch,)`` step of arrival; later points do not count.
+        steps_per_point: steps between two points.
+        point_mass: tells how far a velocity moves the agent in one step.
+
+    Returns:
+        ``(batch,)`` in units of the farthest that the agent can move between two points.
+    """
+    dim = start.shape[1] // 2
+    knots = np.concatenate([start[:, None], states], axis=1)
+    seconds = point_mass.step * steps_per_point
+    moved = np.diff(knots[..., :dim], axis=1)
+    by_velocity = seconds * (knots[:, 1:, dim:] + knots[:, :-1, dim:]) / 2
+    jump = np.abs(moved - by_velocity).max(axis=-1)
+    counted = np.arange(states.shape[1]) * steps_per_point < arrival[:, None]
+    return np.where(counted, jump, 0).max(axis=1) / (seconds * point_mass.max_speed)
+
+
+def share_outside(positions: np.ndarray, *, arrival: np.ndarray, support: PositionSupport) -> np.ndarray:
+    """Share of each path's steps before arrival that lie where the data never was, ``(batch,)``.
+
+    Args:
+        positions: ``(batch, steps, dim)``, entry ``k`` after ``k + 1`` steps.
+        arrival: ``(batch,)`` step of arrival.
+        support: where the data was.
+    """
+    counted = np.arange(1, positions.shape[1] + 1) <= arrival[:, None]
+    return (counted & ~support.contains(positions)).sum(axis=1) / counted.sum(axis=1)

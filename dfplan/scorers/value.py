@@ -1,0 +1,130 @@
+"""What is still to be earned from a state: linear in random Fourier features, fitted by least squares."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dfplan.measured import check_values
+from dfplan.types import Trajectories
+
+MAX_ROWS = 200_000  # of the data that a fit looks at
+NUM_FEATURES = 512
+NUM_PASSES = 5  # times that what comes after the end of a cut episode is estimated anew
+RIDGE = 1e-4  # per row, against features that say the same
+NAMES = ("mean", "std", "frequencies", "phases", "weights")
+
+
+@dataclass(frozen=True)
+class ValueFunction:
+    """Discounted rewards from a state on, as the policies behind the data earn them.
+
+    Attributes:
+        mean: ``(observation_dim,)``.
+        std: ``(observation_dim,)``.
+        frequencies: ``(observation_dim, features)`` per standard deviation.
+        phases: ``(features,)``.
+        weights: ``(1 + observation_dim + features,)``.
+    """
+
+    mean: np.ndarray
+    std: np.ndarray
+    frequencies: np.ndarray
+    phases: np.ndarray
+    weights: np.ndarray
+
+    def __call__(self, states: np.ndarray) -> np.ndarray:
+        """Values ``(...)`` of states ``(..., observation_dim)``."""
+        return self._features(states) @ self.weights
+
+    def _features(self, states: np.ndarray) -> np.ndarray:
+        """``(..., 1 + observation_dim + features)``."""
+        normal = (states - self.mean) / self.std
+        waves = np.cos(normal @ self.frequencies + self.phases)
+        return np.concatenate([np.ones((*states.shape[:-1], 1)), normal, waves], axis=-1)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What a bundle keeps, by name."""
+        return {name: getattr(self, name).astype(np.float32) for name in NAMES}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "ValueFunction":
+        """Undo :meth:`arrays`.
+
+        Raises:
+            KeyError, ValueError: one is missing, or shapes do not fit each other.
+        """
+        found: dict[str, Any] = {name: arrays[name].astype(np.float64) for name in NAMES}
+        for name, values in found.items():
+            check_values(name, values)
+        dim, features = found["frequencies"].shape
+        shapes = {"mean": (dim,), "std": (dim,), "phases": (features,), "weights": (1 + dim + features,)}
+        for name, shape in shapes.items():
+            if found[name].shape != shape:
+                raise ValueError(f"{name} of the value must have shape {shape}; got {found[name].shape}")
+        return cls(**found)
+
+
+def fit_value(data: Trajectories, *, discount: float, seed: int = 0) -> ValueFunction:
+    """Fit the value of states to the returns that followed them in the data.
+
+    What would have come after an episode that was cut off is what the fit itself says of its last state; after one that
+    was terminated there is nothing.
+
+    Args:
+        data: with rewards.
+        discount: per step.
+        seed: of the features.
+    """
+    assert data.rewards is not None
+    observations = data.observations.astype(np.float64)
+    std = observations.std(axis=0)
+    dim, generator = observations.shape[1], np.random.default_rng(seed)
+    value = ValueFunction(
+        mean=observations.mean(axis=0),
+        std=np.where(std > 1e-6, std, 1.0),
+        frequencies=generator.normal(size=(dim, NUM_FEATURES)) / math.sqrt(dim),
+        phases=generator.uniform(0, 2 * np.pi, NUM_FEATURES),
+        weights=np.zeros(1 + dim + NUM_FEATURES),
+    )
+    rows = np.arange(0, len(data), -(-len(data) // MAX_ROWS))
+    features = value._features(observations[rows])
+    gram = features.T @ features + RIDGE * len(rows) * np.eye(features.shape[1])
+    last = data.starts[1:] - 1
+    going_on = ~_terminated(data)
+    for _ in range(NUM_PASSES):
+        after = np.where(going_on, value(observations[last]), 0.0)
+        returns = _returns(data, after=after, discount=discount)
+        weights = np.linalg.solve(gram, features.T @ returns[rows])
+        value = ValueFunction(value.mean, value.std, value.frequencies, value.phases, weights)
+    return value
+
+
+def _terminated(data: Trajectories) -> np.ndarray:
+    """Which trajectories were ended for good, ``(trajectories,)`` bool."""
+    if data.terminations is None:
+        return np.zeros(len(data.starts) - 1, dtype=bool)
+    last = data.starts[1:] - 1
+    before = np.maximum(last - 1, data.starts[:-1])
+    return data.terminations[last] | data.terminations[before]
+
+
+def _returns(data: Trajectories, *, after: np.ndarray, discount: float) -> np.ndarray:
+    """Discounted return from every row to the end of its trajectory, and ``after`` beyond, ``(rows,)``.
+
+    The last row of a trajectory has no reward, unless it has an action, too.
+    """
+    assert data.rewards is not None
+    found, lengths = np.zeros(len(data)), np.diff(data.starts)
+    rewards = data.rewards.astype(np.float64)
+    ahead = after.astype(np.float64).copy()
+    # All trajectories side by side, from their ends backwards.
+    for step in range(int(lengths.max())):
+        at = np.flatnonzero(lengths > step)
+        rows = data.starts[1:][at] - 1 - step
+        if step or data.last_actions:
+            ahead[at] = rewards[rows] + discount * ahead[at]
+        found[rows] = ahead[at]
+    return found
