@@ -78,6 +78,11 @@ class PlanScorer(Protocol):
         """Its name among :data:`dfplan.scorers.SCORERS`."""
         ...
 
+    @property
+    def counts_steps(self) -> bool:
+        """Whether a value is minus a number of steps, so that what is still to come can be bounded from below."""
+        ...
+
     def score(self, plans: Proposals) -> Score:
         """Value and arrival of plans."""
         ...

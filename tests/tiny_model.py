@@ -8,7 +8,7 @@ from dfplan.models.denoiser import Denoiser, DenoiserState
 from dfplan.models.forcing_model import ForcingModel, build_denoiser
 from dfplan.scorers import PointMassScorer
 from dfplan.tokens import Normalizer, TokenLayout
-from dfplan.types import PointMass, PositionSupport, Trajectories
+from dfplan.types import Bounds, PointMass, PositionSupport, Trajectories
 
 LAYOUT = TokenLayout(steps_per_token=4, points_per_token=2)
 DENOISERS = ("transformer", "rnn")
@@ -44,6 +44,7 @@ def tiny_model(denoiser: Denoiser | None = None, *, prediction: str = "velocity"
         parameterization=Parameterization(prediction, Schedule("linear")),
         num_tokens=num_tokens,
         scorer=SCORER,
+        action_bounds=Bounds(-np.ones(2, np.float32), np.ones(2, np.float32)),
         metadata={},
     )
 

@@ -38,27 +38,35 @@ class Controller(Protocol):
 
 
 class PlannedActions:
-    """Plays the planned actions back, open loop between plans; past the end of a plan it does nothing."""
+    """Plays the planned actions back, open loop between plans; past the end of a plan it does nothing.
+
+    Args:
+        action_dim: numbers in an action.
+    """
 
     followed_within = 0.05  # environment units from a plan that keeps its constraints within which it is not replaced
 
+    def __init__(self, action_dim: int = 2) -> None:
+        self._nothing = np.zeros((0, action_dim), np.float32)
+
     def reset(self, goals: np.ndarray) -> None:
         """See :class:`Controller`."""
-        self._plans: list[np.ndarray] = [np.zeros((0, 2), np.float32)] * len(goals)
-        # Where each planned action begins, a position an action.
+        self._plans: list[np.ndarray] = [self._nothing] * len(goals)
+        # Where each planned action begins: what goals are about, or, without goals, the whole observation.
         self._positions: list[np.ndarray] = [np.zeros((0, goals.shape[1]))] * len(goals)
         self._next = np.zeros(len(goals), dtype=np.int64)
 
     def restart(self, indices: np.ndarray, goals: np.ndarray) -> None:
         """See :class:`Controller`."""
         for index, goal in zip(indices, goals, strict=True):
-            self._plans[index], self._positions[index] = np.zeros((0, 2), np.float32), np.zeros((0, len(goal)))
+            self._plans[index], self._positions[index] = self._nothing, np.zeros((0, len(goal)))
         self._next[indices] = 0
 
     def follow(self, plan: Plan, *, indices: np.ndarray, observations: np.ndarray) -> None:
         """See :class:`Controller`."""
         for row, index in enumerate(indices):
-            num_steps, points = plan.num_steps[row], plan.observations[row, :, : self._positions[index].shape[1]]
+            width = self._positions[index].shape[1] or observations.shape[1]
+            num_steps, points = plan.num_steps[row], plan.observations[row, :, :width]
             start = observations[row, : points.shape[1]]
             along = steps_along(start[None], points[None], steps_per_point=plan.steps_per_point)[0]
             self._plans[index] = plan.actions[row, :num_steps]
@@ -68,7 +76,8 @@ class PlannedActions:
     def act(self, observations: np.ndarray) -> np.ndarray:
         """See :class:`Controller`."""
         rows = zip(self._plans, self._next, strict=True)
-        actions = [plan[step] if step < len(plan) else np.zeros(2, np.float32) for plan, step in rows]
+        idle = np.zeros(self._nothing.shape[1], np.float32)
+        actions = [plan[step] if step < len(plan) else idle for plan, step in rows]
         self._next += 1
         return np.stack(actions)
 

@@ -30,6 +30,8 @@ def has_jumped(
         ``(batch,)`` bool.
     """
     dim = position_dim
+    if not np.isfinite(reach.step):  # nobody knows how far it gets
+        return np.zeros(len(observations), dtype=bool)
     far = np.abs(observations[:, :dim] - before[:, :dim]).max(axis=1) > (_JUMP + steps - 1) * reach.step
     if observations.shape[1] < 2 * dim:
         return far

@@ -12,14 +12,15 @@ from dfplan.agent.jumps import has_jumped
 from dfplan.arrays import checked_plan, checked_rows
 from dfplan.errors import UserError
 from dfplan.planner.obligations import Obligations, obligations_of
-from dfplan.types import Plan, PlanEvent, Reach
+from dfplan.types import Bounds, Plan, PlanEvent, Reach
 
 
 class PlanMaker(Protocol):
     """What an agent asks for plans: a :class:`~dfplan.planner.Planner`, or anything that is asked like one.
 
     Where it has a ``reach`` (:class:`~dfplan.types.Reach`), observations and goals beyond that are refused, and an
-    observation that no step can have led to begins a new episode.
+    observation that no step can have led to begins a new episode. Where it has ``action_bounds``
+    (:class:`~dfplan.types.Bounds`), actions lie between these, else between -1 and 1.
     """
 
     @property
@@ -100,6 +101,7 @@ class MPCAgent:
             raise UserError(f"episode_steps must be 1 or more, or None for a free horizon; got {episode_steps}")
         self.planner = planner
         self._reach: Reach | None = getattr(planner, "reach", None)
+        self._action_bounds: Bounds | None = getattr(planner, "action_bounds", None)
         self.controller = controller
         self.replan_every = replan_every
         self.horizon = horizon
@@ -114,13 +116,14 @@ class MPCAgent:
         self._seen = np.zeros((0, 4))  # the last observation of each environment; NaN where there is none
         self._planned_at = np.zeros(0)  # the step of each environment's last plan; -inf where it has none
 
-    def reset(self, *, seeds: Sequence[int], goals: np.ndarray) -> None:
+    def reset(self, *, seeds: Sequence[int], goals: np.ndarray | None = None) -> None:
         """Begin new episodes.
 
         Args:
             seeds: one per environment; the plans of row k depend on seed k alone.
-            goals: ``(batch, position_dim)``.
+            goals: ``(batch, position_dim)``; None where there are none to have.
         """
+        goals = np.zeros((len(seeds), 0)) if goals is None else goals
         if len(seeds) != len(goals):
             raise UserError(f"each goal needs a seed; got {len(seeds)} seeds and {len(goals)} goals")
         goals = self._checked_goals(goals, num_rows=len(seeds))
@@ -155,7 +158,7 @@ class MPCAgent:
         return {} if self._obligations is None else self._obligations.info
 
     def act(self, observations: np.ndarray) -> np.ndarray:
-        """Actions ``(batch, action_dim)`` float32 in [-1, 1] for observations ``(batch, observation_dim)``.
+        """Actions ``(batch, action_dim)`` float32, within their bounds, for observations ``(batch, observation_dim)``.
 
         Where an observation lies farther from the last one than the robot can have moved, and it is not the robot as it
         was but pushed, its environment has begun a new episode that nobody told of: it is planned for anew, towards the
@@ -190,7 +193,8 @@ class MPCAgent:
         actions = self.controller.act(observations)
         if not np.isfinite(actions).all():
             raise UserError(f"{type(self.controller).__name__} made actions that are not finite of a plan that is")
-        return np.clip(actions, -1, 1)
+        bounds = self._action_bounds
+        return np.clip(actions, -1, 1) if bounds is None else np.clip(actions, bounds.low, bounds.high)
 
     def jumped(self, observations: np.ndarray) -> np.ndarray:
         """Which rows begin an episode that nobody told of, ``(batch,)`` bool: see :meth:`act`.

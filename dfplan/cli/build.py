@@ -150,7 +150,7 @@ def build_controller(
     """
     match controller.name:
         case "actions":
-            return PlannedActions()
+            return PlannedActions(model.layout.action_dim if isinstance(model, ForcingModel) else 2)
         case "pursuit":
             given = {"tube": controller.tube, "lookahead": controller.lookahead}
             chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}

@@ -98,6 +98,11 @@ class PlannerConfig:
     quorum: float = option("share of candidates that must arrive before later tokens are left undone", low=0, high=1)
     jump_penalty: float = option("doubt in a plan whose positions jump against its own velocities", low=0)
     support_penalty: float = option("doubt in a plan per share of its steps where the data never was", low=0)
+    roll_out: bool = option("score candidates by what the model predicts for their actions alone (world model)")
+    spread: float = option("noise on candidates' actions before they are rolled out, in standard deviations", low=0)
+    temperature: float = option(
+        "0 = the best candidate; more = the mean of all, weighted by softmax(value / (temperature * deviation))", low=0
+    )
     eta: float = option("0 = deterministic denoising, 1 = ancestral sampling", low=0, high=1)
     context_level: float = option("noise level at which the present observation is shown", low=0, high=1)
     goal_guidance: float = option("how much the goal is believed: 0 = not shown, 1 = shown, more = exaggerated", low=0)

@@ -17,7 +17,8 @@ class WindowBatch:
         goal: ``(batch, position_dim)``.
         actions: ``(batch, steps, action_dim)``.
         observations: ``(batch, points, observation_dim)``, every ``steps_per_point`` steps.
-        rewards: ``(batch, tokens)`` share of each token's steps within ``goal_radius`` of the goal.
+        rewards: ``(batch, tokens)`` share of each token's steps within ``goal_radius`` of the goal; without goals, the
+            mean reward on record of a token's steps, 0 where none is.
         valid: ``(batch, tokens)`` bool, False past the end of the trajectory.
         before_goal: ``(batch, tokens)`` bool, True up to and including the token after the one that reaches the goal.
         dynamics: ``(batch,)`` bool, True for windows that teach what actions lead to: these are shown, and no goal.
@@ -55,7 +56,8 @@ class WindowDataset:
         num_tokens: tokens of a window.
         goal_radius: distance that counts as being at the goal.
         goal_jitter: largest displacement of the goal per axis.
-        position_dim: leading dimensions of an observation that are the position.
+        position_dim: leading dimensions of an observation that goals are about; 0 where there are no goals: then
+            rewards are those on record, and no window shows a goal.
         restart_share: see above.
         segment_goal_share: see above.
         held_steps: see above; 0 for data whose segments do not end standing still for as long.
@@ -151,6 +153,12 @@ class WindowDataset:
         positions = data.observations[rows[:, 1:], : self.position_dim]
         at_goal = np.linalg.norm(positions - goal[:, None], axis=-1) <= self.goal_radius
         by_token = at_goal.reshape(len(first), self.num_tokens, self.steps_per_token)
+        rewards = by_token.mean(axis=-1, dtype=np.float32)
+        if not self.position_dim:
+            by_token, aimless = np.zeros_like(by_token), np.ones_like(aimless)
+            rewards = np.zeros_like(rewards)
+            if data.rewards is not None:
+                rewards = data.rewards[rows[:, :-1]].reshape(by_token.shape).mean(axis=-1, dtype=np.float32)
         reached = np.logical_or.accumulate(by_token.any(axis=-1), axis=1)
         token_ends = steps[:, self.steps_per_token :: self.steps_per_token]
         before_goal = np.ones_like(reached)
@@ -160,7 +168,7 @@ class WindowDataset:
             goal=goal,
             actions=data.actions[rows[:, :-1]],
             observations=data.observations[rows[:, self.steps_per_point :: self.steps_per_point]],
-            rewards=by_token.mean(axis=-1, dtype=np.float32),
+            rewards=rewards,
             valid=(token_ends <= last[:, None]) | held,
             before_goal=before_goal,
             dynamics=np.zeros(len(first), dtype=bool),

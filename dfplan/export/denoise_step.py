@@ -191,4 +191,5 @@ def _manifest(model: ForcingModel, *, settings: PlannerSettings, layers: int, wi
         cache_width=width,
         num_tokens=model.num_tokens,
         scorer=model.scorer,
+        action_bounds=model.action_bounds,
     )

@@ -18,7 +18,7 @@ from dfplan.errors import UserError
 from dfplan.files import is_sealed, sealed_json, write_whole
 from dfplan.measured import check_values
 from dfplan.scorers import PointMassScorer, read_scorer
-from dfplan.types import PointMass, PositionSupport
+from dfplan.types import Bounds, PointMass, PositionSupport
 
 MANIFEST_FILE, ONNX_FILE, TORCH_FILE = "manifest.json", "denoise.onnx", "denoise.pt2"
 KIND, SEAL, FORMAT_VERSION = "dfplan export", "manifest_sha256", 1
@@ -80,6 +80,7 @@ class Manifest:
         cache_width: numbers per layer and token of the cache.
         num_tokens: tokens of a training window.
         scorer: what makes one plan better than another.
+        action_bounds: between which numbers actions lie.
     """
 
     layout: Mapping[str, int]
@@ -90,6 +91,7 @@ class Manifest:
     cache_width: int
     num_tokens: int
     scorer: PlanScorer
+    action_bounds: Bounds
 
 
 def write_manifest(folder: Path, *, manifest: Manifest, description: Mapping[str, Any]) -> None:
@@ -102,12 +104,17 @@ def write_manifest(folder: Path, *, manifest: Manifest, description: Mapping[str
     """
     content: dict[str, Any] = {"kind": KIND, "format_version": FORMAT_VERSION, **description}
     content["files"] = {name: _measured(folder / name) for name in (ONNX_FILE, TORCH_FILE)}
-    content |= {name: value for name, value in vars(manifest).items() if name not in ("normalization", "scorer")}
+    content |= {
+        name: value
+        for name, value in vars(manifest).items()
+        if name not in ("normalization", "scorer", "action_bounds")
+    }
     content["normalization"] = {
         name: value.tolist() if isinstance(value, np.ndarray) else value
         for name, value in vars(manifest.normalization).items()
     }
     content |= {"planner": vars(manifest.planner), **_described(manifest.scorer)}
+    content["action_bounds"] = {name: each.tolist() for name, each in vars(manifest.action_bounds).items()}
     write_whole(folder / MANIFEST_FILE, sealed_json(content, seal=SEAL))
 
 
@@ -187,7 +194,8 @@ def _read_sealed(path: Path) -> dict[str, Any]:
 
 
 def _parsed(content: Mapping[str, Any]) -> Manifest:
-    layout = {name: _size(value, least=int(name != "position_dim")) for name, value in content["layout"].items()}
+    may_be_0 = ("action_dim", "position_dim")
+    layout = {name: _size(value, least=int(name not in may_be_0)) for name, value in content["layout"].items()}
     widths = {"action": layout["action_dim"], "observation": layout["observation_dim"]}
     measured = dict(content["normalization"])
     for name in ("action_mean", "action_std", "observation_mean", "observation_std"):
@@ -201,6 +209,7 @@ def _parsed(content: Mapping[str, Any]) -> Manifest:
         cache_width=_size(content["cache_width"]),
         num_tokens=_size(content["num_tokens"]),
         scorer=_scorer(content, position_dim=layout["position_dim"]),
+        action_bounds=_action_bounds(content, action_dim=layout["action_dim"]),
     )
     _check_measured(manifest)
     return manifest
@@ -224,6 +233,13 @@ def _scorer(content: Mapping[str, Any], *, position_dim: int) -> PlanScorer:
             cell=_number(support["cell"]),
         ),
     )
+
+
+def _action_bounds(content: Mapping[str, Any], *, action_dim: int) -> Bounds:
+    """Those of exports from before there were others are -1 and 1."""
+    told = content.get("action_bounds", {"low": [-1.0] * action_dim, "high": [1.0] * action_dim})
+    low, high = (_vector(told[side], length=action_dim).astype(np.float32) for side in ("low", "high"))
+    return Bounds(low, high)
 
 
 def _check_measured(manifest: Manifest) -> None:

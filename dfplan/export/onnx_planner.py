@@ -141,7 +141,7 @@ class OnnxPlanner:
         prefix[:, 0, last : last + dim] = (goal - normal.observation_mean[:dim]) / normal.observation_std[:dim]
         prefix[:, 1, last:] = (context - normal.observation_mean) / normal.observation_std
         prefix[:, 1] *= np.float32(self.manifest.context_scale)
-        levels = np.array([[0], [self.settings.context_level]], np.float32)
+        levels = np.array([[0 if dim else 1], [self.settings.context_level]], np.float32)  # no goal is pure noise
         empty = np.zeros((self.manifest.cache_layers, len(goal), 0, self.manifest.cache_width), np.float32)
         return self._step(prefix, levels, levels, empty)[1]
 
@@ -193,12 +193,14 @@ class OnnxPlanner:
         )
         score = self.scorer.score(proposals)
         arrival, value = score.arrival, score.value
+        bounds = self.manifest.action_bounds
         best = value.reshape(-1, count).argmax(axis=1) + count * np.arange(len(value) // count)
         longest = int(num_steps[best].max())
-        actions = tokens[best, :, : self.num_action_slots].reshape(len(best), -1, layout["action_dim"])
+        shape = (len(best), tokens.shape[1] * layout["steps_per_token"], layout["action_dim"])
+        actions = tokens[best, :, : self.num_action_slots].reshape(shape)
         return Plan(
             observations=states[best, : longest // self.steps_per_point],
-            actions=np.clip(actions[:, :longest] * normal.action_std + normal.action_mean, -1, 1),
+            actions=np.clip(actions[:, :longest] * normal.action_std + normal.action_mean, bounds.low, bounds.high),
             rewards=rewards[best, : longest // layout["steps_per_token"]],
             arrival=arrival[best],
             num_steps=num_steps[best],

@@ -120,7 +120,7 @@ class TokenEmbedding(nn.Module):
     ) -> None:
         super().__init__()
         self.num_prefix_tokens = num_prefix_tokens
-        self.register_buffer("position_slots", torch.tensor(position_slots), persistent=False)
+        self.register_buffer("position_slots", torch.tensor(position_slots, dtype=torch.int64), persistent=False)
         frequencies = (math.pi / 4) * 2.0 ** torch.arange(num_frequencies)
         self.register_buffer("frequencies", frequencies, persistent=False)
         self.project = nn.Linear(token_dim + 2 * num_frequencies * len(position_slots), width)

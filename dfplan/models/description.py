@@ -4,6 +4,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
+from dfplan.measured import check_values, positive
+from dfplan.tokens.layout import MAY_BE_0
+from dfplan.types import Bounds
+
 Shapes = Mapping[str, tuple[int, ...]]
 
 PARTS = ("denoiser.", "normalizer.", "support.", "scorer.")
@@ -24,8 +30,11 @@ def check_sizes(sizes: Mapping[str, Any], shapes: Shapes) -> None:
     longest = max((length for shape in shapes.values() for length in shape), default=0)
     for name, value in sizes.items():
         largest = len(shapes) // TENSORS_PER_LAYER if name == "num_layers" else longest
-        if not isinstance(value, bool) and (not isinstance(value, int) or not 1 <= value <= largest):
-            raise ValueError(f"{name} must be a whole number from 1 to {largest}, by its tensors; got {_short(value)}")
+        least = 0 if name in MAY_BE_0 else 1
+        if not isinstance(value, bool) and (not isinstance(value, int) or not least <= value <= largest):
+            raise ValueError(
+                f"{name} must be a whole number from {least} to {largest}, by its tensors; got {_short(value)}"
+            )
 
 
 def check_numbers(*, num_layers: int, width: int, token_dim: int, shapes: Shapes) -> None:
@@ -65,6 +74,32 @@ def check_num_tokens(value: Any) -> int:
     if type(value) is not int or not 1 <= value <= MAX_NUM_TOKENS:
         raise ValueError(f"num_tokens must be a whole number from 1 to {MAX_NUM_TOKENS}; got {_short(value)}")
     return value
+
+
+def action_bounds(metadata: Mapping[str, Any], *, action_dim: int) -> Bounds:
+    """Between which numbers actions lie; -1 and 1 where a description says nothing, as none did once.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is nothing of the kind.
+    """
+    told = metadata.get("action_bounds", {"low": [-1.0] * action_dim, "high": [1.0] * action_dim})
+    low, high = (np.array(told[side], dtype=np.float32) for side in ("low", "high"))
+    if not (low.shape == high.shape == (action_dim,) and np.isfinite([low, high]).all() and (low < high).all()):
+        raise ValueError(f"action_bounds must be {action_dim} numbers each, low below high; got {_short(told)}")
+    return Bounds(low, high)
+
+
+def reward_scale(metadata: Mapping[str, Any]) -> dict[str, float]:
+    """Mean and standard deviation of the reward slot, as arguments of a normaliser; nothing where nothing is said.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is nothing of the kind.
+    """
+    if "rewards" not in metadata:
+        return {}
+    mean, std = float(metadata["rewards"]["mean"]), positive("rewards.std", metadata["rewards"]["std"])
+    check_values("rewards.mean", np.array(mean))
+    return {"reward_mean": mean, "reward_std": std}
 
 
 def _short(value: Any) -> str:

@@ -15,12 +15,19 @@ from dfplan.errors import UserError
 from dfplan.measured import check_values
 from dfplan.models.bundle import load_bundle
 from dfplan.models.denoiser import Denoiser
-from dfplan.models.description import check_num_tokens, check_numbers, check_others, check_sizes
+from dfplan.models.description import (
+    action_bounds,
+    check_num_tokens,
+    check_numbers,
+    check_others,
+    check_sizes,
+    reward_scale,
+)
 from dfplan.models.rnn import RecurrentDenoiser
 from dfplan.models.transformer import TransformerDenoiser
-from dfplan.scorers import as_point_mass, read_scorer
+from dfplan.scorers import PointMassScorer, as_point_mass, read_scorer
 from dfplan.tokens import NUM_PREFIX_TOKENS, Normalizer, TokenLayout
-from dfplan.types import PointMass, PositionSupport
+from dfplan.types import Bounds, PointMass, PositionSupport
 
 MEASURED = ("support.", "scorer.")  # names of tensors begin so that are a scorer's
 MAX_ANSWER = 1e4  # of a network to noise, which is about 1
@@ -44,6 +51,7 @@ class ForcingModel:
         parameterization: what the network predicts, and the schedule.
         num_tokens: tokens of a training window.
         scorer: what makes one plan better than another, as measured on the training data.
+        action_bounds: between which numbers planned actions lie.
         metadata: the whole description of the bundle.
     """
 
@@ -53,21 +61,37 @@ class ForcingModel:
     parameterization: Parameterization
     num_tokens: int
     scorer: PlanScorer
+    action_bounds: Bounds
     metadata: Mapping[str, Any]
 
     @property
     def goal_radius(self) -> float:
-        """Distance that counts as being at the goal; refused where there is no point mass, as the next two are."""
-        return as_point_mass(self.scorer).goal_radius
+        """Distance that counts as being at the goal."""
+        radius = getattr(self.scorer, "goal_radius", None)
+        if radius is None:
+            raise UserError(f"these weights know of no goals (they score plans by {self.scorer.kind})")
+        return radius
+
+    @property
+    def step_seconds(self) -> float:
+        """Time from step to step; 1 where nobody says."""
+        if isinstance(self.scorer, PointMassScorer):
+            return self.scorer.point_mass.step
+        return self.metadata.get("step_seconds") or 1.0
+
+    def clipped(self, actions: Tensor) -> Tensor:
+        """Actions ``[..., action_dim]`` as the environment takes them."""
+        low, high = (torch.as_tensor(each).to(actions) for each in (self.action_bounds.low, self.action_bounds.high))
+        return actions.clamp(low, high)
 
     @property
     def point_mass(self) -> PointMass:
-        """How actions move the agent."""
+        """How actions move the agent; refused where there is no point mass."""
         return as_point_mass(self.scorer).point_mass
 
     @property
     def support(self) -> PositionSupport:
-        """Which positions the training data visited."""
+        """Which positions the training data visited; likewise."""
         return as_point_mass(self.scorer).support
 
     def to(self, device: str) -> "ForcingModel":
@@ -126,9 +150,11 @@ def load_forcing_model(folder: Path) -> ForcingModel:
         num_tokens = check_num_tokens(metadata["num_tokens"])
         measured = {name: value.numpy() for name, value in tensors.items() if name.startswith(MEASURED)}
         scorer = read_scorer(metadata, measured)
+        bounds = action_bounds(metadata, action_dim=layout.action_dim)
+        rewards = reward_scale(metadata)
     except SENSELESS as error:
         raise _no_planner(folder, error) from error
-    normalizer = Normalizer.blank(action_dim=layout.action_dim, observation_dim=layout.observation_dim)
+    normalizer = Normalizer.blank(action_dim=layout.action_dim, observation_dim=layout.observation_dim, **rewards)
     load_weights(denoiser, tensors, prefix="denoiser.", folder=folder)
     load_weights(normalizer, tensors, prefix="normalizer.", folder=folder)
     denoiser = denoiser.eval().requires_grad_(False)
@@ -144,6 +170,7 @@ def load_forcing_model(folder: Path) -> ForcingModel:
         parameterization=parameterization,
         num_tokens=num_tokens,
         scorer=scorer,
+        action_bounds=bounds,
         metadata=metadata,
     )
 

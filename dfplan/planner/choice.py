@@ -46,14 +46,25 @@ def choose_plans(
     score, verdict = judge(planner, proposals, passed=None if passed is None else np.asarray(passed).repeat(count, 0))
     value, num_steps = score.value, proposals.num_steps
     best = value.reshape(-1, count).argmax(axis=1) + count * np.arange(len(value) // count)
-    chosen = torch.from_numpy(best).to(planner.device)
     longest = int(num_steps[best].max())
     actions = layout.unpack(candidates.tokens)[0]
+    if planner.settings.temperature:
+        shares = shares_of(value, num_steps, best=best, temperature=planner.settings.temperature)
+        actions = torch.einsum(
+            "bc,bc...->b...", torch.from_numpy(shares).to(actions), actions.unflatten(0, shares.shape)
+        )
+        states, rewards = (
+            np.einsum("bc,bc...->b...", shares, each.reshape(*shares.shape, *each.shape[1:])).astype(np.float32)
+            for each in (proposals.states, proposals.rewards)
+        )
+    else:
+        actions = actions[torch.from_numpy(best).to(planner.device)]
+        states, rewards = proposals.states[best], proposals.rewards[best]
     evaluations = candidates.evaluations.view(-1, count, 2).sum(dim=1).cpu().numpy()
     return Plan(
-        observations=proposals.states[best, : longest // layout.steps_per_point],
-        actions=normalizer.actions_back(actions[chosen, :longest]).clamp(-1, 1).cpu().numpy(),
-        rewards=proposals.rewards[best, : longest // layout.steps_per_token],
+        observations=states[:, : longest // layout.steps_per_point],
+        actions=planner.model.clipped(normalizer.actions_back(actions[:, :longest])).cpu().numpy(),
+        rewards=rewards[:, : longest // layout.steps_per_token],
         arrival=score.arrival[best],
         num_steps=num_steps[best],
         value=value[best],
@@ -63,6 +74,22 @@ def choose_plans(
         token_evaluations=evaluations[:, 1],
         verdict=None if verdict is None else verdict.rows(best),
     )
+
+
+def shares_of(value: np.ndarray, num_steps: np.ndarray, *, best: np.ndarray, temperature: float) -> np.ndarray:
+    """How much each candidate counts in the mean of its environment's, ``(batch, candidates)`` float32.
+
+    Args:
+        value: ``(batch * candidates,)``.
+        num_steps: ``(batch * candidates,)``; those of another length than the best one do not count.
+        best: ``(batch,)`` the best candidates.
+        temperature: in standard deviations of an environment's values.
+    """
+    value, num_steps = value.reshape(len(best), -1), num_steps.reshape(len(best), -1)
+    spread = np.maximum(value.std(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    shares = np.exp((value - value.max(axis=1, keepdims=True)) / (temperature * spread))
+    shares = np.where(num_steps == num_steps.reshape(-1)[best][:, None], shares, 0)
+    return (shares / shares.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def drafts_of(planner: "Planner", candidates: Candidates, start: Tensor, goal: Tensor) -> list[Draft]:

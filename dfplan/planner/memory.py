@@ -150,7 +150,7 @@ class MemoryPlanner:
         num_steps = np.full(len(generators), num_tokens * layout.steps_per_token)
         plan = Plan(
             observations=normalizer.observations_back(states).cpu().numpy(),
-            actions=normalizer.actions_back(actions).clamp(-1, 1).cpu().numpy(),
+            actions=self.model.clipped(normalizer.actions_back(actions)).cpu().numpy(),
             rewards=normalizer.rewards_back(rewards).cpu().numpy(),
             arrival=num_steps + 1,  # there is nowhere to arrive
             num_steps=num_steps,

@@ -20,6 +20,12 @@ class PlannerSettings:
         quorum: share of an environment's candidates that must have arrived before the later tokens are left undone.
         jump_penalty: how much a plan whose positions jump, against its own velocities, counts as later than it says.
         support_penalty: how much a plan counts as later per share of its steps where the data never was.
+        roll_out: whether candidates are scored by what the same weights, as a world model, predict for their actions
+            alone, rather than by the states and rewards that were denoised along with these.
+        spread: noise on the actions of candidates before they are rolled out, in standard deviations of the data.
+        temperature: 0 takes the candidate of the largest value; more takes the mean of all, weighted by
+            ``softmax(value / (temperature * standard deviation of the values))``, as model predictive path integral
+            control does (arXiv 1509.01149).
         eta: 0 deterministic … 1 ancestral sampling.
         context_level: noise level at which the present observation is presented (stabilisation).
         goal_guidance: how much the goal is believed (classifier-free guidance, arXiv 2207.12598): 0 does not show it, 1
@@ -38,6 +44,9 @@ class PlannerSettings:
     quorum: float = 0.5
     jump_penalty: float = 4.0
     support_penalty: float = 60.0
+    roll_out: bool = False
+    spread: float = 0.0
+    temperature: float = 0.0
     eta: float = 0.0
     context_level: float = 0.0
     goal_guidance: float = 1.0
@@ -52,9 +61,12 @@ class PlannerSettings:
         for name in ("quorum", "eta", "context_level"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"{name} must lie between 0 and 1; got {getattr(self, name)}")
-        for name in ("slope", "jump_penalty", "support_penalty", "goal_guidance", "window_tokens"):
+        at_least_0 = ("slope", "jump_penalty", "support_penalty", "goal_guidance", "window_tokens")
+        for name in (*at_least_0, "spread", "temperature"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise UserError(f"{name} must be 0 or more; got {getattr(self, name)}")
+        if self.spread and not self.roll_out:
+            raise UserError(f"spread={self.spread} changes actions, whose states are then unknown; give roll_out=true")
         if not (math.isfinite(self.level_power) and self.level_power > 0):
             raise UserError(f"level_power must be above 0; got {self.level_power}")
         if self.budget_ms is not None and not self.budget_ms > 0:

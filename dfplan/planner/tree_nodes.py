@@ -108,6 +108,7 @@ class GrowingPlans:
         self.layout, self.settings = planner.model.layout, planner.settings
         self.nodes: list[PlanNode] = []
         self.token_evaluations, self.best_cost = 0, math.inf
+        self._usual = (0.0, 1.0)  # mean and standard deviation of the costs of the first plans
         self._first: list[PlanNode] = []  # first plans that are no node yet
         self._places = np.zeros((0, 1 + (goal.shape[1] or start.shape[1])))  # tokens until a place, and its position
 
@@ -138,6 +139,8 @@ class GrowingPlans:
         nothing = torch.zeros(0, self.layout.token_dim, device=self.goal.device)
         empty = [PlanNode(nothing, 0, self._strength(index)) for index in range(count)]
         self._first, evaluations = self._finish(empty)
+        costs = [node.cost for node in self._first]
+        self._usual = float(np.mean(costs)), max(float(np.std(costs)), np.finfo(np.float32).tiny)
         self.nodes.append(min(self._first, key=lambda node: node.cost))
         return sum(evaluations)
 
@@ -173,9 +176,13 @@ class GrowingPlans:
         """What a node is worth: ``1 / (1 + cost / num_steps)``, 1/2 for a plan that arrives with the last step.
 
         A plan that does not arrive costs what the longest plan does, and the steps from its end to the goal in a
-        straight line at full speed.
+        straight line at full speed. Where costs are no steps, 1/2 is the mean of the first plans.
         """
-        return 1 / (1 + self.nodes[node].cost / self.num_steps)
+        cost = self.nodes[node].cost
+        if self.planner.scorer.counts_steps:
+            return 1 / (1 + cost / self.num_steps)
+        mean, std = self._usual
+        return 0.5 + math.atan((mean - cost) / std) / math.pi
 
     def path(self, node: int) -> np.ndarray:
         """Positions ``(points, dim)`` of a node from where it leaves its parent to where it arrives or ends."""
@@ -272,7 +279,9 @@ class GrowingPlans:
             return []
         plans, score, _ = self._read(nodes)
         ends = plans.states[np.arange(len(nodes)), plans.num_steps // self.layout.steps_per_point - 1]
-        cost = -score.value + np.where(score.arrival > plans.num_steps, self.num_steps + self._steps_left(ends), 0)
+        cost = -score.value
+        if self.planner.scorer.counts_steps:
+            cost = cost + np.where(score.arrival > plans.num_steps, self.num_steps + self._steps_left(ends), 0)
         self.best_cost = min(self.best_cost, float(cost.min()))
         rows = zip(nodes, score.arrival.tolist(), cost.tolist(), strict=True)
         return [replace(node, arrival=step, cost=each) for node, step, each in rows]
@@ -283,7 +292,9 @@ class GrowingPlans:
         states = states[self.layout.points_per_token - 1 :: self.layout.points_per_token]
         ends = states[:, : self.goal.shape[1] or states.shape[1]]  # without goals, states are where children leave
         steps = np.arange(1, len(ends) + 1) * self.layout.steps_per_token
-        gains = min(self.best_cost, self.num_steps) - steps - self._steps_left(states)
+        gains = (steps < self.num_steps).astype(float)
+        if self.planner.scorer.counts_steps:
+            gains = min(self.best_cost, self.num_steps) - steps - self._steps_left(states)
         passable = self.planner.scorer.is_familiar(states) & (steps < node.arrival) & (gains > 0)
         leaves = []
         for kept in range(node.num_kept + self.tree.tokens_per_edge, len(ends) + 1, self.tree.tokens_per_edge):
@@ -308,8 +319,10 @@ class GrowingPlans:
         if self._passes_more:
             arrives[:] = False
         left = torch.from_numpy(self._steps_left(states[:, -1])).to(num_tokens.device)
-        is_too_late = num_tokens * self.layout.steps_per_token + left >= self.best_cost
-        return arrives | is_too_late | (num_tokens >= self.num_tokens)
+        over = arrives | (num_tokens >= self.num_tokens)
+        if not self.planner.scorer.counts_steps:
+            return over
+        return over | (num_tokens * self.layout.steps_per_token + left >= self.best_cost)
 
     def _steps_left(self, states: np.ndarray) -> np.ndarray:
         """Fewest steps from states ``(batch, observation_dim)`` to the goal."""

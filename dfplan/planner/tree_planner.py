@@ -162,7 +162,7 @@ class TreePlanner(Planner):
         actions, rewards, states = layout.unpack(pad_sequence([node.tokens for node in best], batch_first=True))
         return Plan(
             observations=normalizer.observations_back(states).cpu().numpy(),
-            actions=normalizer.actions_back(actions).clamp(-1, 1).cpu().numpy(),
+            actions=self.model.clipped(normalizer.actions_back(actions)).cpu().numpy(),
             rewards=normalizer.rewards_back(rewards).cpu().numpy(),
             arrival=np.array([node.arrival for node in best]),
             num_steps=np.array([len(node.tokens) for node in best]) * layout.steps_per_token,

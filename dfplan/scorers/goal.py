@@ -22,6 +22,7 @@ class GoalScorer:
     goal_radius: float
 
     kind = "goal"
+    counts_steps = True
 
     def score(self, plans: Proposals) -> Score:
         """See :class:`~dfplan.domain.PlanScorer`; among equals, the smaller mean distance from the goal decides."""

@@ -35,6 +35,7 @@ class PointMassScorer:
     support_penalty: float = 60.0
 
     kind = "point_mass"
+    counts_steps = True
 
     def score(self, plans: Proposals) -> Score:
         """See :class:`~dfplan.domain.PlanScorer`; of plans that never arrive, the nearest is best."""

@@ -26,6 +26,7 @@ class ReturnScorer:
     value: ValueFunction | None = None
 
     kind = "return"
+    counts_steps = False
 
     def score(self, plans: Proposals) -> Score:
         """See :class:`~dfplan.domain.PlanScorer`; nothing ever arrives."""

@@ -20,6 +20,7 @@ from dfplan.errors import UserError
 GOAL_TOKEN = 0
 CONTEXT_TOKEN = 1
 NUM_PREFIX_TOKENS = 2
+MAY_BE_0 = ("action_dim", "position_dim")
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,13 @@ class TokenLayout:
     Args:
         steps_per_token: environment steps that one token stands for.
         points_per_token: observations kept of those steps, evenly spaced, the last one included.
-        action_dim: numbers in an action.
-        observation_dim: numbers in an observation; the first ``position_dim`` of them are the position.
-        position_dim: numbers in a position, and in a goal.
+        action_dim: numbers in an action; 0 where there are none.
+        observation_dim: numbers in an observation; the first ``position_dim`` of them are what goals are about, such as
+            a position.
+        position_dim: numbers in a goal; 0 where there are no goals.
 
     Raises:
-        UserError: a size below 1, or points that do not divide the steps.
+        UserError: another size below 1, or points that do not divide the steps.
     """
 
     steps_per_token: int = 16
@@ -45,8 +47,9 @@ class TokenLayout:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if value < 1:
-                raise UserError(f"{name} must be at least 1; got {value}")
+            least = 0 if name in MAY_BE_0 else 1
+            if value < least:
+                raise UserError(f"{name} must be at least {least}; got {value}")
         if self.steps_per_token % self.points_per_token:
             raise UserError(
                 f"points_per_token must divide steps_per_token; got {self.points_per_token} and {self.steps_per_token}"
@@ -105,14 +108,13 @@ class TokenLayout:
             ``[batch, tokens, token_dim]``.
         """
         batch, tokens = rewards.shape
-        return torch.cat(
-            [actions.reshape(batch, tokens, -1), rewards[..., None], observations.reshape(batch, tokens, -1)], dim=-1
-        )
+        actions = actions.reshape(batch, tokens, self.num_action_slots)
+        return torch.cat([actions, rewards[..., None], observations.reshape(batch, tokens, -1)], dim=-1)
 
     def unpack(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Undo :meth:`pack`: actions, rewards, observations."""
-        batch = tokens.shape[0]
-        actions = tokens[..., : self.num_action_slots].reshape(batch, -1, self.action_dim)
+        batch, num_steps = tokens.shape[0], tokens.shape[1] * self.steps_per_token
+        actions = tokens[..., : self.num_action_slots].reshape(batch, num_steps, self.action_dim)
         observations = tokens[..., self.observation_slots].reshape(batch, -1, self.observation_dim)
         return actions, tokens[..., self.reward_slot], observations
 

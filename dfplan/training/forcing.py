@@ -15,6 +15,7 @@ from dfplan.domain import PlanScorer
 from dfplan.models.bundle import save_bundle
 from dfplan.models.denoiser import Denoiser
 from dfplan.tokens import CONTEXT_TOKEN, GOAL_TOKEN, NUM_PREFIX_TOKENS, Normalizer, TokenLayout
+from dfplan.tokens.normalizer import SHARE_MEAN, SHARE_STD
 from dfplan.training.batch import beside
 from dfplan.training.muon import MatrixPrecision, Muon
 from dfplan.training.task import Dataset
@@ -204,8 +205,8 @@ class ForcingTask:
     def _metrics(self, error: Tensor, token_weight: Tensor) -> dict[str, float | Tensor]:
         by_token = token_weight / token_weight.sum()
         slots = (by_token[..., None] * error).sum(dim=(0, 1))
-        return {
-            "action_loss": slots[: self.layout.num_action_slots].mean(),
+        actions = slots[: self.layout.num_action_slots]
+        return ({"action_loss": actions.mean()} if len(actions) else {}) | {
             "reward_loss": slots[self.layout.reward_slot],
             "observation_loss": slots[self.layout.observation_slots].mean(),
         }
@@ -217,6 +218,11 @@ class ForcingTask:
         batch = beside(modules["denoiser"], self.validation.sample(256, np.random.default_rng(seed)))
         loss, metrics = self._loss(batch, modules["denoiser"], generator=torch.Generator().manual_seed(seed))
         return {"loss": float(loss), **{name: float(value) for name, value in metrics.items()}}
+
+    def _scales(self) -> dict[str, Any]:
+        """What a bundle says of rewards; nothing where they are shares of steps, as all were once."""
+        mean, std = self.normalizer.reward_mean, self.normalizer.reward_std
+        return {} if (mean, std) == (SHARE_MEAN, SHARE_STD) else {"rewards": {"mean": mean, "std": std}}
 
     def denoiser_weights(self) -> Mapping[str, Tensor]:
         """What is exported of the network, by the names of a denoiser as ``build_denoiser`` makes it."""
@@ -232,6 +238,7 @@ class ForcingTask:
             **self.metadata,
             "scorer": self.scorer.kind,
             **described,
+            **self._scales(),
             "layout": vars(self.layout),
             "schedule": self.parameterization.schedule.name,
             "prediction": self.parameterization.kind,

@@ -359,7 +359,8 @@ def test_a_budget_is_for_each_plan(monkeypatch):
     for count in (1, 3):
         now = iter(range(10_000))
         clock = SimpleNamespace(perf_counter=lambda now=now: next(now))
-        monkeypatch.setattr("dfplan.planner.planner.time", clock)  # that module's alone
+        for module in ("planner", "window_denoiser"):  # theirs alone
+            monkeypatch.setattr(f"dfplan.planner.{module}.time", clock)
         goals = np.tile(GOALS[:1] + 100, (count, 1))
         plan = _plan(_planner(budget_ms=2000.0, slope=2.0), states=np.zeros((count, 4)), goals=goals)
         lengths[count] = plan.num_steps[0] // LAYOUT.steps_per_token

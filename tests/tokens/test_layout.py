@@ -93,7 +93,7 @@ def test_prefix_puts_goal_and_context_where_a_token_has_its_last_observation(lay
     ("sizes", "complaint"),
     [
         ({"steps_per_token": 0}, "steps_per_token must be at least 1; got 0"),
-        ({"action_dim": -2}, "action_dim must be at least 1; got -2"),
+        ({"action_dim": -2}, "action_dim must be at least 0; got -2"),
         ({"steps_per_token": 16, "points_per_token": 3}, "must divide steps_per_token; got 3 and 16"),
         ({"position_dim": 5}, "position_dim 5 exceeds observation_dim 4"),
     ],

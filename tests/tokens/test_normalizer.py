@@ -60,12 +60,24 @@ def test_state_travels_through_a_blank_one(normalizer):
     assert not list(normalizer.parameters())
 
 
-def test_a_dimension_that_never_varies_is_named(trajectories):
+def test_a_dimension_that_never_varies_is_centred_and_kept(trajectories):
     actions = trajectories.actions.copy()
     actions[:, 1] = 0.3
-    still = dataclasses.replace(trajectories, actions=actions)
-    with pytest.raises(UserError, match=r"action dimensions \[1\] never vary in a free point mass"):
-        Normalizer.fit(still)
+    fitted = Normalizer.fit(dataclasses.replace(trajectories, actions=actions))
+    assert float(fitted.action_std[1]) == 1
+    torch.testing.assert_close(fitted.actions(torch.tensor([[0.0, 0.3]]))[:, 1], torch.zeros(1))
+
+
+def test_rewards_on_record_are_standardised_and_shares_of_steps_are_not_measured(trajectories):
+    rewards = np.linspace(-30, -10, len(trajectories)).astype(np.float32)
+    paid = dataclasses.replace(trajectories, rewards=rewards)
+    fitted = Normalizer.fit(paid, rewards_recorded=True)
+    normal = fitted.rewards(torch.from_numpy(rewards))
+    assert (abs(float(normal.mean())), abs(float(normal.std()) - 1)) < (1e-4, 1e-2)
+    torch.testing.assert_close(fitted.rewards_back(normal), torch.from_numpy(rewards))
+    assert Normalizer.fit(paid).rewards(torch.tensor([0.0, 1.0])).tolist() == [-1, 1]
+    with pytest.raises(UserError, match="has no rewards"):
+        Normalizer.fit(trajectories, rewards_recorded=True)
 
 
 def test_values_that_are_not_finite_are_named(trajectories):
