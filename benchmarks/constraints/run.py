@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from dfplan.agent import MPCAgent, PlannedActions, Pursuit
-from dfplan.cli.commands.evaluate import describe_weights
+from dfplan.cli.build import describe_weights
 from dfplan.cli.folders import bundled_weights
 from dfplan.data.maze import load_maze
 from dfplan.evaluation.report import circumstances, write_record

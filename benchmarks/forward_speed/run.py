@@ -13,7 +13,7 @@ import torch
 import torch._inductor.config
 from torch.utils.flop_counter import FlopCounterMode
 
-from dfplan.cli.commands.evaluate import describe_weights
+from dfplan.cli.build import describe_weights
 from dfplan.cli.folders import bundled_weights
 from dfplan.evaluation.report import circumstances, write_record
 from dfplan.models import load_forcing_model

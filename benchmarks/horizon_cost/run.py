@@ -16,7 +16,7 @@ import torch
 from matplotlib.figure import Figure
 
 from dfplan.agent import MPCAgent, PlannedActions
-from dfplan.cli.commands.evaluate import describe_weights
+from dfplan.cli.build import describe_weights
 from dfplan.cli.folders import bundled_weights
 from dfplan.evaluation.memory import METHOD, peak_process_bytes, reset_peak
 from dfplan.evaluation.report import circumstances, write_record

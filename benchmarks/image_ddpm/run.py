@@ -19,7 +19,7 @@ import sklearn
 import torch
 from sklearn.neural_network import MLPClassifier
 
-from dfplan.cli.commands.evaluate import describe_weights
+from dfplan.cli.build import describe_weights
 from dfplan.data.digits import BRIGHTEST, Digits, as_stored, load_digit_halves
 from dfplan.errors import UserError
 from dfplan.evaluation.frechet import frechet_distance

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from dfplan.agent.memory import MemoryAgent
-from dfplan.cli.commands.evaluate import describe_weights
+from dfplan.cli.build import describe_weights
 from dfplan.cli.main import main as dfplan
 from dfplan.evaluation.choices import roll_out_choices
 from dfplan.evaluation.metrics import Estimate, crossed_interval, mean_interval, wilson_interval

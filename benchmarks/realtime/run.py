@@ -21,7 +21,7 @@ from drive_maze_robot import STEPS, build_agent, drive_episode, maze_robot
 from injected import inject_observations
 
 from dfplan.agent import MPCAgent, PlannedActions, Pursuit
-from dfplan.cli.commands.evaluate import describe_weights
+from dfplan.cli.build import describe_weights
 from dfplan.cli.folders import bundled_weights
 from dfplan.data.maze import load_maze
 from dfplan.evaluation.metrics import mean_interval

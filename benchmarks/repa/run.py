@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from measure import LEVEL, held_out_windows, model_at, representation, score, validation_loss
 
-from dfplan.cli.commands.evaluate import describe_weights
+from dfplan.cli.build import describe_weights
 from dfplan.cli.folders import dataset_folder
 from dfplan.cli.main import main as dfplan
 from dfplan.data.frames import load_camera

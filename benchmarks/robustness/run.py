@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from dfplan.agent import MPCAgent, PlannedActions, Pursuit
-from dfplan.cli.commands.evaluate import describe_weights
+from dfplan.cli.build import describe_weights
 from dfplan.cli.folders import bundled_weights
 from dfplan.evaluation.metrics import mean_interval
 from dfplan.evaluation.report import find_commit

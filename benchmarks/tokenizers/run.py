@@ -15,7 +15,7 @@ import torch
 from measure import NOISE, Sample, measure
 from vector import trained_vector
 
-from dfplan.cli.commands.evaluate import describe_weights
+from dfplan.cli.build import describe_weights
 from dfplan.cli.folders import dataset_folder
 from dfplan.cli.main import main as dfplan
 from dfplan.data.frame_dataset import FrameDataset

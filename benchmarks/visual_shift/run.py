@@ -19,7 +19,7 @@ from records import Record, between_marks, head, newest_file, row, source
 
 from dfplan.agent import MPCAgent, Pursuit
 from dfplan.agent.seeing import SeeingAgent
-from dfplan.cli.commands.evaluate import describe_weights
+from dfplan.cli.build import describe_weights
 from dfplan.cli.folders import bundled_weights
 from dfplan.cli.main import main as dfplan
 from dfplan.data.frames import load_camera

@@ -1,5 +1,6 @@
 """Builds the objects of the library from a checked configuration: plain values in, one explicit function per object."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -17,7 +18,7 @@ from dfplan.cli.guidance import build_guidance
 from dfplan.cli.schema import ControllerConfig, PlannerConfig
 from dfplan.errors import UserError
 from dfplan.files import user_path
-from dfplan.models.bundle import find_bundle
+from dfplan.models.bundle import TENSORS_FILE, find_bundle
 from dfplan.models.forcing_model import ForcingModel, load_forcing_model
 from dfplan.models.inverse_dynamics import load_inverse_dynamics
 from dfplan.planner import Planner, PlannerSettings, TreePlanner, TreeSettings
@@ -109,6 +110,23 @@ def warn_of_other_environment(
     """Tell where weights were trained on another environment."""
     if metadata.get("env") != env_name:
         say(f"warning: the weights in {weights} were trained on {metadata.get('env')}, not on {env_name}")
+
+
+def describe_weights(folder: Path, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Which weights these are, wherever they lie: checksum, training seed, commit and data they were trained on.
+
+    ``data`` is "resynthesised" where the ways in the data were driven anew before training, else "collected"; None
+    where the bundle does not say.
+    """
+    provenance = metadata.get("provenance", {})
+    config = provenance.get("config", {})
+    driven_anew = config.get("retrace", {}).get("num_steps", 0) > 0
+    return {
+        "sha256": hashlib.sha256((folder / TENSORS_FILE).read_bytes()).hexdigest(),
+        "training_seed": config.get("seed"),
+        "training_commit": provenance.get("commit"),
+        "data": ("resynthesised" if driven_anew else "collected") if config else None,
+    }
 
 
 def build_tree_planner(model: ForcingModel, *, settings: PlannerSettings, **tree: Any) -> TreePlanner:

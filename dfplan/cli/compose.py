@@ -24,6 +24,7 @@ from omegaconf.errors import (
     ValidationError,
 )
 
+from dfplan.cli.any_environment import SHORT, with_environment
 from dfplan.cli.arguments import OPTIONS_PREFIX, Words, closest, for_hydra, name_of, read_words, split_options
 from dfplan.cli.folders import NO_GOAL, choices_for, config_folder, group_choices, make_sweep_folder, release
 from dfplan.cli.foreign_configs import check_config_folder
@@ -90,6 +91,7 @@ def compose_options(command: str, options: Sequence[str], **settings: Any) -> Di
     Raises:
         UserError: an option that there is not, or one that cannot be read.
     """
+    options = with_environment(command, options)
     texts = text_options(command)
     kept = [option for option in options if name_of(option) in texts and "=" in option]
     lists = [option for option in options if name_of(option).startswith(OPTIONS_PREFIX) and "=" in option]
@@ -259,7 +261,8 @@ def _missing_file(error: MissingConfigException, command: str) -> str:
     options = choices_for(command, group)
     if not options:
         return str(error).splitlines()[0]
-    return f"unknown {group} {name!r}{closest(name, options)}; choose {', '.join(options)}"
+    others = ", or the id of an environment of Gymnasium" if group == "env" and command in SHORT else ""
+    return f"unknown {group} {name!r}{closest(name, options)}; choose {', '.join(options)}{others}"
 
 
 def _bad_value(error: OmegaConfBaseException, command: str, declared: Mapping[str, Any]) -> str:

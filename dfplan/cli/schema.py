@@ -22,10 +22,10 @@ OBJECTIVES = ("reward", "distance", "time", "stay", "smoothness", "progress")
 
 @dataclass
 class EnvConfig:
-    """A maze."""
+    """A maze, or any environment of Gymnasium."""
 
     name: str = option("name of the environment in result files and weights", characters="-.")
-    id: str = option("Gymnasium id", characters="-.")
+    id: str = option("Gymnasium id", characters="-./")
     num_tokens: int = option("tokens of a training window", low=1)
 
 

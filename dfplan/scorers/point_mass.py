@@ -67,7 +67,7 @@ class PointMassScorer:
     def lower_bound(self, states: np.ndarray, goals: np.ndarray) -> np.ndarray:
         """See :class:`~dfplan.domain.PlanScorer`: in a straight line at full speed."""
         dim = goals.shape[1]
-        gaps = np.linalg.norm(states[:, :dim] - goals, axis=-1) - self.goal_radius
+        gaps = np.linalg.norm(states[..., :dim] - goals, axis=-1) - self.goal_radius
         # Full speed is per axis: along the diagonal it is larger.
         return np.maximum(gaps, 0) / (math.sqrt(dim) * self.point_mass.max_speed * self.point_mass.step)
 

@@ -1,7 +1,7 @@
 """Diffusion Forcing: the planner, a denoiser of trajectory tokens that each have a noise level of their own."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dfplan.errors import UserError
@@ -10,7 +10,7 @@ from dfplan.tasks.groups import DiffusionSettings, ModelSettings, RetraceSetting
 from dfplan.tasks.inputs import Inputs
 
 if TYPE_CHECKING:
-    from dfplan.domain import PlanScorer
+    from dfplan.domain import Domain, PlanScorer
     from dfplan.training.forcing import ForcingTask
     from dfplan.training.task import Dataset
     from dfplan.types import PointMass, Trajectories
@@ -34,8 +34,35 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, Dataset]":
     """
     from dfplan.training.forcing import ForcingTask
 
+    if inputs.domain is not None:
+        return build_for_domain(settings, inputs, inputs.domain)
     inputs.check_states()
     return build_training(settings, inputs, make=ForcingTask)
+
+
+def build_for_domain(settings: Settings, inputs: Inputs, domain: "Domain") -> "tuple[ForcingTask, Dataset]":
+    """The task and the windows of any robot: nothing is driven anew, and what makes a plan good the domain measures.
+
+    Raises:
+        UserError: data that are too short, or options that are for mazes.
+    """
+    from dfplan.tasks.trajectory_windows import build_datasets
+    from dfplan.training.forcing import ForcingTask
+
+    windows, trajectories = settings.windows, inputs.trajectories
+    if settings.retrace.num_steps or windows.held_steps or windows.collected_share:
+        raise UserError(
+            f"{inputs.env_name} is no maze, whose ways could be driven anew; give retrace=none, windows.held_steps=0 "
+            "and windows.collected_share=0, or leave all three out"
+        )
+    scorer = domain.fit_scorer(trajectories)
+    radius = getattr(scorer, "goal_radius", None)
+    if radius is not None:
+        inputs.say(f"{inputs.env_name}: at the goal is within {radius:.4g} of it, by the environment's own rewards")
+        windows = replace(windows, goal_radius=radius)
+    settings = replace(settings, windows=windows)
+    trained, validation = build_datasets(windows, trajectories, num_tokens=inputs.num_tokens, goal_dim=inputs.goal_dim)
+    return build_task(settings, inputs, trajectories, make=ForcingTask, scorer=scorer, validation=validation), trained
 
 
 def build_training(
@@ -104,14 +131,15 @@ def build_task(
     from dfplan.tokens import Normalizer
     from dfplan.training.forcing import ForcingLevels
 
-    diffusion, layout = settings.diffusion, build_layout(settings.windows, trajectories)
+    diffusion = settings.diffusion
+    layout = build_layout(settings.windows, trajectories, goal_dim=inputs.goal_dim)
     model: dict[str, Any] = {name: value for name, value in asdict(settings.model).items() if value is not None}
     sizes = {name: value for name, value in model.items() if name != "name"}
     torch.manual_seed(inputs.seed)  # of the initial weights
     return make(
         denoiser=build_denoiser(settings.model.name, layout=layout, **sizes),
         layout=layout,
-        normalizer=Normalizer.fit(trajectories),
+        normalizer=Normalizer.fit(trajectories, rewards_recorded=not inputs.goal_dim),
         parameterization=Parameterization(diffusion.prediction, Schedule(diffusion.schedule)),
         levels=ForcingLevels(
             kind=diffusion.levels,
@@ -137,5 +165,17 @@ def build_task(
             "model": model,
             "num_tokens": inputs.num_tokens,
             "provenance": inputs.provenance,
+            **_described(inputs.domain),
         },
     )
+
+
+def _described(domain: "Domain | None") -> dict[str, Any]:
+    """What a bundle says of a robot beside its sizes; of the mazes', whose actions lie between -1 and 1, nothing."""
+    if domain is None:
+        return {}
+    bounds, seconds = domain.spec.action_bounds, domain.spec.step_seconds
+    return {
+        "action_bounds": {name: each.tolist() for name, each in vars(bounds).items()},
+        **({} if seconds is None else {"step_seconds": seconds}),
+    }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dfplan.domain import Domain
 from dfplan.errors import UserError
 from dfplan.types import Trajectories
 
@@ -29,6 +30,7 @@ class Inputs:
         say: tells the person at the terminal a line.
         progress: ``with progress("what") as show: show(done, total)`` shows a progress bar.
         loaded: the data, or None where the task brings its own; tasks read ``trajectories``.
+        domain: what is known of the environment; None for the mazes.
     """
 
     env_name: str
@@ -45,6 +47,7 @@ class Inputs:
     say: Callable[[str], None]
     progress: Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
     loaded: Trajectories | None = None
+    domain: Domain | None = None
 
     @property
     def trajectories(self) -> Trajectories:
@@ -56,6 +59,11 @@ class Inputs:
         if self.loaded is None:
             raise UserError("data=none, but this task learns from trajectories; give data=generated or a file")
         return self.loaded
+
+    @property
+    def goal_dim(self) -> int:
+        """Numbers in a goal; a position of the mazes has two."""
+        return 2 if self.domain is None else self.domain.spec.goal_dim
 
     def check_states(self) -> None:
         """Refuse an environment that shows frames: a planner of states would be trained on what is not shown there.

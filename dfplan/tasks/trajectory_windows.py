@@ -52,6 +52,7 @@ def build_datasets(
     num_tokens: int,
     held_steps: int = 0,
     aimless_share: float = 0.0,
+    goal_dim: int = 2,
 ) -> tuple[WindowDataset, WindowDataset | None]:
     """Windows to train on, and held-out windows to validate on."""
     parts: tuple[Trajectories, ...] = (trajectories,)
@@ -61,7 +62,7 @@ def build_datasets(
         WindowDataset(
             part,
             steps_per_token=windows.steps_per_token,
-            steps_per_point=build_layout(windows, trajectories).steps_per_point,
+            steps_per_point=build_layout(windows, trajectories, goal_dim=goal_dim).steps_per_point,
             num_tokens=num_tokens,
             goal_radius=windows.goal_radius,
             goal_jitter=windows.goal_jitter,
@@ -69,6 +70,7 @@ def build_datasets(
             segment_goal_share=windows.segment_goal_share,
             held_steps=held_steps,
             aimless_share=aimless_share,
+            position_dim=goal_dim,
         )
         for part in parts
     ]
@@ -98,11 +100,12 @@ def mix_datasets(
     return mixed, validation and held_out and WindowMixture(validation, held_out, share=share)
 
 
-def build_layout(windows: WindowsSettings, trajectories: Trajectories) -> TokenLayout:
+def build_layout(windows: WindowsSettings, trajectories: Trajectories, *, goal_dim: int = 2) -> TokenLayout:
     """What a token holds."""
     return TokenLayout(
         steps_per_token=windows.steps_per_token,
         points_per_token=windows.points_per_token,
         action_dim=trajectories.actions.shape[1],
         observation_dim=trajectories.observations.shape[1],
+        position_dim=goal_dim,
     )

@@ -8,9 +8,8 @@ import torch
 from rich.console import Console
 
 from dfplan.cli.arguments import closest, name_of, read_words
-from dfplan.cli.build import select_device
+from dfplan.cli.build import describe_weights, select_device
 from dfplan.cli.build_agents import build_named_agent
-from dfplan.cli.commands.evaluate import describe_weights
 from dfplan.cli.compose import compose_options, plain, readable_errors, to_schema
 from dfplan.cli.folders import make_run_folder
 from dfplan.cli.progress import progress_bar, say

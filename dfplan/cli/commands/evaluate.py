@@ -1,24 +1,23 @@
 """``dfplan eval``: roll an agent out, score it, write the record and a picture."""
 
-import hashlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 
-from dfplan.cli.build import select_device
+from dfplan.cli.build import describe_weights, select_device
 from dfplan.cli.build_agents import build_named_agent
+from dfplan.cli.commands import evaluate_any
 from dfplan.cli.compose import plain
 from dfplan.cli.folders import make_run_folder
 from dfplan.cli.progress import progress_bar, say
 from dfplan.cli.schema import EvalConfig
 from dfplan.data.frames import load_camera
 from dfplan.data.maze import load_maze, shows_frames
+from dfplan.domains import find_domain
 from dfplan.evaluation.report import build_record, render_table, write_record
 from dfplan.evaluation.rollout import Rollouts, evaluate_agent
-from dfplan.models.bundle import TENSORS_FILE
 from dfplan.planner import GuidanceSettings, Planner
 from dfplan.types import Verdict
 
@@ -29,6 +28,9 @@ def run(config: EvalConfig) -> int:
     Returns:
         3 where there are constraints and no episode keeps all of them, else 0.
     """
+    domain = find_domain(config.env.id)
+    if domain is not None:
+        return evaluate_any.run(config, domain)
     view = config.view if shows_frames(config.env.id) else None
     if view is not None:
         load_camera(config.env.id, view=view)  # says in one line what it lacks
@@ -87,23 +89,6 @@ def judge_driven(rollouts: Rollouts, planner: Planner | None) -> Verdict | None:
         radius=planner.model.goal_radius,
         seconds_per_step=planner.model.point_mass.step,
     )
-
-
-def describe_weights(folder: Path, metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Which weights these are, wherever they lie: checksum, training seed, commit and data they were trained on.
-
-    ``data`` is "resynthesised" where the ways in the data were driven anew before training, else "collected"; None
-    where the bundle does not say.
-    """
-    provenance = metadata.get("provenance", {})
-    config = provenance.get("config", {})
-    driven_anew = config.get("retrace", {}).get("num_steps", 0) > 0
-    return {
-        "sha256": hashlib.sha256((folder / TENSORS_FILE).read_bytes()).hexdigest(),
-        "training_seed": config.get("seed"),
-        "training_commit": provenance.get("commit"),
-        "data": ("resynthesised" if driven_anew else "collected") if config else None,
-    }
 
 
 def _draw(rollouts: Rollouts, *, maze: Any, path: Path, name: str, guidance: GuidanceSettings | None) -> Path:

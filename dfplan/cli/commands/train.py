@@ -17,7 +17,9 @@ from dfplan.cli.places import check_same_data, check_still_there, describe, make
 from dfplan.cli.progress import progress_bar, say
 from dfplan.cli.schema import TrainConfig, schema_of
 from dfplan.cli.task_modules import DEFAULT_TASK, find_task, settings_of
+from dfplan.data.formats.choose import ACCEPTED
 from dfplan.data.sources import load_trajectories
+from dfplan.domains import GymnasiumDomain, find_domain
 from dfplan.errors import EndedEarly, UserError
 from dfplan.evaluation.report import find_commit
 from dfplan.files import read_small, user_path
@@ -29,6 +31,7 @@ from dfplan.training.settings import MAY_CHANGE
 from dfplan.types import Trajectories
 
 MAX_CONFIG_BYTES = 1 << 20
+MAZE_SOURCES = ("generated", "d4rl")
 NO_DATA = "none"  # data=none: the task brings its own
 TASKS_AFFAIR = (
     "learning_rate",
@@ -71,9 +74,12 @@ def _run(config: TrainConfig) -> None:
     config.training.compiled = resolve_compiled(config.training.compiled, say=say)
     if config.training.matrix_precision is None:
         config.training.matrix_precision = fastest_precision(device)
-    trajectories = _load(config)
+    domain = find_domain(config.env.id)
+    if domain is not None and config.task.name != DEFAULT_TASK:
+        raise UserError(f"task={config.task.name} is for mazes, and {config.env.name} is none; leave it out")
+    trajectories = _load(config, domain)
     record = recorded(config, trajectories)
-    inputs = build_inputs(config, trajectories, provenance=_provenance(record, device))
+    inputs = build_inputs(config, trajectories, domain=domain, provenance=_provenance(record, device))
     task, dataset = find_task(config.task.name).build(settings_of(config), inputs)
     kind = config.env.name if trajectories else config.task.name
     folder = user_path(config.resume) if config.resume else _new_folder(config, kind=kind)
@@ -103,13 +109,28 @@ def _new_folder(config: TrainConfig, *, kind: str) -> Path:
     return make_run_folder("train", env_name=kind, chosen=config.output)
 
 
-def _load(config: TrainConfig) -> Trajectories | None:
+def _load(config: TrainConfig, domain: GymnasiumDomain | None) -> Trajectories | None:
     if config.data == NO_DATA:
         return None
     if config.resume:
         check_still_there(user_path(config.resume), config.data)
+    trajectories = _load_maze(config) if domain is None else _load_any(config, domain)
+    if config.resume:
+        check_same_data(user_path(config.resume), config.data, trajectories)
+    return trajectories
+
+
+def _load_any(config: TrainConfig, domain: GymnasiumDomain) -> Trajectories:
+    if config.data in MAZE_SOURCES:
+        raise UserError(f"data={config.data} is for mazes; give data=<a data set of {config.env.name}>: {ACCEPTED}")
+    if config.leave_out:
+        raise UserError("leave_out is for mazes; make a data set without these episodes")
+    return domain.load(config.data, say=say)
+
+
+def _load_maze(config: TrainConfig) -> Trajectories:
     with progress_bar(f"data of {config.env.name}") as show:
-        trajectories = load_trajectories(
+        return load_trajectories(
             config.data,
             env_id=config.env.id,
             cache_folder=dataset_folder(),
@@ -117,12 +138,15 @@ def _load(config: TrainConfig) -> Trajectories | None:
             say=say,
             on_progress=show,
         )
-    if config.resume:
-        check_same_data(user_path(config.resume), config.data, trajectories)
-    return trajectories
 
 
-def build_inputs(config: TrainConfig, trajectories: Trajectories | None, *, provenance: dict[str, Any]) -> Inputs:
+def build_inputs(
+    config: TrainConfig,
+    trajectories: Trajectories | None,
+    *,
+    provenance: dict[str, Any],
+    domain: GymnasiumDomain | None = None,
+) -> Inputs:
     """What the task is given besides its own settings."""
     return Inputs(
         env_name=config.env.name,
@@ -134,6 +158,7 @@ def build_inputs(config: TrainConfig, trajectories: Trajectories | None, *, prov
         say=say,
         progress=progress_bar,
         loaded=trajectories,
+        domain=domain,
         **{name: getattr(config.training, name) for name in TASKS_AFFAIR},
     )
 

@@ -1,0 +1,48 @@
+"""Lets ``env=`` name any environment of Gymnasium, and chooses what suits short problems where nothing is said."""
+
+from collections.abc import Sequence
+
+from dfplan.cli.arguments import name_of
+from dfplan.cli.folders import group_choices
+
+GROUP = "gymnasium"
+# Chosen with such an environment unless something else is said: short tokens, planned anew every few steps.
+SHORT = {
+    "train": {"training": "short", "retrace": "none", "windows": "short", "diffusion": "short"},
+    "eval": {"planner": "short", "controller": "short"},
+}
+
+
+def with_environment(command: str, options: Sequence[str]) -> list[str]:
+    """The options, where ``env=<Gymnasium id>`` has become the group and the id that the configuration knows.
+
+    A name of neither a configuration nor an environment is left as it is, to be refused with those that there are.
+    """
+    named = [option.removeprefix("env=") for option in options if option.startswith("env=")]
+    if command not in SHORT or not named or named[-1] in group_choices("env") or not _exists(named[-1]):
+        return list(options)
+    given, env_id = {name_of(option) for option in options}, named[-1]
+    rest = [option for option in options if not option.startswith("env=")]
+    chosen = [f"{group}={choice}" for group, choice in SHORT[command].items() if group not in given]
+    told = {"env.id": env_id, "env.name": env_id.replace("/", "-")}
+    return [
+        f"env={GROUP}",
+        *(f"{name}={value}" for name, value in told.items() if name not in given),
+        *chosen,
+        *rest,
+    ]
+
+
+def _exists(env_id: str) -> bool:
+    if not env_id[:1].isalnum() or ":" in env_id or "," in env_id:
+        return False  # what a colon precedes is a package that would be imported
+    import gymnasium
+
+    from dfplan.domains.gymnasium import register_known
+
+    try:
+        register_known(env_id)
+        gymnasium.spec(env_id)
+    except gymnasium.error.Error:
+        return False
+    return True

@@ -1,0 +1,103 @@
+"""``dfplan eval`` in any environment of Gymnasium: returns, successes where it tells them, and a picture."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from dfplan.cli.build import build_agent, build_planner, describe_weights, find_weights, select_device
+from dfplan.cli.compose import plain
+from dfplan.cli.folders import make_run_folder
+from dfplan.cli.progress import progress_bar, say
+from dfplan.cli.schema import EvalConfig
+from dfplan.domains import GymnasiumDomain
+from dfplan.errors import UserError
+from dfplan.evaluation.episodes import Episodes, evaluate_episodes
+from dfplan.evaluation.report import write_record
+
+# Options of the mazes alone, and what they are where nothing is said.
+MAZES_ALONE = {
+    "goal": "fixed",
+    "goal_given": "image",
+    "view": "top",
+    "tokenizer": "trained",
+    "agent": "trained",
+    "ddim_steps": None,
+}
+
+
+def run(config: EvalConfig, domain: GymnasiumDomain) -> int:
+    """Evaluate; the last line printed is the path of the results JSON.
+
+    Raises:
+        UserError: options of the mazes, or weights of another robot.
+    """
+    for name, default in MAZES_ALONE.items():
+        if getattr(config, name) != default:
+            raise UserError(f"{name}={getattr(config, name)} is for mazes, and {config.env.name} is none; leave it out")
+    device = select_device(config.device, threads=config.threads)
+    weights = find_weights(config.weights, env_name=config.env.name)
+    planner = build_planner(config.planner, weights=weights, env_name=config.env.name, device=device, say=say)
+    layout, spec = planner.model.layout, domain.spec
+    found = layout.observation_dim, layout.action_dim, layout.position_dim
+    wanted = spec.observation_dim, spec.action_bounds.low.size, spec.goal_dim
+    if found != wanted:
+        raise UserError(
+            f"the weights in {weights} are of observations, actions and goals of {found} numbers, {config.env.name} "
+            f"has {wanted}; give weights that were trained on it"
+        )
+    agent = build_agent(
+        planner,
+        controller=config.controller,
+        model=planner.model,
+        weights=weights,
+        horizon=config.planner.horizon or spec.episode_steps,
+        episode_steps=spec.episode_steps,
+    )
+    folder = make_run_folder("eval", env_name=config.env.name, chosen=config.output)
+    with progress_bar(f"{config.env.name}, episodes") as show:
+        episodes = evaluate_episodes(
+            agent,
+            domain,
+            num_episodes=config.n_episodes,
+            num_envs=config.n_envs,
+            seed=config.seed,
+            on_progress=show,
+        )
+    settings = plain(config)
+    del settings["output"]  # says nothing about the result
+    record = episodes.record(
+        env=config.env.name,
+        controller=config.controller.name,
+        device=str(device),
+        weights=describe_weights(weights, planner.model.metadata),
+        config=settings,
+    )
+    results = write_record(record, path=folder / "results.json")
+    try:
+        Console().print(_table(record))
+        print(f"picture: {_draw(episodes, folder=folder, name=config.env.name)}")
+    finally:
+        print(results)  # the scores are there, whatever becomes of table and picture
+    return 0
+
+
+def _table(record: dict[str, Any]) -> Table:
+    table = Table(title=f"{record['env']}, {record['n_episodes']} episodes, seed {record['seed']}")
+    for name in ("metric", "mean", "95 % interval"):
+        table.add_column(name, justify="left" if name == "metric" else "right")
+    for name, estimate in record["metrics"].items():
+        low, high = estimate["low"], estimate["high"]
+        between = "–" if low is None else f"{low:.4g} … {high:.4g}"
+        table.add_row(name.replace("_", " "), f"{estimate['mean']:.4g}", between)
+    seconds = record["plan_seconds"]
+    if seconds["p50"] is not None:
+        table.add_row("planning", f"{1000 * seconds['p50']:.1f} ms", f"p95 {1000 * seconds['p95']:.1f} ms")
+    return table
+
+
+def _draw(episodes: Episodes, *, folder: Any, name: str) -> Any:
+    from dfplan.viz.episodes import draw_episodes  # matplotlib is slow to import; the scores come first
+
+    title = f"{name}: return {episodes.returns.mean():.4g}"
+    return draw_episodes(episodes.rewards, episodes.observations, path=folder / "rollouts.png", title=title)

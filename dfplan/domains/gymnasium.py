@@ -1,0 +1,205 @@
+"""Any environment of Gymnasium with boxes for spaces: sizes, data, rewards and goals as the environment has them.
+
+A dict of boxes is flattened by name. Where the environment is one with goals, as Gymnasium-Robotics has them, what is
+achieved stands in front of the observation, and the goal is handed over apart.
+"""
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+
+from dfplan.data.formats import read
+from dfplan.data.maze import qualified_id
+from dfplan.domain import PlanScorer, Spec
+from dfplan.errors import UserError
+from dfplan.scorers import GoalScorer, ReturnScorer, fit_value
+from dfplan.types import Bounds, Trajectories
+
+GOAL_KEYS = ("achieved_goal", "desired_goal", "observation")
+# Packages that register environments when they are imported; asked where an id is not known without.
+REGISTERING = ("gymnasium_robotics", "ogbench", "gym_pusht")
+DISCOUNT = 0.97  # a step; the horizon that a value at the end looks beyond is some 33 steps
+LONGEST_EPISODE = 1000  # where nobody says
+ROUNDING = 1e-3  # of the span of an action, by which data may lie outside
+NUM_HALVINGS = 40
+
+
+def register_known(env_id: str) -> None:
+    """Import the installed packages that may register an environment that Gymnasium does not know yet."""
+    for package in REGISTERING:
+        if env_id in gymnasium.registry:
+            return
+        if importlib.util.find_spec(package) is not None:
+            with suppress(ImportError, gymnasium.error.Error):
+                module = importlib.import_module(package)
+                if hasattr(module, "register_robotics_envs"):
+                    gymnasium.register_envs(module)
+
+
+class GymnasiumDomain:
+    """See :class:`dfplan.domain.Domain`.
+
+    Args:
+        env_id: of an environment with boxes for observations and actions.
+
+    Raises:
+        UserError: there is no such environment, or its spaces are others.
+    """
+
+    def __init__(self, env_id: str) -> None:
+        self.env_id = env_id
+        env = self.make()
+        try:
+            self.is_maze = env.has_wrapper_attr("maze")
+            self.has_goals = _has_goals(env.observation_space)
+            self.spec = self._read_spec(env)
+            self.goal_radius = self._measure_radius(env) if self.has_goals else None
+        finally:
+            env.close()
+
+    def make(self) -> gymnasium.Env:
+        """A new environment.
+
+        Raises:
+            UserError: it cannot be made.
+        """
+        try:
+            register_known(self.env_id)
+            return gymnasium.make(self.env_id, disable_env_checker=True)
+        except (gymnasium.error.Error, ImportError, AssertionError, TypeError) as error:
+            raise UserError(f"env={self.env_id} cannot be made: {str(error).splitlines()[0][:300]}") from error
+
+    def observation(self, observed: Any) -> np.ndarray:
+        """What is planned from, ``(observation_dim,)`` float32, of what the environment shows."""
+        if not self.has_goals:
+            return _flat(observed)
+        return np.concatenate([_flat(observed["achieved_goal"]), _flat(observed["observation"])])
+
+    def goal(self, observed: Any) -> np.ndarray:
+        """What is wanted, ``(goal_dim,)``."""
+        return _flat(observed["desired_goal"]) if self.has_goals else np.zeros(0, np.float32)
+
+    def load(self, source: str, *, say: Callable[[str], None]) -> Trajectories:
+        """See :class:`dfplan.domain.Domain`."""
+        data = read(source)
+        for note in data.notes:
+            say(f"{data.source}: {note}")
+        if self.has_goals and data.achieved_goals is not None:
+            achieved = np.concatenate([data.achieved_goals, data.observations], axis=1)
+            data = replace(data, observations=achieved.astype(np.float32))
+        self._check_data(data)
+        if not self.spec.goal_dim and data.rewards is None:
+            raise UserError(
+                f"{data.source} has no rewards, and {self.env_id} has no goals: there is nothing to plan for; record "
+                "the data set with its rewards"
+            )
+        return data
+
+    def fit_scorer(self, data: Trajectories) -> PlanScorer:
+        """See :class:`dfplan.domain.Domain`: how near goals are, or what is earned and still to be earned."""
+        if self.has_goals:
+            spread = float(data.observations[:, : self.spec.goal_dim].std(axis=0).max())
+            return GoalScorer(self.goal_radius or 0.1 * spread)
+        return ReturnScorer(DISCOUNT, fit_value(data, discount=DISCOUNT))
+
+    def _read_spec(self, env: gymnasium.Env) -> Spec:
+        actions, shown = env.action_space, env.observation_space
+        if not isinstance(actions, spaces.Box) or not np.isfinite([actions.low, actions.high]).all():
+            raise UserError(f"dfplan plans actions in a bounded box; {self.env_id} takes {actions}")
+        goal_dim = _size(shown["achieved_goal"], self.env_id) if self.has_goals else 0  # type: ignore[index]
+        planned_from = shown["observation"] if self.has_goals else shown  # type: ignore[index]
+        steps = getattr(env.spec, "max_episode_steps", None)
+        seconds = getattr(env.unwrapped, "dt", None)
+        return Spec(
+            observation_dim=goal_dim + _size(planned_from, self.env_id),
+            action_bounds=Bounds(actions.low.reshape(-1), actions.high.reshape(-1)),
+            goal_dim=goal_dim,
+            episode_steps=LONGEST_EPISODE if steps is None else steps,
+            step_seconds=float(seconds) if isinstance(seconds, int | float) else None,
+        )
+
+    def _measure_radius(self, env: gymnasium.Env) -> float | None:
+        """Distance at which the reward stops being that of the goal itself; None where it falls from the first."""
+        observed, _ = env.reset(seed=0)
+        goal = np.asarray(observed["desired_goal"], np.float64)
+        away = np.ones_like(goal) / np.sqrt(goal.size)
+
+        def is_there(distance: float) -> bool:
+            compute: Any = env.unwrapped.compute_reward  # type: ignore[attr-defined]
+            return bool(compute(goal + distance * away, goal, {}) == compute(goal, goal, {}))
+
+        near, far = 1e-6, 1e6
+        if not is_there(near) or is_there(far):
+            return None
+        for _ in range(NUM_HALVINGS):
+            middle = float(np.sqrt(near * far))
+            near, far = (middle, far) if is_there(middle) else (near, middle)
+        return near
+
+    def _check_data(self, data: Trajectories) -> None:
+        bounds, spec = self.spec.action_bounds, self.spec
+        found = data.observations.shape[1], data.actions.shape[1]
+        if found != (spec.observation_dim, bounds.low.size):
+            goals = f", of which the first {spec.goal_dim} are the achieved goal" if spec.goal_dim else ""
+            raise UserError(
+                f"{data.source} has observations of {found[0]} and actions of {found[1]} numbers; {self.env_id} has "
+                f"{spec.observation_dim}{goals}, and {bounds.low.size}; choose the env= that it was recorded in"
+            )
+        margin = ROUNDING * (bounds.high - bounds.low)
+        outside = ((data.actions < bounds.low - margin) | (data.actions > bounds.high + margin)).any(axis=1)
+        outside &= data.actions.any(axis=1)  # rows without an action hold zeros
+        if outside.any():
+            row = int(outside.argmax())
+            raise UserError(
+                f"{data.source}: {outside.sum()} actions lie outside of what {self.env_id} takes, the first in row "
+                f"{row}: {data.actions[row].tolist()}; bring them to its units, or clip them if the environment did"
+            )
+
+
+def find_domain(env_id: str) -> GymnasiumDomain | None:
+    """The domain of an environment; None for the mazes, which have commands' options of their own.
+
+    Raises:
+        UserError: its spaces are not those that plans can be made in.
+    """
+    if env_id not in gymnasium.registry:
+        try:
+            gymnasium.make(qualified_id(env_id)).close()  # which has dfplan's own registered, if it is one of these
+        except gymnasium.error.Error:
+            register_known(env_id)
+    if env_id not in gymnasium.registry:
+        return None  # whoever makes it says what is wrong with the name
+    if str(gymnasium.registry[env_id].entry_point).startswith("dfplan_envs"):
+        return None
+    domain = GymnasiumDomain(env_id)
+    return None if domain.is_maze else domain
+
+
+def _has_goals(space: spaces.Space) -> bool:
+    return isinstance(space, spaces.Dict) and set(GOAL_KEYS) <= set(space.spaces)
+
+
+def _size(space: spaces.Space, env_id: str) -> int:
+    """Numbers in a box, or in a dict of boxes.
+
+    Raises:
+        UserError: it is something else.
+    """
+    parts = space.spaces.values() if isinstance(space, spaces.Dict) else [space]
+    if not all(isinstance(part, spaces.Box) for part in parts):
+        raise UserError(f"dfplan plans from boxes of numbers, or dicts of them; {env_id} shows {space}")
+    return sum(int(np.prod(part.shape)) for part in parts)  # type: ignore[arg-type]
+
+
+def _flat(observed: Any) -> np.ndarray:
+    """A box as a vector, a dict of boxes as their vectors in the alphabetical order of their names."""
+    if isinstance(observed, Mapping):
+        return np.concatenate([_flat(observed[name]) for name in sorted(observed)])
+    return np.asarray(observed, np.float32).reshape(-1)
