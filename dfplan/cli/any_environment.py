@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dfplan.cli.arguments import name_of
 from dfplan.cli.folders import group_choices
 
-GROUP = "gymnasium"
+NUM_TOKENS = 12  # of a training window, unless something else is said
 # Chosen with such an environment unless something else is said: short tokens, planned anew every few steps.
 SHORT = {
     "train": {"training": "short", "retrace": "none", "windows": "short", "diffusion": "short"},
@@ -14,7 +14,7 @@ SHORT = {
 
 
 def with_environment(command: str, options: Sequence[str]) -> list[str]:
-    """The options, where ``env=<Gymnasium id>`` has become the group and the id that the configuration knows.
+    """The options, where ``env=<Gymnasium id>`` has become the options of an environment one by one.
 
     A name of neither a configuration nor an environment is left as it is, to be refused with those that there are.
     """
@@ -22,14 +22,10 @@ def with_environment(command: str, options: Sequence[str]) -> list[str]:
     if command not in SHORT or not named or named[-1] in group_choices("env") or not _exists(named[-1]):
         return list(options)
     given, env_id = {name_of(option) for option in options}, named[-1]
-    rest = [option for option in options if not option.startswith("env=")]
-    chosen = [f"{group}={choice}" for group, choice in SHORT[command].items() if group not in given]
-    told = {"env.id": env_id, "env.name": env_id.replace("/", "-")}
+    told = {"env.id": env_id, "env.name": env_id.replace("/", "-"), "env.num_tokens": NUM_TOKENS, **SHORT[command]}
     return [
-        f"env={GROUP}",
         *(f"{name}={value}" for name, value in told.items() if name not in given),
-        *chosen,
-        *rest,
+        *(option for option in options if not option.startswith("env=")),
     ]
 
 

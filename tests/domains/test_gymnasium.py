@@ -1,0 +1,153 @@
+"""Environments of Gymnasium as domains: their sizes, their data, and what makes a plan good there."""
+
+import json
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium import spaces
+from pendulum import write_pendulum
+
+from dfplan.cli.any_environment import with_environment
+from dfplan.cli.main import main
+from dfplan.domains import GymnasiumDomain, find_domain
+from dfplan.errors import UserError
+from dfplan.scorers import GoalScorer, ReturnScorer
+
+
+class ReachEnv(gymnasium.Env):
+    """A point that is moved to a goal, as Gymnasium-Robotics has its environments."""
+
+    radius, dt = 0.3, 0.04
+    action_space = spaces.Box(-2, 2, (3,))
+    observation_space = spaces.Dict(
+        {
+            "observation": spaces.Dict({"b": spaces.Box(-9, 9, (2,)), "a": spaces.Box(-9, 9, (1, 2))}),
+            "achieved_goal": spaces.Box(-9, 9, (3,)),
+            "desired_goal": spaces.Box(-9, 9, (3,)),
+        }
+    )
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.place, self.wanted = np.zeros(3), self.np_random.uniform(-1, 1, 3)
+        return self._shown(), {}
+
+    def step(self, action):
+        self.place = self.place + 0.1 * action
+        reward = self.compute_reward(self.place, self.wanted, {})
+        return self._shown(), reward, False, False, {"is_success": reward == 0}
+
+    def compute_reward(self, achieved, desired, info):
+        return -float(np.linalg.norm(achieved - desired) > self.radius)
+
+    def _shown(self):
+        inner = {"b": np.array([3.0, 4.0]), "a": np.array([[1.0, 2.0]])}
+        return {"observation": inner, "achieved_goal": self.place, "desired_goal": self.wanted}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def reach():
+    gymnasium.register("TestReach-v0", entry_point=ReachEnv, max_episode_steps=20)
+    yield
+    del gymnasium.registry["TestReach-v0"]
+
+
+def test_an_environment_without_goals_has_the_sizes_of_its_spaces():
+    domain = find_domain("Pendulum-v1")
+    assert (domain.spec.observation_dim, domain.spec.goal_dim, domain.spec.episode_steps) == (3, 0, 200)
+    assert (domain.spec.action_bounds.low, domain.spec.action_bounds.high) == (-2, 2)
+    assert domain.spec.step_seconds == 0.05
+
+
+def test_what_is_achieved_stands_before_what_is_observed_which_is_flattened_by_name():
+    domain = find_domain("TestReach-v0")
+    assert (domain.spec.observation_dim, domain.spec.goal_dim, domain.spec.step_seconds) == (7, 3, 0.04)
+    env = domain.make()
+    observed, _ = env.reset(seed=0)
+    assert domain.observation(observed).tolist() == [0, 0, 0, 1, 2, 3, 4]
+    np.testing.assert_allclose(domain.goal(observed), env.unwrapped.wanted, rtol=1e-6)
+
+
+def test_how_near_a_goal_is_near_enough_is_found_by_the_rewards():
+    assert find_domain("TestReach-v0").goal_radius == pytest.approx(0.3, rel=1e-4)
+
+
+def test_mazes_are_no_domains_of_gymnasium_and_other_names_are_left_to_who_makes_them():
+    assert find_domain("maze2d-umaze-v1") is None
+    assert find_domain("NoSuchThing-v0") is None
+
+
+@pytest.mark.parametrize(
+    ("env_id", "complaint"),
+    [("CartPole-v1", "bounded box; CartPole-v1 takes Discrete"), ("FrozenLake-v1", "FrozenLake-v1 takes Discrete")],
+)
+def test_spaces_that_nothing_can_be_planned_in_are_named(env_id, complaint):
+    with pytest.raises(UserError, match=complaint):
+        GymnasiumDomain(env_id)
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    return write_pendulum(tmp_path_factory.mktemp("pendulum") / "pendulum.hdf5", num_episodes=3)
+
+
+def test_data_of_another_robot_are_refused(file):
+    with pytest.raises(UserError, match=r"observations of 3 and actions of 1 numbers; TestReach-v0 has 7, of which"):
+        find_domain("TestReach-v0").load(str(file), say=print)
+
+
+def test_without_goals_plans_are_scored_by_rewards_and_the_value_of_where_they_end(file):
+    domain = find_domain("Pendulum-v1")
+    data = domain.load(str(file), say=print)
+    scorer = domain.fit_scorer(data)
+    assert isinstance(scorer, ReturnScorer)
+    hanging, upright = np.array([-1.0, 0, 0]), np.array([1.0, 0, 0])
+    assert scorer.value(upright) > scorer.value(hanging)
+    reach = find_domain("TestReach-v0")
+    assert isinstance(reach.fit_scorer(data), GoalScorer)
+
+
+def test_an_id_becomes_the_options_that_suit_short_problems_where_nothing_else_is_said():
+    told = with_environment("train", ["env=Pendulum-v1", "data=x", "windows=default"])
+    assert {"env.id=Pendulum-v1", "env.name=Pendulum-v1", "retrace=none", "windows=default"} <= set(told)
+    assert "windows=short" not in told
+    for options in (["env=maze2d-large"], ["env=no-such"], ["env=os:system"], ["data=x"]):
+        assert with_environment("train", options) == options
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["train", "env=Pendulum-v1"], "data=generated is for mazes"),
+        (["train", "env=Pendulum-v1", "data=none", "task=autoencoder"], "task=autoencoder is for mazes"),
+        (["eval", "env=Pendulum-v1", "goal=random"], "goal=random is for mazes"),
+        (["eval", "env=Pendulum-v1"], "no weights for Pendulum-v1 come with dfplan"),
+        (["eval", "env=Pendulum-v1", "weights=bundled-rnn"], "no weights for Pendulum-v1-rnn"),
+        (["train", "env=CartPole-v1", "data=x.hdf5"], "bounded box"),
+        (["train", "env=Pendulm-v1", "data=x.hdf5"], "or the id of an environment of Gymnasium"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(words, complaint, capsys):
+    assert main(words) == 2
+    told = capsys.readouterr().err
+    assert complaint in told
+    assert told.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_a_newcomer_goes_from_a_file_to_an_evaluated_planner_in_two_commands(file, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    tiny = ["training.num_steps=2", "training.compiled=false", "model.width=16", "model.num_layers=1", "threads=1"]
+    assert main(["train", "env=Pendulum-v1", f"data={file}", "output=run", *tiny]) == 0
+    few = ["n_episodes=2", "planner.num_candidates=2", "controller.replan_every=50", "output=scores"]
+    assert main(["eval", "env=Pendulum-v1", "weights=run", *few]) == 0
+    assert capsys.readouterr().out.rstrip().endswith("results.json")
+    assert (tmp_path / "scores" / "rollouts.png").is_file()
+    alone = ["n_envs=1", *few[:-1], "output=alone"]  # how many run side by side changes nothing
+    assert main(["eval", "env=Pendulum-v1", "weights=run", *alone]) == 0
+    one, other = (
+        [each["return"] for each in json.loads((tmp_path / name / "results.json").read_text())["episodes"]]
+        for name in ("scores", "alone")
+    )
+    np.testing.assert_allclose(one, other, rtol=1e-3)
