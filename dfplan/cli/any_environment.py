@@ -22,7 +22,9 @@ def with_environment(command: str, options: Sequence[str]) -> list[str]:
     if command not in SHORT or not named or named[-1] in group_choices("env") or not _exists(named[-1]):
         return list(options)
     given, env_id = {name_of(option) for option in options}, named[-1]
-    told = {"env.id": env_id, "env.name": env_id.replace("/", "-"), "env.num_tokens": NUM_TOKENS, **SHORT[command]}
+    told = {"env.id": env_id, "env.name": env_id.replace("/", "-"), "env.num_tokens": NUM_TOKENS}
+    if not given & {"task", "recipe"}:  # which may have no such groups
+        told |= SHORT[command]
     return [
         *(f"{name}={value}" for name, value in told.items() if name not in given),
         *(option for option in options if not option.startswith("env=")),
