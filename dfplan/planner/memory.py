@@ -24,8 +24,9 @@ from dfplan.models.denoiser import DenoiserState
 from dfplan.models.forcing_model import ForcingModel
 from dfplan.planner.sampler import Sampling, sample_tokens
 from dfplan.planner.settings import PlannerSettings
+from dfplan.scorers import reach_of
 from dfplan.tokens import CONTEXT_TOKEN, NUM_PREFIX_TOKENS
-from dfplan.types import Plan, Reach
+from dfplan.types import Plan
 
 
 class MemoryPlanner:
@@ -49,7 +50,7 @@ class MemoryPlanner:
         self.settings = settings
         self.device = model.normalizer.action_mean.device
         mean, std = model.normalizer.observation_mean.cpu().numpy(), model.normalizer.observation_std.cpu().numpy()
-        self.reach = Reach.around(mean, std, position_dim=self.position_dim, point_mass=model.point_mass)
+        self.reach = reach_of(model.scorer, mean, std, position_dim=self.position_dim)
 
     @property
     def observation_dim(self) -> int:

@@ -18,9 +18,9 @@ from dfplan.planner.guidance import Guidance
 from dfplan.planner.objectives import Objective, weighted_sum
 from dfplan.planner.sampler import Denoised, Sampling, sample_tokens
 from dfplan.planner.settings import PlannerSettings
-from dfplan.scorers import PointMassScorer
+from dfplan.scorers import reach_of
 from dfplan.tokens import CONTEXT_TOKEN, NUM_PREFIX_TOKENS
-from dfplan.types import Bounds, Reach
+from dfplan.types import Bounds
 
 
 class WindowDenoiser:
@@ -44,12 +44,8 @@ class WindowDenoiser:
         penalties = {name: getattr(settings, name) for name in ("jump_penalty", "support_penalty")}
         self.scorer = model.scorer.with_penalties(penalties)
         self.denoiser = model.denoiser
-        self.reach = Reach.around(
-            model.normalizer.observation_mean.cpu().numpy(),
-            model.normalizer.observation_std.cpu().numpy(),
-            position_dim=model.layout.position_dim,
-            point_mass=model.point_mass if isinstance(model.scorer, PointMassScorer) else None,
-        )
+        mean, std = model.normalizer.observation_mean.cpu().numpy(), model.normalizer.observation_std.cpu().numpy()
+        self.reach = reach_of(model.scorer, mean, std, position_dim=model.layout.position_dim)
         if settings.goal_guidance not in (0, 1):
             self.denoiser = GoalGuided(model.denoiser, weight=settings.goal_guidance)
 

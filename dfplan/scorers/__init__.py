@@ -8,7 +8,7 @@ import numpy as np
 from dfplan.domain import PlanScorer
 from dfplan.scorers.goal import GoalScorer
 from dfplan.scorers.paths import first_arrival, steps_along
-from dfplan.scorers.point_mass import PointMassScorer, as_point_mass
+from dfplan.scorers.point_mass import PointMassScorer, as_point_mass, reach_of
 from dfplan.scorers.returns import ReturnScorer
 from dfplan.scorers.value import ValueFunction, fit_value
 
@@ -21,6 +21,7 @@ __all__ = [
     "as_point_mass",
     "first_arrival",
     "fit_value",
+    "reach_of",
     "read_scorer",
     "steps_along",
 ]

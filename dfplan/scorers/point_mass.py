@@ -81,7 +81,7 @@ class PointMassScorer:
 
     def check(self, mean: np.ndarray, std: np.ndarray) -> None:
         """See :class:`~dfplan.domain.PlanScorer`."""
-        reach = Reach.around(mean, std, position_dim=self.support.origin.size, point_mass=self.point_mass)
+        reach = reach_of(self, mean, std, position_dim=self.support.origin.size)
         check_physics(reach=reach, point_mass=self.point_mass, support=self.support, goal_radius=self.goal_radius)
 
     def describe(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -121,6 +121,12 @@ def as_point_mass(scorer: PlanScorer) -> PointMassScorer:
         f"these weights know of no point mass and no visited positions (they score plans by {scorer.kind}); "
         "constraints, controller=pursuit and agent=grid need both: use weights of a maze, or controller=actions"
     )
+
+
+def reach_of(scorer: PlanScorer, mean: np.ndarray, std: np.ndarray, *, position_dim: int) -> Reach:
+    """What can be asked of a planner with this scorer, from the statistics ``(observation_dim,)`` of its data."""
+    point_mass = scorer.point_mass if isinstance(scorer, PointMassScorer) else None
+    return Reach.around(mean, std, position_dim=position_dim, point_mass=point_mass)
 
 
 def largest_jump(
