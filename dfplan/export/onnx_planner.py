@@ -161,7 +161,7 @@ class OnnxPlanner:
 
     def _reaches(self, states: np.ndarray, goal: np.ndarray, *, lengths: np.ndarray | None = None) -> np.ndarray:
         """Which sequences have a planned point at the goal within their first ``lengths`` tokens."""
-        there = self.scorer.finished(states, goal)
+        there: np.ndarray = self.scorer.finished(states, goal)
         if lengths is not None:
             there &= np.arange(there.shape[1]) < self.manifest.layout["points_per_token"] * lengths[:, None]
         return there.any(axis=1)

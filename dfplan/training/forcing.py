@@ -205,11 +205,13 @@ class ForcingTask:
     def _metrics(self, error: Tensor, token_weight: Tensor) -> dict[str, float | Tensor]:
         by_token = token_weight / token_weight.sum()
         slots = (by_token[..., None] * error).sum(dim=(0, 1))
-        actions = slots[: self.layout.num_action_slots]
-        return ({"action_loss": actions.mean()} if len(actions) else {}) | {
+        found: dict[str, float | Tensor] = {
             "reward_loss": slots[self.layout.reward_slot],
             "observation_loss": slots[self.layout.observation_slots].mean(),
         }
+        if self.layout.num_action_slots:
+            found = {"action_loss": slots[: self.layout.num_action_slots].mean(), **found}
+        return found
 
     def validate(self, modules: Mapping[str, nn.Module], *, seed: int) -> dict[str, float]:
         """Losses of the given modules on held-out windows with fixed noise, so that validations compare."""
