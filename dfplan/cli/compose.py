@@ -261,7 +261,9 @@ def _missing_file(error: MissingConfigException, command: str) -> str:
     options = choices_for(command, group)
     if not options:
         return str(error).splitlines()[0]
-    others = ", or the id of an environment of Gymnasium" if group == "env" and command in SHORT else ""
+    others = ""
+    if group == "env" and command in SHORT:
+        others = ", or the id of an environment of Gymnasium (of Gymnasium-Robotics: pip install 'dfplan[robots]')"
     return f"unknown {group} {name!r}{closest(name, options)}; choose {', '.join(options)}{others}"
 
 

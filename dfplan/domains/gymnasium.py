@@ -73,7 +73,9 @@ class GymnasiumDomain:
         try:
             register_known(self.env_id)
             return gymnasium.make(self.env_id, disable_env_checker=True)
-        except (gymnasium.error.Error, ImportError, AssertionError, TypeError) as error:
+        except ImportError as error:
+            raise UserError(f"env={self.env_id} lacks a package ({error}): pip install 'dfplan[robots]'") from error
+        except (gymnasium.error.Error, AssertionError, TypeError) as error:
             raise UserError(f"env={self.env_id} cannot be made: {str(error).splitlines()[0][:300]}") from error
 
     def observation(self, observed: Any) -> np.ndarray:
