@@ -10,9 +10,12 @@ from pendulum import write_pendulum
 
 from dfplan.cli.any_environment import with_environment
 from dfplan.cli.main import main
+from dfplan.data.formats import read
+from dfplan.data.formats.minari_writer import write
 from dfplan.domains import GymnasiumDomain, find_domain
 from dfplan.errors import UserError
 from dfplan.scorers import GoalScorer, ReturnScorer
+from dfplan.types import Trajectories
 
 
 class ReachEnv(gymnasium.Env):
@@ -133,6 +136,54 @@ def test_what_cannot_be_done_is_said_in_one_line(words, complaint, capsys):
     told = capsys.readouterr().err
     assert complaint in told
     assert told.count("\n") == 1
+
+
+@pytest.fixture
+def minari_data(tmp_path, monkeypatch) -> str:
+    """Episodes of a hand that moves the point to its goal, as Minari keeps them."""
+    pytest.importorskip("minari")
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
+    env = gymnasium.make("TestReach-v0", disable_env_checker=True)
+    rows = {"observations": [], "actions": [], "goals": [], "achieved_goals": []}
+    num_episodes, num_steps = 6, 20
+    for episode in range(num_episodes):
+        shown, _ = env.reset(seed=episode)
+        for step in range(num_steps + 1):
+            action = np.clip(5 * (shown["desired_goal"] - shown["achieved_goal"]), -2, 2)
+            vector = np.concatenate([shown["observation"]["a"].ravel(), shown["observation"]["b"]])
+            for name, value in zip(rows, (vector, action, shown["desired_goal"], shown["achieved_goal"]), strict=True):
+                rows[name].append(value)
+            if step < num_steps:
+                shown = env.step(action)[0]
+    arrays = {name: np.array(values, np.float32) for name, values in rows.items()}
+    count = len(arrays["actions"])
+    data = Trajectories(
+        **arrays,
+        starts=np.arange(num_episodes + 1) * (num_steps + 1),
+        segment_ends=np.zeros(count, bool),
+        source="by hand",
+        rewards=np.zeros(count, np.float32),
+    )
+    write("mine/reach-v0", data, task="reach")
+    return "minari:mine/reach-v0"
+
+
+def test_data_with_goals_begin_with_what_was_achieved(minari_data):
+    data = find_domain("TestReach-v0").load(minari_data, say=print)
+    assert data.observations.shape[1] == 7
+    np.testing.assert_array_equal(data.observations[:, :3], read(minari_data).achieved_goals)
+
+
+@pytest.mark.slow
+def test_a_newcomer_with_goals_goes_from_minari_to_an_evaluated_planner(minari_data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tiny = ["training.num_steps=2", "training.compiled=false", "model.width=16", "model.num_layers=1", "threads=1"]
+    assert main(["train", "env=TestReach-v0", f"data={minari_data}", "output=run", *tiny]) == 0
+    few = ["n_episodes=2", "planner.num_candidates=2", "controller.replan_every=10", "output=scores"]
+    assert main(["eval", "env=TestReach-v0", "weights=run", *few]) == 0
+    metrics = json.loads((tmp_path / "scores" / "results.json").read_text())["metrics"]
+    assert 0 <= metrics["success_rate"]["mean"] <= 1
+    assert metrics["steps"]["mean"] == 20
 
 
 @pytest.mark.slow
