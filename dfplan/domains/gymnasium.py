@@ -15,7 +15,6 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from dfplan.data.formats import read
 from dfplan.data.maze import qualified_id
 from dfplan.domain import PlanScorer, Spec
 from dfplan.errors import UserError
@@ -90,6 +89,8 @@ class GymnasiumDomain:
 
     def load(self, source: str, *, say: Callable[[str], None]) -> Trajectories:
         """See :class:`dfplan.domain.Domain`."""
+        from dfplan.data.formats import read  # slow to import, and of no use to the mazes
+
         data = read(source)
         for note in data.notes:
             say(f"{data.source}: {note}")

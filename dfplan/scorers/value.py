@@ -10,7 +10,7 @@ import numpy as np
 from dfplan.measured import check_values
 from dfplan.types import Trajectories
 
-MAX_ROWS = 200_000  # of the data that a fit looks at
+MAX_ROWS = 50_000  # of the data that a fit looks at: their features take some 200 MB
 NUM_FEATURES = 512
 NUM_PASSES = 5  # times that what comes after the end of a cut episode is estimated anew
 RIDGE = 1e-4  # per row, against features that say the same

@@ -17,7 +17,6 @@ from dfplan.cli.places import check_same_data, check_still_there, describe, make
 from dfplan.cli.progress import progress_bar, say
 from dfplan.cli.schema import TrainConfig, schema_of
 from dfplan.cli.task_modules import DEFAULT_TASK, find_task, settings_of
-from dfplan.data.formats.choose import ACCEPTED
 from dfplan.data.sources import load_trajectories
 from dfplan.domains import GymnasiumDomain, find_domain
 from dfplan.errors import EndedEarly, UserError
@@ -121,6 +120,8 @@ def _load(config: TrainConfig, domain: GymnasiumDomain | None) -> Trajectories |
 
 
 def _load_any(config: TrainConfig, domain: GymnasiumDomain) -> Trajectories:
+    from dfplan.data.formats.choose import ACCEPTED  # slow to import, and of no use to the mazes
+
     if config.data in MAZE_SOURCES:
         raise UserError(f"data={config.data} is for mazes; give data=<a data set of {config.env.name}>: {ACCEPTED}")
     if config.leave_out:
