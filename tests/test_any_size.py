@@ -126,7 +126,7 @@ def test_the_reward_of_a_token_is_that_of_the_data_where_there_are_no_goals(mode
         **asked(model), horizon=HORIZON, generators=generators()
     )
     rewards_recorded = not model.layout.position_dim
-    assert (plan.rewards < -90).all() if rewards_recorded else (np.abs(plan.rewards) < 10).all()
+    assert (plan.rewards.mean() < -50) == rewards_recorded
 
 
 def test_an_agent_acts_within_its_bounds_with_goals_or_without(model):
