@@ -3,7 +3,7 @@
 Downloads nothing: ``minari download <id>`` does, and ``MINARI_DATASETS_PATH`` names the store.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -41,7 +41,7 @@ def read_minari(
     """
     dataset = open_minari(dataset_id)
     found = _Episodes(f"minari:{dataset_id}", leave_out=leave_out)
-    for done, episode in enumerate(iterate_episodes(dataset, dataset_id), start=1):
+    for done, episode in enumerate(iterate_episodes(dataset.iterate_episodes(), dataset_id), start=1):
         found.take(episode)
         if on_progress is not None:
             on_progress(done, int(dataset.total_episodes))
@@ -102,10 +102,10 @@ def open_minari(dataset_id: str) -> Any:
         ) from error
 
 
-def iterate_episodes(dataset: Any, dataset_id: str) -> Any:
+def iterate_episodes(episodes: Iterable[Any], dataset_id: str) -> Any:
     """Iterate over the episodes; what a damaged file raises becomes an error that names the fix."""
     try:
-        yield from dataset.iterate_episodes()
+        yield from episodes
     except BlockingIOError as error:
         raise UserError(
             f"minari:{dataset_id}: another program has it open for writing; run again once that has closed it"

@@ -133,8 +133,9 @@ def check_finite(values: np.ndarray, *, name: str, starts: np.ndarray, source: s
     Raises:
         UserError: some are; names the episode and the row in it.
     """
-    if np.isfinite(values).all():
-        return
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(values.sum()) or np.isfinite(values).all():  # a sum is quicker, and finite only where all are
+            return
     bad = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))
     raise UserError(
         f"{source}, {place(int(bad[0]), starts)}: {name} has NaN or infinity, as have {len(bad) - 1} more rows (what "
@@ -150,13 +151,18 @@ def _rows_for_finals(name: str, values: np.ndarray, starts: np.ndarray) -> np.nd
 
 def _with_finals(values: np.ndarray, starts: np.ndarray, finals: np.ndarray) -> np.ndarray:
     """Put a row behind each episode."""
-    episodes = len(starts) - 1
-    rows = np.empty((len(values) + episodes, *values.shape[1:]), values.dtype)
-    last = starts[1:] + np.arange(episodes)
-    is_step = np.ones(len(rows), bool)
-    is_step[last] = False
-    rows[is_step], rows[last] = values, finals
+    last = starts[1:] + np.arange(len(starts) - 1)
+    steps = np.repeat(np.arange(len(values)), _copies(starts))  # each last one twice, which is quicker than a mask
+    rows = values.take(steps, axis=0)
+    rows[last] = finals
     return rows
+
+
+def _copies(starts: np.ndarray) -> np.ndarray:
+    """How often each step is taken where a row is put behind the last one of each episode."""
+    copies = np.ones(starts[-1], np.int64)
+    copies[starts[1:] - 1] = 2
+    return copies
 
 
 def _with_note_of_constants(data: Trajectories) -> Trajectories:

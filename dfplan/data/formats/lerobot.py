@@ -115,14 +115,18 @@ def _read_columns(path: Path, names: list[str]) -> dict[str, np.ndarray]:
         raise UserError(f"{path} has no data/chunk-*/file-*.parquet; get the data set again")
     tables = []
     try:
-        described = [parquet.read_metadata(file) for file in files]
-        groups = [each.row_group(index) for each in described for index in range(each.num_row_groups)]
-        check_bytes(sum(each.total_byte_size for each in groups), source=str(path))
+        declared = 0
         for file in files:
-            present = parquet.read_schema(file).names
-            if missing := [name for name in names if name not in present]:
-                raise UserError(f"{file} has no column {missing[0]}, which {INFO} describes; get the data set again")
-            tables.append(parquet.read_table(file, columns=names))
+            with parquet.ParquetFile(file) as opened:
+                groups = [opened.metadata.row_group(index) for index in range(opened.num_row_groups)]
+                declared += sum(each.total_byte_size for each in groups)
+                check_bytes(declared, source=str(path))
+                present = opened.schema_arrow.names
+                if missing := [name for name in names if name not in present]:
+                    raise UserError(
+                        f"{file} has no column {missing[0]}, which {INFO} describes; get the data set again"
+                    )
+                tables.append(opened.read(columns=names))
         table = arrow.concat_tables(tables)
         return {name: _column(table.column(name), name, path) for name in names}
     except (arrow.ArrowException, OSError) as error:
@@ -152,9 +156,11 @@ def _ends(episodes: np.ndarray, frames: np.ndarray, path: Path) -> np.ndarray:
         raise UserError(f"{path} has no rows; get the data set again")
     ends = np.append(np.flatnonzero(np.diff(episodes)) + 1, len(episodes))
     starts = np.append(0, ends[:-1])
-    wanted = np.arange(len(episodes)) - np.repeat(starts, ends - starts)
-    if (frames != wanted).any():
-        row = int(np.argmax(frames != wanted))
+    wanted = np.arange(len(episodes))
+    wanted -= np.repeat(starts, ends - starts)
+    wrong = frames != wanted
+    if wrong.any():
+        row = int(np.argmax(wrong))
         raise UserError(
             f"{path}, episode {episodes[row]}, row {wanted[row]}: {FRAME} is {frames[row]}, so rows are missing or out "
             "of order; get the data set again"

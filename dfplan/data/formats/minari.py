@@ -12,11 +12,11 @@ import numpy as np
 from dfplan.data.d4rl_file import hash_file
 from dfplan.data.formats.extras import OWN_ARRAYS, with_differences
 from dfplan.data.formats.layout import check_bytes, flattened, lay_out, vectors
+from dfplan.data.formats.minari_file import OUTCOMES, episodes_of
 from dfplan.data.minari_data import MAIN_FILE, iterate_episodes, open_minari
 from dfplan.errors import UserError
 from dfplan.types import Bounds, Trajectories
 
-OUTCOMES = ("rewards", "terminations", "truncations")
 OWN_FILE, FACTS = "dfplan.npz", "facts"  # what Minari has no place for, beside its own file
 GOALS = {"desired_goal": "goals", "achieved_goal": "achieved_goals"}
 
@@ -33,7 +33,7 @@ def read(dataset_id: str) -> Trajectories:
     dataset, source = open_minari(dataset_id), f"minari:{dataset_id}"
     file = dataset.storage.data_path / MAIN_FILE
     plain = lay_out_episodes(
-        iterate_episodes(dataset, dataset_id),
+        iterate_episodes(episodes_of(dataset), dataset_id),
         source=source,
         action_bounds=bounds_of(dataset.action_space),
         checksum=hash_file(file) if file.is_file() else "",
