@@ -69,7 +69,7 @@ def retrace(
         UserError: no leg came through.
     """
     support = without_gaps(support)
-    returns = _Returns(share=return_share, support=support, reach=2 * goal_radius, max_speed=point_mass.max_speed)
+    returns = _Returns(share=return_share, support=support, reach=1.5 * goal_radius, max_speed=point_mass.max_speed)
     legs = _Legs(
         trajectories,
         driver,

@@ -47,7 +47,8 @@ class WindowDataset:
     With ``held_steps``, windows repeat the last steps of their segment from where it ends to where they end themselves:
     a plan that has come to its goal has nowhere else to go. What the data did next would teach it to leave, for there
     every stay is followed by the next way. Only windows that show no goal, a share of ``aimless_share``, go on as the
-    data do.
+    data do. Since such windows show little once they are at their goals, of two starts drawn the one is taken that has
+    more of its way ahead.
 
     Args:
         trajectories: the data.
@@ -126,12 +127,18 @@ class WindowDataset:
         return self.window(first, goal=goal, aimless=aimless)
 
     def _draw_starts(self, batch_size: int, generator: np.random.Generator) -> np.ndarray:
-        anywhere = self._starts[generator.integers(len(self._starts), size=batch_size)]
+        anywhere = self._draw_rows(self._starts, batch_size, generator)
         if not len(self._restarts):
             return anywhere
-        restart = self._restarts[generator.integers(len(self._restarts), size=batch_size)]
+        restart = self._draw_rows(self._restarts, batch_size, generator)
         restart = restart + generator.integers(self.steps_per_token, size=batch_size)
         return np.where(generator.random(batch_size) < self.restart_share, restart, anywhere)
+
+    def _draw_rows(self, rows: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
+        """``count`` of the ``rows``; where windows are held, each the one of two with the longer way ahead."""
+        drawn = rows[generator.integers(len(rows), size=(2 if self.held_steps else 1, count))]
+        ahead = self._segment_end[drawn] - drawn
+        return drawn[ahead.argmax(axis=0), np.arange(count)]
 
     def _draw_goals(self, first: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         end = np.maximum(self._segment_end[first], first + 1)

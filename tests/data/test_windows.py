@@ -101,6 +101,14 @@ def test_the_share_of_windows_without_an_aim():
     assert batch.valid[stays].all()
 
 
+@pytest.mark.parametrize(("held_steps", "mean_ahead"), [(0, 1 / 2), (3, 2 / 3)])
+def test_held_windows_have_more_of_their_way_ahead(held_steps, mean_ahead):
+    """The larger of two uniform draws is two thirds of the range on average; one draw is half of it."""
+    dataset = _dataset(_trajectories([1000 + STEPS]), held_steps=held_steps, restart_share=0.0)
+    begins = dataset.sample(20_000, np.random.default_rng(0)).context[:, 0]
+    assert 1 - begins.mean() / 1000 == pytest.approx(mean_ahead, abs=0.01)
+
+
 def test_a_window_of_a_single_token():
     batch = _window(0, 2.0, num_tokens=1)
     assert batch.before_goal.tolist() == [[True]]
