@@ -4,7 +4,7 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +29,15 @@ from dfplan.cli.arguments import OPTIONS_PREFIX, Words, closest, for_hydra, name
 from dfplan.cli.folders import NO_GOAL, choices_for, config_folder, group_choices, make_sweep_folder, release
 from dfplan.cli.foreign_configs import check_config_folder
 from dfplan.cli.out_of_memory import told_in_one_line
-from dfplan.cli.schema import SCHEMAS, check_ranges, flatten, schema_of, text_options
+from dfplan.cli.schema import SCHEMAS, check_ranges, flatten, path_options, schema_of, text_options
 from dfplan.errors import UserError
 from dfplan.files import user_path
+from dfplan.options import UNSET
 
 TYPE_WORDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
 # What a configuration, which may be somebody else's, does not decide: where is written, and over what.
 SAID_ALONE = ("output", "overwrite", "resume")
+_QUESTION_MARKS = f"{UNSET}\0"  # nobody can type it
 
 
 def run(command: str, words: Sequence[str]) -> int:
@@ -112,7 +114,13 @@ def compose_options(command: str, options: Sequence[str], **settings: Any) -> Di
 
 
 def literal(value: Any) -> Any:
-    """The value with its texts written so that OmegaConf, which would look ``${...}`` up, leaves them as they are."""
+    """The value with its texts written so that OmegaConf takes them as they are.
+
+    It would look ``${...}`` up, and ``???`` is how it marks a value that is still to be given: for that text stands
+    another until :func:`to_schema`.
+    """
+    if value == UNSET:
+        return _QUESTION_MARKS
     if isinstance(value, dict):
         return {key: literal(each) for key, each in value.items()}
     if isinstance(value, list):
@@ -138,8 +146,12 @@ def _refuse_empty_groups(command: str, options: Sequence[str]) -> None:
 
 def _sweep(command: str, options: Sequence[str]) -> int:
     """Run every combination, each into a folder of its own; return the largest exit status."""
+    paths = path_options(command)
     with readable_errors(command):
-        choices = [alternatives(command, option) for option in options]
+        swept = {name_of(each): alternatives(command, each) for each in options}
+    for name in paths & set(swept):  # any character may be part of a path: each that is said is one of them
+        swept[name] = [each for each in options if name_of(each) == name]
+    choices = list(swept.values())
     folder = None if command == "generate" or "output" in map(name_of, options) else make_sweep_folder()
     statuses = [0]
     for number, chosen in enumerate(itertools.product(*choices)):
@@ -151,8 +163,10 @@ def _sweep(command: str, options: Sequence[str]) -> int:
 
 
 def alternatives(command: str, option: str) -> list[str]:
-    """The options that an option of a sweep stands for: ``seed=0,1`` for two."""
+    """The options that an option of a sweep stands for: ``seed=0,1`` for two; a path for itself alone."""
     key, _, value = option.partition("=")
+    if name_of(option) in path_options(command):
+        return [option]
     if name_of(option) in text_options(command):
         return [f"{key}={each}" for each in value.split(",")]
     if name_of(option).startswith(OPTIONS_PREFIX):
@@ -225,8 +239,18 @@ def to_schema(command: str, composed: Any) -> Any:
     """Turn what Hydra composed into the command's dataclass, with types and ranges checked."""
     merged = OmegaConf.merge(OmegaConf.structured(schema_of(command, composed)), composed)
     config = OmegaConf.to_object(merged)
+    _restore_question_marks(config)
     check_ranges(config)
     return config
+
+
+def _restore_question_marks(config: Any) -> None:
+    for each in fields(config):
+        value = getattr(config, each.name)
+        if is_dataclass(value):
+            _restore_question_marks(value)
+        elif value == _QUESTION_MARKS:
+            setattr(config, each.name, UNSET)
 
 
 def plain(config: Any) -> dict[str, Any]:

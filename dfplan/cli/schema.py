@@ -351,9 +351,20 @@ def schema_of(command: str, composed: Any) -> type:
 @cache
 def text_options(command: str) -> frozenset[str]:
     """Names of the options that are text, such as paths; those of every task, since a recipe may choose any."""
+    return frozenset(name for name, each in _all_options(command) if each.type is str or each.metadata.get("path"))
+
+
+def path_options(command: str) -> frozenset[str]:
+    """Names of those of them that may be any text, as paths are."""
+    limits = {
+        name: [each.metadata.get(limit) for limit in ("choices", "characters")] for name, each in _all_options(command)
+    }
+    return frozenset(name for name in text_options(command) if not any(limits[name]))
+
+
+def _all_options(command: str) -> list[tuple[str, Any]]:
     schemas = map(train_schema, group_choices("task")) if command == "train" else [SCHEMAS[command]]
-    options = [option for schema in schemas for option in flatten(schema)]
-    return frozenset(name for name, each in options if each.type is str or each.metadata.get("path"))
+    return [option for schema in schemas for option in flatten(schema)]
 
 
 def flatten(schema: type, prefix: str = "") -> Iterator[tuple[str, Any]]:

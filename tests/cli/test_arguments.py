@@ -1,9 +1,11 @@
 """Words after the command: flags are told from options, texts stay as typed, what Hydra would misread is rewritten."""
 
+from pathlib import Path
+
 import pytest
 
 from dfplan.cli.arguments import closest, for_hydra, read_words, split_options
-from dfplan.cli.compose import alternatives, compose_options, reading, to_schema
+from dfplan.cli.compose import alternatives, compose_options, reading, run, to_schema
 from dfplan.cli.schema import flatten, schema_of, text_options
 from dfplan.errors import UserError
 
@@ -51,6 +53,7 @@ PATHS = [
     "a b", "a=b", "a%b", "a@b", "a#1", "a,b", "[a]", "{a}", "a'b", 'a"b', "'x'", "a\\b", "C:\\runs\\a", "a\\", "\\'",
     "ü/日本", "~/x", "../x", "a&b;c*d?e!f", "${oc.env:HOME}", "\\${a}", "$a", "007", "1e3", "1_000", "0x10", "10.20",
     "-5", "2026-11-28", "true", "null", "nan", "off", "12:30", "a\tb", "a\nb", " a ", "choice(a,b)", "glob(*)",
+    "???", "a/???", "????",
 ]  # fmt: skip
 TEXTS = {
     "eval": ("output", "weights", "tokenizer", "controller.inverse", "planner.guidance.distance_field"),
@@ -83,7 +86,7 @@ def test_a_path_arrives_as_typed(first):
         assert {key: value_of(config, key) for key in said} == said
 
 
-@pytest.mark.parametrize("path", ["C:\\runs (1)\\ü, 'x' ${oc.env:HOME}", "007", "null"])
+@pytest.mark.parametrize("path", ["C:\\runs (1)\\ü, 'x' ${oc.env:HOME}", "007", "null", "???"])
 @pytest.mark.parametrize("command", TEXTS)
 def test_a_path_arrives_as_typed_in_every_option_of_every_command(command, path):
     config = arrived(command, *(f"{key}={path}" for key in TEXTS[command]))
@@ -167,7 +170,8 @@ def test_flags_may_stand_anywhere():
 @pytest.mark.parametrize(
     ("command", "option", "expected"),
     [
-        ("eval", "weights=007,a b,ü", ["weights=007", "weights=a b", "weights=ü"]),
+        ("eval", "weights=007,a b,ü", ["weights=007,a b,ü"]),
+        ("eval", "goal=random,detour", ["goal=random", "goal=detour"]),
         ("eval", "weights=choice(a)", ["weights=choice(a)"]),
         ("eval", "seed=0,1", ["seed=0", "seed=1"]),
         ("eval", "seed=range(2)", ["seed=0", "seed=1"]),
@@ -180,6 +184,19 @@ def test_flags_may_stand_anywhere():
 )
 def test_an_option_of_a_sweep_stands_for_several(command, option, expected):
     assert alternatives(command, option) == expected
+
+
+def test_paths_of_a_sweep_are_said_one_after_the_other(monkeypatch):
+    runs = []
+    monkeypatch.setattr("dfplan.cli.compose._run_once", lambda command, options, output: runs.append(options) or 0)
+    monkeypatch.setattr("dfplan.cli.compose.make_sweep_folder", lambda: Path("sweep"))
+    run("eval", ["-m", "weights=a,b", "seed=0,1", "weights=c d", "tokenizer=x,y"])
+    assert [" | ".join(each) for each in runs] == [
+        "weights=a,b | seed=0 | tokenizer=x,y",
+        "weights=a,b | seed=1 | tokenizer=x,y",
+        "weights=c d | seed=0 | tokenizer=x,y",
+        "weights=c d | seed=1 | tokenizer=x,y",
+    ]
 
 
 def test_closest():
