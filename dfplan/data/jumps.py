@@ -12,6 +12,8 @@ FEWEST_MEASURED = 16  # of steps; with less nothing is called unusual
 TOLERANCE, TOLERANCE_WHERE_EXACT = 2.0, 0.1
 TOLERANCE_OF_NOISE = 50  # ... and in usual distances from what is expected, whichever is more
 EXACT = 0.01  # error at most of what tells a step exactly, in long usual steps
+# Shares by which rows count as taken out all the time: of moving steps that are exact, and of those that are several.
+FEWEST_EXACT, FEWEST_MULTIPLE, MOST_UNEXPLAINED, LARGEST_MULTIPLE = 0.15, 0.15, 0.1, 10
 LARGEST_CHANGE = 5  # of the velocity over a step, in long usual steps per step
 
 
@@ -63,7 +65,9 @@ def find_jumps(trajectories: Trajectories, *, position_dim: int) -> np.ndarray:
     are the steps before and after. Impossible is what lies further outside than twice the length of a long usual step
     (a tenth of it where velocities tell the steps exactly) *and* fifty times further than usual, by which noise and
     coarse numbers pass; and a change of velocity by five times a large one. No such step is in the mazes' data, in the
-    motion of Gymnasium's Hopper and HalfCheetah, in pushers that people steer, or in the ways of pedestrians.
+    motion of Gymnasium's Hopper and HalfCheetah, in pushers that people steer, or in the ways of pedestrians. Where
+    many a step is exactly one, and many another two or more, rows were taken out all the time, and what is usual tells
+    nothing: there it is a tenth of a long step alone.
 
     Args:
         trajectories: the data.
@@ -87,8 +91,9 @@ def find_jumps(trajectories: Trajectories, *, position_dim: int) -> np.ndarray:
         if each.by_velocity:
             jumps[:-1] |= np.abs(each.after - each.before) > LARGEST_CHANGE * long_step
         exact = each.by_velocity and each.tells(moved[:, axis], sample, error=EXACT * long_step)
-        tolerance = (TOLERANCE_WHERE_EXACT if exact else TOLERANCE) * long_step
-        jumps[:-1] |= outside > np.fmax(tolerance, TOLERANCE_OF_NOISE * np.median(outside[sample]))
+        tolerance = (TOLERANCE_WHERE_EXACT if exact or each.is_thinned else TOLERANCE) * long_step
+        noise = 0.0 if each.is_thinned else TOLERANCE_OF_NOISE * np.median(outside[sample])
+        jumps[:-1] |= outside > np.fmax(tolerance, noise)
     jumps[:-1] &= ~np.isnan(moved[:, 0])
     return jumps
 
@@ -98,6 +103,7 @@ class _Expected:
 
     Attributes:
         by_velocity: whether the velocities do.
+        is_thinned: whether, by them, rows were taken out all the time.
         before: ``(rows - 1,)`` what a step should be by what was before it; NaN where that is unknown.
         after: ``(rows - 1,)`` by what came after it.
     """
@@ -105,6 +111,8 @@ class _Expected:
     def __init__(self, trajectories: Trajectories, moved: np.ndarray, sample: np.ndarray, *, axis: int) -> None:
         velocity = _velocity(trajectories, axis, moved.shape[1])
         time = None if velocity is None else _step_time(moved[sample, axis], velocity, sample)
+        thinned = None if velocity is None else _step_time_if_thinned(moved[sample, axis], velocity, sample)
+        time, self.is_thinned = time if thinned is None else thinned, thinned is not None
         self.by_velocity = time is not None
         if velocity is not None and time is not None:
             self.before, self.after = time * velocity[:-1], time * velocity[1:]
@@ -169,6 +177,37 @@ def _step_time(moved: np.ndarray, velocity: np.ndarray, sample: np.ndarray) -> f
             best, least = time, error
     unexplained = np.median(_outside(moved, best * before, best * after)[moving])
     return best if best > 0 and unexplained < np.median(np.abs(moved[moving])) / 2 else None
+
+
+def _step_time_if_thinned(moved: np.ndarray, velocity: np.ndarray, sample: np.ndarray) -> float | None:
+    """The time of a step, where many of the steps ``moved`` in ``sample`` are exactly one and most others are several.
+
+    None where that is not so. The shortest steps tell it, as those of rows around a gap are longer.
+    """
+    before, after = velocity[sample], velocity[sample + 1]
+    moving = moved != 0
+    if not moving.any():
+        return None
+    before, after, moved = before[moving], after[moving], moved[moving]
+    long_step = np.quantile(np.abs(moved), 0.9)
+    for each in (after, before):
+        fast = (np.abs(each) >= np.median(np.abs(each))) & (each != 0)
+        for share in (0.1, 0.2, 0.3) if fast.any() else ():
+            time = float(np.quantile(moved[fast] / each[fast], share))
+            exact = np.abs(moved - time * each) < EXACT * long_step
+            single = _outside(moved, time * before, time * after) <= TOLERANCE_WHERE_EXACT * long_step
+            several = np.zeros(len(moved), bool)
+            for count in range(2, LARGEST_MULTIPLE + 1):
+                beyond = _outside(moved, count * time * before, count * time * after)
+                several |= ~single & (beyond <= TOLERANCE_WHERE_EXACT * long_step)
+            if (
+                time > 0
+                and exact.mean() >= FEWEST_EXACT
+                and several.mean() >= FEWEST_MULTIPLE
+                and np.mean(~(single | several)) <= MOST_UNEXPLAINED
+            ):
+                return time
+    return None
 
 
 def _outside(values: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -24,6 +24,9 @@ LARGEST_SHARE_IN_WALLS = 1e-3
 NO_CHANGE = 1e-6
 ROUNDING = 1e-3  # of actions kept in half precision
 LEAST_SHARE_OF_ACTIONS = 0.01  # of what the environment takes; less says nothing of what a whole action does
+NUM_CHECKED_PUSHES, FEWEST_CHECKED_PUSHES = 100_000, 100  # steps whose actions are compared with what they did
+# Of actions with changes of velocity: 0.99 where they are on record as driven, 0.6 where they are a row late.
+LEAST_CORRELATION, USUAL_CORRELATION = 0.3, 0.8
 OTHER_STEPS = 1.5  # times longer or shorter than the environment's
 
 
@@ -84,6 +87,7 @@ def load_trajectories(
     _check_maze(trajectories, maze=maze)
     _check_motion(trajectories, largest=largest_action(env_id), env_id=env_id)
     _check_velocities(trajectories, seconds=step_seconds(env_id), env_id=env_id)
+    _check_pushes(trajectories, env_id=env_id, say=say)
     for note in trajectories.notes:
         say(f"{trajectories.source}: {note}")
     return trajectories
@@ -217,3 +221,36 @@ def _check_velocities(trajectories: Trajectories, *, seconds: float, env_id: str
                 f"column {axis + 2}, where a step of {env_id} takes {seconds:g} s; velocities must be in positions a "
                 "second, and rows one step apart"
             )
+
+
+def _check_pushes(trajectories: Trajectories, *, env_id: str, say: Callable[[str], None]) -> None:
+    """Refuse actions that are not those by which the ball was pushed: another sign, other columns, or noise.
+
+    Say it where they hardly are.
+    """
+    acting = np.ones(len(trajectories), bool)
+    acting[trajectories.starts[1:] - 1] = False
+    before = np.flatnonzero(acting)
+    before = before[:: max(1, len(before) // NUM_CHECKED_PUSHES)]
+    if len(before) < FEWEST_CHECKED_PUSHES:
+        return
+    velocities, actions = trajectories.observations[:, 2:].astype(np.float64), trajectories.actions[before]
+    changes = velocities[before + 1] - velocities[before]
+    largest = np.quantile(np.abs(changes), 0.9, axis=0)  # what walls do is larger
+    found = np.corrcoef(np.clip(changes, -largest, largest), actions, rowvar=False)[:2, 2:]
+    along, across = np.diag(found), np.diag(found[:, ::-1])
+    if (along >= USUAL_CORRELATION).all():
+        return
+    told = (
+        f"{trajectories.source}: velocities change with the actions as {np.round(along, 2).tolist()} (1 is: as pushed)"
+    )
+    if (along >= LEAST_CORRELATION).all():
+        say(f"{told}: some actions are not those that pushed the ball, or they belong to the rows before or after")
+        return
+    if (along < -LEAST_CORRELATION).any():
+        raise UserError(f"{told}: actions have the wrong sign; turn it to that of {env_id}, where they are forces")
+    if (across >= LEAST_CORRELATION).all():
+        raise UserError(f"{told}: the columns of the actions are swapped; they must be the forces along x and y")
+    raise UserError(
+        f"{told}: the actions are not those that pushed the ball, or belong to other rows; mend the dataset"
+    )

@@ -155,7 +155,7 @@ def test_few_rows_are_not_judged(states):
     assert jumps_of(states[:, :2], ends=pairs) == jumps_of(states, ends=pairs) == []
 
 
-@pytest.mark.parametrize("every", [4, 5, 7, 10, 20])
+@pytest.mark.parametrize("every", [3, 4, 5, 7, 10, 20])
 def test_rows_that_were_taken_out_again_and_again_are_found(states, every):
     kept = np.flatnonzero(np.arange(NUM_ROWS) % every)
     moves = np.abs(np.diff(states[kept, :2], axis=0)).max(axis=1)
@@ -163,6 +163,25 @@ def test_rows_that_were_taken_out_again_and_again_are_found(states, every):
     jumps = jumps_of(states[kept])
     assert set(jumps) <= set(gaps)
     assert len(jumps) > 0.9 * np.count_nonzero(moves[gaps] > 0.02)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.6, 0.7])
+def test_rows_that_were_taken_out_at_random_are_found_even_if_they_are_most(states, share):
+    kept = np.flatnonzero(np.random.default_rng(0).random(NUM_ROWS) > share)
+    moves = np.abs(np.diff(states[kept, :2], axis=0)).max(axis=1)
+    gaps = np.flatnonzero(np.diff(kept) > 1)
+    jumps = jumps_of(states[kept])
+    assert set(jumps) <= set(gaps)
+    assert len(jumps) > 0.9 * np.count_nonzero(moves[gaps] > 0.02)
+
+
+def test_a_trajectory_at_three_times_the_speed_is_cut_from_one_that_is_not(states):
+    fast, length = np.arange(0, 3200, 3), 1067
+    kept = np.concatenate([fast, np.arange(3200, NUM_ROWS)])
+    jumps = jumps_of(states[kept], ends=[length - 1])
+    assert set(jumps) <= set(range(length - 1))
+    moves = np.abs(np.diff(states[fast, :2], axis=0)).max(axis=1)
+    assert len(jumps) > 0.9 * np.count_nonzero(moves > 0.02)
 
 
 def test_velocities_are_told_from_other_numbers(states):

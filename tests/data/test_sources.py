@@ -234,3 +234,37 @@ def test_a_file_may_have_any_name(tmp_path, dataset, name):
 def test_default_sizes_are_those_of_d4rl():
     ids = ("maze2d-open-v0", "maze2d-umaze-dense-v1", "maze2d-medium-v1", "maze2d-eval-large-v1")
     assert [default_num_steps(env_id) for env_id in ids] == [1_000_000, 1_000_000, 2_000_000, 4_000_000]
+
+
+ACTIONS = {
+    "negated": (lambda actions, _: -actions, "actions have the wrong sign"),
+    "negated along x": (lambda actions, _: actions * [-1, 1], "actions have the wrong sign"),
+    "swapped": (lambda actions, _: actions[:, ::-1], "the columns of the actions are swapped"),
+    "noise": (lambda actions, draw: draw.uniform(-1, 1, actions.shape), "are not those that pushed the ball"),
+    "noise along y": (lambda actions, draw: np.c_[actions[:, 0], draw.uniform(-1, 1, len(actions))], "are not those"),
+    "of other rows": (lambda actions, draw: actions[draw.permutation(len(actions))], "are not those that pushed"),
+}
+
+
+def _with_actions(dataset, change):
+    with h5py.File(dataset, "r+") as file:
+        actions = np.asarray(file["actions"])
+        file["actions"][:] = change(actions, np.random.default_rng(0)).astype(actions.dtype)
+    note_file(dataset).unlink()
+    return dataset
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_actions_that_did_not_push_the_ball_are_refused(tmp_path, dataset, name):
+    change, said = ACTIONS[name]
+    with pytest.raises(UserError, match=said):
+        _load(_with_actions(dataset, change), tmp_path)
+
+
+def test_actions_that_belong_to_other_rows_in_part_are_said(tmp_path, dataset):
+    said = []
+    _load(dataset, tmp_path, say=said.append)
+    assert said == []
+    _load(_with_actions(dataset, lambda actions, _: np.roll(actions, 1, axis=0)), tmp_path, say=said.append)
+    assert len(said) == 1
+    assert "some actions are not those that pushed the ball, or they belong to the rows before or after" in said[0]
