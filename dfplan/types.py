@@ -225,6 +225,15 @@ class Bounds:
         mean, margin = np.asarray(mean, np.float64), deviations * np.asarray(std, np.float64)
         return cls(mean - margin, mean + margin)
 
+    def widened(self, share: float) -> "Bounds":
+        """With so large a share of the range added on either side."""
+        margin = share * (self.high - self.low)
+        return Bounds(self.low - margin, self.high + margin)
+
+    def __and__(self, other: "Bounds") -> "Bounds":
+        """What lies between both."""
+        return Bounds(np.maximum(self.low, other.low), np.minimum(self.high, other.high))
+
 
 @dataclass(frozen=True)
 class PointMass:
@@ -248,6 +257,8 @@ class PointMass:
 # In standard deviations of the data. A light that is seen once in 10,000 steps lies there when it is seen; farther off,
 # single precision ends, and so does whatever was learnt.
 FARTHEST = 100.0
+# Of the data's range, on either side, where that is known: a noisy sensor gets there, and no robot.
+MARGIN = 0.5
 
 
 @dataclass(frozen=True)
@@ -267,12 +278,37 @@ class Reach:
     speed: float
 
     @classmethod
-    def around(cls, mean: np.ndarray, std: np.ndarray, *, position_dim: int, point_mass: PointMass | None) -> "Reach":
-        """From the observations of the data, ``(observation_dim,)``, of which the leading numbers are the position."""
-        dim = position_dim
+    def around(
+        cls,
+        mean: np.ndarray,
+        std: np.ndarray,
+        *,
+        position_dim: int,
+        point_mass: PointMass | None,
+        support: "PositionSupport | None" = None,
+        margin: float = MARGIN,
+    ) -> "Reach":
+        """From what is known of the observations of the data.
+
+        Args:
+            mean: ``(observation_dim,)`` of which the leading numbers are the position, and as many velocities follow.
+            std: ``(observation_dim,)``.
+            position_dim: numbers in a position.
+            point_mass: how actions move the robot; None where that is unknown.
+            support: where the data was. With it, positions and velocities lie in the data's range with a margin, and
+                not just within ``FARTHEST`` standard deviations, as all else does.
+            margin: share of the range.
+        """
+        observations, dim = Bounds.around(mean, std, deviations=FARTHEST), position_dim
+        if support is not None and point_mass is not None:
+            known = Bounds(observations.low.copy(), observations.high.copy())
+            fastest = np.full(len(known.low[dim : 2 * dim]), point_mass.max_speed)
+            for part, each in ((slice(dim), support.range), (slice(dim, 2 * dim), Bounds(-fastest, fastest))):
+                known.low[part], known.high[part] = each.widened(margin).low, each.widened(margin).high
+            observations = observations & known
         return cls(
-            observations=Bounds.around(mean, std, deviations=FARTHEST),
-            goals=Bounds.around(mean[:dim], std[:dim], deviations=FARTHEST),
+            observations=observations,
+            goals=Bounds(observations.low[:dim], observations.high[:dim]),
             step=math.inf if point_mass is None else point_mass.step * point_mass.max_speed,
             speed=math.inf if point_mass is None else point_mass.max_speed,
         )
@@ -295,6 +331,11 @@ class PositionSupport:
     cell: float
 
     __repr__ = _shapes
+
+    @property
+    def range(self) -> Bounds:
+        """Between which positions the data was, to a cell."""
+        return Bounds(self.origin, self.origin + self.cell * np.array(self.visited.shape))
 
     def contains(self, positions: np.ndarray) -> np.ndarray:
         """Which positions ``(..., dim)`` lie in a visited cell, ``(...)`` bool."""

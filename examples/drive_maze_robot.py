@@ -151,11 +151,10 @@ def build_agent(
         plan_timeout=options.pop("plan_timeout", 3.0),
     )
     planning.start()
-    extent = np.array(model.support.visited.shape) * model.support.cell
-    speed = model.point_mass.max_speed
+    bounds = model.reach(margin=0.1).observations
     gate = ObservationGate(
-        low=np.array([*model.support.origin - 1, -1.2 * speed, -1.2 * speed]),
-        high=np.array([*model.support.origin + extent + 1, 1.2 * speed, 1.2 * speed]),
+        low=bounds.low,
+        high=bounds.high,
         max_age=4 / rate,
         motion=motion,
     )

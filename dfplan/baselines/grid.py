@@ -46,6 +46,7 @@ class GridPlanner:
             np.append(middle - support.origin, [point_mass.max_speed] * 2),
             position_dim=2,
             point_mass=point_mass,
+            support=support,
         )
         self.steps_per_point = int(np.ceil(support.cell / (point_mass.step * point_mass.max_speed)))
         self._seconds = self.steps_per_point * point_mass.step

@@ -13,7 +13,7 @@ from dfplan.domain import Proposals
 from dfplan.errors import UserError
 from dfplan.export.manifest import ONNX_FILE, Manifest, check_file, read_manifest
 from dfplan.scorers import reach_of
-from dfplan.types import Plan
+from dfplan.types import MARGIN, Plan
 
 PREFIX_TOKENS = 2  # goal, context
 
@@ -37,7 +37,13 @@ class OnnxPlanner:
         self.steps_per_point = layout["steps_per_token"] // layout["points_per_token"]
         self.settings = self.manifest.planner
         normal, dim = self.manifest.normalization, layout["position_dim"]
-        self.reach = reach_of(self.manifest.scorer, normal.observation_mean, normal.observation_std, position_dim=dim)
+        self.reach = reach_of(
+            self.manifest.scorer,
+            normal.observation_mean,
+            normal.observation_std,
+            position_dim=dim,
+            margin=MARGIN,
+        )
         penalties = {name: getattr(self.settings, name) for name in ("jump_penalty", "support_penalty")}
         self.scorer = self.manifest.scorer.with_penalties(penalties)
         self.window_tokens = self.settings.window_tokens or self.manifest.num_tokens

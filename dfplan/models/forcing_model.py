@@ -25,9 +25,9 @@ from dfplan.models.description import (
 )
 from dfplan.models.rnn import RecurrentDenoiser
 from dfplan.models.transformer import TransformerDenoiser
-from dfplan.scorers import PointMassScorer, as_point_mass, read_scorer
+from dfplan.scorers import PointMassScorer, as_point_mass, reach_of, read_scorer
 from dfplan.tokens import NUM_PREFIX_TOKENS, Normalizer, TokenLayout
-from dfplan.types import Bounds, PointMass, PositionSupport
+from dfplan.types import MARGIN, Bounds, PointMass, PositionSupport, Reach
 
 MEASURED = ("support.", "scorer.")  # names of tensors begin so that are a scorer's
 MAX_ANSWER = 1e4  # of a network to noise, which is about 1
@@ -93,6 +93,11 @@ class ForcingModel:
     def support(self) -> PositionSupport:
         """Which positions the training data visited; likewise."""
         return as_point_mass(self.scorer).support
+
+    def reach(self, *, margin: float | None = MARGIN) -> Reach:
+        """What can be planned from and to; see :func:`~dfplan.scorers.reach_of`."""
+        mean, std = self.normalizer.observation_mean.cpu().numpy(), self.normalizer.observation_std.cpu().numpy()
+        return reach_of(self.scorer, mean, std, position_dim=self.layout.position_dim, margin=margin)
 
     def to(self, device: str) -> "ForcingModel":
         """Move the weights; returns itself."""

@@ -18,7 +18,6 @@ from dfplan.planner.guidance import Guidance
 from dfplan.planner.objectives import Objective, weighted_sum
 from dfplan.planner.sampler import Denoised, Sampling, sample_tokens
 from dfplan.planner.settings import PlannerSettings
-from dfplan.scorers import reach_of
 from dfplan.tokens import CONTEXT_TOKEN, NUM_PREFIX_TOKENS
 from dfplan.types import Bounds
 
@@ -44,8 +43,7 @@ class WindowDenoiser:
         penalties = {name: getattr(settings, name) for name in ("jump_penalty", "support_penalty")}
         self.scorer = model.scorer.with_penalties(penalties)
         self.denoiser = model.denoiser
-        mean, std = model.normalizer.observation_mean.cpu().numpy(), model.normalizer.observation_std.cpu().numpy()
-        self.reach = reach_of(model.scorer, mean, std, position_dim=model.layout.position_dim)
+        self.reach = model.reach()
         if settings.goal_guidance not in (0, 1):
             self.denoiser = GoalGuided(model.denoiser, weight=settings.goal_guidance)
 

@@ -123,10 +123,24 @@ def as_point_mass(scorer: PlanScorer) -> PointMassScorer:
     )
 
 
-def reach_of(scorer: PlanScorer, mean: np.ndarray, std: np.ndarray, *, position_dim: int) -> Reach:
-    """What can be asked of a planner with this scorer, from the statistics ``(observation_dim,)`` of its data."""
-    point_mass = scorer.point_mass if isinstance(scorer, PointMassScorer) else None
-    return Reach.around(mean, std, position_dim=position_dim, point_mass=point_mass)
+def reach_of(
+    scorer: PlanScorer, mean: np.ndarray, std: np.ndarray, *, position_dim: int, margin: float | None = None
+) -> Reach:
+    """What can be asked of a planner with this scorer, from the statistics ``(observation_dim,)`` of its data.
+
+    With a ``margin``, within the range of the data where the scorer knows it, and that share of it on either side; else
+    far from the data's mean, as where observations are noise at times and known as such.
+    """
+    if not isinstance(scorer, PointMassScorer):
+        return Reach.around(mean, std, position_dim=position_dim, point_mass=None)
+    return Reach.around(
+        mean,
+        std,
+        position_dim=position_dim,
+        point_mass=scorer.point_mass,
+        support=None if margin is None else scorer.support,
+        margin=margin or 0.0,
+    )
 
 
 def largest_jump(

@@ -116,7 +116,7 @@ def test_windows_chain_into_one_plan(window_tokens):
 @pytest.mark.parametrize("name", DENOISERS)
 def test_one_set_of_weights_plans_any_horizon_the_same_way_each_time(name, horizon, num_tokens):
     planner = _planner(tiny_model(tiny_denoiser(name), num_tokens=5), quorum=1.0)  # up to four training windows
-    far = GOALS + 100
+    far = GOALS + 10
     together, again = (_plan(planner, horizon=horizon, goals=far) for _ in range(2))
     assert together.num_steps.tolist() == [num_tokens * LAYOUT.steps_per_token] * 3
     np.testing.assert_array_equal(together.actions, again.actions)
@@ -342,7 +342,7 @@ def test_settings_that_make_no_sense_are_refused(settings, complaint):
 @pytest.mark.parametrize("window_tokens", [1, 4, 20])
 def test_when_the_budget_is_spent_plans_end_with_what_is_finished(window_tokens):
     settings = {"num_levels": 4, "slope": 2.0, "window_tokens": window_tokens}
-    far = GOALS + 100
+    far = GOALS + 10
     whole = _plan(_planner(**settings), goals=far)
     cut = _plan(_planner(budget_ms=1e-6, **settings), goals=far)
     ample = _plan(_planner(budget_ms=1e6, **settings), goals=far)
@@ -361,7 +361,7 @@ def test_a_budget_is_for_each_plan(monkeypatch):
         clock = SimpleNamespace(perf_counter=lambda now=now: next(now))
         for module in ("planner", "window_denoiser"):  # theirs alone
             monkeypatch.setattr(f"dfplan.planner.{module}.time", clock)
-        goals = np.tile(GOALS[:1] + 100, (count, 1))
+        goals = np.tile(GOALS[:1] + 10, (count, 1))
         plan = _plan(_planner(budget_ms=2000.0, slope=2.0), states=np.zeros((count, 4)), goals=goals)
         lengths[count] = plan.num_steps[0] // LAYOUT.steps_per_token
     assert lengths == {1: 2, 3: 6}
@@ -378,7 +378,7 @@ def test_full_speed_is_what_the_point_mass_can_do():
 @pytest.mark.parametrize("settings", [{}, {"eta": 1.0}])
 def test_a_plan_begins_with_the_actions_it_is_committed_to(name, settings):
     planner = Planner(tiny_model(tiny_denoiser(name)), settings=PlannerSettings(num_candidates=3, **settings))
-    states, goals = np.array([[1.0, 1.0, 0, 0], [2.0, 1.0, 0, 0], [3, 3, 0, 0]]), np.full((3, 2), 50.0)
+    states, goals = np.array([[1.0, 1.0, 0, 0], [2.0, 1.0, 0, 0], [3, 3, 0, 0]]), np.full((3, 2), 14.0)
     # 0, 6 (a token and a half) and 25 steps (beyond the first window of 5 tokens of 4 steps).
     committed = [np.random.default_rng(length).uniform(-1, 1, size=(length, 2)) for length in (0, 6, 25)]
 

@@ -33,7 +33,7 @@ def _message(*, step=0, episode=0, seed=0, noise=0.0, committed=None, passed=())
         step=step,
         observation=STATE,
         observation_noise=np.full(4, noise),
-        goal=np.array([50.0, 50.0]),
+        goal=np.array([14.0, 14.0]),
         committed=np.zeros((0, 2)) if committed is None else committed,
         passed=np.array(passed, np.float64),
     )

@@ -1,6 +1,7 @@
 """Plans by inpainting: the present observation first, the goal at rest last, everything between denoised together."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -11,7 +12,7 @@ from dfplan.baselines.diffuser.diffusion import clamped, cosine_signal, sample_i
 from dfplan.baselines.diffuser.model import DiffuserModel
 from dfplan.errors import UserError
 from dfplan.scorers import first_arrival
-from dfplan.types import Plan, Reach
+from dfplan.types import MARGIN, Bounds, Plan, Reach
 
 
 class DiffuserPlanner:
@@ -40,8 +41,11 @@ class DiffuserPlanner:
         self.signal = cosine_signal(model.num_levels)
         limits = model.normalizer.minimum.cpu().numpy(), model.normalizer.maximum.cpu().numpy()
         low, high = (each[model.action_dim :] for each in limits)
-        self.reach = Reach.around(
-            (low + high) / 2, (high - low) / 2, position_dim=self.position_dim, point_mass=model.point_mass
+        bounds = Bounds(low, high).widened(MARGIN)
+        self.reach = replace(
+            Reach.around(low, high - low, position_dim=self.position_dim, point_mass=model.point_mass),
+            observations=bounds,
+            goals=Bounds(bounds.low[: self.position_dim], bounds.high[: self.position_dim]),
         )
 
     @property

@@ -33,8 +33,7 @@ _HORIZON = 800
 def build_agent(weights: Path, *, rate: float, plan_timeout: float, max_age: float) -> RealtimeAgent:
     """The agent of a robot that is a point mass in the plane; its planner starts without being waited for."""
     model = load_forcing_model(weights)
-    motion, limit = point_mass_motion(model.point_mass), 1.2 * model.point_mass.max_speed
-    extent = np.array(model.support.visited.shape) * model.support.cell
+    motion, bounds = point_mass_motion(model.point_mass), model.reach(margin=0.1).observations
     planning = PlanningSupervisor(
         PlannerProcess(planner_command(weights, horizon=_HORIZON)),
         action_low=-np.ones(2),
@@ -47,8 +46,8 @@ def build_agent(weights: Path, *, rate: float, plan_timeout: float, max_age: flo
     return RealtimeAgent(
         planning,
         gate=ObservationGate(
-            low=np.array([*model.support.origin - 1, -limit, -limit]),
-            high=np.array([*model.support.origin + extent + 1, limit, limit]),
+            low=bounds.low,
+            high=bounds.high,
             max_age=max_age,
             motion=motion,
         ),
