@@ -1,4 +1,4 @@
-"""The one error a user is meant to read: it says what is wrong, what was found, and how to fix it; and an early end."""
+"""The one error a user is meant to read: what is wrong, what was found, how to fix it; an early end; and its words."""
 
 
 class UserError(ValueError):
@@ -29,3 +29,8 @@ def printable(text: str) -> str:
     return "".join(
         each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode() for each in text
     )
+
+
+def counted(number: int, word: str) -> str:
+    """``1 episode``, ``2 episodes``, ``10,000 rows``."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"

@@ -48,9 +48,9 @@ def cache_folder() -> Path:
     Raises:
         UserError: there is neither.
     """
-    if named := os.environ.get("DFPLAN_CACHE"):
-        return user_path(named)
     try:
+        if named := os.environ.get("DFPLAN_CACHE"):
+            return user_path(named)
         return user_path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "dfplan"
     except UserError as error:
         raise UserError("no home folder to keep datasets in; name a folder: DFPLAN_CACHE=<folder>") from error
@@ -86,14 +86,16 @@ def make_sweep_folder() -> Path:
     return _make_folder_of_now(Path("runs") / "sweeps")
 
 
-def take(mark: Path) -> None:
+def take(mark: Path, *, chosen: Path | None = None) -> None:
     """Make a file that tells other commands, on this machine or another, that this one is about to write here.
 
-    :func:`release` removes it; only a command that was killed leaves it, and on this machine that is noticed.
+    :func:`release` removes it; only a command that was killed leaves it, and on this machine that is noticed. What is
+    written to is ``chosen``, or else the folder of the mark.
 
     Raises:
         UserError: another command was first.
     """
+    chosen = chosen or mark.parent
     try:
         mark.parent.mkdir(parents=True, exist_ok=True)
         _remove_if_over(mark)
@@ -105,7 +107,7 @@ def take(mark: Path) -> None:
             raise UserError(f"output={mark.parent} is a file; choose another output=") from error
         owner = _owner(mark)
         raise UserError(
-            f"output={mark.parent} is being written to by {owner or 'another command'}; choose another output=, or "
+            f"output={chosen} is being written to by {owner or 'another command'}; choose another output=, or "
             f"delete {mark} if that has ended"
         ) from error
     except OSError as error:

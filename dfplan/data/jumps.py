@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from dfplan.errors import counted
 from dfplan.types import Trajectories
 
 NUM_MEASURED = 100_000  # steps on which is measured what is usual
@@ -39,11 +40,11 @@ def cut_jumps(trajectories: Trajectories, *, position_dim: int, row_numbers: np.
     numbers = np.arange(len(trajectories)) if row_numbers is None else row_numbers
     first, number, left_out = int(np.argmax(jumps)), int(jumps.sum()), int((~keep).sum())
     note = (
-        f"cut at {number} impossible step{'s' * (number > 1)}, the first from row {numbers[first]} to row "
+        f"cut at {counted(number, 'impossible step')}, the first from row {numbers[first]} to row "
         f"{numbers[first + 1]} (an end of a trajectory without its flag, or rows that were taken out)"
     )
     if left_out:
-        note += f"; left out {left_out} row{'s' * (left_out > 1)} that no other continues"
+        note += f"; left out {counted(left_out, 'row')} that no other continues"
     kept = {name: array[keep] for name, array in trajectories.per_row().items()}
     for name in ("actions", "rewards"):  # of the last of them, the outcome is not on record
         if name in kept:

@@ -5,6 +5,8 @@ from typing import Any
 
 from rich.table import Table
 
+from dfplan.errors import counted
+
 LABEL_WIDTH, AGENT_WIDTH = 24, 26  # what a row's name and an agent need in characters
 
 
@@ -16,7 +18,8 @@ def render_bench(record: Mapping[str, Any], *, width: int) -> list[Table]:
 
 def _table(record: Mapping[str, Any], agents: list[Mapping[str, Any]]) -> Table:
     table = Table(
-        title=f"{record['env']}, {record['goal']} goal, {record['n_episodes']} episodes, seed {record['seed']}",
+        title=f"{record['env']}, {record['goal']} goal, {counted(record['n_episodes'], 'episode')}, "
+        f"seed {record['seed']}",
         caption="mean [95 %]; differences are of the same episodes; plans from the start of an episode",
     )
     table.add_column("")

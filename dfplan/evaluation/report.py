@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from dfplan.errors import counted
 from dfplan.evaluation.beginnings import DETOUR_PROTOCOL, START_PROTOCOL
 from dfplan.evaluation.metrics import Estimate, mean_interval, summarize
 from dfplan.evaluation.rollout import Rollouts
@@ -194,7 +195,8 @@ def write_record(record: Mapping[str, Any], *, path: Path) -> Path:
 def render_table(record: Mapping[str, Any]) -> Table:
     """Lay the metrics of a record out as a rich table."""
     table = Table(
-        title=f"{record['env']}, {record['goal']} goal, {record['n_episodes']} episodes, seed {record['seed']}"
+        title=f"{record['env']}, {record['goal']} goal, {counted(record['n_episodes'], 'episode')}, "
+        f"seed {record['seed']}"
     )
     table.add_column("metric")
     table.add_column("mean", justify="right")

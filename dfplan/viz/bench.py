@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dfplan.errors import counted
 from dfplan.files import written_whole
 from dfplan.viz.axes import label_logarithmic
 
@@ -42,8 +43,8 @@ def draw_bench(record: Mapping[str, Any], *, path: Path) -> Path:
         label_logarithmic(axis.xaxis)
     profile.legend(fontsize=8, loc="lower left")
     figure.suptitle(
-        f"{record['env']}, {record['goal']} goal: {record['n_episodes']} episodes, {record['device']}, "
-        f"{record['threads']} threads, {batch} at a time"
+        f"{record['env']}, {record['goal']} goal: {counted(record['n_episodes'], 'episode')}, {record['device']}, "
+        f"{counted(record['threads'], 'thread')}, {batch} at a time"
     )
     with written_whole(path) as temporary:
         figure.savefig(temporary)

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dfplan.data.inspection.summary import episode_returns
+from dfplan.errors import counted
 from dfplan.files import written_whole
 from dfplan.types import Trajectories
 
@@ -37,7 +38,9 @@ def draw_dataset(data: Trajectories, *, path: Path) -> Path:
     _scatter(axes[-1], lengths, data)
     if panels:
         axes[0].legend(fontsize=7, title="episode", title_fontsize=7)
-    figure.suptitle(f"{data.source[-90:]}: {len(data):,} rows in {len(data.starts) - 1:,} episodes", fontsize=10)
+    figure.suptitle(
+        f"{data.source[-90:]}: {counted(len(data), 'row')} in {counted(len(data.starts) - 1, 'episode')}", fontsize=10
+    )
     with written_whole(path) as temporary:
         figure.savefig(temporary)
     return path

@@ -162,7 +162,10 @@ def _draw_final_plan(
         label = "planned on, after the arrival"
         ax.plot(*afterwards.T[::-1], color=WALL, linewidth=0.8, alpha=0.4, zorder=1.8, label=label)
     if plan.history is not None:
-        ax.plot([], [], color=WALL, linewidth=0.4, alpha=0.5, label="between planned points, partly denoised")
+        label = "between planned points, partly denoised"
+        if (shown := len(plan.history[0, index]) * plan.steps_per_point) < last_step:
+            label += f" (rows show the first {shown} of {last_step} steps)"
+        ax.plot([], [], color=WALL, linewidth=0.4, alpha=0.5, label=label)
     lines = _draw_timed_paths(ax, points[None], width=2.2, steps_per_point=plan.steps_per_point)
     steps = np.arange(len(points)) * plan.steps_per_point
     ax.scatter(*points.T[::-1], c=steps, cmap=TIME_COLORS, s=16, zorder=4, edgecolors="white", linewidths=0.5)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dfplan.cli.folders import cache_folder, dataset_folder, make_run_folder, make_sweep_folder, release
+from dfplan.cli.folders import cache_folder, dataset_folder, make_run_folder, make_sweep_folder, release, take
 from dfplan.errors import UserError
 
 
@@ -119,3 +119,26 @@ def test_the_cache_can_be_moved(tmp_path, monkeypatch):
     monkeypatch.setenv("DFPLAN_CACHE", str(tmp_path))
     assert cache_folder() == tmp_path
     assert dataset_folder() == tmp_path / "datasets"
+
+
+def test_a_file_that_is_being_written_to_is_called_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path(".data.hdf5.taken").write_text(f"process {os.getpid()} on {platform.node()}")
+    monkeypatch.setattr("dfplan.cli.folders._is_over", lambda mark: False)
+    with pytest.raises(UserError, match=r"^output=data\.hdf5 is being written to by process"):
+        take(Path(".data.hdf5.taken"), chosen=Path("data.hdf5"))
+
+
+def test_without_a_home_folder_the_cache_is_to_be_named_in_full(monkeypatch):
+    monkeypatch.setattr(Path, "expanduser", _no_home)
+    for named in (None, "~/cache"):
+        monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+        monkeypatch.delenv("DFPLAN_CACHE", raising=False)
+        if named:
+            monkeypatch.setenv("DFPLAN_CACHE", named)
+        with pytest.raises(UserError, match="name a folder: DFPLAN_CACHE=<folder>"):
+            cache_folder()
+
+
+def _no_home(path):
+    raise RuntimeError("Could not determine home directory.")

@@ -105,3 +105,14 @@ def test_every_line_of_a_plan_is_in_the_legend(tmp_path, monkeypatch):
     assert grey
     assert {line.get_label() for line in grey} <= labels
     assert {"start", "goal"} <= labels
+    assert "between planned points, partly denoised" in labels
+
+
+def test_rows_that_show_the_first_part_of_a_plan_say_so(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("dfplan.viz.maze.save", lambda figure, path: drawn.append(figure) or path)
+    history = np.random.default_rng(0).normal(size=(12, 2, 10, 4))
+    arguments = {"maze": MAZE, "start": np.array([3.0, 1.0]), "goal": np.array([1.0, 1.0]), "title": "maze2d-umaze"}
+    draw_plan(_plan(history=history), path=tmp_path / "plan.png", index=0, **arguments)
+    labels = {text.get_text() for text in drawn[0].legends[0].get_texts()}
+    assert "between planned points, partly denoised (rows show the first 80 of 128 steps)" in labels

@@ -17,7 +17,7 @@ def run(config: GenerateConfig) -> None:
     if path.exists() and not config.overwrite:
         raise UserError(f"{path} exists; choose another output=, or overwrite=true to replace it")
     if chosen:
-        take(path.with_name(f".{path.name}{TAKEN}"))
+        take(path.with_name(f".{path.name}{TAKEN}"), chosen=path)
     num_steps = config.num_steps or default_num_steps(config.env.id)
     with progress_bar(f"generating {config.env.name}") as show:
         generate_file(
