@@ -32,10 +32,10 @@ def has_jumped(
     dim = position_dim
     if not np.isfinite(reach.step):  # nobody knows how far it gets
         return np.zeros(len(observations), dtype=bool)
-    far = np.abs(observations[:, :dim] - before[:, :dim]).max(axis=1) > (_JUMP + steps - 1) * reach.step
+    far = np.abs(observations[:, :dim] - before[:, :dim]).max(axis=1, initial=0) > (_JUMP + steps - 1) * reach.step
     if observations.shape[1] < 2 * dim:
         return far
-    moves = np.abs(observations[:, dim : 2 * dim]).max(axis=1) > _SLOW * reach.speed
+    moves = np.abs(observations[:, dim : 2 * dim]).max(axis=1, initial=0) > _SLOW * reach.speed
     return far & ~(moves & _keeps_speed(observations, before, reach=reach, dim=dim))
 
 
@@ -72,7 +72,9 @@ class ResetWatch:
         """
         self._steps += 1
         seen = np.where(believed[:, None], observations, np.nan).astype(np.float64)
-        near = np.abs(seen[:, : self._dim] - self._last[:, : self._dim]).max(axis=1) <= _JUMP * self._reach.step
+        near = (
+            np.abs(seen[:, : self._dim] - self._last[:, : self._dim]).max(axis=1, initial=0) <= _JUMP * self._reach.step
+        )
         near &= _keeps_speed(seen, self._last, reach=self._reach, dim=self._dim)
         begun = near & has_jumped(seen, self._counted, reach=self._reach, position_dim=self._dim, steps=self._steps)
         self._counted[near], self._steps[near], self._last = seen[near], 0, seen
