@@ -163,6 +163,42 @@ def test_flags_that_are_a_row_off_are_told_from_leaps(rows, word):
 def test_episodes_without_rewards_actions_or_a_second_row_are_inspected():
     data = trajectories(robot(episodes=3, steps=2))
     bare = replace(data, rewards=None, terminations=None, truncations=None, actions=np.zeros((6, 0), np.float32))
-    assert inspect(bare).summary["lengths"]["max"] == 2
+    summary = inspect(bare).summary
+    assert summary["lengths"]["max"] == 2
+    assert summary["ends"] == {"terminated": None, "truncated": None, "neither": None}
     single = replace(bare, starts=np.arange(7))
     assert inspect(single).summary["episodes"] == 6
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("kind", ["still", "counting", "switches", "huge", "tiny", "held", "walk"])
+def test_nothing_makes_an_inspection_fail(kind, seed):
+    generator = np.random.default_rng(seed)
+    rows = int(generator.integers(40, 600))
+    observations = generator.normal(size=(rows, 3))
+    match kind:
+        case "still":
+            observations[:] = 1
+        case "counting":
+            observations[:, 0] = np.arange(rows)
+        case "switches":
+            observations = observations > 1
+        case "huge":
+            observations *= 1e30
+        case "tiny":
+            observations *= 1e-30
+        case "held":
+            observations = observations[np.arange(rows) // 5]
+        case "walk":
+            observations = np.cumsum(observations, axis=0)
+    ends = np.isin(np.arange(rows), [*generator.integers(0, rows, size=generator.integers(0, 20)), rows - 1])
+    arrays = {
+        "observations": observations.astype(np.float32),
+        "actions": generator.normal(size=(rows, 2)).astype(np.float32),
+        "rewards": generator.normal(size=rows).astype(np.float32),
+        "terminals": np.zeros(rows, bool),
+        "timeouts": ends,
+    }
+    found = inspect(trajectories(arrays))
+    assert found.summary["episodes"] == ends.sum()
+    assert all(str(each) for each in found.findings)

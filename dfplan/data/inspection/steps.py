@@ -9,6 +9,7 @@ from dfplan.types import Trajectories
 NUM_SAMPLED = 50_000  # steps, evenly spread
 FEWEST = 32  # steps from which anything is concluded
 LEAST_CORRELATION = 0.8  # between steps of a position and its velocity; half as many where rows are missing
+FARTHEST = 0.6  # of a full turn, that an angle goes in a step
 TURNS = (2 * np.pi, 360.0)  # of angles, in radians and degrees
 
 
@@ -56,9 +57,9 @@ def turn_of(moved: np.ndarray) -> float | None:
     """What a full turn is where the steps of a dimension are those of an angle that begins anew; else None."""
     lengths = np.abs(moved)
     usual = float(np.quantile(lengths, 0.9)) if len(lengths) else 0.0
-    far = lengths[lengths > 10 * usual]
     for turn in TURNS:
-        if usual and len(far) and (np.abs(far - turn) < max(2 * usual, 0.02 * turn)).all():
+        far = lengths[lengths > FARTHEST * turn]
+        if 0 < 10 * usual < turn and len(far) and (np.abs(far - turn) < max(4 * usual, 0.1 * turn)).all():
             return turn
     return None
 

@@ -61,7 +61,7 @@ def _ends(data: Trajectories) -> dict[str, int | None]:
     return {
         "terminated": None if terminated is None else int(one.sum()),
         "truncated": None if truncated is None else int((other & ~one).sum()),
-        "neither": int((~one & ~other).sum()),
+        "neither": None if terminated is None and truncated is None else int((~one & ~other).sum()),
     }
 
 
@@ -95,6 +95,7 @@ def lines_of(summary: dict[str, Any]) -> list[str]:
     """The summary as a table for people."""
     step = f", {summary['step_seconds']:.4g} s each" if summary["step_seconds"] else ""
     ends = ", ".join(f"{number} {name}" for name, number in summary["ends"].items() if number is not None)
+    ends = ends or "not recorded, by termination or truncation"
     lines = [
         f"{'data':<14}{summary['source']}",
         f"{'rows':<14}{summary['rows']:,}: {summary['steps']:,} steps in {summary['episodes']:,} episodes{step}",
