@@ -1,3 +1,61 @@
-"""Diffusion planning made usable: train on offline data, plan with guidance, act in a receding horizon."""
+"""Diffusion planning made usable: train on offline data, plan with guidance, act in a receding horizon.
+
+The names below are loaded when they are first asked for, so that ``import dfplan`` is light.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dfplan.agent.controllers import PlannedActions, Pursuit
+    from dfplan.agent.mpc import MPCAgent
+    from dfplan.agent.one_env import Agent
+    from dfplan.data.formats import read
+    from dfplan.errors import UserError
+    from dfplan.models.library import load
+    from dfplan.planner.constraints import Constraints
+    from dfplan.planner.planner import Planner
+    from dfplan.planner.settings import PlannerSettings
+    from dfplan.types import Plan, Trajectories
 
 __version__ = "0.1.0"
+__all__ = [
+    "Agent",
+    "Constraints",
+    "MPCAgent",
+    "Plan",
+    "PlannedActions",
+    "Planner",
+    "PlannerSettings",
+    "Pursuit",
+    "Trajectories",
+    "UserError",
+    "load",
+    "read",
+]
+_MODULES = {
+    "Agent": "agent.one_env",
+    "Constraints": "planner.constraints",
+    "MPCAgent": "agent.mpc",
+    "Plan": "types",
+    "PlannedActions": "agent.controllers",
+    "Planner": "planner.planner",
+    "PlannerSettings": "planner.settings",
+    "Pursuit": "agent.controllers",
+    "Trajectories": "types",
+    "UserError": "errors",
+    "load": "models.library",
+    "read": "data.formats",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value  # found at once from now on
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -49,6 +49,11 @@ class MazeEnv(gymnasium.Env):
         self._goal = np.array(self.maze.goal_cell, dtype=np.float64)
         self._dense = dense
 
+    @property
+    def goal(self) -> np.ndarray:
+        """Where to, ``(2,)`` float64: what ``info`` says."""
+        return self._goal.copy()
+
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
