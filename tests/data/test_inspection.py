@@ -139,6 +139,24 @@ def test_bounds_that_are_hardly_used_are_doubted():
     assert (finding.kind, finding.wrong) == ("bounds", False)
 
 
+@pytest.mark.parametrize(("value", "wrong"), [(5, False), (-60, True)])
+def test_an_action_far_from_all_others_is_named(value, wrong):
+    data = trajectories(robot())
+    actions = data.actions.copy()
+    actions[200, 1] = value
+    (finding,) = inspect(replace(data, actions=actions)).findings
+    assert (finding.kind, finding.where, finding.wrong) == ("far values", "episode 2, row 40", wrong)
+    assert f"action 1 is {value}" in finding.said
+
+
+def test_a_row_of_a_sensor_that_fell_out_is_named():
+    data = trajectories(robot())
+    observations = data.observations.copy()
+    observations[200] = -999
+    finding = inspect(replace(data, observations=observations)).wrong[0]
+    assert (finding.kind, finding.where) == ("far values", "episode 2, row 40")
+
+
 def test_an_angle_that_begins_anew_is_named():
     turned = np.cumsum(np.full(900, 0.1)) + np.random.default_rng(0).normal(size=900) / 100
     angles = (turned + np.pi) % (2 * np.pi) - np.pi

@@ -19,6 +19,7 @@ from dfplan.data.inspection.steps import (
 from dfplan.data.jumps import find_jumps
 from dfplan.types import Trajectories
 
+FAR_OF_ACTIONS = 2  # likewise, where no bounds are declared: what is drawn from a Gaussian lies within 0.8
 FAR = 20  # times the spread of all but a thousandth at either end
 MOST_ROWS = 200_000
 FEWEST_A_PHASE = 6  # steps of half an episode
@@ -93,25 +94,31 @@ def describe_leaps(data: Trajectories, leaps: np.ndarray) -> list[Finding]:
 
 def find_far_values(data: Trajectories) -> list[Finding]:
     """Values so far from all others that no range of the rest explains them, as of a sensor that fell out."""
-    findings = []
-    for name in ("observations", "actions", "rewards"):
-        values = getattr(data, name)
-        if values is None or not len(values):
-            continue
-        table = values.reshape(len(values), -1)
-        few = min(0.4, max(0.001, (FEW + 1) / len(table)))
-        low, middle, high = np.quantile(sampled(table), [few, 0.5, 1 - few], axis=0)
-        spread = high - low
-        far = (np.abs(table - middle.astype(np.float32)) > FAR * spread) & (spread > 0)
-        if far.any() and far.sum() <= len(table) / 1000 + 1:
-            row, dimension = (int(each) for each in np.argwhere(far)[0])
-            what = "reward" if name == "rewards" else name_of(data, dimension, of=name.removesuffix("s"))
-            said = (
-                f"{what} is {table[row, dimension]:.4g}, and all but {far[:, dimension].sum()} rows lie about "
-                f"{low[dimension]:.4g} to {high[dimension]:.4g}"
-            )
-            findings.append(Finding("far values", place(row, data.starts), said, "take the row out, or mend the value"))
-    return findings
+    findings = [_far_values(data, name, times=FAR) for name in ("observations", "actions", "rewards")]
+    if data.action_bounds is None and findings[1] is None:
+        findings.append(_far_values(data, "actions", times=FAR_OF_ACTIONS, wrong=False))
+    return [each for each in findings if each is not None]
+
+
+def _far_values(data: Trajectories, name: str, *, times: float, wrong: bool = True) -> Finding | None:
+    values = getattr(data, name)
+    if values is None or not values.size:
+        return None
+    table = values.reshape(len(values), -1)
+    few = min(0.4, max(0.001, (FEW + 1) / len(table)))
+    low, middle, high = np.quantile(sampled(table), [few, 0.5, 1 - few], axis=0)
+    spread = high - low
+    far = (np.abs(table - middle.astype(np.float32)) > times * spread) & (spread > 0)
+    if not 0 < far.any(axis=1).sum() <= max(FEW, len(table) / 1000):
+        return None
+    row, dimension = (int(each) for each in np.argwhere(far)[0])
+    what = "reward" if name == "rewards" else name_of(data, dimension, of=name.removesuffix("s"))
+    said = (
+        f"{what} is {table[row, dimension]:.4g}, and all but {far[:, dimension].sum()} rows lie about "
+        f"{low[dimension]:.4g} to {high[dimension]:.4g}"
+    )
+    fix = "take the row out, or mend the value"
+    return Finding("far values", place(row, data.starts), said, fix, wrong=wrong)
 
 
 def find_turns(data: Trajectories) -> list[Finding]:
