@@ -239,7 +239,7 @@ class Bounds:
 class PointMass:
     """How actions move an agent, per axis: ``v' = clip(decay * v + gain * a, ±max_speed)``, ``x' = x + step * v'``.
 
-    Measured on data by :func:`dfplan.data.dynamics.fit_point_mass`; knows nothing of walls.
+    Measured on data by :func:`dfplan.domains.maze.dynamics.fit_point_mass`; knows nothing of walls.
 
     Attributes:
         decay: share of the velocity that survives a step.
@@ -318,7 +318,7 @@ class Reach:
 class PositionSupport:
     """Where the data has been: a grid over positions. It is all that dfplan ever knows of walls.
 
-    Measured by :func:`dfplan.data.support.measure_support`.
+    Measured by :func:`dfplan.domains.maze.support.measure_support`.
 
     Attributes:
         visited: bool, one axis per dimension of a position; True where the data was often enough.

@@ -35,7 +35,8 @@ def test_importing_dfplan_and_asking_for_help_are_light():
 
 def test_data_and_environments_do_not_load_torch():
     loaded = modules_after(
-        "import dfplan.types, dfplan.errors, dfplan.files, dfplan.data.windows, dfplan.data.generate, dfplan_envs"
+        "import dfplan.types, dfplan.errors, dfplan.files, dfplan.data.windows, dfplan.domains, dfplan_envs, "
+        "dfplan.domains.maze.generate, dfplan.domains.maze.sources"
     )
     assert "torch" not in loaded
 

@@ -16,7 +16,7 @@ from gymnasium.envs.registration import EnvSpec
 
 from dfplan.cli.main import main
 from dfplan.data.d4rl_file import read_d4rl
-from dfplan.data.download import published_name
+from dfplan.domains.maze.download import published_name
 from dfplan.types import Trajectories
 from dfplan_envs import build_maze
 

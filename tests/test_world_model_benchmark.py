@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 import pytest
 
-from dfplan.data.maze import load_maze
+from dfplan.domains.maze.environment import load_maze
 
 FOLDER = Path(__file__).parents[1] / "benchmarks" / "world_model"
 SCRIPTS = ("run", "report", "videos", "records")

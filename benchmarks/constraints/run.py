@@ -17,7 +17,7 @@ import torch
 from dfplan.agent import MPCAgent, PlannedActions, Pursuit
 from dfplan.cli.build import describe_weights
 from dfplan.cli.folders import bundled_weights
-from dfplan.data.maze import load_maze
+from dfplan.domains.maze.environment import load_maze
 from dfplan.evaluation.report import circumstances, write_record
 from dfplan.models import load_forcing_model
 from dfplan.planner import GuidanceSettings, Planner, PlannerSettings

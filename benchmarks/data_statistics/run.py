@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 from rich.progress import Progress
 
-from dfplan.data.generate import generate_maze2d
+from dfplan.domains.maze.generate import generate_maze2d
 from dfplan.evaluation.report import find_commit, write_record
 
 FOLDER = Path(__file__).parent

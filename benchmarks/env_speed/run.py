@@ -14,9 +14,9 @@ import gymnasium
 import numpy as np
 
 import dfplan_envs  # noqa: F401  (registers the environments)
-from dfplan.data.frames import load_camera
-from dfplan.data.generate import generate_maze2d
-from dfplan.data.maze import load_maze
+from dfplan.domains.maze.environment import load_maze
+from dfplan.domains.maze.frames import load_camera
+from dfplan.domains.maze.generate import generate_maze2d
 from dfplan.evaluation.report import find_commit, write_record
 
 RESULTS = Path(__file__).parent / "results"

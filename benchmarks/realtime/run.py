@@ -23,7 +23,7 @@ from injected import inject_observations
 from dfplan.agent import MPCAgent, PlannedActions, Pursuit
 from dfplan.cli.build import describe_weights
 from dfplan.cli.folders import bundled_weights
-from dfplan.data.maze import load_maze
+from dfplan.domains.maze.environment import load_maze
 from dfplan.evaluation.metrics import mean_interval
 from dfplan.evaluation.report import find_commit
 from dfplan.files import write_whole

@@ -15,9 +15,9 @@ from measure import LEVEL, held_out_windows, model_at, representation, score, va
 from dfplan.cli.build import describe_weights
 from dfplan.cli.folders import dataset_folder
 from dfplan.cli.main import main as dfplan
-from dfplan.data.frames import load_camera
-from dfplan.data.sources import load_trajectories
 from dfplan.data.split import hold_out
+from dfplan.domains.maze.frames import load_camera
+from dfplan.domains.maze.sources import load_trajectories
 from dfplan.evaluation.report import circumstances, write_record
 from dfplan.models.frame_encoder import frozen_encoder
 from dfplan.training.checkpoint import checkpoint_folder

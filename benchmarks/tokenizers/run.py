@@ -18,10 +18,10 @@ from vector import trained_vector
 from dfplan.cli.build import describe_weights
 from dfplan.cli.folders import dataset_folder
 from dfplan.cli.main import main as dfplan
-from dfplan.data.frame_dataset import FrameDataset
-from dfplan.data.frames import load_camera
-from dfplan.data.sources import load_trajectories
 from dfplan.data.split import hold_out
+from dfplan.domains.maze.frame_dataset import FrameDataset
+from dfplan.domains.maze.frames import load_camera
+from dfplan.domains.maze.sources import load_trajectories
 from dfplan.evaluation.report import circumstances, write_record
 from dfplan.models.tokenizers import FrameTokenizer, build_tokenizer, load_tokenizer
 from dfplan.models.tokenizers.principal import PrincipalTokenizer

@@ -22,10 +22,10 @@ from dfplan.agent.seeing import SeeingAgent
 from dfplan.cli.build import describe_weights
 from dfplan.cli.folders import bundled_weights
 from dfplan.cli.main import main as dfplan
-from dfplan.data.frames import load_camera
-from dfplan.data.generate import generate_maze2d
-from dfplan.data.maze import load_maze
-from dfplan.data.sources import states_id
+from dfplan.domains.maze.environment import load_maze
+from dfplan.domains.maze.frames import load_camera
+from dfplan.domains.maze.generate import generate_maze2d
+from dfplan.domains.maze.sources import states_id
 from dfplan.evaluation.metrics import mean_interval
 from dfplan.evaluation.report import circumstances
 from dfplan.evaluation.rollout import evaluate_agent

@@ -22,7 +22,7 @@ from records import evaluate
 from report import draw, write_tables
 from videos import CellClassifier, Videos, drive, features, train_classifier
 
-from dfplan.data.frames import Camera, load_camera
+from dfplan.domains.maze.frames import Camera, load_camera
 from dfplan.evaluation.frechet import frechet_distance
 from dfplan.evaluation.report import circumstances, write_record
 from dfplan.models import ForcingModel, load_forcing_model

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dfplan.data.frames import load_camera
-from dfplan.data.generate import generate_maze2d
-from dfplan.data.sources import states_id
+from dfplan.domains.maze.frames import load_camera
+from dfplan.domains.maze.generate import generate_maze2d
+from dfplan.domains.maze.sources import states_id
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from dfplan.data.waypoint_controller import WaypointController
+from dfplan.domains.maze.waypoint_controller import WaypointController
 from dfplan.errors import UserError
 from dfplan.types import PlanEvent
 

@@ -15,7 +15,7 @@ from dfplan.baselines.oracle import OracleAgent
 from dfplan.baselines.waypoints import WaypointAgent
 from dfplan.cli.build import build_agent, build_planner, find_weights, warn_of_other_environment
 from dfplan.cli.schema import EvalConfig
-from dfplan.data.maze import load_maze, shows_frames
+from dfplan.domains.maze.environment import load_maze, shows_frames
 from dfplan.errors import UserError
 from dfplan.evaluation.rollout import Agent
 from dfplan.models.bundle import load_bundle

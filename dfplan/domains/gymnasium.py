@@ -15,8 +15,8 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from dfplan.data.maze import qualified_id
 from dfplan.domain import PlanScorer, Spec
+from dfplan.domains.maze.environment import qualified_id
 from dfplan.errors import UserError
 from dfplan.scorers import GoalScorer, ReturnScorer, fit_value
 from dfplan.types import Bounds, Trajectories

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from dfplan.data.demonstrations import build_tmaze
+from dfplan.domains.maze.demonstrations import build_tmaze
 from dfplan.evaluation.metrics import Estimate, wilson_interval
 
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from gymnasium.vector import VectorEnv
 
-from dfplan.data.maze import load_maze, qualified_id
+from dfplan.domains.maze.environment import load_maze, qualified_id
 from dfplan.errors import UserError
 from dfplan.evaluation.batches import VECTORIZATIONS, begin_batch
 from dfplan.evaluation.beginnings import GOALS, draw_beginnings
@@ -147,7 +147,7 @@ def evaluate_agents(
         seed: a non-negative integer.
         vectorization: "batched", "sync" or "async" (see :mod:`dfplan.evaluation.batches`); likewise.
         goal_given: "position", or "image" for a picture of the agent at the goal where the environment shows pictures.
-        view: of the camera, where the environment shows pictures: see :func:`dfplan.data.frames.load_camera`.
+        view: of the camera, where the environment shows pictures: see :func:`dfplan.domains.maze.frames.load_camera`.
         on_progress: called as ``on_progress(steps_done, steps_in_all)`` after each step, in steps of all agents.
 
     Raises:

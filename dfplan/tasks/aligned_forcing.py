@@ -48,7 +48,7 @@ def build(
     Raises:
         UserError: as task=forcing, or the encoder or the camera is not to be had.
     """
-    from dfplan.data.maze import shows_frames
+    from dfplan.domains.maze.environment import shows_frames
     from dfplan.training.alignment import AlignedForcingTask
 
     plain = pixel_forcing if shows_frames(inputs.env_id) else forcing
@@ -65,7 +65,7 @@ def build_alignment(
     import numpy as np
     import torch
 
-    from dfplan.data.frames import load_camera
+    from dfplan.domains.maze.frames import load_camera
     from dfplan.models.frame_encoder import frozen_encoder
     from dfplan.training.alignment import Alignment, FrameFeatures, StateFeatures
 

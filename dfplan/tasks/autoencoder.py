@@ -7,7 +7,7 @@ from dfplan.options import option
 from dfplan.tasks.inputs import Inputs
 
 if TYPE_CHECKING:
-    from dfplan.data.frame_dataset import FrameDataset
+    from dfplan.domains.maze.frame_dataset import FrameDataset
     from dfplan.training.autoencoding import AutoencoderTask
 
 _NUM_BACKGROUND = 512  # frames whose median is the background
@@ -36,9 +36,9 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[AutoencoderTask, FrameDa
     import numpy as np
     import torch
 
-    from dfplan.data.frame_dataset import FrameDataset
-    from dfplan.data.frames import load_camera
     from dfplan.data.split import hold_out
+    from dfplan.domains.maze.frame_dataset import FrameDataset
+    from dfplan.domains.maze.frames import load_camera
     from dfplan.models.tokenizers import build_tokenizer, to_pictures
     from dfplan.training.autoencoding import AutoencoderTask
 

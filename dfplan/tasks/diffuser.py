@@ -32,9 +32,9 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[DiffuserTask, SegmentWin
     import torch
 
     from dfplan.baselines.diffuser import DiffuserTask, SegmentWindows, TemporalUnet
-    from dfplan.data.dynamics import fit_point_mass
-    from dfplan.data.maze import load_maze
-    from dfplan.data.support import measure_support
+    from dfplan.domains.maze.dynamics import fit_point_mass
+    from dfplan.domains.maze.environment import load_maze
+    from dfplan.domains.maze.support import measure_support
     from dfplan.tasks.trajectory_windows import drive_anew
 
     inputs.check_states()

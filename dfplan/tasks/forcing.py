@@ -76,8 +76,8 @@ def build_training(
 
     Without a ``point_mass``, one is fitted to the data.
     """
-    from dfplan.data.dynamics import fit_point_mass
-    from dfplan.data.support import measure_support
+    from dfplan.domains.maze.dynamics import fit_point_mass
+    from dfplan.domains.maze.support import measure_support
     from dfplan.scorers import PointMassScorer
     from dfplan.tasks.trajectory_windows import drive_anew, mix_datasets
 

@@ -71,7 +71,7 @@ class Inputs:
         Raises:
             UserError: it does.
         """
-        from dfplan.data.maze import shows_frames
+        from dfplan.domains.maze.environment import shows_frames
 
         if shows_frames(self.env_id):
             raise UserError(f"{self.env_name} shows frames, not states; give task=pixel-forcing, or another env=")

@@ -31,10 +31,10 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[InverseDynamicsTask, Obs
     """
     import torch
 
-    from dfplan.data.dynamics import fit_point_mass
-    from dfplan.data.maze import shows_frames
     from dfplan.data.split import hold_out
-    from dfplan.data.support import measure_support
+    from dfplan.domains.maze.dynamics import fit_point_mass
+    from dfplan.domains.maze.environment import shows_frames
+    from dfplan.domains.maze.support import measure_support
     from dfplan.models.inverse_dynamics import InverseDynamics
     from dfplan.tasks.pixel_forcing import see
     from dfplan.tasks.trajectory_windows import drive_anew

@@ -7,7 +7,7 @@ from dfplan.options import option
 from dfplan.tasks.inputs import Inputs
 
 if TYPE_CHECKING:
-    from dfplan.data.frame_dataset import FrameDataset
+    from dfplan.domains.maze.frame_dataset import FrameDataset
     from dfplan.training.keypoints import KeypointTask
 
 NUM_BACKGROUND_FRAMES = 512
@@ -36,9 +36,9 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[KeypointTask, FrameDatas
     import numpy as np
     import torch
 
-    from dfplan.data.frame_dataset import FrameDataset
-    from dfplan.data.frames import load_camera
     from dfplan.data.split import hold_out
+    from dfplan.domains.maze.frame_dataset import FrameDataset
+    from dfplan.domains.maze.frames import load_camera
     from dfplan.models.tokenizers import KeypointTokenizer
     from dfplan.training.keypoints import KeypointTask
 

@@ -39,10 +39,10 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, EpisodeWind
     Raises:
         UserError: the environment is no T-maze.
     """
-    from dfplan.data.demonstrations import build_tmaze
-    from dfplan.data.dynamics import fit_point_mass
     from dfplan.data.episode_windows import EpisodeWindows
-    from dfplan.data.support import measure_support
+    from dfplan.domains.maze.demonstrations import build_tmaze
+    from dfplan.domains.maze.dynamics import fit_point_mass
+    from dfplan.domains.maze.support import measure_support
     from dfplan.models.tokenizers import save_tokenizer
     from dfplan.scorers import PointMassScorer
     from dfplan.training.forcing import ForcingTask
@@ -94,7 +94,7 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, EpisodeWind
 
 
 def _demonstrate(settings: Settings, inputs: Inputs, *, num_episodes: int, seed: int) -> "Trajectories":
-    from dfplan.data.demonstrations import demonstrate_tmaze
+    from dfplan.domains.maze.demonstrations import demonstrate_tmaze
 
     with inputs.progress("demonstrations") as show:
         return demonstrate_tmaze(

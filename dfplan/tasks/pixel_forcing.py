@@ -46,7 +46,7 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, Dataset]":
     Raises:
         UserError: the environment has no camera, there is no tokenizer for it, or the data are too short.
     """
-    from dfplan.data.maze import shows_frames
+    from dfplan.domains.maze.environment import shows_frames
     from dfplan.models.bundle import load_bundle, save_bundle
     from dfplan.training.pixel_forcing import PixelForcingTask
 
@@ -71,8 +71,8 @@ def see(inputs: Inputs, frames: FramesSettings) -> "tuple[Trajectories, FrameObs
     Raises:
         UserError: there is no tokenizer.
     """
-    from dfplan.data.frames import load_camera
     from dfplan.data.split import first_rows
+    from dfplan.domains.maze.frames import load_camera
     from dfplan.models.bundle import bundle_checksum
     from dfplan.models.tokenizers import FrameObserver, follow_trajectories, load_keypoints
     from dfplan.models.tokenizers.observer import cached_positions
@@ -98,7 +98,7 @@ def fit_motion(shown: "Trajectories", positions: "np.ndarray", frames: FramesSet
     Speeds from frame to frame are noisy, and noise makes it look as if speed did not last. What a filter with that
     point mass says of the speed is less so, and is fitted again; twice is as good as more often.
     """
-    from dfplan.data.dynamics import fit_point_mass
+    from dfplan.domains.maze.dynamics import fit_point_mass
     from dfplan.models.tokenizers import MotionFilter, follow_trajectories
 
     gains = {"position_gain": frames.position_gain, "speed_gain": frames.speed_gain}

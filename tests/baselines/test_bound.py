@@ -8,7 +8,7 @@ import pytest
 
 from dfplan.baselines.bound import CELL, Room, bound_returns, least_steps
 from dfplan.baselines.oracle import OracleAgent
-from dfplan.data.maze import load_maze
+from dfplan.domains.maze.environment import load_maze
 from dfplan.evaluation.rollout import begun, evaluate_agent
 from dfplan_envs.mazes import build_maze
 from dfplan_envs.physics import Ball, build_model

@@ -5,7 +5,7 @@ import pytest
 
 from dfplan.baselines.oracle import DECAY, GAIN, SECONDS, SPEED_LIMIT, DistanceMap, OracleAgent
 from dfplan.baselines.waypoints import WaypointAgent
-from dfplan.data.maze import load_maze
+from dfplan.domains.maze.environment import load_maze
 from dfplan.errors import UserError
 from dfplan.evaluation.rollout import evaluate_agent
 from dfplan_envs.mazes import build_maze

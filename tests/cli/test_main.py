@@ -15,7 +15,7 @@ from dfplan.cli.compose import compose_options, reading
 from dfplan.cli.folders import group_choices
 from dfplan.cli.main import COMMANDS, HELP, main
 from dfplan.cli.schema import SCHEMAS, flatten
-from dfplan.data.maze import load_maze
+from dfplan.domains.maze.environment import load_maze
 from dfplan.errors import UserError
 
 

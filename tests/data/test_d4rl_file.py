@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from dfplan.data.d4rl_file import hash_file, note_checksum, note_file, read_d4rl, read_metadata, write_d4rl
-from dfplan.data.generate import generate_maze2d
+from dfplan.domains.maze.generate import generate_maze2d
 from dfplan.errors import UserError
 
 NUM_STEPS = 1500

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from robot_data import STEP, robot, trajectories
 
-from dfplan.data.generate import generate_maze2d
 from dfplan.data.inspection import inspect
 from dfplan.data.inspection.steps import find_pairs
+from dfplan.domains.maze.generate import generate_maze2d
 from dfplan.types import Bounds
 
 BOUNDS = Bounds(-np.ones(2, np.float32), np.ones(2, np.float32))

@@ -12,7 +12,7 @@ from gymnasium.envs.registration import EnvSpec
 
 from dfplan.data.d4rl_file import hash_file
 from dfplan.data.minari_data import MAIN_FILE, is_pointmaze, read_minari, to_d4rl_coordinates
-from dfplan.data.sources import load_trajectories
+from dfplan.domains.maze.sources import load_trajectories
 from dfplan.errors import UserError
 from dfplan_envs import build_maze
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from dfplan.data.d4rl_file import read_d4rl, write_d4rl
-from dfplan.data.generate import generate_maze2d
 from dfplan.data.jumps import cut_jumps
 from dfplan.data.split import hold_out
+from dfplan.domains.maze.generate import generate_maze2d
 from dfplan.types import Trajectories
 
 

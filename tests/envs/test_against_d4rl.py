@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 import pytest
 
-from dfplan.data.waypoint_controller import WaypointController
+from dfplan.domains.maze.waypoint_controller import WaypointController
 from dfplan_envs import build_maze
 from dfplan_envs.physics import Ball, build_model
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dfplan.data.demonstrations import build_tmaze
+from dfplan.domains.maze.demonstrations import build_tmaze
 from dfplan.evaluation.choices import roll_out_choices
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from dfplan.data.demonstrations import build_tmaze
+from dfplan.domains.maze.demonstrations import build_tmaze
 from dfplan.errors import UserError
 from dfplan.models.tokenizers import PrincipalTokenizer, load_tokenizer, save_tokenizer, to_pictures
 

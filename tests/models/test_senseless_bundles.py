@@ -6,8 +6,8 @@ import torch
 from tiny_model import LAYOUT, POINT_MASS, tiny_denoiser, tiny_trajectories
 
 from dfplan.cli.commands.verify import verify
-from dfplan.data.support import measure_support
 from dfplan.diffusion import Parameterization, Schedule
+from dfplan.domains.maze.support import measure_support
 from dfplan.errors import UserError
 from dfplan.models.bundle import load_bundle, save_bundle
 from dfplan.models.forcing_model import load_forcing_model

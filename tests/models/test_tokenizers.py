@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from dfplan.data.frames import load_camera
+from dfplan.domains.maze.frames import load_camera
 from dfplan.errors import UserError
 from dfplan.models.bundle import load_bundle, save_bundle
 from dfplan.models.tokenizers import (

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from dfplan.data.dynamics import fit_point_mass
-from dfplan.data.sources import load_trajectories
+from dfplan.domains.maze.dynamics import fit_point_mass
+from dfplan.domains.maze.sources import load_trajectories
 from dfplan.models.tokenizers import follow_trajectories
 from dfplan.tasks.pixel_forcing import FramesSettings, fit_motion
 

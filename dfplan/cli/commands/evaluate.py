@@ -13,9 +13,9 @@ from dfplan.cli.compose import plain
 from dfplan.cli.folders import make_run_folder
 from dfplan.cli.progress import progress_bar, say
 from dfplan.cli.schema import EvalConfig
-from dfplan.data.frames import load_camera
-from dfplan.data.maze import load_maze, shows_frames
 from dfplan.domains import find_domain
+from dfplan.domains.maze.environment import load_maze, shows_frames
+from dfplan.domains.maze.frames import load_camera
 from dfplan.evaluation.report import build_record, render_table, write_record
 from dfplan.evaluation.rollout import Rollouts, evaluate_agent
 from dfplan.planner import GuidanceSettings, Planner

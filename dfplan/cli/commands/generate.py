@@ -3,7 +3,7 @@
 from dfplan.cli.folders import TAKEN, dataset_folder, take
 from dfplan.cli.progress import progress_bar
 from dfplan.cli.schema import GenerateConfig
-from dfplan.data.sources import default_num_steps, generate_file, generated_file
+from dfplan.domains.maze.sources import default_num_steps, generate_file, generated_file
 from dfplan.errors import UserError
 from dfplan.files import user_path
 

@@ -12,9 +12,9 @@ from dfplan.cli.folders import make_run_folder
 from dfplan.cli.guidance import with_objective
 from dfplan.cli.progress import say
 from dfplan.cli.schema import PlanConfig
-from dfplan.data.frames import load_camera
-from dfplan.data.maze import load_maze, shows_frames
 from dfplan.diffusion import sloped_matrix
+from dfplan.domains.maze.environment import load_maze, shows_frames
+from dfplan.domains.maze.frames import load_camera
 from dfplan.errors import UserError
 from dfplan.models.tokenizers import load_observer
 from dfplan.planner import PlanTrees, TreePlanner

@@ -17,8 +17,8 @@ from dfplan.cli.places import check_same_data, check_still_there, describe, make
 from dfplan.cli.progress import progress_bar, say
 from dfplan.cli.schema import TrainConfig, schema_of
 from dfplan.cli.task_modules import DEFAULT_TASK, find_task, settings_of
-from dfplan.data.sources import load_trajectories
 from dfplan.domains import GymnasiumDomain, find_domain
+from dfplan.domains.maze.sources import load_trajectories
 from dfplan.errors import EndedEarly, UserError
 from dfplan.evaluation.report import find_commit
 from dfplan.files import read_small, user_path

@@ -6,7 +6,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from dfplan.data.waypoint_controller import WaypointController
+from dfplan.domains.maze.waypoint_controller import WaypointController
 from dfplan.errors import UserError
 
 _CHUNK = 10_000  # steps between two calls of on_progress

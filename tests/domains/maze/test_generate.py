@@ -7,10 +7,10 @@ import gymnasium
 import numpy as np
 import pytest
 
-from dfplan.data.generate import generate_maze2d
+from dfplan.domains.maze.generate import generate_maze2d
 from dfplan.errors import UserError
 
-PUBLISHED = json.loads((Path(__file__).parents[2] / "benchmarks" / "data_statistics" / "published.json").read_text())
+PUBLISHED = json.loads((Path(__file__).parents[3] / "benchmarks" / "data_statistics" / "published.json").read_text())
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from dfplan.data.d4rl_file import hash_file, note_file, write_d4rl
-from dfplan.data.download import download_d4rl, published_name
-from dfplan.data.sources import default_num_steps, generate_file, generated_file, load_trajectories
+from dfplan.domains.maze.download import download_d4rl, published_name
+from dfplan.domains.maze.sources import default_num_steps, generate_file, generated_file, load_trajectories
 from dfplan.errors import UserError
 
 ENV = "maze2d-umaze-v1"

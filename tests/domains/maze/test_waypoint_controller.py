@@ -4,7 +4,7 @@ import gymnasium
 import numpy as np
 import pytest
 
-from dfplan.data.waypoint_controller import GridPlanner, WaypointController
+from dfplan.domains.maze.waypoint_controller import GridPlanner, WaypointController
 
 MAZES = ["umaze-v1", "medium-v1", "large-v1", "eval-umaze-v1", "eval-medium-v1", "eval-large-v1", "open-v0"]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dfplan.data.frames import Camera
+from dfplan.domains.maze.frames import Camera
 from dfplan.types import Trajectories
 
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from dfplan.data.support import without_gaps
+from dfplan.domains.maze.support import without_gaps
 from dfplan.errors import UserError
 from dfplan.types import PointMass, PositionSupport, Trajectories
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from dfplan.data.d4rl_file import read_d4rl, read_metadata, write_d4rl
-from dfplan.data.download import download_d4rl
-from dfplan.data.generate import generate_maze2d
 from dfplan.data.jumps import step_times
-from dfplan.data.maze import largest_action, load_maze, step_seconds
 from dfplan.data.minari_data import is_pointmaze, read_minari, to_d4rl_coordinates
+from dfplan.domains.maze.download import download_d4rl
+from dfplan.domains.maze.environment import largest_action, load_maze, step_seconds
+from dfplan.domains.maze.generate import generate_maze2d
 from dfplan.errors import UserError
 from dfplan.files import user_path
 from dfplan.types import Trajectories

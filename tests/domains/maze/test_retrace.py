@@ -7,11 +7,11 @@ import pytest
 
 from dfplan.agent import Pursuit
 from dfplan.data.d4rl_file import read_d4rl, write_d4rl
-from dfplan.data.dynamics import fit_point_mass
-from dfplan.data.generate import generate_maze2d
-from dfplan.data.maze import load_maze
-from dfplan.data.retrace import _step, retrace
-from dfplan.data.support import measure_support, without_gaps
+from dfplan.domains.maze.dynamics import fit_point_mass
+from dfplan.domains.maze.environment import load_maze
+from dfplan.domains.maze.generate import generate_maze2d
+from dfplan.domains.maze.retrace import _step, retrace
+from dfplan.domains.maze.support import measure_support, without_gaps
 from dfplan.errors import UserError
 from dfplan.types import PointMass, PositionSupport
 

@@ -7,8 +7,8 @@ import pytest
 from tiny_model import POINT_MASS, tiny_trajectories
 
 from dfplan.data.d4rl_file import read_d4rl, write_d4rl
-from dfplan.data.dynamics import fit_point_mass
-from dfplan.data.generate import generate_maze2d
+from dfplan.domains.maze.dynamics import fit_point_mass
+from dfplan.domains.maze.generate import generate_maze2d
 from dfplan.errors import UserError
 
 

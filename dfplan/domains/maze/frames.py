@@ -5,7 +5,7 @@ from typing import Any, Protocol
 import gymnasium
 import numpy as np
 
-from dfplan.data.maze import qualified_id
+from dfplan.domains.maze.environment import qualified_id
 from dfplan.errors import UserError
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dfplan.data.demonstrations import build_tmaze, demonstrate_tmaze
+from dfplan.domains.maze.demonstrations import build_tmaze, demonstrate_tmaze
 from dfplan.errors import UserError
 
 STEPS = 192
@@ -42,7 +42,7 @@ def test_before_the_junction_the_motion_is_the_same_for_either_cue(monkeypatch):
     first = demonstrate_tmaze("tmaze-v0", num_episodes=2, num_steps=STEPS, seed=5, noise=0.5).observations
     env = build_tmaze("tmaze-v0")
     monkeypatch.setattr(env, "arms", {-1: env.arms[1], 1: env.arms[-1]})
-    monkeypatch.setattr("dfplan.data.demonstrations.build_tmaze", lambda _: env)
+    monkeypatch.setattr("dfplan.domains.maze.demonstrations.build_tmaze", lambda _: env)
     second = demonstrate_tmaze("tmaze-v0", num_episodes=2, num_steps=STEPS, seed=5, noise=0.5).observations
     first, second = (each.reshape(2, STEPS + 1, 5) for each in (first, second))
     for one, other in zip(first, second, strict=True):

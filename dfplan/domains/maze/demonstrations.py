@@ -6,7 +6,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from dfplan.data.maze import qualified_id
+from dfplan.domains.maze.environment import qualified_id
 from dfplan.errors import UserError
 from dfplan.types import Trajectories
 
