@@ -15,7 +15,8 @@ from dfplan.agent import Controller, InverseControl, MPCAgent, PlanMaker, Planne
 from dfplan.baselines.diffuser import StateTracker, is_diffuser
 from dfplan.cli.folders import bundled_weights
 from dfplan.cli.guidance import build_guidance
-from dfplan.cli.schema import ControllerConfig, PlannerConfig
+from dfplan.cli.planner_schema import PlannerConfig
+from dfplan.cli.schema import ControllerConfig
 from dfplan.errors import UserError
 from dfplan.files import user_path
 from dfplan.models.bundle import TENSORS_FILE, find_bundle

@@ -29,7 +29,8 @@ from dfplan.cli.arguments import OPTIONS_PREFIX, Words, closest, for_hydra, name
 from dfplan.cli.folders import NO_GOAL, choices_for, config_folder, group_choices, make_sweep_folder, release
 from dfplan.cli.foreign_configs import check_config_folder
 from dfplan.cli.out_of_memory import told_in_one_line
-from dfplan.cli.schema import SCHEMAS, check_ranges, flatten, path_options, schema_of, text_options
+from dfplan.cli.ranges import check_ranges
+from dfplan.cli.schema import SCHEMAS, flatten, path_options, schema_of, text_options
 from dfplan.errors import UserError
 from dfplan.files import user_path
 from dfplan.options import UNSET

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, replace
 
-from dfplan.cli.schema import GuidanceConfig
+from dfplan.cli.planner_schema import GuidanceConfig
 from dfplan.files import user_path
 from dfplan.planner import GuidanceSettings
 from dfplan.planner.objectives import load_distance_field

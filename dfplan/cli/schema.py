@@ -3,21 +3,15 @@
 The help text of a command is made from this file, so an option and its explanation cannot drift apart.
 """
 
-import math
-import re
 from collections.abc import Iterator
 from dataclasses import Field, dataclass, field, fields, is_dataclass, make_dataclass
 from functools import cache
 from typing import Any
 
-from dfplan.cli.arguments import closest
 from dfplan.cli.folders import group_choices
+from dfplan.cli.planner_schema import OBJECTIVES, PlannerConfig
 from dfplan.cli.task_modules import DEFAULT_TASK, find_task, is_group
-from dfplan.errors import UserError
 from dfplan.options import group, option
-
-METHODS = ("chosen", "parts", "routes", "detours")
-OBJECTIVES = ("reward", "distance", "time", "stay", "smoothness", "progress")
 
 
 @dataclass
@@ -27,90 +21,6 @@ class EnvConfig:
     name: str = option("name of the environment in result files and weights", characters="-.")
     id: str = option("Gymnasium id", characters="-./")
     num_tokens: int = option("tokens of a training window", low=1)
-
-
-@dataclass
-class GuidanceConfig:
-    """What plans must keep, and are steered towards by gradients. Weights are log-probabilities per unit of theirs."""
-
-    reward: float = option("weight of the predicted share of time at the goal", low=0)
-    distance: float = option("weight of the mean distance to the goal, in goal radii", low=0)
-    time: float = option("weight of arriving early: the share of the plan that passes before", low=0)
-    stay: float = option("weight of staying: mean distance from the goal after arriving, in goal radii", low=0)
-    smoothness: float = option("weight of the squared change of the step from point to point", low=0)
-    progress: float = option("weight of the progress along distance_field, in goal radii", low=0)
-    constraints: float = option("weight of waypoints, keep_out, keep_in, max_speed; they are kept without, too", low=0)
-    method: str = option(
-        "how they are kept: chosen = the candidate that keeps most; parts = way-points are goals of parts, mended and "
-        "driven in imagination; routes = and around what is in the way by the map of visited positions; detours = and "
-        "around it by chance",
-        choices=METHODS,
-    )
-    rounds: int = option("times that a plan is made anew while it breaks something", low=1)
-    waypoints: list[Any] | None = option("places to pass: [[x,y],...]", row_lengths=(2,))
-    in_order: bool = option("pass the waypoints in the order given, rather than in any")
-    keep_out: list[Any] | None = option(
-        "regions to avoid, discs [x,y,radius] or boxes [x1,y1,x2,y2]: [[...],...]", row_lengths=(3, 4)
-    )
-    keep_in: list[Any] | None = option(
-        "regions, one of which to be in, discs or boxes: [[...],...]", row_lengths=(3, 4)
-    )
-    max_speed: float | None = option("speed not to exceed, in units per second", above=0)
-    distance_field: str | None = option(
-        "map: a .npz file with arrays distances (grid along x and y), origin (x,y) and cell (edge length)",
-        path=True,
-    )
-    lowest_level: float = option("noise level of a token below which it is no longer guided", low=0, high=1)
-    highest_level: float = option("noise level of a token above which it is not guided yet", low=0, high=1)
-    num_futures: int = option("sampled futures to average over (Monte Carlo guidance); 0 = the mean", low=0)
-    lookahead: int | None = option("tokens after those being denoised that guide; null = all", low=0)
-
-
-@dataclass
-class TreeConfig:
-    """How plans are searched where planner.search=tree."""
-
-    max_nodes: int | None = option("plans in a tree, the first ones included; null = no limit", low=0)
-    max_evaluations: int | None = option("sequences through the network for one tree; null = no limit", low=0)
-    tokens_per_edge: int = option("tokens (rows of the matrix) between two places where children leave a plan", low=1)
-    num_siblings: int = option("children that can leave a plan at the same place", low=1)
-    strengths: list[float] = option("of the guidance of siblings, in turn: [0,1]; 0 = none, fresh noise alone")
-    apart: float = option("distance that places where children leave keep from places passed earlier", low=0)
-    selection: str = option("how a branch is chosen", choices=("puct", "uct"))
-    exploration: float = option("weight of what was tried little; plans are worth 0 to 1", low=0)
-    widening: float | None = option(
-        "w offers ceil(visits**w) of a plan's branches; null = all from the start", low=0, high=1
-    )
-
-
-@dataclass
-class PlannerConfig:
-    """How a plan is made."""
-
-    search: str = option(
-        "candidates = the best of some plans; tree = take plans back and denoise them anew, while the budget lasts",
-        choices=("candidates", "tree"),
-    )
-    num_candidates: int = option("plans denoised side by side, of which the one that arrives first is kept", low=1)
-    num_levels: int = option("noise levels from pure noise to clean", low=1)
-    level_power: float = option("spacing of the levels: 1 = even, more = closer towards clean", above=0)
-    slope: float = option("levels by which each token lags the one before it; 0 = all together", low=0)
-    quorum: float = option("share of candidates that must arrive before later tokens are left undone", low=0, high=1)
-    jump_penalty: float = option("doubt in a plan whose positions jump against its own velocities", low=0)
-    support_penalty: float = option("doubt in a plan per share of its steps where the data never was", low=0)
-    roll_out: bool = option("score candidates by what the model predicts for their actions alone (world model)")
-    spread: float = option("noise on candidates' actions before they are rolled out, in standard deviations", low=0)
-    temperature: float = option(
-        "0 = the best candidate; more = the mean of all, weighted by softmax(value / (temperature * deviation))", low=0
-    )
-    eta: float = option("0 = deterministic denoising, 1 = ancestral sampling", low=0, high=1)
-    context_level: float = option("noise level at which the present observation is shown", low=0, high=1)
-    goal_guidance: float = option("how much the goal is believed: 0 = not shown, 1 = shown, more = exaggerated", low=0)
-    window_tokens: int = option("tokens denoised at a time; 0 = the training window", low=0)
-    budget_ms: float | None = option("milliseconds after which a plan ends with what is finished; null = none", above=0)
-    horizon: int | None = option("steps a plan looks ahead; null = a whole episode", low=1)
-    guidance: GuidanceConfig = group(GuidanceConfig, "what plans are steered towards")
-    tree: TreeConfig = group(TreeConfig, "how plans are searched")
 
 
 @dataclass
@@ -373,73 +283,3 @@ def flatten(schema: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield prefix + each.name, each
         if is_dataclass(each.type):
             yield from flatten(each.type, f"{prefix}{each.name}.")  # type: ignore[arg-type]
-
-
-def check_ranges(config: Any, prefix: str = "") -> None:
-    """Refuse numbers that are not finite or out of range, unknown words and lists of the wrong length.
-
-    Raises:
-        UserError: names the option, what was found and what is allowed.
-    """
-    for each in fields(config):
-        value, name = getattr(config, each.name), prefix + each.name
-        if is_dataclass(value):
-            check_ranges(value, f"{name}.")
-        elif each.type == list[str]:
-            _check_words(name, value)
-        elif isinstance(value, list):
-            _check_list(name, value, each.metadata)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            _check_number(name, value, each.metadata)
-        elif isinstance(value, str):
-            _check_text(name, value, each.metadata)
-
-
-def _check_words(name: str, words: list[str]) -> None:
-    if not words or not all(word and word.isprintable() for word in words):
-        raise UserError(f"{name} must be one or more words, for instance {name}=default,fast; got {words}")
-
-
-def _check_list(name: str, values: list[Any], limits: Any) -> None:
-    length, row_lengths = limits["length"], limits["row_lengths"]
-    if row_lengths is None:
-        if length is None and values and all(_is_finite(value) for value in values):
-            return
-        if length is None:
-            raise UserError(f"{name} must be one or more finite numbers, for instance {name}=[0,1]; got {values}")
-        if len(values) != length or not all(_is_finite(value) for value in values):
-            raise UserError(f"{name} must be {length} finite numbers, for instance {name}=1,1; got {values}")
-        return
-    for row in values:
-        if not isinstance(row, list) or len(row) not in row_lengths or not all(_is_finite(value) for value in row):
-            example = ",".join(["1"] * row_lengths[0])
-            raise UserError(
-                f"{name} must be rows of {' or '.join(map(str, row_lengths))} finite numbers, for instance "
-                f"{name}=[[{example}],[{example}]]; got the row {row}"
-            )
-
-
-def _is_finite(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _check_number(name: str, value: float, limits: Any) -> None:
-    low, high, above = limits["low"], limits["high"], limits["above"]
-    if not math.isfinite(value):
-        raise UserError(f"{name} must be a finite number; got {value}")
-    if low is not None and value < low:
-        raise UserError(f"{name} must be at least {low}; got {value}")
-    if above is not None and value <= above:
-        raise UserError(f"{name} must be above {above}; got {value}")
-    if high is not None and value > high:
-        raise UserError(f"{name} must be at most {high}; got {value}")
-
-
-def _check_text(name: str, value: str, limits: Any) -> None:
-    choices, characters = limits["choices"], limits["characters"]
-    if choices and value not in choices:
-        raise UserError(f"{name} must be one of {', '.join(choices)}; got {value!r}{closest(value, choices)}")
-    if characters and not re.fullmatch(rf"[A-Za-z0-9][\w{re.escape(characters)}]*", value, re.ASCII):
-        raise UserError(f"{name} must be letters, digits and {' or '.join('_' + characters)} alone; got {value!r}")
-    if "\0" in value:
-        raise UserError(f"{name} must be text; got {value!r}")

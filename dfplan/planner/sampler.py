@@ -113,60 +113,103 @@ def sample_tokens(
             whenever there is one more; returns which of them ``[len(rows)]`` need no more tokens. They leave the batch;
             what comes after their finished tokens is not a plan.
     """
-    matrix, tokens = sampling.matrix, _with_whole_known_tokens(noisy, sampling.known_actions)
+    work = _Work(denoiser, noisy, state=state, sampling=sampling, layout=layout, parameterization=parameterization)
+    matrix = sampling.matrix
     last_row = len(matrix) - 1 if last_row is None else last_row
-    rows = torch.arange(len(tokens), device=tokens.device)
-    result, lengths = tokens.clone(), torch.full_like(rows, _num_leading_clean(matrix[last_row]))
-    evaluations, token_evaluations = torch.zeros_like(rows), torch.zeros_like(rows)
     for step in range(first_row, last_row):
         # Drawn though nothing may move: what noise a sequence gets must not depend on which others move.
-        fresh = noise(rows) if noise is not None and sampling.eta > 0 else None
-        moving = (matrix[step] != matrix[step + 1]).nonzero()[:, 0]
-        if not len(moving):
+        fresh = noise(work.rows) if noise is not None and sampling.eta > 0 else None
+        if not (matrix[step] != matrix[step + 1]).any():
             continue
-        finished, clean_before = state.num_tokens - NUM_PREFIX_TOKENS, _num_leading_clean(matrix[step])
-        current = int(moving[-1]) + 1
-        last = tokens.shape[1] if not denoiser.causal else min(current + _num_looked_ahead(sampling), tokens.shape[1])
-        window = slice(finished, last)
-        now, after = (sampling.real_levels(each, rows, window) for each in (step, step + 1))
-        predicted = _predict(
-            denoiser,
-            tokens[:, :last],
-            levels=now,
-            num_finished=finished,
-            num_current=current - finished,
-            state=state,
-            rows=rows,
-            sampling=sampling,
-            layout=layout,
-            parameterization=parameterization,
-            noise=noise,
-        )
-        evaluations[rows] += denoiser.passes * predicted.evaluations
-        token_evaluations[rows] += denoiser.passes * predicted.token_evaluations
+        work.advance(step, fresh=fresh, noise=noise)
+        if on_row is not None:
+            on_row(step + 1, work.tokens.clone())
+        clean_before, num_clean = _num_leading_clean(matrix[step]), _num_leading_clean(matrix[step + 1])
+        if is_done is not None and num_clean > clean_before:
+            work.let_go(is_done(work.tokens[:, :num_clean], work.rows), num_clean=num_clean)
+            if not len(work.rows):
+                break
+    return work.denoised(last_row)
+
+
+class _Work:
+    """The sequences that are being denoised, and what has become of those that left early."""
+
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        noisy: Tensor,
+        *,
+        state: DenoiserState,
+        sampling: Sampling,
+        layout: TokenLayout,
+        parameterization: Parameterization,
+    ) -> None:
+        self.denoiser, self.sampling = denoiser, sampling
+        self.layout, self.parameterization = layout, parameterization
+        self.state, self.tokens = state, _with_whole_known_tokens(noisy, sampling.known_actions)
+        self.rows = torch.arange(len(noisy), device=noisy.device)  # of the batch, still at work
+        self.result, self.lengths = self.tokens.clone(), torch.full_like(self.rows, -1)
+        self.evaluations, self.token_evaluations = torch.zeros_like(self.rows), torch.zeros_like(self.rows)
+
+    def advance(self, step: int, *, fresh: Tensor | None, noise: Callable[[Tensor], Tensor] | None) -> None:
+        """From a row of the matrix to the next; ``fresh`` is the noise that is added, ``noise`` draws for guidance."""
+        matrix, tokens = self.sampling.matrix, self.tokens
+        finished, clean_before = self.state.num_tokens - NUM_PREFIX_TOKENS, _num_leading_clean(matrix[step])
+        current = int((matrix[step] != matrix[step + 1]).nonzero()[-1, 0]) + 1
+        ahead = _num_looked_ahead(self.sampling) if self.denoiser.causal else tokens.shape[1]
+        window = slice(finished, min(current + ahead, tokens.shape[1]))
+        now, after = (self.sampling.real_levels(each, self.rows, window) for each in (step, step + 1))
+        predicted = self._predict(tokens[:, : window.stop], now, num_current=current - finished, noise=noise)
+        self.evaluations[self.rows] += self.denoiser.passes * predicted.evaluations
+        self.token_evaluations[self.rows] += self.denoiser.passes * predicted.token_evaluations
         tokens[:, window] = reverse_step(
             tokens[:, window],
-            sampling.with_known_actions(predicted.clean, rows, window),
-            level=layout.per_slot(now),
-            next_level=layout.per_slot(after),
-            schedule=parameterization.schedule,
-            eta=sampling.eta,
+            self.sampling.with_known_actions(predicted.clean, self.rows, window),
+            level=self.layout.per_slot(now),
+            next_level=self.layout.per_slot(after),
+            schedule=self.parameterization.schedule,
+            eta=self.sampling.eta,
             noise=None if fresh is None else fresh[:, window],
         )
-        state = predicted.state.truncate(NUM_PREFIX_TOKENS + clean_before)
-        if on_row is not None:
-            on_row(step + 1, tokens.clone())
-        num_clean = _num_leading_clean(matrix[step + 1])
-        if is_done is not None and num_clean > clean_before:
-            done = is_done(tokens[:, :num_clean], rows)
-            result[rows[done]], lengths[rows[done]] = tokens[done], num_clean
-            keep = (~done).nonzero()[:, 0]
-            if len(keep) < len(rows):
-                rows, tokens, state = rows[keep], tokens[keep], state.select(keep)
-            if not len(rows):
-                break
-    result[rows] = tokens
-    return Denoised(result, lengths, state, last_row, evaluations, token_evaluations)
+        self.state = predicted.state.truncate(NUM_PREFIX_TOKENS + clean_before)
+
+    def let_go(self, done: Tensor, *, num_clean: int) -> None:
+        """Let sequences leave that need no more than their ``num_clean`` leading tokens."""
+        self.result[self.rows[done]], self.lengths[self.rows[done]] = self.tokens[done], num_clean
+        keep = (~done).nonzero()[:, 0]
+        if len(keep) < len(self.rows):
+            self.rows, self.tokens, self.state = self.rows[keep], self.tokens[keep], self.state.select(keep)
+
+    def denoised(self, row: int) -> Denoised:
+        """What has come of all of them at a row of the matrix."""
+        self.result[self.rows] = self.tokens
+        self.lengths[self.lengths < 0] = _num_leading_clean(self.sampling.matrix[row])
+        return Denoised(self.result, self.lengths, self.state, row, self.evaluations, self.token_evaluations)
+
+    def _predict(
+        self, tokens: Tensor, levels: Tensor, *, num_current: int, noise: Callable[[Tensor], Tensor] | None
+    ) -> Prediction:
+        """Clean tokens from the first that is not in the state on, guided where asked for."""
+        num_finished, guidance = self.state.num_tokens - NUM_PREFIX_TOKENS, self.sampling.guidance
+        if guidance is None:
+            noisy = tokens[:, num_finished:]
+            prediction, grown = self.denoiser(noisy, levels, self.state)
+            clean = self.parameterization.to_clean(prediction, noisy, level=self.layout.per_slot(levels))
+            return Prediction(clean, grown, evaluations=1, token_evaluations=noisy.shape[1])
+        return predict_guided(
+            self.denoiser,
+            tokens,
+            levels=levels,
+            num_finished=num_finished,
+            num_current=num_current,
+            state=self.state,
+            rows=self.rows,
+            guidance=guidance,
+            layout=self.layout,
+            parameterization=self.parameterization,
+            noise=noise,
+        )
 
 
 def _with_whole_known_tokens(noisy: Tensor, known_actions: Tensor | None) -> Tensor:
@@ -191,38 +234,3 @@ def _num_looked_ahead(sampling: Sampling) -> int:
         return 0
     ahead = sampling.guidance.lookahead
     return sampling.matrix.shape[1] if ahead is None else ahead
-
-
-def _predict(
-    denoiser: Denoiser,
-    tokens: Tensor,
-    *,
-    levels: Tensor,
-    num_finished: int,
-    num_current: int,
-    state: DenoiserState,
-    rows: Tensor,
-    sampling: Sampling,
-    layout: TokenLayout,
-    parameterization: Parameterization,
-    noise: Callable[[Tensor], Tensor] | None,
-) -> Prediction:
-    """Clean tokens from token ``num_finished`` on, guided where asked for."""
-    if sampling.guidance is None:
-        noisy = tokens[:, num_finished:]
-        prediction, grown = denoiser(noisy, levels, state)
-        clean = parameterization.to_clean(prediction, noisy, level=layout.per_slot(levels))
-        return Prediction(clean, grown, evaluations=1, token_evaluations=noisy.shape[1])
-    return predict_guided(
-        denoiser,
-        tokens,
-        levels=levels,
-        num_finished=num_finished,
-        num_current=num_current,
-        state=state,
-        rows=rows,
-        guidance=sampling.guidance,
-        layout=layout,
-        parameterization=parameterization,
-        noise=noise,
-    )

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -18,11 +18,10 @@ from dfplan.training.checkpoint import is_in_use, load_newest_checkpoint, save_c
 from dfplan.training.log import GuardedLogger, Logger, MetricsFile
 from dfplan.training.progress import ProgressBar, open_console
 from dfplan.training.run_lock import alone_in
-from dfplan.training.schedule import Decay, learning_rate_multiplier
+from dfplan.training.schedule import learning_rate_multiplier
 from dfplan.training.settings import (
-    Device,
-    Precision,
     Settings,
+    SettingsOptions,
     check_parts,
     check_same_config,
     resolved_config,
@@ -59,25 +58,11 @@ def train(
     dataset: Dataset,
     *,
     run_folder: Path,
-    num_steps: int,
-    batch_size: int,
-    seed: int,
-    warmup_steps: int = 0,
-    decay: Decay = "cosine",
-    decay_start: float = 0.0,
-    gradient_clip: float | None = 1.0,
-    accumulation: int = 1,
-    precision: Precision = "no",
-    ema_decay: float = 0.999,
-    checkpoint_every: int = 1000,
-    validate_every: int = 0,
-    log_every: int = 50,
-    keep_checkpoints: int = 2,
-    device: Device = "auto",
     resume: bool = False,
     config: Mapping[str, Any] | None = None,
     logger: Logger | None = None,
     progress: bool = True,
+    **settings: Unpack[SettingsOptions],
 ) -> TrainingResult:
     """Train a task in a run folder, or go on with one; on the CPU a resumed run equals an uninterrupted one bitwise.
 
@@ -95,48 +80,17 @@ def train(
         task: what is trained.
         dataset: where batches come from.
         run_folder: a new folder, or with ``resume`` the folder of the run to go on with.
-        num_steps: optimizer steps in all.
-        batch_size: windows per optimizer step, over all parts and processes.
-        seed: of data order and noise.
-        warmup_steps: steps of linear learning-rate warm-up.
-        decay: how the learning rate goes to zero.
-        decay_start: fraction of ``num_steps`` at which the decay begins.
-        gradient_clip: largest gradient norm, or None.
-        accumulation: in how many parts a process works through a batch; saves memory.
-        precision: autocast of the training step; ``fp16`` needs a GPU.
-        ema_decay: of the averaged weights, which are what is validated and exported.
-        checkpoint_every: steps between checkpoints; the last step always has one.
-        validate_every: steps between validations; 0 for never.
-        log_every: steps between log lines.
-        keep_checkpoints: how many of the newest are kept.
-        device: ``auto`` (what accelerate finds) or ``cpu``.
         resume: go on from the newest whole checkpoint of ``run_folder``.
         config: what made task and dataset, for the record; a resumed run must have the same.
         logger: called with ``(step, metrics)`` besides the file; if it raises it is dropped, the training goes on.
         progress: whether to show a progress bar.
+        settings: ``num_steps``, ``batch_size``, ``seed`` and the others of :class:`~dfplan.training.settings.Settings`.
 
     Raises:
         UserError: a setting out of range, a run folder in use, in which another process trains, or without checkpoint,
             another configuration at resume, a loss that is not finite, or a disk that cannot be written.
     """
-    settings = Settings(
-        num_steps=num_steps,
-        batch_size=batch_size,
-        seed=seed,
-        warmup_steps=warmup_steps,
-        decay=decay,
-        decay_start=decay_start,
-        gradient_clip=gradient_clip,
-        accumulation=accumulation,
-        precision=precision,
-        ema_decay=ema_decay,
-        checkpoint_every=checkpoint_every,
-        validate_every=validate_every,
-        log_every=log_every,
-        keep_checkpoints=keep_checkpoints,
-        device=device,
-    )
-    run = _Run(task, dataset, folder=Path(run_folder), settings=settings, config=config or {})
+    run = _Run(task, dataset, folder=Path(run_folder), settings=Settings(**settings), config=config or {})
     if not resume:
         run.make_folder()
     with alone_in(run.folder), StopSignal() as stop:

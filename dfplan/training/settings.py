@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Required, TypedDict, get_args
 
 from dfplan.errors import UserError
 from dfplan.training.schedule import Decay
@@ -20,23 +20,44 @@ WHERE_DATA_LIE = "config.data"  # what they are, ``config.dataset`` says by thei
 
 @dataclass(frozen=True)
 class Settings:
-    """The arguments of ``train``, checked; see there for their meaning."""
+    """How to train.
+
+    Attributes:
+        num_steps: optimizer steps in all.
+        batch_size: windows per optimizer step, over all parts and processes.
+        seed: of data order and noise.
+        warmup_steps: steps of linear learning-rate warm-up.
+        decay: how the learning rate goes to zero.
+        decay_start: fraction of ``num_steps`` at which the decay begins.
+        gradient_clip: largest gradient norm, or None.
+        accumulation: in how many parts a process works through a batch; saves memory.
+        precision: autocast of the training step; ``fp16`` needs a GPU.
+        ema_decay: of the averaged weights, which are what is validated and exported.
+        checkpoint_every: steps between checkpoints; the last step always has one.
+        validate_every: steps between validations; 0 for never.
+        log_every: steps between log lines.
+        keep_checkpoints: how many of the newest are kept.
+        device: ``auto`` (what accelerate finds) or ``cpu``.
+
+    Raises:
+        UserError: a number out of range, or an unknown word.
+    """
 
     num_steps: int
     batch_size: int
     seed: int
-    warmup_steps: int
-    decay: Decay
-    decay_start: float
-    gradient_clip: float | None
-    accumulation: int
-    precision: Precision
-    ema_decay: float
-    checkpoint_every: int
-    validate_every: int
-    log_every: int
-    keep_checkpoints: int
-    device: Device
+    warmup_steps: int = 0
+    decay: Decay = "cosine"
+    decay_start: float = 0.0
+    gradient_clip: float | None = 1.0
+    accumulation: int = 1
+    precision: Precision = "no"
+    ema_decay: float = 0.999
+    checkpoint_every: int = 1000
+    validate_every: int = 0
+    log_every: int = 50
+    keep_checkpoints: int = 2
+    device: Device = "auto"
 
     def __post_init__(self) -> None:
         for name in ("num_steps", "batch_size", "accumulation", "checkpoint_every", "log_every", "keep_checkpoints"):
@@ -50,6 +71,26 @@ class Settings:
         for name, choices in {"decay": Decay, "precision": Precision, "device": Device}.items():
             if getattr(self, name) not in get_args(choices):
                 raise UserError(f"{name} must be one of {', '.join(get_args(choices))}; got {getattr(self, name)!r}")
+
+
+class SettingsOptions(TypedDict, total=False):
+    """The same as keyword arguments of a function, for type checkers."""
+
+    num_steps: Required[int]
+    batch_size: Required[int]
+    seed: Required[int]
+    warmup_steps: int
+    decay: Decay
+    decay_start: float
+    gradient_clip: float | None
+    accumulation: int
+    precision: Precision
+    ema_decay: float
+    checkpoint_every: int
+    validate_every: int
+    log_every: int
+    keep_checkpoints: int
+    device: Device
 
 
 def check_parts(settings: Settings, *, num_processes: int) -> None:
