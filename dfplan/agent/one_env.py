@@ -7,13 +7,17 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from dfplan.agent.controllers import Controller, Pursuit
+from dfplan.agent.controllers import Controller, PlannedActions, Pursuit
 from dfplan.agent.mpc import MPCAgent
 from dfplan.arrays import numbers_of
+from dfplan.domains.gymnasium import as_goal, as_observation, read_spec
 from dfplan.errors import UserError
 from dfplan.models.forcing_model import ForcingModel
 from dfplan.planner import Planner, PlannerSettings
+from dfplan.planner.settings import SHORT_HORIZON, SHORT_PROBLEMS
+from dfplan.scorers import PointMassScorer
 
+REPLAN_IN_MAZES, REPLAN_ELSEWHERE = 32, 2  # steps between two plans, as configs/controller has it
 _GOALS = ("desired_goal", "goal")  # where environments tell it: in the observation, or as an attribute
 
 
@@ -31,11 +35,12 @@ class Agent:
 
     Args:
         model: a trained planner, of :func:`dfplan.load`.
-        env: has flat observations, or a dictionary of ``observation`` and ``desired_goal``; and a goal there or as its
-            attribute ``goal``.
-        planner: how to plan; None is as the model's defaults are.
-        controller: what turns plans into actions; None drives along the planned path.
-        replan_every: steps between two plans, at most.
+        env: that of the model. A maze has flat observations, or a dictionary of ``observation`` and ``desired_goal``;
+            and a goal there or as its attribute ``goal``. Any other one is as ``dfplan train env=<its id>`` has it.
+        planner: how to plan; None is as ``dfplan eval`` does.
+        controller: what turns plans into actions; None drives along the planned path in a maze, and elsewhere takes
+            the planned actions.
+        replan_every: steps between two plans, at most; None is 32 in a maze, and elsewhere 2.
         seed: of the noise of all plans.
 
     Raises:
@@ -49,16 +54,24 @@ class Agent:
         *,
         planner: Planner | None = None,
         controller: Controller | None = None,
-        replan_every: int = 32,
+        replan_every: int | None = None,
         seed: int = 0,
     ) -> None:
-        _check_sizes(model, env)
-        self.planner = planner or Planner(model, settings=PlannerSettings())
-        constraints = self.planner.constraints
-        if controller is None:
-            controller = Pursuit(model.point_mass, goal_radius=model.goal_radius, constraints=constraints)
-        steps = getattr(env.spec, "max_episode_steps", None) or self.planner.window_steps
-        self._agent = MPCAgent(self.planner, controller=controller, replan_every=replan_every, horizon=steps)
+        self._in_maze = isinstance(model.scorer, PointMassScorer)
+        _check_sizes(model, env, in_maze=self._in_maze)
+        self.planner = planner or Planner(model, settings=PlannerSettings() if self._in_maze else SHORT_PROBLEMS)
+        if self._in_maze:
+            constraints, often = self.planner.constraints, REPLAN_IN_MAZES
+            own: Controller = Pursuit(model.point_mass, goal_radius=model.goal_radius, constraints=constraints)
+            horizon = getattr(env.spec, "max_episode_steps", None) or self.planner.window_steps
+        else:
+            own, often, horizon = PlannedActions(model.layout.action_dim), REPLAN_ELSEWHERE, SHORT_HORIZON
+        self._agent = MPCAgent(
+            self.planner,
+            controller=controller or own,
+            replan_every=often if replan_every is None else replan_every,
+            horizon=horizon,
+        )
         self._env, self._seed = env, seed
         self._goal: np.ndarray | None = None
 
@@ -68,17 +81,19 @@ class Agent:
         self._seed = self._seed if seed is None else seed
 
     def act(self, observation: np.ndarray | Mapping[str, np.ndarray]) -> np.ndarray:
-        """The action ``(action_dim,)`` float32 for an observation ``(observation_dim,)``, or a dictionary with one.
+        """The action, as the environment takes it, float32, for what it shows.
 
         Raises:
             UserError: it is of another shape, not finite or far from the data, or there is no goal.
         """
-        goal = _goal_of(self._env, observation)
+        goal = _goal_of(self._env, observation) if self._in_maze else as_goal(observation)
         if self._goal is None:
             self._agent.reset(seeds=[self._seed], goals=goal[None])
         elif not np.array_equal(goal, self._goal):
             self._agent.restart(np.zeros(1, np.int64), goals=goal[None])
         self._goal = goal
+        if not self._in_maze:
+            return self._agent.act(as_observation(observation)[None])[0].reshape(self._env.action_space.shape)
         seen = observation["observation"] if isinstance(observation, Mapping) else observation
         return self._agent.act(numbers_of("observation", seen)[None])[0]
 
@@ -88,7 +103,17 @@ class Agent:
         return self._agent.info
 
 
-def _check_sizes(model: ForcingModel, env: gymnasium.Env[Any, Any]) -> None:
+def _check_sizes(model: ForcingModel, env: gymnasium.Env[Any, Any], *, in_maze: bool) -> None:
+    if not in_maze:
+        spec, layout = read_spec(env), model.layout
+        wanted = spec.observation_dim, spec.action_bounds.low.size, spec.goal_dim
+        if wanted != (layout.observation_dim, layout.action_dim, layout.position_dim):
+            raise UserError(
+                f"the model plans with observations, actions and goals of {layout.observation_dim}, "
+                f"{layout.action_dim} and {layout.position_dim} numbers, the environment has {wanted}; load the "
+                "weights that were trained on it"
+            )
+        return
     shown = env.observation_space
     if isinstance(shown, spaces.Dict) and "observation" in shown.spaces:
         shown = shown["observation"]

@@ -55,7 +55,7 @@ class GymnasiumDomain:
         try:
             self.is_maze = env.has_wrapper_attr("maze")
             self.has_goals = _has_goals(env.observation_space)
-            self.spec = self._read_spec(env)
+            self.spec = read_spec(env)
             self.goal_radius = self._measure_radius(env) if self.has_goals else None
         finally:
             env.close()
@@ -75,14 +75,12 @@ class GymnasiumDomain:
             raise UserError(f"env={self.env_id} cannot be made: {str(error).splitlines()[0][:300]}") from error
 
     def observation(self, observed: Any) -> np.ndarray:
-        """What is planned from, ``(observation_dim,)`` float32, of what the environment shows."""
-        if not self.has_goals:
-            return _flat(observed)
-        return np.concatenate([_flat(observed["achieved_goal"]), _flat(observed["observation"])])
+        """See :func:`as_observation`."""
+        return as_observation(observed)
 
     def goal(self, observed: Any) -> np.ndarray:
-        """What is wanted, ``(goal_dim,)``."""
-        return _flat(observed["desired_goal"]) if self.has_goals else np.zeros(0, np.float32)
+        """See :func:`as_goal`."""
+        return as_goal(observed)
 
     def load(self, source: str, *, say: Callable[[str], None]) -> Trajectories:
         """See :class:`dfplan.domain.Domain`."""
@@ -108,22 +106,6 @@ class GymnasiumDomain:
             spread = float(data.observations[:, : self.spec.goal_dim].std(axis=0).max())
             return GoalScorer(self.goal_radius or 0.1 * spread)
         return ReturnScorer(DISCOUNT, fit_value(data, discount=DISCOUNT))
-
-    def _read_spec(self, env: gymnasium.Env) -> Spec:
-        actions, shown = env.action_space, env.observation_space
-        if not isinstance(actions, spaces.Box) or not np.isfinite([actions.low, actions.high]).all():
-            raise UserError(f"dfplan plans actions in a bounded box; {self.env_id} takes {actions}")
-        goal_dim = _size(shown["achieved_goal"], self.env_id) if self.has_goals else 0  # type: ignore[index]
-        planned_from = shown["observation"] if self.has_goals else shown  # type: ignore[index]
-        steps = getattr(env.spec, "max_episode_steps", None)
-        seconds = getattr(env.unwrapped, "dt", None)
-        return Spec(
-            observation_dim=goal_dim + _size(planned_from, self.env_id),
-            action_bounds=Bounds(actions.low.reshape(-1), actions.high.reshape(-1)),
-            goal_dim=goal_dim,
-            episode_steps=LONGEST_EPISODE if steps is None else steps,
-            step_seconds=float(seconds) if isinstance(seconds, int | float) else None,
-        )
 
     def _measure_radius(self, env: gymnasium.Env) -> float | None:
         """Distance at which the reward stops being that of the goal itself; None where it falls from the first."""
@@ -180,6 +162,41 @@ def find_domain(env_id: str) -> GymnasiumDomain | None:
         return None
     domain = GymnasiumDomain(env_id)
     return None if domain.is_maze else domain
+
+
+def read_spec(env: gymnasium.Env) -> Spec:
+    """The sizes of an environment, by its spaces.
+
+    Raises:
+        UserError: plans cannot be made in them.
+    """
+    actions, shown, name = env.action_space, env.observation_space, getattr(env.spec, "id", str(env))
+    if not isinstance(actions, spaces.Box) or not np.isfinite([actions.low, actions.high]).all():
+        raise UserError(f"dfplan plans actions in a bounded box; {name} takes {actions}")
+    has_goals = _has_goals(shown)
+    goal_dim = _size(shown["achieved_goal"], name) if has_goals else 0  # type: ignore[index]
+    steps = getattr(env.spec, "max_episode_steps", None)
+    seconds = getattr(env.unwrapped, "dt", None)
+    return Spec(
+        observation_dim=goal_dim + _size(shown["observation"] if has_goals else shown, name),  # type: ignore[index]
+        action_bounds=Bounds(actions.low.reshape(-1), actions.high.reshape(-1)),
+        goal_dim=goal_dim,
+        episode_steps=LONGEST_EPISODE if steps is None else steps,
+        step_seconds=float(seconds) if isinstance(seconds, int | float) else None,
+    )
+
+
+def as_observation(observed: Any) -> np.ndarray:
+    """What is planned from, ``(observation_dim,)`` float32, of what an environment shows: what was achieved first."""
+    if isinstance(observed, Mapping) and set(GOAL_KEYS) <= set(observed):
+        return np.concatenate([_flat(observed["achieved_goal"]), _flat(observed["observation"])])
+    return _flat(observed)
+
+
+def as_goal(observed: Any) -> np.ndarray:
+    """What is wanted, ``(goal_dim,)`` float32, of what an environment shows; of no numbers where it shows none."""
+    has_goal = isinstance(observed, Mapping) and set(GOAL_KEYS) <= set(observed)
+    return _flat(observed["desired_goal"]) if has_goal else np.zeros(0, np.float32)
 
 
 def _has_goals(space: spaces.Space) -> bool:

@@ -71,3 +71,8 @@ class PlannerSettings:
             raise UserError(f"level_power must be above 0; got {self.level_power}")
         if self.budget_ms is not None and not self.budget_ms > 0:
             raise UserError(f"budget_ms must be above 0, or None for no limit; got {self.budget_ms}")
+
+
+# For problems that are over in some hundred steps, as configs/planner/short.yaml: found on Pendulum (docs/log.md).
+SHORT_PROBLEMS = PlannerSettings(roll_out=True, spread=0.6, temperature=0.1)
+SHORT_HORIZON = 8  # steps

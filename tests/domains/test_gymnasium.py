@@ -1,6 +1,7 @@
 """Environments of Gymnasium as domains: their sizes, their data, and what makes a plan good there."""
 
 import json
+from dataclasses import fields
 
 import gymnasium
 import numpy as np
@@ -8,12 +9,16 @@ import pytest
 from gymnasium import spaces
 from pendulum import write_pendulum
 
+import dfplan
+from dfplan.agent.one_env import REPLAN_ELSEWHERE
 from dfplan.cli.any_environment import with_environment
+from dfplan.cli.compose import compose_options, reading, to_schema
 from dfplan.cli.main import main
 from dfplan.data.formats import read
 from dfplan.data.formats.minari_writer import write
 from dfplan.domains import GymnasiumDomain, find_domain
 from dfplan.errors import UserError
+from dfplan.planner.settings import SHORT_HORIZON, SHORT_PROBLEMS, PlannerSettings
 from dfplan.scorers import GoalScorer, ReturnScorer
 from dfplan.types import Trajectories
 
@@ -184,6 +189,26 @@ def test_a_newcomer_with_goals_goes_from_minari_to_an_evaluated_planner(minari_d
     metrics = json.loads((tmp_path / "scores" / "results.json").read_text())["metrics"]
     assert 0 <= metrics["success_rate"]["mean"] <= 1
     assert metrics["steps"]["mean"] == 20
+    env = find_domain("TestReach-v0").make()
+    agent = dfplan.Agent(dfplan.load(tmp_path / "run"), env)
+    shown, _ = env.reset(seed=0)
+    for _ in range(3):
+        action = agent.act(shown)
+        assert env.action_space.contains(action)
+        shown = env.step(action)[0]
+    with pytest.raises(UserError, match=r"7, 3 and 3 numbers, the environment has \(3, 1, 0\)"):
+        dfplan.Agent(dfplan.load(tmp_path / "run"), gymnasium.make("Pendulum-v1"))
+
+
+def test_the_library_plans_short_problems_as_the_command_line_does():
+    with reading(None):
+        config = to_schema("eval", compose_options("eval", ["env=Pendulum-v1"]))
+    shared = {each.name for each in fields(PlannerSettings)} - {"guidance"}
+    assert {name: getattr(config.planner, name) for name in shared} == {
+        name: getattr(SHORT_PROBLEMS, name) for name in shared
+    }
+    assert config.planner.horizon == SHORT_HORIZON
+    assert (config.controller.name, config.controller.replan_every) == ("actions", REPLAN_ELSEWHERE)
 
 
 @pytest.mark.slow
