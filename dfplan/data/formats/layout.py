@@ -10,6 +10,7 @@ from dfplan.errors import UserError
 from dfplan.types import Trajectories
 
 MAX_BYTES = 8 * 2**30
+KEPT_AT_FINALS = ("goals", "achieved_goals")  # of the step before, as what is wanted stays
 NUM_NAMED = 10  # dimensions, in a note
 
 
@@ -88,15 +89,20 @@ def lay_out(
         if len(values) != starts[-1]:
             raise UserError(f"{source}: {name} has {len(values)} rows and observations {starts[-1]}; mend the data set")
         check_finite(values, name=name, starts=starts, source=source)
-    arrays = {"segment_ends": np.zeros(starts[-1], bool), **steps}
+    arrays: dict[str, np.ndarray] = {"segment_ends": np.zeros(starts[-1], bool), **steps}
     if finals is not None:
         check_finite(finals, name="final observations", starts=np.arange(len(finals) + 1), source=source)
-        arrays = {
-            name: _with_finals(
-                values, starts, finals if name == "observations" else _rows_for_finals(name, values, starts)
-            )
-            for name, values in arrays.items()
-        }
+        ends = starts[1:] - 1
+        last = ends + np.arange(1, len(starts))
+        copies = np.ones(starts[-1], np.int64)
+        copies[ends] = 2  # and the second of them is written over, which is quicker than two masks
+        taken = np.repeat(np.arange(starts[-1]), copies)
+        for name, values in arrays.items():
+            arrays[name] = values.take(taken, axis=0)
+            if name == "observations":
+                arrays[name][last] = finals
+            elif name not in KEPT_AT_FINALS:
+                arrays[name][last] = 0  # nothing is done there
         starts = starts + np.arange(len(starts))
     data = Trajectories(**arrays, starts=starts, source=source, last_actions=finals is None, notes=notes, **facts)
     return _with_note_of_constants(data)
@@ -141,28 +147,6 @@ def check_finite(values: np.ndarray, *, name: str, starts: np.ndarray, source: s
         f"{source}, {place(int(bad[0]), starts)}: {name} has NaN or infinity, as have {len(bad) - 1} more rows (what "
         "single precision cannot hold counts as infinite); take these out, or record the data set again"
     )
-
-
-def _rows_for_finals(name: str, values: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """What stands beside final observations: nothing was done there, and what was wanted is what was before."""
-    before = values[starts[1:] - 1]
-    return before if name in ("goals", "achieved_goals") else np.zeros_like(before)
-
-
-def _with_finals(values: np.ndarray, starts: np.ndarray, finals: np.ndarray) -> np.ndarray:
-    """Put a row behind each episode."""
-    last = starts[1:] + np.arange(len(starts) - 1)
-    steps = np.repeat(np.arange(len(values)), _copies(starts))  # each last one twice, which is quicker than a mask
-    rows = values.take(steps, axis=0)
-    rows[last] = finals
-    return rows
-
-
-def _copies(starts: np.ndarray) -> np.ndarray:
-    """How often each step is taken where a row is put behind the last one of each episode."""
-    copies = np.ones(starts[-1], np.int64)
-    copies[starts[1:] - 1] = 2
-    return copies
 
 
 def _with_note_of_constants(data: Trajectories) -> Trajectories:
