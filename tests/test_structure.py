@@ -19,8 +19,6 @@ TOO_MANY_PARAMETERS = {
     "evaluate_agent": 10,
     "evaluate_agents": 10,
     "measure_agents": 10,
-    "predict_guided": 11,
-    "sample_tokens": 11,
     "RealtimeAgent.__init__": 15,
     "ForcingTask.__init__": 16,
 }

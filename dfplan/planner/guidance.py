@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 
 from dfplan.diffusion import Parameterization, add_noise
-from dfplan.models.denoiser import Denoiser, DenoiserState
+from dfplan.models.denoiser import DenoiserState
+from dfplan.models.token_model import TokenModel
 from dfplan.planner.objectives import Objective, PredictedPlan
 from dfplan.tokens import Normalizer, TokenLayout
 
@@ -102,7 +103,7 @@ class Prediction:
 
 
 def predict_guided(
-    denoiser: Denoiser,
+    model: TokenModel,
     tokens: Tensor,
     *,
     levels: Tensor,
@@ -111,14 +112,12 @@ def predict_guided(
     state: DenoiserState,
     rows: Tensor,
     guidance: Guidance,
-    layout: TokenLayout,
-    parameterization: Parameterization,
     noise: Callable[[Tensor], Tensor] | None = None,
 ) -> Prediction:
     """Predict the clean tokens of a window and move those being denoised towards a large objective.
 
     Args:
-        denoiser: the network.
+        model: predicts clean tokens.
         tokens: ``[batch, num_finished + window, token_dim]``.
         levels: ``[batch or 1, window, 2]`` levels of the tokens after the finished ones.
         num_finished: clean tokens that ``state`` knows.
@@ -126,14 +125,9 @@ def predict_guided(
         state: the denoiser's state after the finished tokens.
         rows: ``[batch]`` which sequences of the guidance's batch these are.
         guidance: what to make large.
-        layout: what a token holds.
-        parameterization: what the network predicts.
         noise: draws standard Gaussian values ``[batch, all tokens, token_dim]``; needed for futures.
     """
-
-    def clean_of(noisy: Tensor, levels: Tensor, state: DenoiserState) -> tuple[Tensor, DenoiserState]:
-        prediction, grown = denoiser(noisy, levels, state)
-        return parameterization.to_clean(prediction, noisy, level=layout.per_slot(levels)), grown
+    layout, parameterization = model.layout, model.parameterization
 
     def split(values: Tensor) -> list[Tensor]:
         return list(values.tensor_split([num_current], dim=1))
@@ -143,7 +137,7 @@ def predict_guided(
     num_future, count = window - num_current, guidance.num_futures if window > num_current else 0
     with torch.enable_grad():
         noisy = [part.detach().requires_grad_() for part in split(tokens[:, num_finished:])]
-        whole, grown = clean_of(torch.cat(noisy, dim=1), torch.cat(part_levels, dim=1), state)
+        whole, grown = model.clean(torch.cat(noisy, dim=1), torch.cat(part_levels, dim=1), state)
         clean = split(whole)
         if count:
             # The futures go on from what the network remembers of the tokens before them: they cost a batch, no loop.
@@ -156,7 +150,7 @@ def predict_guided(
                 level=layout.per_slot(part_levels[1]),
                 schedule=parameterization.schedule,
             )
-            clean[1], _ = clean_of(noisy[1], part_levels[1], before.select(several))
+            clean[1], _ = model.clean(noisy[1], part_levels[1], before.select(several))
         read = _reader(guidance, finished, rows, part_levels, layout)
         gains = [_gain(part, guidance, layout, parameterization) for part in part_levels]
         step = _climb(read, clean, noisy, gains, guidance.strengths(rows))

@@ -22,6 +22,7 @@ from dfplan.diffusion import add_noise, sloped_matrix
 from dfplan.errors import UserError
 from dfplan.models.denoiser import DenoiserState
 from dfplan.models.forcing_model import ForcingModel
+from dfplan.models.token_model import TokenModel
 from dfplan.planner.sampler import Sampling, sample_tokens
 from dfplan.planner.settings import PlannerSettings
 from dfplan.scorers import reach_of
@@ -139,12 +140,10 @@ class MemoryPlanner:
         ahead = sloped_matrix(num_tokens, num_levels=num_levels, slope=settings.slope)
         matrix = torch.cat([ahead.new_zeros(len(ahead), num_known), ahead], dim=1)
         denoised = sample_tokens(
-            self.model.denoiser,
+            TokenModel(self.model.denoiser, layout, self.model.parameterization),
             noise(torch.arange(len(generators))),
             state=memory,
             sampling=Sampling(matrix, num_levels, eta=settings.eta, level_power=settings.level_power),
-            layout=layout,
-            parameterization=self.model.parameterization,
             noise=noise,
         )
         actions, rewards, states = layout.unpack(denoised.tokens[:, num_known:])

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dfplan.diffusion import Parameterization, reverse_step
-from dfplan.models.denoiser import Denoiser, DenoiserState
+from dfplan.diffusion import reverse_step
+from dfplan.models.denoiser import DenoiserState
+from dfplan.models.token_model import TokenModel
 from dfplan.planner.guidance import Guidance, Prediction, predict_guided
-from dfplan.tokens import NUM_PREFIX_TOKENS, TokenLayout
+from dfplan.tokens import NUM_PREFIX_TOKENS
 
 
 @dataclass(frozen=True)
@@ -79,13 +80,11 @@ class Denoised:
 
 
 def sample_tokens(
-    denoiser: Denoiser,
+    model: TokenModel,
     noisy: Tensor,
     *,
     state: DenoiserState,
     sampling: Sampling,
-    layout: TokenLayout,
-    parameterization: Parameterization,
     first_row: int = 0,
     last_row: int | None = None,
     noise: Callable[[Tensor], Tensor] | None = None,
@@ -98,12 +97,10 @@ def sample_tokens(
     bit for bit what the whole gives.
 
     Args:
-        denoiser: the network.
+        model: predicts clean tokens.
         noisy: ``[batch, tokens, token_dim]`` at the levels of the first row.
         state: the denoiser's state after goal and context and, going on, some of the clean tokens.
         sampling: how to denoise.
-        layout: what a token holds.
-        parameterization: what the network predicts.
         first_row: row of the matrix that the tokens are at.
         last_row: row of the matrix to stop at; None is the last one.
         noise: draws standard Gaussian values ``[len(rows), tokens, token_dim]`` for the given rows of the batch; needed
@@ -113,7 +110,7 @@ def sample_tokens(
             whenever there is one more; returns which of them ``[len(rows)]`` need no more tokens. They leave the batch;
             what comes after their finished tokens is not a plan.
     """
-    work = _Work(denoiser, noisy, state=state, sampling=sampling, layout=layout, parameterization=parameterization)
+    work = _Work(model, noisy, state=state, sampling=sampling)
     matrix = sampling.matrix
     last_row = len(matrix) - 1 if last_row is None else last_row
     for step in range(first_row, last_row):
@@ -135,18 +132,8 @@ def sample_tokens(
 class _Work:
     """The sequences that are being denoised, and what has become of those that left early."""
 
-    def __init__(
-        self,
-        denoiser: Denoiser,
-        noisy: Tensor,
-        *,
-        state: DenoiserState,
-        sampling: Sampling,
-        layout: TokenLayout,
-        parameterization: Parameterization,
-    ) -> None:
-        self.denoiser, self.sampling = denoiser, sampling
-        self.layout, self.parameterization = layout, parameterization
+    def __init__(self, model: TokenModel, noisy: Tensor, *, state: DenoiserState, sampling: Sampling) -> None:
+        self.model, self.denoiser, self.sampling = model, model.denoiser, sampling
         self.state, self.tokens = state, _with_whole_known_tokens(noisy, sampling.known_actions)
         self.rows = torch.arange(len(noisy), device=noisy.device)  # of the batch, still at work
         self.result, self.lengths = self.tokens.clone(), torch.full_like(self.rows, -1)
@@ -166,9 +153,9 @@ class _Work:
         tokens[:, window] = reverse_step(
             tokens[:, window],
             self.sampling.with_known_actions(predicted.clean, self.rows, window),
-            level=self.layout.per_slot(now),
-            next_level=self.layout.per_slot(after),
-            schedule=self.parameterization.schedule,
+            level=self.model.layout.per_slot(now),
+            next_level=self.model.layout.per_slot(after),
+            schedule=self.model.parameterization.schedule,
             eta=self.sampling.eta,
             noise=None if fresh is None else fresh[:, window],
         )
@@ -194,11 +181,10 @@ class _Work:
         num_finished, guidance = self.state.num_tokens - NUM_PREFIX_TOKENS, self.sampling.guidance
         if guidance is None:
             noisy = tokens[:, num_finished:]
-            prediction, grown = self.denoiser(noisy, levels, self.state)
-            clean = self.parameterization.to_clean(prediction, noisy, level=self.layout.per_slot(levels))
+            clean, grown = self.model.clean(noisy, levels, self.state)
             return Prediction(clean, grown, evaluations=1, token_evaluations=noisy.shape[1])
         return predict_guided(
-            self.denoiser,
+            self.model,
             tokens,
             levels=levels,
             num_finished=num_finished,
@@ -206,8 +192,6 @@ class _Work:
             state=self.state,
             rows=self.rows,
             guidance=guidance,
-            layout=self.layout,
-            parameterization=self.parameterization,
             noise=noise,
         )
 

@@ -23,6 +23,7 @@ from torch.nn.utils.rnn import pad_sequence
 from dfplan.diffusion import sloped_matrix
 from dfplan.domain import Proposals, Score
 from dfplan.errors import UserError
+from dfplan.models.token_model import TokenModel
 from dfplan.planner.choice import judge, propose
 from dfplan.planner.journey import Draft
 from dfplan.planner.planner import Planner
@@ -238,7 +239,7 @@ class GrowingPlans:
             return torch.randn(shape, generator=self.generator).to(goals.device)
 
         denoised = sample_tokens(
-            self.planner.denoiser,
+            TokenModel(self.planner.denoiser, self.layout, self.planner.model.parameterization),
             noise,
             state=self.planner.prefix_state(contexts, goals),
             sampling=Sampling(
@@ -248,8 +249,6 @@ class GrowingPlans:
                 guidance=guidance,
                 level_power=settings.level_power,
             ),
-            layout=self.layout,
-            parameterization=self.planner.model.parameterization,
             noise=fresh,
             is_done=lambda tokens, rows: self._are_over(tokens[:, -1:], num_before[rows] + tokens.shape[1]),
         )

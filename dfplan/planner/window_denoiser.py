@@ -13,6 +13,7 @@ from dfplan.diffusion import add_noise, sloped_matrix
 from dfplan.errors import UserError
 from dfplan.models.denoiser import DenoiserState
 from dfplan.models.forcing_model import ForcingModel
+from dfplan.models.token_model import TokenModel
 from dfplan.planner.goal_guidance import GoalGuided, hide_goal
 from dfplan.planner.guidance import Guidance
 from dfplan.planner.objectives import Objective, weighted_sum
@@ -192,12 +193,10 @@ class WindowDenoiser:
             level_power=settings.level_power,
         )
         return sample_tokens(
-            self.denoiser,
+            TokenModel(self.denoiser, layout, self.model.parameterization),
             noise(torch.arange(len(context))),
             state=self.prefix_state(context, goal),
             sampling=sampling,
-            layout=layout,
-            parameterization=self.model.parameterization,
             noise=noise,
             on_row=on_row,
             is_done=is_done if arrived is not None else None,

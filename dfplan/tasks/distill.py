@@ -61,6 +61,7 @@ def sampler(model: "ForcingModel", settings: Settings) -> "Teacher":
     import torch
 
     from dfplan.diffusion import sloped_matrix
+    from dfplan.models.token_model import TokenModel
     from dfplan.planner.sampler import Sampling, sample_tokens
 
     def sample(prefix: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
@@ -68,12 +69,10 @@ def sampler(model: "ForcingModel", settings: Settings) -> "Teacher":
         clean = torch.zeros(1, prefix.shape[1], 2, device=prefix.device)
         matrix = sloped_matrix(noise.shape[1], num_levels=settings.num_levels, slope=settings.slope)
         return sample_tokens(
-            denoiser,
+            TokenModel(denoiser, model.layout, model.parameterization),
             noise,
             state=denoiser(prefix, clean)[1],
             sampling=Sampling(matrix=matrix, num_levels=settings.num_levels, level_power=settings.level_power),
-            layout=model.layout,
-            parameterization=model.parameterization,
         ).tokens
 
     return sample

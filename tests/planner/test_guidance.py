@@ -8,6 +8,7 @@ from tiny_model import LAYOUT, tiny_denoiser, tiny_model
 
 from dfplan.diffusion import Parameterization, Schedule, sloped_matrix
 from dfplan.models.denoiser import Denoiser, DenoiserState
+from dfplan.models.token_model import TokenModel
 from dfplan.planner.guidance import NUM_TRIALS, Guidance, predict_guided, share_to_go
 from dfplan.planner.objectives import PredictedPlan, goal_distance
 from dfplan.planner.sampler import Sampling, sample_tokens
@@ -56,7 +57,7 @@ def guided_mean(objective, *, num_levels, schedule="linear", slope=1.0, batch=2,
     with torch.no_grad():
         state = denoiser(prefix, torch.zeros(batch, NUM_PREFIX_TOKENS, 2))[1]
         tokens = sample_tokens(
-            denoiser,
+            TokenModel(denoiser, LAYOUT, parameterization),
             noisy,
             state=state,
             sampling=Sampling(
@@ -64,8 +65,6 @@ def guided_mean(objective, *, num_levels, schedule="linear", slope=1.0, batch=2,
                 num_levels=num_levels,
                 guidance=guidance(objective, batch=batch, **options),
             ),
-            layout=LAYOUT,
-            parameterization=parameterization,
             noise=_noise(),
         ).tokens
     return tokens.mean(dim=0)
@@ -130,7 +129,7 @@ def test_a_batch_of_one_and_of_many_move_alike():
         with torch.no_grad():
             prefix = torch.zeros(len(rows), NUM_PREFIX_TOKENS, LAYOUT.token_dim)
             return sample_tokens(
-                denoiser,
+                TokenModel(denoiser, LAYOUT, parameterization),
                 noisy[rows],
                 state=denoiser(prefix, torch.zeros(len(rows), NUM_PREFIX_TOKENS, 2))[1],
                 sampling=Sampling(
@@ -145,8 +144,6 @@ def test_a_batch_of_one_and_of_many_move_alike():
                         normalizer=tiny_model().normalizer,
                     ),
                 ),
-                layout=LAYOUT,
-                parameterization=parameterization,
             ).tokens
 
     together = sample(torch.arange(64))
@@ -193,15 +190,14 @@ def test_tokens_are_guided_between_two_levels_only():
     parameterization = Parameterization("clean", Schedule("linear"))
     denoiser, noisy = GaussianDenoiser(parameterization), torch.zeros(1, TOKENS, LAYOUT.token_dim)
     levels = torch.tensor([[0.25, 0.5, 0.75, 1.0]])[..., None].expand(1, TOKENS, 2)
-    shared = {"levels": levels, "num_finished": 0, "num_current": TOKENS, "rows": torch.arange(1), "layout": LAYOUT}
+    shared = {"levels": levels, "num_finished": 0, "num_current": TOKENS, "rows": torch.arange(1)}
     state = denoiser(torch.zeros(1, NUM_PREFIX_TOKENS, LAYOUT.token_dim), torch.zeros(1, NUM_PREFIX_TOKENS, 2))[1]
     guided, unguided = (
         predict_guided(
-            denoiser,
+            TokenModel(denoiser, LAYOUT, parameterization),
             noisy,
             state=state,
             guidance=guidance(along_x, batch=1, lowest_level=0.5, highest_level=0.8, strength=strength),
-            parameterization=parameterization,
             **shared,
         ).clean
         for strength in (1.0, 0.0)
@@ -288,12 +284,10 @@ def test_futures_are_counted():
     with torch.no_grad():
         state = denoiser(torch.zeros(2, NUM_PREFIX_TOKENS, LAYOUT.token_dim), torch.zeros(2, NUM_PREFIX_TOKENS, 2))[1]
         denoised = sample_tokens(
-            denoiser,
+            TokenModel(denoiser, LAYOUT, denoiser.parameterization),
             noisy,
             state=state,
             sampling=sampling,
-            layout=LAYOUT,
-            parameterization=denoiser.parameterization,
             noise=_noise(),
         )
     assert denoised.evaluations.tolist() == [4 + 3 * 3] * 2
@@ -340,7 +334,7 @@ def test_futures_are_averaged():
         return plan.positions[:, 0, 0] * futures[-1]
 
     clean = predict_guided(
-        denoiser,
+        TokenModel(denoiser, LAYOUT, parameterization),
         noisy,
         levels=torch.tensor([level] + (TOKENS - 1) * [1.0])[None, :, None].expand(1, TOKENS, 2),
         num_finished=0,
@@ -348,8 +342,6 @@ def test_futures_are_averaged():
         state=denoiser(torch.zeros(1, NUM_PREFIX_TOKENS, LAYOUT.token_dim), torch.zeros(1, NUM_PREFIX_TOKENS, 2))[1],
         rows=torch.arange(1),
         guidance=guidance(first_times_last, batch=1, num_futures=5, strength=strength),
-        layout=LAYOUT,
-        parameterization=parameterization,
         noise=_noise(),
     ).clean
     alpha, sigma = parameterization.schedule(torch.tensor(level))
@@ -374,7 +366,7 @@ def test_futures_of_sequences_stay_apart():
         prefix = torch.zeros(len(rows), NUM_PREFIX_TOKENS, LAYOUT.token_dim)
         with torch.no_grad():
             return sample_tokens(
-                denoiser,
+                TokenModel(denoiser, LAYOUT, parameterization),
                 noisy[rows],
                 state=denoiser(prefix, torch.zeros(len(rows), NUM_PREFIX_TOKENS, 2))[1],
                 sampling=Sampling(
@@ -382,8 +374,6 @@ def test_futures_of_sequences_stay_apart():
                     num_levels=4,
                     guidance=guidance(goal_distance, batch=len(rows), num_futures=2, strength=5.0),
                 ),
-                layout=LAYOUT,
-                parameterization=parameterization,
                 noise=lambda present: futures[rows][present],
             ).tokens
 

@@ -7,6 +7,7 @@ import torch
 from tiny_model import DENOISERS, LAYOUT, tiny_denoiser, tiny_model
 
 from dfplan.diffusion import Parameterization, Schedule, reverse_step, sloped_matrix
+from dfplan.models.token_model import TokenModel
 from dfplan.planner.guidance import Guidance, predict_guided
 from dfplan.planner.objectives import goal_distance
 from dfplan.planner.sampler import Sampling, sample_tokens
@@ -42,12 +43,10 @@ def _sample(denoiser, prefix, noisy, sampling, *, parameterization=VELOCITY, **o
     with torch.no_grad():
         state = denoiser(prefix, torch.zeros(len(prefix), NUM_PREFIX_TOKENS, 2))[1]
         denoised = sample_tokens(
-            denoiser,
+            TokenModel(denoiser, LAYOUT, parameterization),
             noisy,
             state=state,
             sampling=sampling,
-            layout=LAYOUT,
-            parameterization=parameterization,
             noise=_noise() if sampling.eta else None,
             **options,
         )
@@ -70,7 +69,7 @@ def _sample_naively(denoiser, prefix, noisy, sampling, *, parameterization=VELOC
         clean = parameterization.to_clean(prediction, tokens, level=level)
         if sampling.guidance is not None:
             clean = predict_guided(
-                denoiser,
+                TokenModel(denoiser, LAYOUT, parameterization),
                 tokens,
                 levels=levels[0],
                 num_finished=0,
@@ -78,8 +77,6 @@ def _sample_naively(denoiser, prefix, noisy, sampling, *, parameterization=VELOC
                 state=denoiser(prefix, torch.zeros(BATCH, NUM_PREFIX_TOKENS, 2))[1],
                 rows=torch.arange(BATCH),
                 guidance=sampling.guidance,
-                layout=LAYOUT,
-                parameterization=parameterization,
             ).clean
         tokens = reverse_step(
             tokens,
@@ -263,14 +260,15 @@ def test_guidance_moves_each_sequence_alone(prefix, noisy):
 def test_parts_are_the_whole_bit_for_bit(name, slope, guided, prefix, noisy):
     denoiser = tiny_denoiser(name)
     sampling = _sampling(slope, eta=0.0 if guided else 1.0, guidance=_guidance() if guided else None)
-    shared = {"sampling": sampling, "layout": LAYOUT, "parameterization": VELOCITY}
+    model = TokenModel(denoiser, LAYOUT, VELOCITY)
+    shared = {"sampling": sampling}
     with torch.no_grad():
         state = denoiser(prefix, torch.zeros(BATCH, NUM_PREFIX_TOKENS, 2))[1]
-        whole = sample_tokens(denoiser, noisy, state=state, noise=_noise(), **shared)
+        whole = sample_tokens(model, noisy, state=state, noise=_noise(), **shared)
         for row in range(1, len(sampling.matrix) - 1):
             draw = _noise()
-            first = sample_tokens(denoiser, noisy, state=state, last_row=row, noise=draw, **shared)
-            second = sample_tokens(denoiser, first.tokens, state=first.state, first_row=first.row, noise=draw, **shared)
+            first = sample_tokens(model, noisy, state=state, last_row=row, noise=draw, **shared)
+            second = sample_tokens(model, first.tokens, state=first.state, first_row=first.row, noise=draw, **shared)
             assert (first.row, second.row) == (row, len(sampling.matrix) - 1)
             assert first.lengths.tolist() == BATCH * [int((sampling.matrix[row] == 0).sum())]
             assert torch.equal(second.tokens, whole.tokens)
@@ -280,37 +278,37 @@ def test_parts_are_the_whole_bit_for_bit(name, slope, guided, prefix, noisy):
 
 
 def test_a_branch_goes_on_as_the_plan_it_came_from(prefix, noisy):
-    denoiser, shared = tiny_denoiser(), {"sampling": _sampling(2.0), "layout": LAYOUT, "parameterization": VELOCITY}
+    denoiser, shared = tiny_denoiser(), {"sampling": _sampling(2.0)}
+    model = TokenModel(denoiser, LAYOUT, VELOCITY)
     with torch.no_grad():
         state = denoiser(prefix, torch.zeros(BATCH, NUM_PREFIX_TOKENS, 2))[1]
-        whole = sample_tokens(denoiser, noisy, state=state, **shared)
-        half = sample_tokens(denoiser, noisy, state=state, last_row=7, **shared)
+        whole = sample_tokens(model, noisy, state=state, **shared)
+        half = sample_tokens(model, noisy, state=state, last_row=7, **shared)
         parents = torch.tensor([2, 2, 0])
         branches = sample_tokens(
-            denoiser, half.tokens[parents], state=half.state.select(parents), first_row=half.row, **shared
+            model, half.tokens[parents], state=half.state.select(parents), first_row=half.row, **shared
         )
     _close(branches.tokens, whole.tokens[parents])
 
 
 def test_evaluations_are_counted_by_hand(prefix, noisy):
-    shared = {"layout": LAYOUT, "parameterization": VELOCITY}
     counting = _counting(tiny_denoiser())
+    model = TokenModel(counting, LAYOUT, VELOCITY)
     with torch.no_grad():
         state = counting(prefix, torch.zeros(BATCH, NUM_PREFIX_TOKENS, 2))[1]
         counting.shapes.clear()
-        denoised = sample_tokens(counting, noisy, state=state, sampling=_sampling(4.0), **shared)
+        denoised = sample_tokens(model, noisy, state=state, sampling=_sampling(4.0))
         # One token after the other: four levels each, and a finished token once more to enter the cache.
         assert denoised.evaluations.tolist() == BATCH * [4 * TOKENS]
         assert denoised.token_evaluations.tolist() == BATCH * [4 * TOKENS + TOKENS - 1]
         assert sum(shape[1] for shape in counting.shapes) == 4 * TOKENS + TOKENS - 1
         wanted = torch.tensor([3, TOKENS, 1])
         left = sample_tokens(
-            counting,
+            model,
             noisy,
             state=state,
             sampling=_sampling(4.0),
             is_done=lambda tokens, rows: tokens.shape[1] >= wanted[rows],
-            **shared,
         )
     assert left.evaluations.tolist() == (4 * wanted).tolist()
     assert left.token_evaluations.tolist() == (5 * wanted - 1).tolist()
