@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,8 @@ from dfplan.types import Trajectories
 MAX_ROWS = 50_000  # of the data that a fit looks at: their features take some 200 MB
 NUM_FEATURES = 512
 NUM_PASSES = 5  # times that what comes after the end of a cut episode is estimated anew
-RIDGE = 1e-4  # per row, against features that say the same
-NAMES = ("mean", "std", "frequencies", "phases", "weights")
+RIDGE = 0.1  # per row: less says wild things of states beside the data, and hardly knows the data better (docs/log.md)
+NAMES = ("mean", "std", "frequencies", "phases", "weights", "range")
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class ValueFunction:
         frequencies: ``(observation_dim, features)`` per standard deviation.
         phases: ``(features,)``.
         weights: ``(1 + observation_dim + features,)``.
+        range: ``(2,)`` least and largest return in the data; no value lies beyond.
     """
 
     mean: np.ndarray
@@ -34,10 +35,11 @@ class ValueFunction:
     frequencies: np.ndarray
     phases: np.ndarray
     weights: np.ndarray
+    range: np.ndarray
 
     def __call__(self, states: np.ndarray) -> np.ndarray:
         """Values ``(...)`` of states ``(..., observation_dim)``."""
-        return self._features(states) @ self.weights
+        return np.clip(self._features(states) @ self.weights, *self.range)
 
     def _features(self, states: np.ndarray) -> np.ndarray:
         """``(..., 1 + observation_dim + features)``."""
@@ -61,6 +63,7 @@ class ValueFunction:
             check_values(name, values)
         dim, features = found["frequencies"].shape
         shapes = {"mean": (dim,), "std": (dim,), "phases": (features,), "weights": (1 + dim + features,)}
+        shapes["range"] = (2,)
         for name, shape in shapes.items():
             if found[name].shape != shape:
                 raise ValueError(f"{name} of the value must have shape {shape}; got {found[name].shape}")
@@ -88,6 +91,7 @@ def fit_value(data: Trajectories, *, discount: float, seed: int = 0) -> ValueFun
         frequencies=generator.normal(size=(dim, NUM_FEATURES)) / math.sqrt(dim),
         phases=generator.uniform(0, 2 * np.pi, NUM_FEATURES),
         weights=np.zeros(1 + dim + NUM_FEATURES),
+        range=np.zeros(2),
     )
     rows = np.arange(0, len(data), -(-len(data) // MAX_ROWS))
     features = value._features(observations[rows])
@@ -98,7 +102,7 @@ def fit_value(data: Trajectories, *, discount: float, seed: int = 0) -> ValueFun
         after = np.where(going_on, value(observations[last]), 0.0)
         returns = _returns(data, after=after, discount=discount)
         weights = np.linalg.solve(gram, features.T @ returns[rows])
-        value = ValueFunction(value.mean, value.std, value.frequencies, value.phases, weights)
+        value = replace(value, weights=weights, range=np.array([returns.min(), returns.max()]))
     return value
 
 
