@@ -218,11 +218,14 @@ class Planner(WindowDenoiser):
         known = None if committed is None else self._known_actions(committed, num_tokens)
         if known is not None:
             actions = torch.where(known.isnan(), actions, known)
+        # Candidates of an environment share their noise: they are compared by their actions, not by its luck.
+        seeds = [int(torch.randint(2**62, (1,), generator=generator)) for generator in generators]
+        alike = [torch.Generator().manual_seed(seed) for seed in seeds for _ in range(count)]
         tokens, evaluations = [], candidates.evaluations.clone()
         context, goal = context.repeat_interleave(count, dim=0), goal.repeat_interleave(count, dim=0)
         for first in range(0, num_tokens, self.window_tokens):
             part = actions[:, first : first + self.window_tokens]
-            denoised = self._denoise(context, goal, part.shape[1], generators=generators, known_actions=part)
+            denoised = self._denoise(context, goal, part.shape[1], generators=alike, known_actions=part)
             tokens.append(denoised.tokens)
             evaluations += torch.stack([denoised.evaluations, denoised.token_evaluations], dim=1)
             context = normalizer.observations_back(self.model.layout.unpack(denoised.tokens)[2][:, -1])

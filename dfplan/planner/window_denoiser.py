@@ -171,14 +171,11 @@ class WindowDenoiser:
         """Denoise one window for every row of ``context``."""
         settings, layout = self.settings, self.model.layout
         per_environment = len(context) // len(generators)
-        # Candidates whose actions are all given are compared by these, and not by the luck of their noise.
-        shares_noise = known_actions is not None and not known_actions.isnan().any()
 
         def noise(rows: Tensor) -> Tensor:
-            shape = (1 if shares_noise else per_environment, num_tokens, layout.token_dim)
+            shape = (per_environment, num_tokens, layout.token_dim)
             present = (rows[::per_environment] // per_environment).tolist()
-            drawn = [torch.randn(shape, generator=generators[index]) for index in present]
-            return torch.cat([each.expand(per_environment, -1, -1) for each in drawn]).to(self.device)
+            return torch.cat([torch.randn(shape, generator=generators[index]) for index in present]).to(self.device)
 
         def is_done(tokens: Tensor, rows: Tensor) -> Tensor:
             assert goal is not None
