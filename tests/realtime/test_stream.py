@@ -40,7 +40,8 @@ def test_a_long_message_arrives():
     ours, theirs = (MessageStream(each) for each in socket.socketpair())
     actions = np.random.default_rng(0).normal(size=(800, 2))
     request = {"id": 1, "seed": 0, "episode": 0, "step": 0, "observation": np.zeros(4), "goal": np.zeros(2)}
-    ours.send(encode("request", observation_noise=np.zeros(4), committed=actions, **request), timeout=1)
+    request |= {"observation_noise": np.zeros(4), "committed": actions, "passed": np.zeros(0)}
+    ours.send(encode("request", **request), timeout=1)
     np.testing.assert_array_equal(theirs.receive(timeout=1)["committed"], actions)
     ours.close()
     theirs.close()
