@@ -169,8 +169,8 @@ class OnnxPlanner:
         """Which sequences have a planned point at the goal within their first ``lengths`` tokens."""
         there: np.ndarray = self.scorer.finished(states, goal)
         if lengths is not None:
-            there &= np.arange(there.shape[1]) < self.manifest.layout["points_per_token"] * lengths[:, None]
-        return there.any(axis=1)
+            there = there & (np.arange(there.shape[1]) < self.manifest.layout["points_per_token"] * lengths[:, None])
+        return np.asarray(there.any(axis=1))
 
     def _enough(self, arrived: np.ndarray) -> np.ndarray:
         """Which sequences belong to an environment with a quorum of arrived candidates."""
