@@ -39,7 +39,7 @@ def read_minari(
         UserError: Minari or the dataset is missing, damaged, or has a layout that does not fit; names every episode
             that does not fit.
     """
-    dataset = open_minari(dataset_id)
+    dataset = _open(dataset_id)
     found = _Episodes(f"minari:{dataset_id}", leave_out=leave_out)
     for done, episode in enumerate(iterate_episodes(dataset.iterate_episodes(), dataset_id), start=1):
         found.take(episode)
@@ -53,7 +53,7 @@ def read_minari(
 
 def is_pointmaze(dataset_id: str) -> bool:
     """Tell whether it was recorded in a PointMaze of Gymnasium-Robotics, whose coordinates differ from D4RL's."""
-    spec = open_minari(dataset_id).env_spec
+    spec = _open(dataset_id).env_spec
     return spec is not None and spec.id.startswith("PointMaze")
 
 
@@ -85,6 +85,10 @@ def open_minari(dataset_id: str) -> Any:
     Raises:
         UserError: Minari is not installed, or there is no such dataset that can be opened.
     """
+    return _open(dataset_id)
+
+
+def _open(dataset_id: str) -> Any:
     try:
         import minari  # optional, and slow to import
     except ImportError as error:
@@ -170,10 +174,12 @@ class _Episodes:
         """Lay the episodes end to end; one that goes on where its predecessor ended loses its first row to it."""
         goes_on = [False] + [np.array_equal(before[-1], after[0]) for before, after in pairwise(self.rows)]
         kept_rows: list[np.ndarray] = []
-        kept: dict[str, list[np.ndarray]] = {name: [] for name in self.steps[0]}
+        named = set.intersection(*(set(each) for each in self.steps))
+        kept: dict[str, list[np.ndarray]] = {name: [] for name in sorted(named)}
         for observed, steps, joined in zip(self.rows, self.steps, goes_on, strict=True):
             kept_rows.append(observed[1:] if joined else observed)
-            for name, values in steps.items():
+            for name in kept:
+                values = steps[name]
                 if joined:
                     kept[name][-1][-1] = values[0]
                     values = values[1:]
@@ -184,7 +190,7 @@ class _Episodes:
         starts = np.concatenate([[0], ends[:-1]])[~np.array(goes_on)]
         arrays: dict[str, Any] = {name: np.concatenate(values) for name, values in kept.items()}
         notes = self._notes()
-        if not np.isfinite(arrays["rewards"]).all():
+        if "rewards" in arrays and not np.isfinite(arrays["rewards"]).all():
             del arrays["rewards"]
             notes += (BAD_REWARDS,)
         trajectories = Trajectories(
@@ -235,14 +241,14 @@ def _checked_arrays(episode: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _checked_outcomes(episode: Any, *, num_steps: int) -> dict[str, np.ndarray]:
-    """Return rewards, terminations and truncations ``(T,)`` of an episode; raise what is wrong."""
+    """Return rewards, terminations and truncations ``(T,)`` of an episode, if it has them; raise what is wrong."""
+    kinds = {"rewards": np.float32, "terminations": bool, "truncations": bool}
     with np.errstate(over="ignore"):
-        rewards = np.asarray(episode.rewards, np.float32)
-    outcomes = {
-        "rewards": rewards,
-        "terminations": np.asarray(episode.terminations, bool),
-        "truncations": np.asarray(episode.truncations, bool),
-    }
+        outcomes = {
+            name: np.asarray(getattr(episode, name), kind)
+            for name, kind in kinds.items()
+            if getattr(episode, name, None) is not None
+        }
     for name, values in outcomes.items():
         if values.shape != (num_steps,):
             raise UserError(f"must have as many {name} as actions; got shape {list(values.shape)} and {num_steps}")
