@@ -30,6 +30,7 @@ from dfplan.files import sealed_json
 from dfplan.models.denoiser import DenoiserState
 from dfplan.models.forcing_model import load_forcing_model
 from dfplan.planner import Planner, PlannerSettings
+from dfplan.scorers import PointMassScorer
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
@@ -227,9 +228,10 @@ def test_the_manifest_says_what_goes_in_and_out(folder, model):
     assert content["inputs"]["noisy"] == {"dtype": "float32", "shape": ["batch", "tokens", model.layout.token_dim]}
     assert content["outputs"]["grown"]["shape"] == [2, "batch", "past + tokens", 32]
     assert (content["schedule"], content["prediction"], content["env"]) == ("linear", "velocity", "none")
-    manifest = read_manifest(folder)
-    assert manifest.point_mass == model.point_mass
-    np.testing.assert_array_equal(manifest.support.visited, model.support.visited)
+    found = read_manifest(folder).scorer
+    assert isinstance(found, PointMassScorer)
+    assert (found.kind, found.point_mass, found.goal_radius) == ("point_mass", model.point_mass, model.goal_radius)
+    np.testing.assert_array_equal(found.support.visited, model.support.visited)
 
 
 @pytest.mark.slow
