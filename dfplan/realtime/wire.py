@@ -54,6 +54,8 @@ SCHEMAS: Mapping[str, Mapping[str, str]] = {
     "action": {"action": "vector", "source": "text", "faults": "text"},
     "error": {"text": "text"},
 }
+# What need not be said: planner programs that know of no constraints neither ask nor answer for them.
+UNSAID: Mapping[str, Mapping[str, Any]] = {"request": {"passed": []}, "plan": {"broken": ""}}
 
 
 class WireError(ValueError):
@@ -125,6 +127,7 @@ def _check_fields(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     schema = SCHEMAS.get(kind)
     if schema is None:
         raise WireError(f"unknown kind {_short(kind)}; known are {', '.join(SCHEMAS)}")
+    fields = {**UNSAID.get(kind, {}), **fields}
     if set(fields) != set(schema):
         raise WireError(f"{kind} has the fields {', '.join(schema) or 'none'}; got {_short(sorted(map(str, fields)))}")
     return {name: _CHECKS[what](f"{kind}.{name}", fields[name]) for name, what in schema.items()}

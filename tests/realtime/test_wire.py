@@ -35,6 +35,14 @@ def test_a_message_comes_out_as_it_went_in():
     assert message["committed"].dtype == np.float64
 
 
+def test_planners_without_constraints_need_not_speak_of_them():
+    asked = {name: value for name, value in REQUEST.items() if name != "passed"}
+    assert decode(encode("request", **asked)[HEADER_BYTES:])["passed"].shape == (0,)
+    told = {"id": 7, "seconds": 0.1, "context_level": 0.0, "steps_per_point": 8, "arrival": 9, "value": -9.0}
+    planned = {"observations": np.ones((1, 4)), "actions": np.ones((8, 2)), "rewards": np.ones(1)}
+    assert decode(encode("plan", **told, **planned)[HEADER_BYTES:])["broken"] == ""
+
+
 def test_an_empty_matrix_has_no_rows():
     message = decode(encode("request", **REQUEST | {"committed": np.zeros((0, 2))})[HEADER_BYTES:])
     assert message["committed"].shape == (0, 0)
