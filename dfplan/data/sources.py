@@ -1,6 +1,7 @@
 """Where :mod:`dfplan.domains.maze.sources` stood before the mazes were a domain: scripts from then still find it."""
 
-import importlib
 import sys
 
-sys.modules[__name__] = importlib.import_module("dfplan.domains.maze.sources")
+import dfplan.domains.maze.sources as moved
+
+sys.modules[__name__] = moved
