@@ -164,6 +164,7 @@ def test_plots_are_drawn(script, tmp_path):
         assert (tmp_path / "plots" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_the_tables_are_those_of_the_result_files():
     answer = subprocess.run([sys.executable, FOLDER / "tables.py", "--check"], check=False)
     assert answer.returncode == 0, "run benchmarks/side_by_side/tables.py and commit what it writes"

@@ -339,6 +339,7 @@ SENSELESS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SENSELESS)
 def test_what_cannot_have_been_measured_is_refused(copy, name):
     content = json.loads((copy / MANIFEST_FILE).read_bytes())

@@ -15,7 +15,7 @@ from dfplan.agent import Pursuit
 from dfplan.errors import UserError
 from dfplan.realtime import ActionQueue, PathFollower
 from dfplan.realtime.motion import point_mass_motion
-from dfplan.realtime.wire import HEADER_BYTES, MAX_INTEGER, Message, decode, encode
+from dfplan.realtime.wire import HEADER_BYTES, MAX_INTEGER, UNSAID, Message, decode, encode
 
 GOOD = np.array([1.0, 2.0, 0.5, -0.5])
 HUGE = 10**400
@@ -260,7 +260,8 @@ def bad_answers():
     """Names and messages ``plan`` with one thing wrong with each."""
     plain = {name: each.tolist() if isinstance(each, np.ndarray) else each for name, each in ANSWER.items()}
     for name in plain:
-        yield f"no {name}", {key: each for key, each in plain.items() if key != name}
+        if name not in UNSAID["plan"]:
+            yield f"no {name}", {key: each for key, each in plain.items() if key != name}
         for junk in JUNK:
             if junk not in HONEST.get(name, ()) or isinstance(junk, bool):
                 yield f"{name} {str(junk)[:12]}", plain | {name: junk}

@@ -66,6 +66,7 @@ def test_states_have_no_camera_of_their_own(capsys):
     assert "has no camera" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_network_that_is_handed_over_is_what_hidden_states_are_aligned_with():
     """Only what is read of settings and inputs: a network cannot come from the command line."""
 
