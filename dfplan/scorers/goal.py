@@ -8,12 +8,15 @@ import numpy as np
 
 from dfplan.domain import Proposals, Score
 from dfplan.measured import check_values, positive
+from dfplan.scorers.nothing_measured import NothingMeasured
 from dfplan.scorers.paths import first_arrival, steps_along
 
 
 @dataclass(frozen=True)
-class GoalScorer:
+class GoalScorer(NothingMeasured):
     """Measures distance in the space of goals; the first numbers of an observation are what was achieved of them.
+
+    A plan is never over early, for it has to stay at its goal, too.
 
     Attributes:
         goal_radius: distance that counts as being at the goal.
@@ -35,22 +38,6 @@ class GoalScorer:
         planned = np.arange(achieved.shape[1]) < plans.num_steps[:, None]
         mean = np.where(planned, distances, 0).sum(axis=1) / planned.sum(axis=1)
         return Score(value=-(arrival + mean / (1 + mean)), arrival=arrival)
-
-    def finished(self, states: np.ndarray, goals: np.ndarray) -> np.ndarray:
-        """See :class:`~dfplan.domain.PlanScorer`: never early, for a plan has to stay at its goal, too."""
-        return np.zeros(states.shape[:2], dtype=bool)
-
-    def lower_bound(self, states: np.ndarray, goals: np.ndarray) -> np.ndarray:
-        """See :class:`~dfplan.domain.PlanScorer`: unknown."""
-        return np.zeros(len(states))
-
-    def is_familiar(self, states: np.ndarray) -> np.ndarray:
-        """See :class:`~dfplan.domain.PlanScorer`: nobody has measured it."""
-        return np.ones(states.shape[:-1], dtype=bool)
-
-    def with_penalties(self, penalties: Mapping[str, float]) -> "GoalScorer":
-        """See :class:`~dfplan.domain.PlanScorer`: it knows none."""
-        return self
 
     def check(self, mean: np.ndarray, std: np.ndarray) -> None:
         """See :class:`~dfplan.domain.PlanScorer`."""

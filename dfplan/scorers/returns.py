@@ -8,13 +8,14 @@ import numpy as np
 
 from dfplan.domain import Proposals, Score
 from dfplan.measured import positive
+from dfplan.scorers.nothing_measured import NothingMeasured
 from dfplan.scorers.value import ValueFunction
 
 PREFIX = "scorer."  # of the names of its arrays in a bundle
 
 
 @dataclass(frozen=True)
-class ReturnScorer:
+class ReturnScorer(NothingMeasured):
     """Discounted sum of predicted rewards, and the value of the last planned state if there is a value.
 
     Attributes:
@@ -39,22 +40,6 @@ class ReturnScorer:
             ends = plans.states[np.arange(len(value)), plans.num_steps // plans.steps_per_point - 1]
             value = value + self.discount**plans.num_steps * self.value(ends.astype(np.float64))
         return Score(value=value, arrival=plans.num_steps + 1)
-
-    def finished(self, states: np.ndarray, goals: np.ndarray) -> np.ndarray:
-        """See :class:`~dfplan.domain.PlanScorer`."""
-        return np.zeros(states.shape[:2], dtype=bool)
-
-    def lower_bound(self, states: np.ndarray, goals: np.ndarray) -> np.ndarray:
-        """See :class:`~dfplan.domain.PlanScorer`."""
-        return np.zeros(len(states))
-
-    def is_familiar(self, states: np.ndarray) -> np.ndarray:
-        """See :class:`~dfplan.domain.PlanScorer`: nobody has measured it."""
-        return np.ones(states.shape[:-1], dtype=bool)
-
-    def with_penalties(self, penalties: Mapping[str, float]) -> "ReturnScorer":
-        """See :class:`~dfplan.domain.PlanScorer`: it knows none."""
-        return self
 
     def check(self, mean: np.ndarray, std: np.ndarray) -> None:
         """See :class:`~dfplan.domain.PlanScorer`."""
