@@ -65,7 +65,7 @@ def run_loop(
         num_ticks: how many.
         answer_by: part of a tick, above 0 and at most 1, after which its action is too late: 1 is when the next tick
             begins. A robot whose own ticks begin before the loop's needs its answers earlier. A first plan is waited
-            for until two fifths of a tick before that.
+            for until three eighths of a tick before that.
         on_tick: called after each action with where it came from.
         clock: seconds, monotonic.
         sleep: waits for so many seconds.
