@@ -40,6 +40,7 @@ SIZES: dict[str, tuple[str, ...]] = {
     "dfplan export env=maze2d-large": (),
     "dfplan verify runs/eval": (),
     "dfplan generate env=maze2d-large": ("num_steps=20000",),
+    "dfplan record env=maze2d-large goal=random data=rollouts.hdf5": (*FEW, "planner.num_candidates=2"),
     "dfplan train env=maze2d-large": STATES,
     "dfplan info": (),
     "dfplan eval --help": (),
@@ -71,7 +72,7 @@ SIZES: dict[str, tuple[str, ...]] = {
     "dfplan train env=maze2d-large data=minari:D4RL/pointmaze/large-v2": STATES,
 }
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)  # language, text
-NAMED = {"dfplan bench", "dfplan train task=<name>"}  # names in a sentence, not commands to type
+NAMED = {"dfplan bench", "dfplan record", "dfplan train task=<name>"}  # names in a sentence, not commands to type
 
 
 def printed(readme: str) -> list[str]:

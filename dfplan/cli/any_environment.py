@@ -10,6 +10,7 @@ NUM_TOKENS = 12  # of a training window, unless something else is said
 SHORT = {
     "train": {"training": "short", "retrace": "none", "windows": "short", "diffusion": "short"},
     "eval": {"planner": "short", "controller": "short"},
+    "record": {"planner": "short", "controller": "short"},
     "export": {},
 }
 

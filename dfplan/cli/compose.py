@@ -38,6 +38,7 @@ from dfplan.options import UNSET
 TYPE_WORDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
 # What a configuration, which may be somebody else's, does not decide: where is written, and over what.
 SAID_ALONE = ("output", "overwrite", "resume")
+NO_FOLDER = ("generate", "record")  # which write a file or data set
 _QUESTION_MARKS = f"{UNSET}\0"  # nobody can type it
 
 
@@ -153,7 +154,7 @@ def _sweep(command: str, options: Sequence[str]) -> int:
     for name in paths & set(swept):  # any character may be part of a path: each that is said is one of them
         swept[name] = [each for each in options if name_of(each) == name]
     choices = list(swept.values())
-    folder = None if command == "generate" or "output" in map(name_of, options) else make_sweep_folder()
+    folder = None if command in NO_FOLDER or "output" in map(name_of, options) else make_sweep_folder()
     statuses = [0]
     for number, chosen in enumerate(itertools.product(*choices)):
         try:
@@ -196,6 +197,10 @@ def _call(command: str, config: Any, *, given: Sequence[str]) -> int:
             from dfplan.cli.commands import evaluate
 
             return evaluate.run(config)
+        case "record":
+            from dfplan.cli.commands import record
+
+            record.run(config)
         case "bench":
             from dfplan.cli.commands import bench
 
@@ -226,14 +231,13 @@ def _checked(command: str, composed: DictConfig, *, given: Sequence[str]) -> Any
     for name in SAID_ALONE:
         if name not in given and composed.get(name):
             raise UserError(f"{name} is said on the command line alone, not in a configuration; give {name}=...")
-    with readable_errors(command, schema=schema_of(command, composed)):
-        config = to_schema(command, composed)
-    if command != "train" and config.env.name in NO_GOAL:
+    if command != "train" and (env_name := OmegaConf.select(composed, "env.name")) in NO_GOAL:
         raise UserError(
-            f"env={config.env.name} has no goal, and is for `dfplan train task=memory` alone; choose "
+            f"env={env_name} has no goal, and is for `dfplan train task=memory` alone; choose "
             f"{', '.join(choices_for(command, 'env'))}"
         )
-    return config
+    with readable_errors(command, schema=schema_of(command, composed)):
+        return to_schema(command, composed)
 
 
 def to_schema(command: str, composed: Any) -> Any:

@@ -86,11 +86,11 @@ def make_sweep_folder() -> Path:
     return _make_folder_of_now(Path("runs") / "sweeps")
 
 
-def take(mark: Path, *, chosen: Path | None = None) -> None:
+def take(mark: Path, *, chosen: str | Path | None = None, option: str = "output") -> None:
     """Make a file that tells other commands, on this machine or another, that this one is about to write here.
 
     :func:`release` removes it; only a command that was killed leaves it, and on this machine that is noticed. What is
-    written to is ``chosen``, or else the folder of the mark.
+    written to is ``chosen``, which ``option`` says, or else the folder of the mark.
 
     Raises:
         UserError: another command was first.
@@ -104,10 +104,10 @@ def take(mark: Path, *, chosen: Path | None = None) -> None:
             file.write(f"process {os.getpid()} on {platform.node()}")
     except FileExistsError as error:
         if not mark.exists():
-            raise UserError(f"output={mark.parent} is a file; choose another output=") from error
+            raise UserError(f"{option}={mark.parent} is a file; choose another {option}=") from error
         owner = _owner(mark)
         raise UserError(
-            f"output={chosen} is being written to by {owner or 'another command'}; choose another output=, or "
+            f"{option}={chosen} is being written to by {owner or 'another command'}; choose another {option}=, or "
             f"delete {mark} if that has ended"
         ) from error
     except OSError as error:

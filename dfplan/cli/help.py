@@ -15,6 +15,8 @@ from dfplan.errors import printable
 ABOUT = {
     "eval": "Roll an agent out on maze episodes and score it: a table, a results JSON and a picture of the paths.\n"
     "The last line printed is the path of the results JSON.",
+    "record": "Roll an agent out and write what it saw, did and earned as a data set, which `dfplan inspect` and\n"
+    "`dfplan train` read, as do the readers of Minari, D4RL and LeRobot. The last line printed is its path.",
     "bench": "Run agents side by side on the same starts and goals, in one process and in turns: scores with\n"
     "intervals, paired differences, time of plans and decisions, memory. A table, a results JSON and a picture.",
     "plan": "Make one plan and draw it, with how it was denoised row by row.",
@@ -29,6 +31,10 @@ EXAMPLES = {
         "dfplan eval env=maze2d-medium goal=random n_episodes=200 seed=7",
         "dfplan eval env=maze2d-large goal=detour controller=actions",
         "dfplan eval -m controller=actions,pursuit seed=0,1,2",
+    ),
+    "record": (
+        "dfplan record env=maze2d-large goal=random data=minari:mine/large-v0 n_episodes=200",
+        "dfplan record env=Pendulum-v1 weights=runs/train/... data=rollouts.hdf5",
     ),
     "bench": (
         "dfplan bench env=maze2d-large goal=random agents=default,fast,actions",

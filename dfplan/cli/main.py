@@ -18,6 +18,7 @@ dfplan: diffusion planning on offline data
 usage: dfplan COMMAND [key=value ...]
 
   eval       roll an agent out and score it: table, results JSON, picture
+  record     roll an agent out and write its episodes as a data set
   bench      agents side by side on the same episodes: scores, plans a second, memory
   plan       make one plan and draw how it was denoised, row by row
   train      train a model on a dataset; resume=<run folder> continues
@@ -37,7 +38,8 @@ examples:
 
 `dfplan COMMAND --help` lists the options of a command. `-m` sweeps: dfplan eval -m seed=0,1,2"""
 
-COMMANDS = ("eval", "bench", "plan", "train", "generate", "inspect", "export", "verify", "info", "completion")
+COMPOSED = ("eval", "record", "bench", "plan", "train", "generate", "export")  # of configurations, by Hydra
+COMMANDS = (*COMPOSED, "inspect", "verify", "info", "completion")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -107,7 +109,7 @@ def _dispatch(arguments: list[str]) -> int:
             from dfplan.cli import completion
 
             return completion.run(options)
-        case "eval" | "bench" | "plan" | "train" | "generate" | "export":
+        case _ if command in COMPOSED:
             from dfplan.cli import compose
 
             return compose.run(command, options)

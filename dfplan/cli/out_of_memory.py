@@ -14,6 +14,7 @@ WORDS = re.compile(r"out of memory|can.?t allocate memory|cannot allocate memory
 OPTIONS = {
     "train": ("training.batch_size", "retrace.num_steps", "training.accumulation"),
     "eval": ("n_envs", "planner.num_candidates", "planner.tree.num_siblings"),
+    "record": ("n_episodes", "n_envs", "planner.num_candidates"),
     "bench": ("n_envs",),
     "plan": ("planner.num_candidates", "planner.tree.num_siblings"),
     "export": ("planner.num_candidates",),

@@ -81,22 +81,48 @@ class LoggerConfig:
 
 
 @dataclass
-class RunConfig:
+class ComputeConfig:
     """What every command that computes has."""
 
     env: EnvConfig = group(EnvConfig, "the maze")
     seed: int = option("what every random number derives from", low=0, high=2**32 - 1)
     device: str = option("auto, cpu, cuda, cuda:1 or mps")
     threads: int | None = option("CPU threads; null = as torch decides; more than one gains planning little", low=1)
+
+
+@dataclass
+class RunConfig(ComputeConfig):
+    """What every command has besides that writes a folder of its own."""
+
     output: str | None = option("folder to write to; null = runs/<command>/<env>/<time>", path=True)
 
 
 @dataclass
-class EvalConfig(RunConfig):
-    """``dfplan eval``."""
+class AgentConfig(ComputeConfig):
+    """What acts, and in how many episodes."""
 
     planner: PlannerConfig = group(PlannerConfig, "how plans are made")
     controller: ControllerConfig = group(ControllerConfig, "how plans become actions")
+    n_episodes: int = option("episodes", low=1)
+    n_envs: int = option("environments side by side; changes speed and memory, not results", low=1)
+    weights: str = option("bundled, bundled-rnn (maze2d-large), or a folder: of a model or of a training run")
+    agent: str = option(
+        "trained = plans with weights=; grid = the shortest path over the positions that the data visited, no network; "
+        "two that are told the maze: waypoints = the data's own driver, oracle = a strong heuristic",
+        choices=("trained", "grid", "waypoints", "oracle"),
+    )
+    ddim_steps: int | None = option(
+        "weights of a Diffuser: steps of deterministic sampling (DDIM); null = all its levels, as published", low=1
+    )
+    grid_margin: float = option(
+        "agent=grid: distance to keep from where the data never was, where there is room", low=0
+    )
+
+
+@dataclass
+class EvalConfig(AgentConfig, RunConfig):
+    """``dfplan eval``."""
+
     goal: str = option(
         "fixed = the maze's own; random = one drawn per episode (Multi2D); detour = start and goal cells whose way is "
         "at least 3 times the straight line, which leads into dead ends",
@@ -116,25 +142,21 @@ class EvalConfig(RunConfig):
         "what finds the agent in frames: trained = as weights= were trained; or a folder, of a keypoint tokenizer "
         "or of the run that trained it"
     )
-    n_episodes: int = option("episodes", low=1)
-    n_envs: int = option("environments side by side; changes speed and memory, not results", low=1)
     vectorization: str = option(
         "how they run: batched = one after the other without overhead; sync, async = Gymnasium's vector environments, "
         "in this process or in one each; changes speed, not results",
         choices=("batched", "sync", "async"),
     )
-    weights: str = option("bundled, bundled-rnn (maze2d-large), or a folder: of a model or of a training run")
-    agent: str = option(
-        "trained = plans with weights=; grid = the shortest path over the positions that the data visited, no network; "
-        "two that are told the maze: waypoints = the data's own driver, oracle = a strong heuristic",
-        choices=("trained", "grid", "waypoints", "oracle"),
-    )
-    ddim_steps: int | None = option(
-        "weights of a Diffuser: steps of deterministic sampling (DDIM); null = all its levels, as published", low=1
-    )
-    grid_margin: float = option(
-        "agent=grid: distance to keep from where the data never was, where there is room", low=0
-    )
+
+
+@dataclass
+class RecordConfig(AgentConfig):
+    """``dfplan record``."""
+
+    data: str = option("data set to write: minari:<data set id>, <file>.hdf5 (D4RL), or a folder (LeRobot v3.0)")
+    goal: str = option("mazes: fixed = the maze's own; random = one drawn per episode", choices=("fixed", "random"))
+    description: str = option("what is done in the episodes, in words; Minari and LeRobot keep it")
+    fps: float | None = option("LeRobot: frames a second, where the environment does not say", above=0)
 
 
 @dataclass
@@ -238,6 +260,7 @@ class ExportConfig:
 SCHEMAS: dict[str, type] = {
     "export": ExportConfig,
     "eval": EvalConfig,
+    "record": RecordConfig,
     "bench": BenchConfig,
     "plan": PlanConfig,
     "train": train_schema(DEFAULT_TASK),

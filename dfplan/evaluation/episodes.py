@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 import gymnasium
@@ -42,6 +42,9 @@ class Episodes:
         seed: what the episodes were derived from.
         rewards: an array ``(steps,)`` an episode.
         observations: an array ``(steps + 1, observation_dim)`` an episode.
+        actions: an array ``(steps, action_dim)`` an episode.
+        goals: an array ``(steps + 1, goal_dim)`` an episode: what was to be reached after each observation.
+        terminated: ``(episodes,)`` bool, whether the environment ended each for good rather than cut it off.
         success: ``(episodes,)`` bool, whether the environment called the last step of each a success; None where it
             never says.
         plan_seconds: ``(plans,)`` wall seconds of each plan: those of its batch divided by the plans in the batch.
@@ -52,6 +55,9 @@ class Episodes:
     seed: int
     rewards: list[np.ndarray]
     observations: list[np.ndarray]
+    actions: list[np.ndarray]
+    goals: list[np.ndarray]
+    terminated: np.ndarray
     success: np.ndarray | None
     plan_seconds: np.ndarray
     seconds: float
@@ -131,6 +137,9 @@ def evaluate_episodes(
         seed=seed,
         rewards=[np.array(episode.rewards) for episode in found],
         observations=[np.stack(episode.observations) for episode in found],
+        actions=[np.stack(episode.actions) for episode in found],
+        goals=[np.stack(episode.goals) for episode in found],
+        terminated=np.array([episode.terminated for episode in found]),
         success=np.array(told, dtype=bool) if all(each is not None for each in told) else None,
         plan_seconds=np.array(seconds),
         seconds=time.perf_counter() - began,
@@ -143,17 +152,22 @@ class _Episode:
 
     env: gymnasium.Env
     observations: list[np.ndarray]
-    rewards: list[float]
+    goals: list[np.ndarray]
+    actions: list[np.ndarray] = field(default_factory=list)
+    rewards: list[float] = field(default_factory=list)
     over: bool = False
+    terminated: bool = False
     success: bool | None = None
 
     def step(self, action: np.ndarray, environments: Environments) -> None:
         if self.over:
             return  # the others go on
-        observed, reward, terminated, truncated, info = self.env.step(action)
+        observed, reward, self.terminated, truncated, info = self.env.step(action)
         self.observations.append(environments.observation(observed))
+        self.goals.append(environments.goal(observed))
+        self.actions.append(action.reshape(-1))
         self.rewards.append(float(reward))
-        self.over = terminated or truncated
+        self.over = self.terminated or truncated
         told = info.get("is_success", info.get("success"))
         self.success = None if told is None else bool(told)
 
@@ -165,9 +179,11 @@ def _roll_out(agent: Agent, environments: Environments, *, numbers: Sequence[int
     try:
         shown = [env.reset(seed=own)[0] for env, (own, _) in zip(envs, seeds, strict=True)]
         shape = envs[0].action_space.shape or ()
-        episodes = [_Episode(env, [environments.observation(each)], []) for env, each in zip(envs, shown, strict=True)]
-        goals = np.stack([environments.goal(each) for each in shown])
-        agent.reset(seeds=[own for _, own in seeds], goals=goals)
+        episodes = [
+            _Episode(env, [environments.observation(each)], [environments.goal(each)])
+            for env, each in zip(envs, shown, strict=True)
+        ]
+        agent.reset(seeds=[own for _, own in seeds], goals=np.stack([episode.goals[0] for episode in episodes]))
         while not all(episode.over for episode in episodes):
             actions = agent.act(np.stack([episode.observations[-1] for episode in episodes]))
             if actions.shape != (len(envs), int(np.prod(shape))):

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import torch
 from rich.console import Console
 from rich.table import Table
 
 from dfplan.cli.build import build_agent, build_planner, describe_weights, find_weights, select_device
+from dfplan.cli.build_agents import BuiltAgent
 from dfplan.cli.compose import plain
 from dfplan.cli.folders import make_run_folder
 from dfplan.cli.progress import progress_bar, say
@@ -32,10 +34,45 @@ def run(config: EvalConfig, domain: GymnasiumDomain) -> int:
     Raises:
         UserError: options of the mazes, or weights of another robot.
     """
+    device = select_device(config.device, threads=config.threads)
+    built = build_any_agent(config, domain, device=device)
+    folder = make_run_folder("eval", env_name=config.env.name, chosen=config.output)
+    with progress_bar(f"{config.env.name}, episodes") as show:
+        episodes = evaluate_episodes(
+            built.agent,
+            domain,
+            num_episodes=config.n_episodes,
+            num_envs=config.n_envs,
+            seed=config.seed,
+            on_progress=show,
+        )
+    settings = plain(config)
+    del settings["output"]  # says nothing about the result
+    record = episodes.record(
+        env=config.env.name,
+        controller=built.controller,
+        device=str(device),
+        weights=describe_weights(built.weights, built.metadata) if built.weights else None,
+        config=settings,
+    )
+    results = write_record(record, path=folder / "results.json")
+    try:
+        Console().print(_table(record))
+        print(f"picture: {_draw(episodes, folder=folder, name=config.env.name)}")
+    finally:
+        print(results)  # the scores are there, whatever becomes of table and picture
+    return 0
+
+
+def build_any_agent(config: EvalConfig, domain: GymnasiumDomain, *, device: torch.device) -> BuiltAgent:
+    """The agent of ``weights=``.
+
+    Raises:
+        UserError: options of the mazes, or weights of another robot.
+    """
     for name, default in MAZES_ALONE.items():
         if getattr(config, name) != default:
             raise UserError(f"{name}={getattr(config, name)} is for mazes, and {config.env.name} is none; leave it out")
-    device = select_device(config.device, threads=config.threads)
     weights = find_weights(config.weights, env_name=config.env.name)
     planner = build_planner(config.planner, weights=weights, env_name=config.env.name, device=device, say=say)
     layout, spec = planner.model.layout, domain.spec
@@ -54,32 +91,15 @@ def run(config: EvalConfig, domain: GymnasiumDomain) -> int:
         horizon=config.planner.horizon or spec.episode_steps,
         episode_steps=spec.episode_steps,
     )
-    folder = make_run_folder("eval", env_name=config.env.name, chosen=config.output)
-    with progress_bar(f"{config.env.name}, episodes") as show:
-        episodes = evaluate_episodes(
-            agent,
-            domain,
-            num_episodes=config.n_episodes,
-            num_envs=config.n_envs,
-            seed=config.seed,
-            on_progress=show,
-        )
-    settings = plain(config)
-    del settings["output"]  # says nothing about the result
-    record = episodes.record(
-        env=config.env.name,
+    return BuiltAgent(
+        agent,
+        name=planner.model.metadata["model"]["name"],
         controller=config.controller.name,
-        device=str(device),
-        weights=describe_weights(weights, planner.model.metadata),
-        config=settings,
+        num_parameters=planner.model.denoiser.num_parameters,
+        weights=weights,
+        metadata=planner.model.metadata,
+        planner=planner,
     )
-    results = write_record(record, path=folder / "results.json")
-    try:
-        Console().print(_table(record))
-        print(f"picture: {_draw(episodes, folder=folder, name=config.env.name)}")
-    finally:
-        print(results)  # the scores are there, whatever becomes of table and picture
-    return 0
 
 
 def _table(record: dict[str, Any]) -> Table:

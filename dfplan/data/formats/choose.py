@@ -47,6 +47,29 @@ def read(source: str | Path) -> Trajectories:
     return readers[path.suffix](path)
 
 
+def check_target(target: str | Path, *, fps: float | None = None) -> Path:
+    """Refuse to write to a target, before there is anything to be written.
+
+    Args:
+        target: as of :func:`write`.
+        fps: frames a second, which LeRobot must know.
+
+    Returns:
+        The file or folder that would be written.
+
+    Raises:
+        UserError: it is there already, there is no writer for it, or the writer lacks something.
+    """
+    if str(target).startswith(MINARI):
+        return minari_writer.check_target(str(target).removeprefix(MINARI))
+    path = user_path(target)
+    if path.suffix in (".hdf5", ".h5"):
+        return d4rl_writer.check_target(path)
+    if path.suffix in ("", f".{path.name}"):
+        return lerobot_writer.check_target(path, fps=fps)
+    raise UserError(f"{path}: data sets that end in {path.suffix!r} are not written; choose {WRITTEN}")
+
+
 def write(data: Trajectories, target: str | Path, *, task: str = "", fps: float | None = None) -> Path:
     """Write a new data set, whole or not at all, from which :func:`read` makes the same trajectories.
 
@@ -64,9 +87,8 @@ def write(data: Trajectories, target: str | Path, *, task: str = "", fps: float 
     """
     if str(target).startswith(MINARI):
         return minari_writer.write(str(target).removeprefix(MINARI), data, task=task)
-    path = user_path(target)
+    fps = fps if data.step_seconds is None else 1 / data.step_seconds
+    path = check_target(target, fps=fps)
     if path.suffix in (".hdf5", ".h5"):
         return d4rl_writer.write(path, data)
-    if path.suffix in ("", f".{path.name}"):
-        return lerobot_writer.write(path, data, task=task, fps=fps)
-    raise UserError(f"{path}: data sets that end in {path.suffix!r} are not written; choose {WRITTEN}")
+    return lerobot_writer.write(path, data, task=task, fps=fps)

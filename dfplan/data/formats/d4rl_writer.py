@@ -11,6 +11,13 @@ from dfplan.errors import UserError
 from dfplan.types import Trajectories
 
 
+def check_target(path: Path) -> Path:
+    """Refuse a file that is there already."""
+    if path.exists():
+        raise UserError(f"{path} is there already; choose another file")
+    return path
+
+
 def write(path: Path, data: Trajectories) -> Path:
     """Write a file, whole or not at all, that any reader of D4RL understands: an episode ends at a terminal or timeout.
 
@@ -19,8 +26,7 @@ def write(path: Path, data: Trajectories) -> Path:
     Raises:
         UserError: the file is there or cannot be written, or there are no actions.
     """
-    if path.exists():
-        raise UserError(f"{path} is there already; choose another file")
+    check_target(path)
     if not data.actions.shape[1]:
         raise UserError(f"{data.source} has no actions, and a D4RL file needs some")
     arrays = _rows(data)

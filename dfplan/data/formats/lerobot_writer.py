@@ -18,6 +18,19 @@ DATA_FILE = "chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 FIRST = {"chunk_index": 0, "file_index": 0}
 
 
+def check_target(folder: Path, *, fps: float | None) -> Path:
+    """Refuse a folder that is there already, and to write at all without pyarrow or the time of a step."""
+    try:
+        import pyarrow.parquet  # noqa: F401 - optional, and slow to import
+    except ImportError as error:
+        raise UserError("writing LeRobot data sets needs a package: pip install 'dfplan[lerobot]'") from error
+    if folder.exists():
+        raise UserError(f"{folder} is there already; choose another folder")
+    if fps is None:
+        raise UserError(f"nothing says how long a step takes, and LeRobot needs to know; give fps, to write {folder}")
+    return folder
+
+
 def write(folder: Path, data: Trajectories, *, task: str, fps: float | None = None) -> Path:
     """Write a folder, whole or not at all; a frame for each row, so that a final observation is one without an action.
 
@@ -31,17 +44,12 @@ def write(folder: Path, data: Trajectories, *, task: str, fps: float | None = No
         UserError: pyarrow is not installed, the folder is there or cannot be written, there are no actions, or the time
             of a step is unknown.
     """
-    try:
-        import pyarrow.parquet as parquet  # optional, and slow to import
-    except ImportError as error:
-        raise UserError("writing LeRobot data sets needs a package: pip install 'dfplan[lerobot]'") from error
-    if folder.exists():
-        raise UserError(f"{folder} is there already; choose another folder")
+    rate = fps if data.step_seconds is None else 1 / data.step_seconds
+    check_target(folder, fps=rate)
+    from pyarrow import parquet
+
     if not data.actions.shape[1]:
         raise UserError(f"{data.source} has no actions, and a LeRobot data set needs some")
-    rate = fps if data.step_seconds is None else 1 / data.step_seconds
-    if rate is None:
-        raise UserError(f"{data.source} does not say how long a step takes, and LeRobot needs to know; give fps")
     columns = _columns(data, rate=rate)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

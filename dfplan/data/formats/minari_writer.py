@@ -17,6 +17,27 @@ from dfplan.files import cannot_write, write_whole
 from dfplan.types import Trajectories
 
 
+def check_target(dataset_id: str) -> Path:
+    """The folder that a new data set would be written to.
+
+    Raises:
+        UserError: Minari is not installed, the data set is there already, or its name is none.
+    """
+    try:
+        from minari.dataset.minari_dataset import parse_dataset_id  # optional, and slow to import
+        from minari.storage import get_dataset_path
+    except ImportError as error:
+        raise UserError("writing Minari data sets needs a package: pip install 'dfplan[minari]'") from error
+    try:
+        parse_dataset_id(dataset_id)
+    except ValueError as error:
+        raise UserError(f"minari:{dataset_id} is no name of a data set; choose one such as mine/robot-v0") from error
+    folder = Path(get_dataset_path(dataset_id))
+    if folder.exists():
+        raise UserError(f"minari:{dataset_id} is there already; choose another name")
+    return folder
+
+
 def write(dataset_id: str, data: Trajectories, *, task: str) -> Path:
     """Write a data set that Minari loads; what it has no place for lies beside its file, in ``dfplan.npz``.
 
@@ -35,20 +56,10 @@ def write(dataset_id: str, data: Trajectories, *, task: str) -> Path:
         UserError: Minari is not installed, the data set is there or cannot be written, its name is none, or there are
             no actions or steps.
     """
-    try:
-        import minari  # optional, and slow to import
-        from gymnasium import spaces
-        from minari.dataset.minari_dataset import parse_dataset_id
-        from minari.storage import get_dataset_path
-    except ImportError as error:
-        raise UserError("writing Minari data sets needs a package: pip install 'dfplan[minari]'") from error
-    try:
-        parse_dataset_id(dataset_id)
-    except ValueError as error:
-        raise UserError(f"minari:{dataset_id} is no name of a data set; choose one such as mine/robot-v0") from error
-    folder = Path(get_dataset_path(dataset_id))
-    if folder.exists():
-        raise UserError(f"minari:{dataset_id} is there already; choose another name")
+    folder = check_target(dataset_id)
+    import minari
+    from gymnasium import spaces
+
     if not data.actions.shape[1]:
         raise UserError(f"{data.source} has no actions, and a Minari data set needs some")
     episodes = _episodes(data)
