@@ -61,7 +61,7 @@ def test_actions_lead_where_the_simulator_says(planner, env, driven_by, error, o
         return float(np.linalg.norm((predicted - ends)[:, :2], axis=1).mean())
 
     if (driven_by, planner.model.metadata["env"]) == ("chance", "maze2d-umaze"):
-        request.applymarker(pytest.mark.xfail(strict=True, reason="error 0.85 of the way, 0.504 of the other way"))
+        request.applymarker(pytest.mark.xfail(strict=True, reason="error 0.91 of the way, 0.54 of the other way"))
     driven = float(np.linalg.norm((states - ends)[:, :2], axis=1).mean())
     assert distance(actions) < error * driven
     assert distance(actions) < other_way * distance(-actions)
@@ -102,7 +102,7 @@ def test_where_windows_meet_positions_jump_little_more_than_elsewhere(planner, e
     seam = (point > 0) & (point % (window_tokens * layout.points_per_token) == 0)
     assert (planned & seam).any()
     assert jump[planned & seam].mean() < 0.1  # of a cell
-    known = {"maze2d-large": 1.84, "maze2d-medium": 1.62}  # weights trained on ways driven anew
+    known = {"maze2d-large": 1.64}
     if ratio := known.get(planner.model.metadata["env"]):
         request.applymarker(pytest.mark.xfail(strict=True, reason=f"{ratio} times as far"))
     assert jump[planned & seam].mean() < 1.5 * jump[planned & ~seam].mean()
