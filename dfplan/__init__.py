@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from dfplan.agent.controllers import PlannedActions, Pursuit
     from dfplan.agent.mpc import MPCAgent
     from dfplan.agent.one_env import Agent
+    from dfplan.cli.python import train
     from dfplan.data.formats import read
     from dfplan.errors import UserError
     from dfplan.models.library import load
@@ -32,6 +33,7 @@ __all__ = [
     "UserError",
     "load",
     "read",
+    "train",
 ]
 _MODULES = {
     "Agent": "agent.one_env",
@@ -46,6 +48,7 @@ _MODULES = {
     "UserError": "errors",
     "load": "models.library",
     "read": "data.formats",
+    "train": "cli.python",
 }
 
 

@@ -19,6 +19,7 @@ from dfplan.cli.planner_schema import PlannerConfig
 from dfplan.cli.schema import ControllerConfig
 from dfplan.errors import UserError
 from dfplan.files import user_path
+from dfplan.models import hub
 from dfplan.models.bundle import TENSORS_FILE, find_bundle
 from dfplan.models.forcing_model import ForcingModel, load_forcing_model
 from dfplan.models.inverse_dynamics import load_inverse_dynamics
@@ -66,7 +67,7 @@ def resolve_compiled(wanted: bool | None, *, say: Callable[[str], None]) -> bool
 
 
 def find_weights(weights: str, *, env_name: str) -> Path:
-    """The folder of a bundle: the one that comes with dfplan, a bundle's own, or that of a training run.
+    """The folder of a bundle: the one that comes with dfplan, a bundle's own, that of a training run, or of the hub.
 
     Raises:
         UserError: there is none; says what else could be done.
@@ -81,6 +82,8 @@ def find_weights(weights: str, *, env_name: str) -> Path:
         )
     if found := find_bundle(Path(weights)):
         return found
+    if hub.is_hub_id(weights) and not user_path(weights).exists():
+        return hub.fetch(weights)
     lacks = "no model.json in it or in its sub-folder model" if user_path(weights).exists() else "no such folder"
     raise UserError(f"weights={weights}: {lacks}; give the run folder of a training, or {' or '.join(BUNDLED)}")
 

@@ -183,7 +183,7 @@ def _run_once(command: str, options: Sequence[str], *, output: str | None = None
     ``output`` is that of a point of a sweep.
     """
     given = [name_of(option) for option in options]
-    config = _checked(command, compose_options(command, options), given=given)
+    config = checked(command, compose_options(command, options), given=given)
     if output is not None:
         config.output = output
     with told_in_one_line(command, config):
@@ -226,7 +226,7 @@ def _call(command: str, config: Any, *, given: Sequence[str]) -> int:
     return 0
 
 
-def _checked(command: str, composed: DictConfig, *, given: Sequence[str]) -> Any:
+def checked(command: str, composed: DictConfig, *, given: Sequence[str]) -> Any:
     """The configuration of a command, if it is one that the command can be run with."""
     for name in SAID_ALONE:
         if name not in given and composed.get(name):

@@ -86,7 +86,14 @@ class GymnasiumDomain:
         """See :class:`dfplan.domain.Domain`."""
         from dfplan.data.formats import read  # slow to import, and of no use to the mazes
 
-        data = read(source)
+        return self.take(read(source), say=say)
+
+    def take(self, data: Trajectories, *, say: Callable[[str], None]) -> Trajectories:
+        """The data as plans are made of them, if they are of this environment; ``say`` hears what was left out.
+
+        Raises:
+            UserError: they are of another one.
+        """
         for note in data.notes:
             say(f"{data.source}: {note}")
         if self.has_goals and data.achieved_goals is not None:

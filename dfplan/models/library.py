@@ -1,9 +1,10 @@
-"""Models by name: those that come with the package, and those of one's own trainings."""
+"""Models by name: those that come with the package, those of one's own trainings, and those of others at the hub."""
 
 from pathlib import Path
 
 from dfplan.errors import UserError
 from dfplan.files import user_path
+from dfplan.models import hub
 from dfplan.models.bundle import find_bundle
 from dfplan.models.forcing_model import ForcingModel, load_forcing_model
 
@@ -16,19 +17,23 @@ def bundled_names() -> list[str]:
 
 
 def load(weights: str | Path) -> ForcingModel:
-    """A trained planner: one that comes with dfplan, by its name, or that in a folder of a model or a training run.
+    """A trained planner: one that comes with dfplan, by its name, one in a folder, or one at the Hugging Face Hub.
 
     Args:
-        weights: such as ``maze2d-large`` or ``runs/train/maze2d-large/2026-11-29_10-00-00``. A name means the bundled
-            model, also where there is a folder of that name: for that, write ``./maze2d-large``.
+        weights: such as ``maze2d-large``, ``runs/train/maze2d-large/2026-11-29_10-00-00`` (a model or a training run),
+            or ``<organisation>/<name>``. A name means the bundled model, also where there is a folder of that name: for
+            that, write ``./maze2d-large``; the hub is asked where there is no such folder.
 
     Raises:
-        UserError: there is none, it is damaged, or it is no planner.
+        UserError: there is none, it is damaged, it is no planner, or the hub cannot be reached.
     """
     if weights in bundled_names():
         return load_forcing_model(WEIGHTS / str(weights))
     if found := find_bundle(user_path(weights)):
         return load_forcing_model(found)
+    if hub.is_hub_id(weights) and not user_path(weights).exists():
+        return load_forcing_model(hub.fetch(str(weights)))
     raise UserError(
-        f"no model {str(weights)!r}: give {', '.join(bundled_names())}, or the folder of a model or of a training run"
+        f"no model {str(weights)!r}: give {', '.join(bundled_names())}, the folder of a model or of a training run, or "
+        "<organisation>/<name> at the Hugging Face Hub"
     )

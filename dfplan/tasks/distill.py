@@ -84,10 +84,10 @@ def find_teacher(name: str, *, env_name: str) -> Path:
     Raises:
         UserError: there is none.
     """
-    import dfplan
     from dfplan.models.bundle import find_bundle
+    from dfplan.models.library import WEIGHTS
 
-    folder = Path(dfplan.__file__).parent / "weights" / env_name if name == "bundled" else Path(name)
+    folder = WEIGHTS / env_name if name == "bundled" else Path(name)
     if found := find_bundle(folder):
         return found
     raise UserError(

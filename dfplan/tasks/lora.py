@@ -58,11 +58,10 @@ def find_base(name: str) -> Path:
     Raises:
         UserError: there is none.
     """
-    import dfplan
     from dfplan.models.bundle import find_bundle
+    from dfplan.models.library import WEIGHTS, bundled_names
 
-    bundled = Path(dfplan.__file__).parent / "weights"
-    if found := find_bundle(bundled / name) or find_bundle(Path(name)):
+    if found := find_bundle(WEIGHTS / name) or find_bundle(Path(name)):
         return found
-    shipped = ", ".join(sorted(path.parent.name for path in bundled.glob("*/model.json")))
+    shipped = ", ".join(bundled_names())
     raise UserError(f"task.base={name}: no weights there; give a training's run folder, or one of {shipped}")

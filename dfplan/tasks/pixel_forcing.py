@@ -120,12 +120,12 @@ def find_tokenizer(name: str, *, env_name: str, option: str = "frames.tokenizer"
     Raises:
         UserError: there is none.
     """
-    import dfplan
     from dfplan.models.bundle import find_bundle
+    from dfplan.models.library import WEIGHTS
     from dfplan.models.tokenizers.observer import TOKENIZER_FOLDER
 
     if name == "bundled":
-        folder = Path(dfplan.__file__).parent / "weights" / env_name / TOKENIZER_FOLDER
+        folder = WEIGHTS / env_name / TOKENIZER_FOLDER
         lacks = f"none comes with dfplan for {env_name}"
     else:
         folder = Path(name)

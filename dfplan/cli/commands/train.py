@@ -18,12 +18,12 @@ from dfplan.cli.progress import progress_bar, say
 from dfplan.cli.schema import TrainConfig, schema_of
 from dfplan.cli.task_modules import DEFAULT_TASK, find_task, settings_of
 from dfplan.domains import GymnasiumDomain, find_domain
-from dfplan.domains.maze.sources import load_trajectories
+from dfplan.domains.maze.sources import check_trajectories, load_trajectories
 from dfplan.errors import EndedEarly, UserError
 from dfplan.evaluation.report import find_commit
 from dfplan.files import read_small, user_path
 from dfplan.tasks.inputs import Inputs
-from dfplan.training import Logger, train, wandb_logger
+from dfplan.training import Logger, TrainingResult, train, wandb_logger
 from dfplan.training.muon import fastest_precision
 from dfplan.training.run_lock import alone_in
 from dfplan.training.settings import MAY_CHANGE
@@ -65,6 +65,20 @@ def run(config: TrainConfig, *, given: Sequence[str]) -> None:
 
 
 def _run(config: TrainConfig) -> None:
+    result = carry_out(config)
+    print(result.run_folder / "model")
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()  # else a process may abort while it leaves, because another is gone
+    if not result.finished:
+        raise EndedEarly(result.exit_status)
+
+
+def carry_out(config: TrainConfig, *, data: Trajectories | None = None) -> TrainingResult:
+    """Train as a checked configuration says, on ``data`` or else on those that it names.
+
+    Raises:
+        UserError: data, options or a run folder that will not do.
+    """
     device = select_device(config.device, threads=config.threads)
     if config.resume is None and config.output is None and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UserError("several processes must agree on a run folder; give output=<folder>")
@@ -76,14 +90,14 @@ def _run(config: TrainConfig) -> None:
     domain = find_domain(config.env.id)
     if domain is not None and config.task.name != DEFAULT_TASK:
         raise UserError(f"task={config.task.name} is for mazes, and {config.env.name} is none; leave it out")
-    trajectories = _load(config, domain)
+    trajectories = _load(config, domain, data)
     record = recorded(config, trajectories)
     inputs = build_inputs(config, trajectories, domain=domain, provenance=_provenance(record, device))
     task, dataset = find_task(config.task.name).build(settings_of(config), inputs)
     kind = config.env.name if trajectories else config.task.name
     folder = user_path(config.resume) if config.resume else _new_folder(config, kind=kind)
     training = {name: value for name, value in asdict(config.training).items() if name not in TASKS_AFFAIR}
-    result = train(
+    return train(
         task,
         dataset,
         run_folder=folder,
@@ -94,11 +108,6 @@ def _run(config: TrainConfig) -> None:
         logger=_logger(config, folder, record),
         **training,
     )
-    print(result.run_folder / "model")
-    if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()  # else a process may abort while it leaves, because another is gone
-    if not result.finished:
-        raise EndedEarly(result.exit_status)
 
 
 def _new_folder(config: TrainConfig, *, kind: str) -> Path:
@@ -108,7 +117,9 @@ def _new_folder(config: TrainConfig, *, kind: str) -> Path:
     return make_run_folder("train", env_name=kind, chosen=config.output)
 
 
-def _load(config: TrainConfig, domain: GymnasiumDomain | None) -> Trajectories | None:
+def _load(config: TrainConfig, domain: GymnasiumDomain | None, data: Trajectories | None) -> Trajectories | None:
+    if data is not None:
+        return check_trajectories(data, env_id=config.env.id, say=say) if domain is None else domain.take(data, say=say)
     if config.data == NO_DATA:
         return None
     if config.resume:

@@ -84,6 +84,16 @@ def load_trajectories(
         trajectories = read_d4rl(user_path(source))
     else:
         raise UserError(f"unknown data source {source!r}; use generated, d4rl, minari:<dataset id>, or a file")
+    return check_trajectories(trajectories, env_id=env_id, say=say)
+
+
+def check_trajectories(trajectories: Trajectories, *, env_id: str, say: Callable[[str], None]) -> Trajectories:
+    """Return what was recorded, wherever it comes from, if it was recorded in a maze; ``say`` hears about doubts.
+
+    Raises:
+        UserError: it is of another maze, in other units, or does not go together.
+    """
+    maze, env_id = load_maze(env_id), states_id(env_id)
     _check_maze(trajectories, maze=maze)
     _check_motion(trajectories, largest=largest_action(env_id), env_id=env_id)
     _check_velocities(trajectories, seconds=step_seconds(env_id), env_id=env_id)
