@@ -7,11 +7,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dfplan.agent.controllers import PlannedActions, Pursuit
+    from dfplan.agent.controllers import PlannedActions
     from dfplan.agent.mpc import MPCAgent
-    from dfplan.agent.one_env import Agent
     from dfplan.cli.python import train
     from dfplan.data.formats import read
+    from dfplan.domains.maze.pursuit import Pursuit
+    from dfplan.domains.one_env import Agent
     from dfplan.errors import UserError
     from dfplan.models.library import load
     from dfplan.planner.constraints import Constraints
@@ -36,14 +37,14 @@ __all__ = [
     "train",
 ]
 _MODULES = {
-    "Agent": "agent.one_env",
+    "Agent": "domains.one_env",
     "Constraints": "planner.constraints",
     "MPCAgent": "agent.mpc",
     "Plan": "types",
     "PlannedActions": "agent.controllers",
     "Planner": "planner.planner",
     "PlannerSettings": "planner.settings",
-    "Pursuit": "agent.controllers",
+    "Pursuit": "domains.maze.pursuit",
     "Trajectories": "types",
     "UserError": "errors",
     "load": "models.library",

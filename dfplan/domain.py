@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from dfplan.types import Bounds, Trajectories
+from dfplan.types import Bounds, Plan, Reach, Trajectories
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class PlanScorer(Protocol):
 
     @property
     def kind(self) -> str:
-        """Its name among :data:`dfplan.scorers.SCORERS`."""
+        """Its name in a bundle, by which :func:`dfplan.scorers.read_scorer` finds it."""
         ...
 
     @property
@@ -101,6 +101,35 @@ class PlanScorer(Protocol):
 
     def is_familiar(self, states: np.ndarray) -> np.ndarray:
         """Which states ``(batch, observation_dim)`` are like those of the data, ``(batch,)`` bool."""
+        ...
+
+    def reach(self, mean: np.ndarray, std: np.ndarray, *, goal_dim: int, margin: float | None) -> Reach:
+        """What can be asked of a planner with this scorer.
+
+        Args:
+            mean: ``(observation_dim,)`` of its data.
+            std: ``(observation_dim,)`` likewise.
+            goal_dim: numbers in a goal.
+            margin: how far outside the range of the data may be asked for, as a share of it, where the scorer knows
+                that range; None, or where it does not, is anywhere not far from the data's mean, as where observations
+                are noise at times and known as such.
+        """
+        ...
+
+    def keeping(self, constraints: Any) -> "PlanScorer":
+        """The same for plans that must keep :class:`~dfplan.planner.constraints.Constraints`.
+
+        Raises:
+            UserError: it cannot.
+        """
+        ...
+
+    def plan_parts(self, planner: Any, context: Any, goal: Any, **asked: Any) -> Plan:
+        """Plans of a :class:`~dfplan.planner.Planner`, made part by part so that they keep what they must.
+
+        The arguments are those of :meth:`dfplan.planner.Planner.sample`, and ``passed``, those way-points that need not
+        be passed any more.
+        """
         ...
 
     def with_penalties(self, penalties: Mapping[str, float]) -> "PlanScorer":

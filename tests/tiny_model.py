@@ -4,9 +4,9 @@ import numpy as np
 import torch
 
 from dfplan.diffusion import Parameterization, Schedule
+from dfplan.domains.maze.scorer import PointMassScorer
 from dfplan.models.denoiser import Denoiser, DenoiserState
 from dfplan.models.forcing_model import ForcingModel, build_denoiser
-from dfplan.scorers import PointMassScorer
 from dfplan.tokens import Normalizer, TokenLayout
 from dfplan.types import Bounds, PointMass, PositionSupport, Trajectories
 

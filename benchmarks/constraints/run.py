@@ -21,7 +21,7 @@ from dfplan.domains.maze.environment import load_maze
 from dfplan.evaluation.report import circumstances, write_record
 from dfplan.models import load_forcing_model
 from dfplan.planner import GuidanceSettings, Planner, PlannerSettings
-from dfplan.planner.journey import Draft
+from dfplan.planner.draft import Draft
 
 sys.path.append(str(Path(__file__).parent))
 from cases import PARTS, Case, draw_cases

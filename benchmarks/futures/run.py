@@ -18,8 +18,8 @@ from hydra import compose, initialize_config_dir
 from dfplan.cli.build import build_planner, find_weights
 from dfplan.cli.compose import to_schema
 from dfplan.cli.folders import config_folder
+from dfplan.domains.maze.beginnings import draw_beginnings
 from dfplan.domains.maze.environment import load_maze
-from dfplan.evaluation.beginnings import draw_beginnings
 from dfplan.evaluation.report import write_record
 
 sys.path.append(str(Path(__file__).parents[1]))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.baselines.bound import bound_returns
+from dfplan.domains.maze.bound import bound_returns
 from dfplan.domains.maze.environment import load_maze
 from dfplan.evaluation.metrics import score_episodes, summarize
 from dfplan.evaluation.report import circumstances, start_protocol

@@ -15,7 +15,7 @@ import torch
 from dfplan.agent.memory import MemoryAgent
 from dfplan.cli.build import describe_weights
 from dfplan.cli.main import main as dfplan
-from dfplan.evaluation.choices import roll_out_choices
+from dfplan.domains.maze.choices import roll_out_choices
 from dfplan.evaluation.metrics import Estimate, crossed_interval, mean_interval, wilson_interval
 from dfplan.evaluation.report import circumstances, write_record
 from dfplan.models.bundle import load_bundle

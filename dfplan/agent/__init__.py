@@ -1,9 +1,14 @@
 """Agents and the controllers that turn plans into motion."""
 
-from dfplan.agent.controllers import Controller, PlannedActions, Pursuit
+from typing import TYPE_CHECKING, Any
+
+from dfplan.agent.controllers import Controller, PlannedActions
 from dfplan.agent.goal_policy import GoalObservation, GoalPolicy
 from dfplan.agent.inverse import InverseControl
 from dfplan.agent.mpc import MPCAgent, PlanMaker
+
+if TYPE_CHECKING:
+    from dfplan.domains.maze.pursuit import Pursuit
 
 __all__ = [
     "Controller",
@@ -15,3 +20,11 @@ __all__ = [
     "PlannedActions",
     "Pursuit",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "Pursuit":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from dfplan.domains.maze.pursuit import Pursuit  # the mazes' own, under the name of its fellows
+
+    return Pursuit

@@ -11,12 +11,13 @@ from typing import Any, Protocol
 
 import torch
 
-from dfplan.agent import Controller, InverseControl, MPCAgent, PlanMaker, PlannedActions, Pursuit
+from dfplan.agent import Controller, InverseControl, MPCAgent, PlanMaker, PlannedActions
 from dfplan.baselines.diffuser import StateTracker, is_diffuser
 from dfplan.cli.folders import bundled_weights
 from dfplan.cli.guidance import build_guidance
 from dfplan.cli.planner_schema import PlannerConfig
 from dfplan.cli.schema import ControllerConfig
+from dfplan.domains.maze.pursuit import Pursuit
 from dfplan.errors import UserError
 from dfplan.files import user_path
 from dfplan.models import hub

@@ -10,12 +10,12 @@ import torch
 from dfplan.agent import MPCAgent
 from dfplan.agent.seeing import SeeingAgent
 from dfplan.baselines.diffuser import DiffuserPlanner, is_diffuser, load_diffuser
-from dfplan.baselines.grid import GridPlanner
-from dfplan.baselines.oracle import OracleAgent
-from dfplan.baselines.waypoints import WaypointAgent
 from dfplan.cli.build import build_agent, build_planner, find_weights, warn_of_other_environment
 from dfplan.cli.schema import EvalConfig
 from dfplan.domains.maze.environment import load_maze, shows_frames
+from dfplan.domains.maze.grid import GridPlanner
+from dfplan.domains.maze.oracle import OracleAgent
+from dfplan.domains.maze.waypoints import WaypointAgent
 from dfplan.errors import UserError
 from dfplan.evaluation.rollout import Agent
 from dfplan.models.bundle import load_bundle

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from dfplan.domains.maze.beginnings import DETOUR_PROTOCOL, START_PROTOCOL
 from dfplan.errors import counted
-from dfplan.evaluation.beginnings import DETOUR_PROTOCOL, START_PROTOCOL
 from dfplan.evaluation.metrics import Estimate, mean_interval, summarize
 from dfplan.evaluation.rollout import Rollouts
 from dfplan.files import sealed_json, write_whole

@@ -12,10 +12,10 @@ from typing import Any, Protocol
 import numpy as np
 from gymnasium.vector import VectorEnv
 
+from dfplan.domains.maze.beginnings import GOALS, draw_beginnings
 from dfplan.domains.maze.environment import load_maze, qualified_id
 from dfplan.errors import UserError
 from dfplan.evaluation.batches import VECTORIZATIONS, begin_batch
-from dfplan.evaluation.beginnings import GOALS, draw_beginnings
 from dfplan.evaluation.metrics import EpisodeScores, score_episodes
 from dfplan.evaluation.plan_recorder import PlanRecorder
 from dfplan.types import PlanEvent
@@ -141,7 +141,7 @@ def evaluate_agents(
     Args:
         agents: see `Agent`. Their ``on_plan`` callbacks still fire, after ours; they are put back at the end.
         env_id: a maze, such as ``maze2d-large-v1`` or ``pixelmaze-large-v1``.
-        goal: "fixed", "random" or "detour" (see :mod:`dfplan.evaluation.beginnings`).
+        goal: "fixed", "random" or "detour" (see :mod:`dfplan.domains.maze.beginnings`).
         num_episodes: at least 1.
         num_envs: at least 1; memory and speed depend on it, results do not.
         seed: a non-negative integer.

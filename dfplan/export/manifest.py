@@ -17,13 +17,14 @@ from dfplan.domain import PlanScorer
 from dfplan.errors import UserError
 from dfplan.files import is_sealed, sealed_json, write_whole
 from dfplan.measured import check_values
-from dfplan.scorers import PointMassScorer, read_scorer
-from dfplan.types import Bounds, PointMass, PositionSupport
+from dfplan.scorers import read_scorer
+from dfplan.types import Bounds
 
 MANIFEST_FILE, ONNX_FILE, TORCH_FILE = "manifest.json", "denoise.onnx", "denoise.pt2"
 KIND, SEAL, FORMAT_VERSION = "dfplan export", "manifest_sha256", 1
 MAX_MANIFEST_BYTES = 2 * 2**20
 MAX_FILE_BYTES = 2**30
+VISITED = "support.visited"  # an array of a scorer, of which a bit a cell is kept
 MAX_SIZE = 1_000_000  # of any number that something is made as long as
 # A tensor of an ONNX file may name another file to read its values from, by an entry with this key.
 EXTERNAL_DATA = b"location"
@@ -121,10 +122,8 @@ def write_manifest(folder: Path, *, manifest: Manifest, description: Mapping[str
 def _described(scorer: PlanScorer) -> dict[str, Any]:
     """A scorer as plain JSON; a map of visited cells takes a bit a cell."""
     described, arrays = scorer.describe()
-    if isinstance(scorer, PointMassScorer):
-        visited = scorer.support.visited
+    if (visited := arrays.pop(VISITED, None)) is not None:
         described["support"] |= {"shape": visited.shape, "visited_bits": np.packbits(visited).tobytes().hex()}
-        arrays = {}
     return {
         **described,
         "scorer": scorer.kind,
@@ -216,23 +215,20 @@ def _parsed(content: Mapping[str, Any]) -> Manifest:
 
 
 def _scorer(content: Mapping[str, Any], *, position_dim: int) -> PlanScorer:
-    if content.get("scorer", PointMassScorer.kind) != PointMassScorer.kind:
-        arrays = {name: np.array(values, np.float32) for name, values in content["scorer_arrays"].items()}
-        return read_scorer(content, arrays)
-    support = content["support"]
+    arrays = {name: np.array(values, np.float32) for name, values in content.get("scorer_arrays", {}).items()}
+    if "support" in content:
+        arrays[VISITED] = _visited(content["support"], dim=position_dim)
+    return read_scorer(content, arrays)
+
+
+def _visited(support: Mapping[str, Any], *, dim: int) -> np.ndarray:
+    """The map of visited cells, one axis a dimension."""
     shape = tuple(_size(length) for length in support["shape"])
     bits = np.frombuffer(bytes.fromhex(support["visited_bits"]), np.uint8)
-    if len(shape) != position_dim or -(-int(np.prod(shape, dtype=np.int64)) // 8) != len(bits):
+    _vector(support["origin"], length=len(shape))
+    if len(shape) != dim or -(-int(np.prod(shape, dtype=np.int64)) // 8) != len(bits):
         raise ValueError(f"{len(bits)} bytes of visited cells do not make a grid of shape {shape}")
-    return PointMassScorer(
-        goal_radius=_number(content["goal_radius"]),
-        point_mass=PointMass(**{name: _number(value) for name, value in content["point_mass"].items()}),
-        support=PositionSupport(
-            visited=np.unpackbits(bits, count=int(np.prod(shape))).reshape(shape).astype(bool),
-            origin=_vector(support["origin"], length=len(shape)),
-            cell=_number(support["cell"]),
-        ),
-    )
+    return np.unpackbits(bits, count=int(np.prod(shape))).reshape(shape).astype(bool)
 
 
 def _action_bounds(content: Mapping[str, Any], *, action_dim: int) -> Bounds:

@@ -12,7 +12,6 @@ from dfplan.arrays import checked_plan, checked_rows
 from dfplan.domain import Proposals
 from dfplan.errors import UserError
 from dfplan.export.manifest import ONNX_FILE, Manifest, check_file, read_manifest
-from dfplan.scorers import reach_of
 from dfplan.types import MARGIN, Plan
 
 PREFIX_TOKENS = 2  # goal, context
@@ -37,12 +36,8 @@ class OnnxPlanner:
         self.steps_per_point = layout["steps_per_token"] // layout["points_per_token"]
         self.settings = self.manifest.planner
         normal, dim = self.manifest.normalization, layout["position_dim"]
-        self.reach = reach_of(
-            self.manifest.scorer,
-            normal.observation_mean,
-            normal.observation_std,
-            position_dim=dim,
-            margin=MARGIN,
+        self.reach = self.manifest.scorer.reach(
+            normal.observation_mean, normal.observation_std, goal_dim=dim, margin=MARGIN
         )
         penalties = {name: getattr(self.settings, name) for name in ("jump_penalty", "support_penalty")}
         self.scorer = self.manifest.scorer.with_penalties(penalties)

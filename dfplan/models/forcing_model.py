@@ -25,7 +25,7 @@ from dfplan.models.description import (
 )
 from dfplan.models.rnn import RecurrentDenoiser
 from dfplan.models.transformer import TransformerDenoiser
-from dfplan.scorers import PointMassScorer, as_point_mass, reach_of, read_scorer
+from dfplan.scorers import read_scorer
 from dfplan.tokens import NUM_PREFIX_TOKENS, Normalizer, TokenLayout
 from dfplan.types import MARGIN, Bounds, PointMass, PositionSupport, Reach
 
@@ -75,9 +75,7 @@ class ForcingModel:
     @property
     def step_seconds(self) -> float:
         """Time from step to step; 1 where nobody says."""
-        if isinstance(self.scorer, PointMassScorer):
-            return self.scorer.point_mass.step
-        return self.metadata.get("step_seconds") or 1.0
+        return getattr(self.scorer, "step_seconds", None) or self.metadata.get("step_seconds") or 1.0
 
     def clipped(self, actions: Tensor) -> Tensor:
         """Actions ``[..., action_dim]`` as the environment takes them."""
@@ -87,17 +85,31 @@ class ForcingModel:
     @property
     def point_mass(self) -> PointMass:
         """How actions move the agent; refused where there is no point mass."""
-        return as_point_mass(self.scorer).point_mass
+        return self._measured("point_mass")
 
     @property
     def support(self) -> PositionSupport:
         """Which positions the training data visited; likewise."""
-        return as_point_mass(self.scorer).support
+        return self._measured("support")
+
+    def _measured(self, name: str) -> Any:
+        """What a scorer keeps that was measured on the data.
+
+        Raises:
+            UserError: it keeps no such thing.
+        """
+        if not hasattr(self.scorer, name):
+            raise UserError(
+                "these weights know of no point mass and no visited positions (they score plans by "
+                f"{self.scorer.kind}); controller=pursuit and agent=grid need both: use weights of a maze, or "
+                "controller=actions"
+            )
+        return getattr(self.scorer, name)
 
     def reach(self, *, margin: float | None = MARGIN) -> Reach:
-        """What can be planned from and to; see :func:`~dfplan.scorers.reach_of`."""
+        """What can be planned from and to; see :meth:`dfplan.domain.PlanScorer.reach`."""
         mean, std = self.normalizer.observation_mean.cpu().numpy(), self.normalizer.observation_std.cpu().numpy()
-        return reach_of(self.scorer, mean, std, position_dim=self.layout.position_dim, margin=margin)
+        return self.scorer.reach(mean, std, goal_dim=self.layout.position_dim, margin=margin)
 
     def to(self, device: str) -> "ForcingModel":
         """Move the weights; returns itself."""

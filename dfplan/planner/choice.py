@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dfplan.domain import Proposals, Score
 from dfplan.models.forcing_model import ForcingModel
-from dfplan.planner.journey import Draft
+from dfplan.planner.draft import Draft
 from dfplan.scorers import steps_along
 from dfplan.types import Plan, Verdict
 
@@ -156,7 +156,7 @@ def judge(
     verdict = planner.constraints.judge(
         positions,
         num_steps=np.minimum(score.arrival, num_steps),
-        seconds_per_step=model.point_mass.step,
+        seconds_per_step=model.step_seconds,
         **limits,
     )
     broken = np.array([len(names) for names in verdict.broken]) + verdict.missed.sum(axis=1)

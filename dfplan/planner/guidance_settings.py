@@ -44,7 +44,7 @@ class GuidanceSettings:
         keep_out: regions to avoid: discs ``[x, y, radius]`` and boxes ``[x1, y1, x2, y2]``.
         keep_in: regions, one of which the plan must always be in.
         max_speed: environment units per second not to exceed; None is no limit.
-        method: how constraints are kept, see :mod:`~dfplan.planner.parts`: "chosen" (the candidate that keeps most),
+        method: how constraints are kept: "chosen" (the candidate that keeps most),
             "parts" (way-points are goals of parts, parts are mended and driven in imagination), "routes" (besides, a
             part that no candidate keeps is planned by way of the middle of the shortest way over visited positions) or
             "detours" (by way of visited positions drawn at random).

@@ -25,7 +25,6 @@ from dfplan.models.forcing_model import ForcingModel
 from dfplan.models.token_model import TokenModel
 from dfplan.planner.sampler import Sampling, sample_tokens
 from dfplan.planner.settings import PlannerSettings
-from dfplan.scorers import reach_of
 from dfplan.tokens import CONTEXT_TOKEN, NUM_PREFIX_TOKENS
 from dfplan.types import Plan
 
@@ -50,8 +49,7 @@ class MemoryPlanner:
         self.model = model
         self.settings = settings
         self.device = model.normalizer.action_mean.device
-        mean, std = model.normalizer.observation_mean.cpu().numpy(), model.normalizer.observation_std.cpu().numpy()
-        self.reach = reach_of(model.scorer, mean, std, position_dim=self.position_dim)
+        self.reach = model.reach(margin=None)
 
     @property
     def observation_dim(self) -> int:

@@ -90,4 +90,4 @@ def obligations_of(planner: Any) -> Obligations | None:
     if not constraints:
         return None
     model = planner.model
-    return Obligations(constraints, radius=model.goal_radius, seconds_per_step=model.point_mass.step)
+    return Obligations(constraints, radius=model.goal_radius, seconds_per_step=model.step_seconds)

@@ -5,7 +5,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,13 +16,10 @@ from dfplan.errors import UserError
 from dfplan.models.forcing_model import ForcingModel
 from dfplan.planner.choice import Candidates, choose_plans, drafts_of
 from dfplan.planner.constraints import Constraints, Judgement, as_constraints
-from dfplan.planner.journey import Draft
+from dfplan.planner.draft import Draft
 from dfplan.planner.objectives import Objective
-from dfplan.planner.parts import PartPlanner
 from dfplan.planner.settings import PlannerSettings
-from dfplan.planner.surroundings import Surroundings
 from dfplan.planner.window_denoiser import WindowDenoiser
-from dfplan.scorers import as_point_mass
 from dfplan.types import Plan
 
 
@@ -62,18 +58,12 @@ class Planner(WindowDenoiser):
         settings = replace(settings, guidance=settings.guidance.with_constraints(self.constraints))
         super().__init__(model, settings=settings, objective=objective)
         if self.constraints:
-            robot = as_point_mass(self.scorer)
-            self.scorer = replace(robot, support=self.constraints.restrict(robot.support))
+            self.scorer = self.scorer.keeping(self.constraints)
 
     @property
     def plans_parts(self) -> bool:
         """Whether there are constraints, and plans are made part by part so that they keep them."""
         return bool(self.constraints) and self.settings.guidance.method != "chosen"
-
-    @cached_property
-    def surroundings(self) -> Surroundings:
-        """Where plans that must keep something may go."""
-        return Surroundings(self.model.support, self.constraints)
 
     @_without_gradients
     def plan(
@@ -120,7 +110,7 @@ class Planner(WindowDenoiser):
             "record_history": record_history,
         }
         if self.plans_parts:
-            return checked_plan(PartPlanner(self, context, goal, passed=passed, **asked).plan())
+            return checked_plan(self.scorer.plan_parts(self, context, goal, passed=passed, **asked))
         candidates = self.sample(context, goal, **asked)
         if self.settings.roll_out:
             candidates = self.roll_out(candidates, context, goal, generators=generators, committed=committed)

@@ -25,7 +25,7 @@ from dfplan.domain import Proposals, Score
 from dfplan.errors import UserError
 from dfplan.models.token_model import TokenModel
 from dfplan.planner.choice import judge, propose
-from dfplan.planner.journey import Draft
+from dfplan.planner.draft import Draft
 from dfplan.planner.planner import Planner
 from dfplan.planner.sampler import Denoised, Sampling, sample_tokens
 from dfplan.planner.search import ROOT

@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from dfplan.errors import UserError
 from dfplan.models.forcing_model import ForcingModel
-from dfplan.planner.journey import Draft
+from dfplan.planner.draft import Draft
 from dfplan.planner.planner import Planner
 from dfplan.planner.search import Budget, Evaluation, Expansion, NewNodes, Rule, Tree, search
 from dfplan.planner.settings import PlannerSettings

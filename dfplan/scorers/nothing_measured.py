@@ -1,9 +1,12 @@
 """What scorers answer of which nothing was measured on the data: that they do not know."""
 
 from collections.abc import Mapping
-from typing import Self
+from typing import Any, NoReturn, Self
 
 import numpy as np
+
+from dfplan.errors import UserError
+from dfplan.types import Reach
 
 
 class NothingMeasured:
@@ -20,6 +23,25 @@ class NothingMeasured:
     def is_familiar(self, states: np.ndarray) -> np.ndarray:
         """See :class:`~dfplan.domain.PlanScorer`: nobody has measured it."""
         return np.ones(states.shape[:-1], dtype=bool)
+
+    def reach(self, mean: np.ndarray, std: np.ndarray, *, goal_dim: int, margin: float | None) -> Reach:
+        """See :class:`~dfplan.domain.PlanScorer`: only what is far from the data's mean is out of it."""
+        return Reach.around(mean, std, position_dim=goal_dim, point_mass=None)
+
+    def keeping(self, constraints: Any) -> NoReturn:
+        """See :class:`~dfplan.domain.PlanScorer`: where plans may go instead, it does not know.
+
+        Raises:
+            UserError: always.
+        """
+        raise UserError(
+            f"these weights know of no point mass and no visited positions (they score plans by {self.kind}); "
+            "constraints need both: use weights of a maze, or leave the constraints out"
+        )
+
+    def plan_parts(self, planner: Any, context: Any, goal: Any, **asked: Any) -> NoReturn:
+        """See :class:`~dfplan.domain.PlanScorer`; never asked, as nothing can be kept."""
+        self.keeping(None)
 
     def with_penalties(self, penalties: Mapping[str, float]) -> Self:
         """See :class:`~dfplan.domain.PlanScorer`: it knows none."""

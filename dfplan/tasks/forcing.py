@@ -77,8 +77,8 @@ def build_training(
     Without a ``point_mass``, one is fitted to the data.
     """
     from dfplan.domains.maze.dynamics import fit_point_mass
+    from dfplan.domains.maze.scorer import PointMassScorer
     from dfplan.domains.maze.support import measure_support
-    from dfplan.scorers import PointMassScorer
     from dfplan.tasks.trajectory_windows import drive_anew, mix_datasets
 
     if settings.model.name == "diffuser":

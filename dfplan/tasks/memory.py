@@ -42,9 +42,9 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, EpisodeWind
     from dfplan.data.episode_windows import EpisodeWindows
     from dfplan.domains.maze.demonstrations import build_tmaze
     from dfplan.domains.maze.dynamics import fit_point_mass
+    from dfplan.domains.maze.scorer import PointMassScorer
     from dfplan.domains.maze.support import measure_support
     from dfplan.models.tokenizers import save_tokenizer
-    from dfplan.scorers import PointMassScorer
     from dfplan.training.forcing import ForcingTask
     from dfplan.training.pixel_forcing import PixelForcingTask
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from dfplan.agent import Pursuit
 from dfplan.data.split import hold_out
 from dfplan.data.windows import WindowDataset, WindowMixture
+from dfplan.domains.maze.pursuit import Pursuit
 from dfplan.domains.maze.retrace import retrace
 from dfplan.errors import UserError
 from dfplan.tasks.groups import RetraceSettings, WindowsSettings

@@ -8,7 +8,7 @@ from dfplan.planner import GuidanceSettings
 from dfplan.planner.regions import Box, Disc, as_region
 from dfplan.types import Verdict
 
-# Of the palette of Okabe and Ito, as in dfplan.viz.maze.
+# Of the palette of Okabe and Ito, as in dfplan.domains.maze.pictures.
 AVOIDED, KEPT, PASSED = "#D55E00", "#009E73", "#CC79A7"
 
 

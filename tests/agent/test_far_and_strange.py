@@ -14,7 +14,7 @@ from dfplan.baselines.diffuser.planner import DiffuserPlanner
 from dfplan.baselines.diffuser.temporal_unet import TemporalUnet
 from dfplan.baselines.diffuser.tracker import StateTracker
 from dfplan.baselines.diffuser.windows import LimitsNormalizer
-from dfplan.baselines.grid import GridPlanner
+from dfplan.domains.maze.grid import GridPlanner
 from dfplan.errors import UserError
 from dfplan.planner import Planner, PlannerSettings
 from dfplan.planner.memory import MemoryPlanner

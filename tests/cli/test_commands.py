@@ -174,7 +174,7 @@ def test_scores_are_told_even_if_the_picture_cannot_be_written(trained, capsys, 
     def full_disk(*arguments, **options):
         raise UserError("no space left for rollouts.png")
 
-    monkeypatch.setattr("dfplan.viz.maze.draw_rollouts", full_disk)
+    monkeypatch.setattr("dfplan.domains.maze.pictures.draw_rollouts", full_disk)
     words = ["eval", ENV, f"weights={trained}", "n_episodes=1", "controller.replan_every=0", *FAST]
     assert main(words) == 2
     captured = capsys.readouterr()

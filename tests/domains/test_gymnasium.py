@@ -10,13 +10,13 @@ from gymnasium import spaces
 from pendulum import write_pendulum
 
 import dfplan
-from dfplan.agent.one_env import REPLAN_ELSEWHERE
 from dfplan.cli.any_environment import with_environment
 from dfplan.cli.compose import compose_options, reading, to_schema
 from dfplan.cli.main import main
 from dfplan.data.formats import read
 from dfplan.data.formats.minari_writer import write
 from dfplan.domains import GymnasiumDomain, find_domain
+from dfplan.domains.one_env import REPLAN_ELSEWHERE
 from dfplan.errors import UserError
 from dfplan.planner.settings import SHORT_HORIZON, SHORT_PROBLEMS, PlannerSettings
 from dfplan.scorers import GoalScorer, ReturnScorer

@@ -14,6 +14,7 @@ from tiny_model import tiny_denoiser, tiny_model
 from dfplan.cli.commands.verify import verify
 from dfplan.cli.folders import bundled_weights
 from dfplan.diffusion import Parameterization, Schedule, reverse_step, sloped_matrix
+from dfplan.domains.maze.scorer import PointMassScorer
 from dfplan.errors import UserError
 from dfplan.export.denoise_step import DenoiseStep, export_planner
 from dfplan.export.manifest import (
@@ -30,7 +31,6 @@ from dfplan.files import sealed_json
 from dfplan.models.denoiser import DenoiserState
 from dfplan.models.forcing_model import load_forcing_model
 from dfplan.planner import Planner, PlannerSettings
-from dfplan.scorers import PointMassScorer
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")

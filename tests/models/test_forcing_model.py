@@ -8,11 +8,11 @@ import torch
 from tiny_model import DENOISERS, LAYOUT, POINT_MASS, tiny_denoiser, tiny_trajectories
 
 from dfplan.diffusion import Parameterization, Schedule
+from dfplan.domains.maze.scorer import PointMassScorer
 from dfplan.domains.maze.support import measure_support
 from dfplan.errors import UserError
 from dfplan.models.bundle import load_bundle, save_bundle
 from dfplan.models.forcing_model import load_forcing_model
-from dfplan.scorers import PointMassScorer
 from dfplan.tokens import Normalizer
 from dfplan.training.forcing import ForcingLevels, ForcingTask
 

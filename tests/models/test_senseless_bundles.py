@@ -7,12 +7,12 @@ from tiny_model import LAYOUT, POINT_MASS, tiny_denoiser, tiny_trajectories
 
 from dfplan.cli.commands.verify import verify
 from dfplan.diffusion import Parameterization, Schedule
+from dfplan.domains.maze.scorer import PointMassScorer
 from dfplan.domains.maze.support import measure_support
 from dfplan.errors import UserError
 from dfplan.models.bundle import load_bundle, save_bundle
 from dfplan.models.forcing_model import load_forcing_model
 from dfplan.models.inverse_dynamics import InverseDynamics, load_inverse_dynamics, save_inverse_dynamics
-from dfplan.scorers import PointMassScorer
 from dfplan.tokens import Normalizer
 from dfplan.training.forcing import ForcingLevels, ForcingTask
 

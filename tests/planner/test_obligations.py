@@ -4,10 +4,10 @@ import numpy as np
 from tiny_model import POINT_MASS, line_model
 
 from dfplan.agent import MPCAgent, PlannedActions, Pursuit
+from dfplan.domains.maze.repair import step_of
 from dfplan.planner import GuidanceSettings, Planner, PlannerSettings
 from dfplan.planner.constraints import Constraints
 from dfplan.planner.obligations import Obligations
-from dfplan.planner.repair import step_of
 
 START, GOAL = np.array([[2.0, 2.0, 0.0, 0.0]]), np.array([[2.0, 8.0]])
 

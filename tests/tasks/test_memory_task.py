@@ -8,7 +8,7 @@ import torch
 
 from dfplan.agent.memory import MemoryAgent
 from dfplan.cli.main import main
-from dfplan.evaluation.choices import roll_out_choices
+from dfplan.domains.maze.choices import roll_out_choices
 from dfplan.models.forcing_model import load_forcing_model
 from dfplan.models.tokenizers import load_tokenizer
 from dfplan.planner import PlannerSettings

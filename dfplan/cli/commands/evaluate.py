@@ -92,7 +92,7 @@ def judge_driven(rollouts: Rollouts, planner: Planner | None) -> Verdict | None:
 
 
 def _draw(rollouts: Rollouts, *, maze: Any, path: Path, name: str, guidance: GuidanceSettings | None) -> Path:
-    from dfplan.viz.maze import draw_rollouts  # matplotlib is slow to import; the scores come first
+    from dfplan.domains.maze.pictures import draw_rollouts  # matplotlib is slow to import; the scores come first
 
     return draw_rollouts(
         rollouts.positions,

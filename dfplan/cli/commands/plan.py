@@ -114,13 +114,13 @@ def _pair(position: np.ndarray) -> str:
 
 
 def _draw(plan: Plan, **picture: Any) -> Path:
-    from dfplan.viz.maze import draw_plan  # matplotlib is slow to import
+    from dfplan.domains.maze.pictures import draw_plan  # matplotlib is slow to import
 
     return draw_plan(plan, **picture)
 
 
 def _draw_tree(trees: PlanTrees, **picture: Any) -> Path:
-    from dfplan.viz.tree import DrawnPlan, draw_tree
+    from dfplan.domains.maze.tree_pictures import DrawnPlan, draw_tree
 
     tree, plans = trees.tree, trees.plans[0]
     # The root is the best of the first plans once more: where they are nodes themselves, it is left out.

@@ -7,7 +7,7 @@
     driven in imagination, way-points passed, regions and speed limit kept  →  the plan, judged step by step
 
 The candidates of a part are the model's, ranked as any plan; the first that can be mended is taken
-(:mod:`dfplan.planner.repair`). Where none can, the part is planned by way of a place that the shortest path over
+(:mod:`dfplan.domains.maze.repair`). Where none can, the part is planned by way of a place that the shortest path over
 allowed visited positions passes halfway ("routes"), and again, until parts are short; a short one that fails is that
 path.
 """
@@ -15,17 +15,16 @@ path.
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from dfplan.domains.maze.journey import Journey, Target
+from dfplan.domains.maze.path_tracker import PathTracker
+from dfplan.domains.maze.repair import Course, imagine
 from dfplan.planner.choice import BROKEN, states_of
-from dfplan.planner.journey import Journey, Target
-from dfplan.planner.path_tracker import PathTracker
-from dfplan.planner.repair import Course, imagine
-from dfplan.scorers import as_point_mass
 from dfplan.types import Plan, Verdict
 
 if TYPE_CHECKING:
@@ -89,7 +88,9 @@ class PartPlanner:
         deadline: float,
         record_history: bool,
     ) -> None:
-        self.planner, self.around = planner, planner.surroundings
+        self.planner = planner
+        self.scorer: Any = planner.scorer  # that of a point mass, which this is asked by
+        self.around = self.scorer.surroundings
         self.states, self.goals = (each.cpu().numpy().astype(np.float64) for each in (context, goal))
         self.num_tokens, self.generators = num_tokens, generators
         self.passed = np.zeros((len(goal), len(planner.constraints.waypoints)), bool) if passed is None else passed
@@ -180,7 +181,7 @@ class PartPlanner:
         tracker = PathTracker(
             model.point_mass,
             goal_radius=model.goal_radius,
-            support=as_point_mass(planner.scorer).support,
+            support=self.scorer.support,
             tube=tube,
             strange=STRANGE,
             constraints=planner.constraints,

@@ -4,35 +4,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dfplan.planner.path_tracker import arc_lengths
-from dfplan.planner.surroundings import Surroundings
+from dfplan.domains.maze.path_tracker import arc_lengths
+from dfplan.domains.maze.surroundings import Surroundings
+from dfplan.planner.draft import Draft
 
 SHORT = 1.5  # environment units of a part below which it is planned by way of nothing more
 MAX_FAILURES = 8  # parts without a usable candidate, of one plan, after which the shortest way is taken
-
-
-@dataclass(frozen=True)
-class Draft:
-    """Candidates for one part, in environment units.
-
-    Attributes:
-        states: ``(candidates, points, observation_dim)``.
-        num_steps, arrival, value: ``(candidates,)``, see :class:`~dfplan.domain.Score`.
-        evaluations: ``(2,)`` int64, calls of the network and tokens computed.
-        steps_per_point: steps between two states.
-    """
-
-    states: np.ndarray
-    num_steps: np.ndarray
-    arrival: np.ndarray
-    value: np.ndarray
-    evaluations: np.ndarray
-    steps_per_point: int
-
-    def until_arrival(self, candidate: int) -> np.ndarray:
-        """States ``(points, observation_dim)`` of a candidate up to where it arrives, or to its end."""
-        steps = min(int(self.arrival[candidate]), int(self.num_steps[candidate]))
-        return self.states[candidate, : -(-steps // self.steps_per_point)]
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from dfplan.arrays import checked_rows
+from dfplan.domains.maze.visited_grid import VisitedGrid
 from dfplan.errors import UserError
-from dfplan.planner.visited_grid import VisitedGrid
 from dfplan.scorers import first_arrival, steps_along
 from dfplan.types import Plan, PointMass, PositionSupport, Reach
 

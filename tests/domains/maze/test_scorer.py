@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from dfplan.domains.maze.scorer import largest_jump, share_outside
 from dfplan.scorers.paths import first_arrival, steps_along
-from dfplan.scorers.point_mass import largest_jump, share_outside
 from dfplan.types import PointMass, PositionSupport
 
 MASS = PointMass(decay=1.0, gain=0.2, step=0.1, max_speed=2.0)

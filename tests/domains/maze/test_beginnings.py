@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from dfplan.domains.maze.beginnings import detour_pairs, draw_beginnings, way_lengths
 from dfplan.errors import UserError
-from dfplan.evaluation.beginnings import detour_pairs, draw_beginnings, way_lengths
 from dfplan_envs import build_maze
 
 

@@ -1,17 +1,21 @@
-"""Scores plans of a point mass among what stops it: the believable one that arrives first is best."""
+"""Scores plans of a point mass among walls: the believable one that arrives first is best."""
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dfplan.domain import PlanScorer, Proposals, Score
-from dfplan.errors import UserError
+from dfplan.domain import Proposals, Score
 from dfplan.measured import check_physics, positive
 from dfplan.scorers.paths import first_arrival, steps_along
-from dfplan.types import PointMass, PositionSupport, Reach
+from dfplan.types import Plan, PointMass, PositionSupport, Reach
+
+if TYPE_CHECKING:
+    from dfplan.domains.maze.surroundings import Surroundings
+    from dfplan.planner.constraints import Constraints
+    from dfplan.planner.planner import Planner
 
 VISITED = "support.visited"
 
@@ -26,6 +30,7 @@ class PointMassScorer:
         goal_radius: distance that counts as being at the goal.
         jump_penalty: doubt per :func:`largest_jump`.
         support_penalty: doubt per :func:`share_outside`.
+        surroundings: where plans may go that must keep something; None where nothing has to be kept.
     """
 
     point_mass: PointMass
@@ -33,6 +38,7 @@ class PointMassScorer:
     goal_radius: float
     jump_penalty: float = 4.0
     support_penalty: float = 60.0
+    surroundings: "Surroundings | None" = field(default=None, repr=False, compare=False)
 
     kind = "point_mass"
     counts_steps = True
@@ -75,13 +81,42 @@ class PointMassScorer:
         """See :class:`~dfplan.domain.PlanScorer`: where the data visited the position."""
         return self.support.contains(states[..., : self.support.visited.ndim])
 
+    @property
+    def step_seconds(self) -> float:
+        """Time from step to step, as measured on the data."""
+        return self.point_mass.step
+
+    def reach(self, mean: np.ndarray, std: np.ndarray, *, goal_dim: int, margin: float | None) -> Reach:
+        """See :class:`~dfplan.domain.PlanScorer`."""
+        return Reach.around(
+            mean,
+            std,
+            position_dim=goal_dim,
+            point_mass=self.point_mass,
+            support=None if margin is None else self.support,
+            margin=margin or 0.0,
+        )
+
+    def keeping(self, constraints: "Constraints") -> "PointMassScorer":
+        """See :class:`~dfplan.domain.PlanScorer`: what is forbidden counts as never visited."""
+        from dfplan.domains.maze.surroundings import Surroundings
+
+        around = Surroundings(self.support, constraints)
+        return replace(self, support=constraints.restrict(self.support), surroundings=around)
+
+    def plan_parts(self, planner: "Planner", context: Any, goal: Any, **asked: Any) -> Plan:
+        """See :class:`~dfplan.domain.PlanScorer`."""
+        from dfplan.domains.maze.parts import PartPlanner
+
+        return PartPlanner(planner, context, goal, **asked).plan()
+
     def with_penalties(self, penalties: Mapping[str, float]) -> "PointMassScorer":
         """See :class:`~dfplan.domain.PlanScorer`."""
         return replace(self, **{name: penalties[name] for name in ("jump_penalty", "support_penalty")})
 
     def check(self, mean: np.ndarray, std: np.ndarray) -> None:
         """See :class:`~dfplan.domain.PlanScorer`."""
-        reach = reach_of(self, mean, std, position_dim=self.support.origin.size)
+        reach = self.reach(mean, std, goal_dim=self.support.origin.size, margin=None)
         check_physics(reach=reach, point_mass=self.point_mass, support=self.support, goal_radius=self.goal_radius)
 
     def describe(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -107,40 +142,6 @@ class PointMassScorer:
             ),
             goal_radius=positive("goal_radius", described["goal_radius"]),
         )
-
-
-def as_point_mass(scorer: PlanScorer) -> PointMassScorer:
-    """The scorer, if it is one of a point mass.
-
-    Raises:
-        UserError: it is another one.
-    """
-    if isinstance(scorer, PointMassScorer):
-        return scorer
-    raise UserError(
-        f"these weights know of no point mass and no visited positions (they score plans by {scorer.kind}); "
-        "constraints, controller=pursuit and agent=grid need both: use weights of a maze, or controller=actions"
-    )
-
-
-def reach_of(
-    scorer: PlanScorer, mean: np.ndarray, std: np.ndarray, *, position_dim: int, margin: float | None = None
-) -> Reach:
-    """What can be asked of a planner with this scorer, from the statistics ``(observation_dim,)`` of its data.
-
-    With a ``margin``, within the range of the data where the scorer knows it, and that share of it on either side; else
-    far from the data's mean, as where observations are noise at times and known as such.
-    """
-    if not isinstance(scorer, PointMassScorer):
-        return Reach.around(mean, std, position_dim=position_dim, point_mass=None)
-    return Reach.around(
-        mean,
-        std,
-        position_dim=position_dim,
-        point_mass=scorer.point_mass,
-        support=None if margin is None else scorer.support,
-        margin=margin or 0.0,
-    )
 
 
 def largest_jump(

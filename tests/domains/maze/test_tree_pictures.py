@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from dfplan.viz.tree import DrawnPlan, best_path, draw_tree, in_order, way_to
+from dfplan.domains.maze.tree_pictures import DrawnPlan, best_path, draw_tree, in_order, way_to
 from dfplan_envs import build_maze
 
 

@@ -7,7 +7,7 @@ possible, by more the more corners there are.
 
 import numpy as np
 
-from dfplan.baselines.oracle import DECAY, GAIN, SECONDS, SPEED_LIMIT
+from dfplan.domains.maze.oracle import DECAY, GAIN, SECONDS, SPEED_LIMIT
 
 CELL = 0.02  # of the grid, in units of the maze
 RADIUS = 0.1  # of the ball

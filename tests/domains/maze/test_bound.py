@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dfplan.baselines.bound import CELL, Room, bound_returns, least_steps
-from dfplan.baselines.oracle import OracleAgent
+from dfplan.domains.maze.bound import CELL, Room, bound_returns, least_steps
 from dfplan.domains.maze.environment import load_maze
+from dfplan.domains.maze.oracle import OracleAgent
 from dfplan.evaluation.rollout import begun, evaluate_agent
 from dfplan_envs.mazes import build_maze
 from dfplan_envs.physics import Ball, build_model
 
-RESULTS = Path(__file__).parents[2] / "benchmarks" / "maze_scores" / "results"
+RESULTS = Path(__file__).parents[3] / "benchmarks" / "maze_scores" / "results"
 CORRIDOR = np.array([list(row) for row in ("#####", "#   #", "### #", "#   #", "#####")]) == "#"
 
 

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from dfplan.planner.path_tracker import PathTracker, resample
+from dfplan.domains.maze.path_tracker import PathTracker, resample
 from dfplan.types import PointMass, PositionSupport
 
 HOLD = 64  # steps that the goal is held at the end of imagined driving

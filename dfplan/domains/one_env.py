@@ -7,15 +7,16 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from dfplan.agent.controllers import Controller, PlannedActions, Pursuit
+from dfplan.agent.controllers import Controller, PlannedActions
 from dfplan.agent.mpc import MPCAgent
 from dfplan.arrays import numbers_of
 from dfplan.domains.gymnasium import as_goal, as_observation, read_spec
+from dfplan.domains.maze.pursuit import Pursuit
+from dfplan.domains.maze.scorer import PointMassScorer
 from dfplan.errors import UserError
 from dfplan.models.forcing_model import ForcingModel
 from dfplan.planner import Planner, PlannerSettings
 from dfplan.planner.settings import SHORT_HORIZON, SHORT_PROBLEMS
-from dfplan.scorers import PointMassScorer
 
 REPLAN_IN_MAZES, REPLAN_ELSEWHERE = 32, 2  # steps between two plans, as configs/controller has it
 _GOALS = ("desired_goal", "goal")  # where environments tell it: in the observation, or as an attribute

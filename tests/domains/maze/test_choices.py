@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from dfplan.domains.maze.choices import roll_out_choices
 from dfplan.domains.maze.demonstrations import build_tmaze
-from dfplan.evaluation.choices import roll_out_choices
 
 
 class Driver:

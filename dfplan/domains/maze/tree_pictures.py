@@ -16,7 +16,7 @@ from matplotlib.patheffects import Normal as Unchanged
 from matplotlib.patheffects import Stroke
 from matplotlib.ticker import MaxNLocator
 
-from dfplan.viz.maze import INK, VERMILLION, WALL, draw_goals, draw_maze, draw_starts, figure_size, save
+from dfplan.domains.maze.pictures import INK, VERMILLION, WALL, draw_goals, draw_maze, draw_starts, figure_size, save
 
 VALUE_COLORS = "viridis"  # told apart by colour-blind readers, and in grey
 

@@ -7,9 +7,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
+from dfplan.domains.maze.pictures import FLOOR, WALL, draw_maze, draw_plan, draw_rollouts
 from dfplan.errors import UserError
 from dfplan.types import Plan
-from dfplan.viz.maze import FLOOR, WALL, draw_maze, draw_plan, draw_rollouts
 from dfplan_envs import build_maze
 
 MAZE = build_maze("umaze")
@@ -96,7 +96,7 @@ def test_what_cannot_be_written_is_said_and_leaves_nothing_behind(tmp_path):
 
 def test_every_line_of_a_plan_is_in_the_legend(tmp_path, monkeypatch):
     drawn = []
-    monkeypatch.setattr("dfplan.viz.maze.save", lambda figure, path: drawn.append(figure) or path)
+    monkeypatch.setattr("dfplan.domains.maze.pictures.save", lambda figure, path: drawn.append(figure) or path)
     history = np.random.default_rng(0).normal(size=(12, 2, 16, 4))
     arguments = {"maze": MAZE, "start": np.array([3.0, 1.0]), "goal": np.array([1.0, 1.0]), "title": "maze2d-umaze"}
     draw_plan(_plan(history=history), path=tmp_path / "plan.png", index=0, **arguments)
@@ -110,7 +110,7 @@ def test_every_line_of_a_plan_is_in_the_legend(tmp_path, monkeypatch):
 
 def test_rows_that_show_the_first_part_of_a_plan_say_so(tmp_path, monkeypatch):
     drawn = []
-    monkeypatch.setattr("dfplan.viz.maze.save", lambda figure, path: drawn.append(figure) or path)
+    monkeypatch.setattr("dfplan.domains.maze.pictures.save", lambda figure, path: drawn.append(figure) or path)
     history = np.random.default_rng(0).normal(size=(12, 2, 10, 4))
     arguments = {"maze": MAZE, "start": np.array([3.0, 1.0]), "goal": np.array([1.0, 1.0]), "title": "maze2d-umaze"}
     draw_plan(_plan(history=history), path=tmp_path / "plan.png", index=0, **arguments)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from tiny_model import POINT_MASS
 
+from dfplan.domains.maze.path_tracker import PathTracker
+from dfplan.domains.maze.repair import Course, imagine, step_of
 from dfplan.planner.constraints import Constraints
-from dfplan.planner.path_tracker import PathTracker
-from dfplan.planner.repair import Course, imagine, step_of
 
 REST = np.array([[1.0, 1.0, 0.0, 0.0]])
 AHEAD = np.array([[1.0, 1.0], [1.0, 7.0]])

@@ -7,9 +7,9 @@ import pytest
 import torch
 from tiny_model import POINT_MASS, SCORER, SUPPORT, line_model
 
+from dfplan.domains.maze.repair import Mender, step_of
 from dfplan.planner import GuidanceSettings, Planner, PlannerSettings
 from dfplan.planner.constraints import Constraints
-from dfplan.planner.repair import Mender, step_of
 
 START, GOAL = np.array([[2.0, 2.0, 0.0, 0.0]]), np.array([[2.0, 8.0]])
 

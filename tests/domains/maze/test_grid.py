@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from dfplan.agent import MPCAgent, Pursuit
-from dfplan.baselines.grid import GridPlanner, VisitedGrid
 from dfplan.cli.folders import bundled_weights
+from dfplan.domains.maze.grid import GridPlanner, VisitedGrid
 from dfplan.errors import UserError
 from dfplan.evaluation.rollout import evaluate_agent
 from dfplan.models import load_forcing_model

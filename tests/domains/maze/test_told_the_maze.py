@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from dfplan.baselines.oracle import DECAY, GAIN, SECONDS, SPEED_LIMIT, DistanceMap, OracleAgent
-from dfplan.baselines.waypoints import WaypointAgent
 from dfplan.domains.maze.environment import load_maze
+from dfplan.domains.maze.oracle import DECAY, GAIN, SECONDS, SPEED_LIMIT, DistanceMap, OracleAgent
+from dfplan.domains.maze.waypoints import WaypointAgent
 from dfplan.errors import UserError
 from dfplan.evaluation.rollout import evaluate_agent
 from dfplan_envs.mazes import build_maze

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dfplan.domains.maze.path_tracker import arc_lengths
+from dfplan.domains.maze.repair import Mender
+from dfplan.domains.maze.visited_grid import VisitedGrid
 from dfplan.planner.constraints import Constraints
-from dfplan.planner.path_tracker import arc_lengths
-from dfplan.planner.repair import Mender
-from dfplan.planner.visited_grid import VisitedGrid
 from dfplan.types import PositionSupport
 
 MARGIN = 0.1  # environment units that paths keep clear of what is forbidden; driving keeps half of it
