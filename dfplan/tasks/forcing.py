@@ -165,17 +165,6 @@ def build_task(
             "model": model,
             "num_tokens": inputs.num_tokens,
             "provenance": inputs.provenance,
-            **_described(inputs.domain),
+            **inputs.robot(),
         },
     )
-
-
-def _described(domain: "Domain | None") -> dict[str, Any]:
-    """What a bundle says of a robot beside its sizes; of the mazes', whose actions lie between -1 and 1, nothing."""
-    if domain is None:
-        return {}
-    bounds, seconds = domain.spec.action_bounds, domain.spec.step_seconds
-    return {
-        "action_bounds": {name: each.tolist() for name, each in vars(bounds).items()},
-        **({} if seconds is None else {"step_seconds": seconds}),
-    }

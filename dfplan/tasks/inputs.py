@@ -65,6 +65,16 @@ class Inputs:
         """Numbers in a goal; a position of the mazes has two."""
         return 2 if self.domain is None else self.domain.spec.goal_dim
 
+    def robot(self) -> dict[str, Any]:
+        """What a bundle says of a robot beside its sizes; nothing of the mazes', whose actions lie between -1 and 1."""
+        if self.domain is None:
+            return {}
+        bounds, seconds = self.domain.spec.action_bounds, self.domain.spec.step_seconds
+        return {
+            "action_bounds": {name: each.tolist() for name, each in vars(bounds).items()},
+            **({} if seconds is None else {"step_seconds": seconds}),
+        }
+
     def check_states(self) -> None:
         """Refuse an environment that shows frames: a planner of states would be trained on what is not shown there.
 

@@ -1,17 +1,27 @@
 """``dfplan eval`` in any environment of Gymnasium: returns, successes where it tells them, and a picture."""
 
+from pathlib import Path
 from typing import Any
 
 import torch
 from rich.console import Console
 from rich.table import Table
 
-from dfplan.cli.build import build_agent, build_planner, describe_weights, find_weights, select_device
+from dfplan.baselines.behaviour_cloning import is_behaviour_cloning, load_behaviour_cloning
+from dfplan.cli.build import (
+    build_agent,
+    build_planner,
+    describe_weights,
+    find_weights,
+    select_device,
+    warn_of_other_environment,
+)
 from dfplan.cli.build_agents import BuiltAgent
 from dfplan.cli.compose import plain
 from dfplan.cli.folders import make_run_folder
 from dfplan.cli.progress import progress_bar, say
 from dfplan.cli.schema import EvalConfig
+from dfplan.domain import Spec
 from dfplan.domains import GymnasiumDomain
 from dfplan.errors import UserError
 from dfplan.evaluation.episodes import Episodes, evaluate_episodes
@@ -50,6 +60,7 @@ def run(config: EvalConfig, domain: GymnasiumDomain) -> int:
     del settings["output"]  # says nothing about the result
     record = episodes.record(
         env=config.env.name,
+        planner=built.name,
         controller=built.controller,
         device=str(device),
         weights=describe_weights(built.weights, built.metadata) if built.weights else None,
@@ -74,15 +85,11 @@ def build_any_agent(config: EvalConfig, domain: GymnasiumDomain, *, device: torc
         if getattr(config, name) != default:
             raise UserError(f"{name}={getattr(config, name)} is for mazes, and {config.env.name} is none; leave it out")
     weights = find_weights(config.weights, env_name=config.env.name)
+    if is_behaviour_cloning(weights):
+        return _cloned(config, domain, weights=weights)
     planner = build_planner(config.planner, weights=weights, env_name=config.env.name, device=device, say=say)
     layout, spec = planner.model.layout, domain.spec
-    found = layout.observation_dim, layout.action_dim, layout.position_dim
-    wanted = spec.observation_dim, spec.action_bounds.low.size, spec.goal_dim
-    if found != wanted:
-        raise UserError(
-            f"the weights in {weights} are of observations, actions and goals of {found} numbers, {config.env.name} "
-            f"has {wanted}; give weights that were trained on it"
-        )
+    _check_sizes((layout.observation_dim, layout.action_dim, layout.position_dim), config, spec)
     agent = build_agent(
         planner,
         controller=config.controller,
@@ -100,6 +107,30 @@ def build_any_agent(config: EvalConfig, domain: GymnasiumDomain, *, device: torc
         metadata=planner.model.metadata,
         planner=planner,
     )
+
+
+def _cloned(config: EvalConfig, domain: GymnasiumDomain, *, weights: Path) -> BuiltAgent:
+    """Behaviour cloning, which plans nothing."""
+    agent = load_behaviour_cloning(weights)
+    warn_of_other_environment(weights, agent.metadata, env_name=config.env.name, say=say)
+    _check_sizes(agent.sizes, config, domain.spec)
+    return BuiltAgent(
+        agent,
+        name=agent.metadata["model"]["name"],
+        controller="none",
+        num_parameters=sum(each.numel() for each in agent.cloning.parameters()),
+        weights=weights,
+        metadata=agent.metadata,
+    )
+
+
+def _check_sizes(found: tuple[int, ...], config: EvalConfig, spec: Spec) -> None:
+    wanted = spec.observation_dim, spec.action_bounds.low.size, spec.goal_dim
+    if found != wanted:
+        raise UserError(
+            f"the weights in {config.weights} are of observations, actions and goals of {found} numbers, "
+            f"{config.env.name} has {wanted}; give weights that were trained on it"
+        )
 
 
 def _table(record: dict[str, Any]) -> Table:

@@ -31,6 +31,7 @@ from dfplan.types import Trajectories
 
 MAX_CONFIG_BYTES = 1 << 20
 MAZE_SOURCES = ("generated", "d4rl")
+OF_ANY_ROBOT = (DEFAULT_TASK, "behaviour-cloning")  # tasks that need not be of a maze
 NO_DATA = "none"  # data=none: the task brings its own
 TASKS_AFFAIR = (
     "learning_rate",
@@ -88,7 +89,7 @@ def carry_out(config: TrainConfig, *, data: Trajectories | None = None) -> Train
     if config.training.matrix_precision is None:
         config.training.matrix_precision = fastest_precision(device)
     domain = find_domain(config.env.id)
-    if domain is not None and config.task.name != DEFAULT_TASK:
+    if domain is not None and config.task.name not in OF_ANY_ROBOT:
         raise UserError(f"task={config.task.name} is for mazes, and {config.env.name} is none; leave it out")
     trajectories = _load(config, domain, data)
     record = recorded(config, trajectories)

@@ -1,0 +1,69 @@
+"""Behaviour cloning of any robot, the rival of planning from the same data: the action of an observation and a goal."""
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from dfplan.options import option
+from dfplan.tasks.inputs import Inputs
+
+if TYPE_CHECKING:
+    from dfplan.baselines.behaviour_cloning import BehaviourCloningTask
+    from dfplan.data.windows import WindowDataset
+
+
+@dataclass
+class Settings:
+    """The options of the task."""
+
+    width: int = option("units of a hidden layer", low=8)
+    num_layers: int = option("hidden layers", low=1)
+    validation_share: float = option("share of the data held out for validation", above=0, high=0.5)
+
+
+def build(settings: Settings, inputs: Inputs) -> "tuple[BehaviourCloningTask, WindowDataset]":
+    """The task, and windows of one step with goals in hindsight.
+
+    Raises:
+        UserError: data that are missing or too short.
+    """
+    import torch
+
+    from dfplan.baselines.behaviour_cloning import NAME, BehaviourCloning, BehaviourCloningTask
+    from dfplan.data.split import hold_out
+    from dfplan.data.windows import WindowDataset
+    from dfplan.tokens import Normalizer
+
+    data = inputs.trajectories
+    sizes = {"observation_dim": data.observations.shape[1], "action_dim": data.actions.shape[1]}
+    sizes["goal_dim"] = inputs.goal_dim
+    network = {name: value for name, value in asdict(settings).items() if name != "validation_share"}
+    torch.manual_seed(inputs.seed)  # of the initial weights
+    cloning = BehaviourCloning(**sizes, **network)
+    cloning.normalizer = Normalizer.fit(data)
+    trained, held_out = (
+        WindowDataset(
+            part,
+            steps_per_token=1,
+            steps_per_point=1,
+            num_tokens=1,
+            goal_jitter=0.0,
+            position_dim=inputs.goal_dim,
+            restart_share=0.0,
+            segment_goal_share=0.0,
+        )
+        for part in hold_out(data, share=settings.validation_share)
+    )
+    task = BehaviourCloningTask(
+        cloning=cloning,
+        learning_rate=inputs.learning_rate,
+        weight_decay=inputs.weight_decay,
+        held_out=held_out,
+        metadata={
+            "env": inputs.env_name,
+            "model": {"name": NAME, **network},
+            **sizes,
+            **inputs.robot(),
+            "provenance": dict(inputs.provenance),
+        },
+    )
+    return task, trained
