@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dfplan.cli.arguments import name_of
 from dfplan.cli.folders import group_choices
 
-NUM_TOKENS = 12  # of a training window, unless something else is said
+NUM_TOKENS = 6  # of a training window, unless something else is said: somewhat more than a plan looks ahead
 # Chosen with such an environment unless something else is said: short tokens, planned anew every few steps.
 SHORT = {
-    "train": {"training": "short", "retrace": "none", "windows": "short", "diffusion": "short"},
+    "train": {"training": "short", "model": "small", "retrace": "none", "windows": "short", "diffusion": "short"},
     "eval": {"planner": "short", "controller": "short"},
     "record": {"planner": "short", "controller": "short"},
     "export": {},

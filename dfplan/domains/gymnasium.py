@@ -8,6 +8,7 @@ import importlib.util
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from importlib.metadata import version
 from typing import Any
 
 import gymnasium
@@ -37,6 +38,11 @@ def register_known(env_id: str) -> None:
         if importlib.util.find_spec(package) is not None:
             with suppress(gymnasium.error.Error, ImportError, AssertionError, TypeError):  # the import alone matters
                 gymnasium.make(f"{package}:{env_id}", disable_env_checker=True).close()
+
+
+def is_of_robotics(env_id: str) -> bool:
+    """Whether an environment comes with Gymnasium-Robotics."""
+    return str(gymnasium.spec(env_id).entry_point).startswith("gymnasium_robotics")
 
 
 class GymnasiumDomain:
@@ -72,7 +78,13 @@ class GymnasiumDomain:
         except ImportError as error:
             raise UserError(f"env={self.env_id} lacks a package ({error}): pip install 'dfplan[robots]'") from error
         except (gymnasium.error.Error, AssertionError, TypeError) as error:
-            raise UserError(f"env={self.env_id} cannot be made: {str(error).splitlines()[0][:300]}") from error
+            if is_of_robotics(self.env_id) and isinstance(error, AssertionError):
+                raise UserError(
+                    f"env={self.env_id} does not run on MuJoCo {version('mujoco')}: Gymnasium-Robotics' Fetch and "
+                    "FrankaKitchen need one below 3.12; pip install 'dfplan[robots]' in an environment of its own"
+                ) from error
+            told = (str(error) or type(error).__name__).splitlines()[0]
+            raise UserError(f"env={self.env_id} cannot be made: {told[:300]}") from error
 
     def observation(self, observed: Any) -> np.ndarray:
         """See :func:`as_observation`."""

@@ -1,7 +1,9 @@
 """Environments of Gymnasium as domains: their sizes, their data, and what makes a plan good there."""
 
 import json
+import sys
 from dataclasses import fields
+from types import SimpleNamespace
 
 import gymnasium
 import numpy as np
@@ -75,6 +77,17 @@ def test_what_is_achieved_stands_before_what_is_observed_which_is_flattened_by_n
     observed, _ = env.reset(seed=0)
     assert domain.observation(observed).tolist() == [0, 0, 0, 1, 2, 3, 4]
     np.testing.assert_allclose(domain.goal(observed), env.unwrapped.wanted, rtol=1e-6)
+
+
+def test_a_mujoco_that_fetch_does_not_run_on_is_named_by_its_version(monkeypatch):
+    def make():
+        assert False, "joint_type"  # what Gymnasium-Robotics does from MuJoCo 3.12 on  # noqa: B011, PT015
+
+    monkeypatch.setitem(sys.modules, "gymnasium_robotics", SimpleNamespace(make=make))
+    gymnasium.register("TestFetch-v0", entry_point="gymnasium_robotics:make")
+    with pytest.raises(UserError, match=r"does not run on MuJoCo \d+\.\d+\.\d+: .* pip install 'dfplan\[robots\]'"):
+        GymnasiumDomain("TestFetch-v0")
+    del gymnasium.registry["TestFetch-v0"]
 
 
 def test_how_near_a_goal_is_near_enough_is_found_by_the_rewards():

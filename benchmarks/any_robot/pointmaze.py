@@ -1,0 +1,132 @@
+"""Do weights of D4RL's maze2d drive Gymnasium-Robotics' PointMaze v3? The same walls and ball, other coordinates."""
+
+import argparse
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+
+import dfplan
+from dfplan.agent import MPCAgent, Pursuit
+from dfplan.domains.gymnasium import register_known
+from dfplan.evaluation.episodes import evaluate_episodes
+from dfplan.evaluation.metrics import wilson_interval
+from dfplan.evaluation.report import circumstances
+from dfplan.planner import Planner, PlannerSettings
+
+sys.path.append(str(Path(__file__).parents[1]))
+from records import add_record, refuse_uncommitted
+
+HERE = Path(__file__).parent
+SIZES = {"umaze": "UMaze", "medium": "Medium", "large": "Large"}  # as PointMaze calls them
+REPLAN_EVERY = 32  # as controller=pursuit has it
+
+
+class AsMaze2D(gymnasium.Wrapper):
+    """A PointMaze in the coordinates of maze2d, as ``dfplan.data.minari_data.to_d4rl_coordinates`` has them for data.
+
+    PointMaze has its origin in the middle, x to the right and y upwards; in maze2d x is the row, y the column, and
+    cell (i, j) is centred on ``(i - 0.2, j - 0.2)``.
+    """
+
+    def __init__(self, env: gymnasium.Env) -> None:
+        super().__init__(env)
+        maze: Any = env.unwrapped.maze  # type: ignore[attr-defined]
+        self.middle = np.array([maze.map_length, maze.map_width]) / 2 - 0.7
+
+    def reset(self, **given: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Begin an episode."""
+        observed, info = self.env.reset(**given)
+        return self.turned(observed), info
+
+    def step(self, action: Any) -> Any:
+        """Push; the action is of maze2d, the row's axis first."""
+        down, right = action
+        observed, *outcome = self.env.step(np.array([right, -down]))
+        return self.turned(observed), *outcome
+
+    def turned(self, observed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """What PointMaze shows, in the coordinates of maze2d."""
+        state = observed["observation"]
+        return {
+            "observation": np.concatenate([self.place(state[:2]), [-state[3], state[2]]]),
+            "desired_goal": self.place(observed["desired_goal"]),
+        }
+
+    def place(self, xy: np.ndarray) -> np.ndarray:
+        """A position."""
+        return self.middle + np.array([-xy[1], xy[0]])
+
+
+@dataclass(frozen=True)
+class PointMazes:
+    """Makes them; see :class:`~dfplan.evaluation.episodes.Environments`."""
+
+    env_id: str
+
+    def make(self) -> gymnasium.Env:
+        """A new one."""
+        register_known(self.env_id)
+        return AsMaze2D(gymnasium.make(self.env_id, disable_env_checker=True))
+
+    def observation(self, observed: Any) -> np.ndarray:
+        """Position and speed."""
+        return observed["observation"].astype(np.float32)
+
+    def goal(self, observed: Any) -> np.ndarray:
+        """Where to go."""
+        return observed["desired_goal"].astype(np.float32)
+
+
+def main() -> int:
+    """Evaluate the bundled weights and keep a dated file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "sizes", nargs="*", default=["medium", "large"], help=f"{', '.join(SIZES)} (default: the last two)"
+    )
+    parser.add_argument("--episodes", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1000)
+    parser.add_argument("--note", default="", help="what else the machine was doing")
+    parser.add_argument("--uncommitted", action="store_true", help="measure though tracked files are not committed")
+    arguments = parser.parse_args()
+    refuse_uncommitted(parser, allowed=arguments.uncommitted)
+    torch.set_num_threads(1)
+    for size in arguments.sizes:
+        record = measure(size, arguments)
+        print(record["figures"])
+        path = HERE / "results" / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_pointmaze-{size}-bundled.json"
+        print(add_record(record, path=path))
+    return 0
+
+
+def measure(size: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    """The record of one size."""
+    model, env_id = dfplan.load(f"maze2d-{size}"), f"PointMaze_{SIZES[size]}-v3"
+    environments = PointMazes(env_id)
+    agent = MPCAgent(
+        Planner(model, settings=PlannerSettings()),
+        controller=Pursuit(model.point_mass, goal_radius=model.goal_radius),
+        replan_every=REPLAN_EVERY,
+        horizon=environments.make().spec.max_episode_steps,  # type: ignore[union-attr]
+    )
+    episodes = evaluate_episodes(agent, environments, num_episodes=arguments.episodes, num_envs=20, seed=arguments.seed)
+    assert episodes.success is not None
+    record = episodes.record(
+        env=env_id,
+        question="do bundled weights of maze2d drive PointMaze v3 through a change of coordinates?",
+        weights={"name": f"maze2d-{size}", "commit": model.metadata.get("provenance", {}).get("commit")},
+        note=arguments.note,
+        figures={
+            f"pointmaze-{size}-v3.bundled": vars(wilson_interval(episodes.success)) | {"n": len(episodes.success)}
+        },
+    )
+    return record | circumstances()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

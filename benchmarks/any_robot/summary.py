@@ -1,0 +1,72 @@
+"""Writes summary.json, and the table of README.md, from the result files: of each figure the newest.
+
+``--check`` answers 1 where summary.json is not what the files say. What has no result file yet is left out, and said.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.append(str(Path(__file__).parents[1]))
+from records import Record, between_marks, load, row, source
+
+HERE = Path(__file__).parent
+SUMMARY, README = HERE / "summary.json", HERE / "README.md"
+BEGIN, END = "<!-- measured: written by summary.py -->", "<!-- end of measured -->"
+EXPECTED = (
+    "fetch-reach.success",
+    "reacher.dfplan",
+    "reacher.bc",
+    "pendulum.dfplan",
+    "pendulum.bc",
+    "closed-door.history",
+    "closed-door.no_history",
+    "pointmaze-large-v3.success",
+)
+
+
+def summarize(records: list[Record]) -> dict[str, Any]:
+    """The figures of all records, the newest first, in the order of their names."""
+    found: dict[str, Any] = {}
+    for record in reversed(records):
+        found |= record["figures"]
+    return {name: found[name] for name in sorted(found)}
+
+
+def table(records: list[Record]) -> str:
+    """A line for each row of the newest record of each robot that was trained on data made by hand."""
+    newest = {record["robot"]: record for record in reversed(records) if "rows" in record}
+    lines = [row("robot", "", "return [95 %]", "of each training", "success %"), "|---|---|---:|---:|---:|"]
+    for name, record in newest.items():
+        lines += [line(name, title, found) for title, found in record["rows"].items()]
+    files = "  \n".join(f"{name}: {source(record)}" for name, record in newest.items())
+    return "\n".join(lines) + f"\n\n{files}"
+
+
+def line(robot: str, title: str, found: dict[str, Any]) -> str:
+    """One row."""
+    mean, low, high = (found["return"][name] for name in ("mean", "low", "high"))
+    each = ", ".join(f"{value:.4g}" for value in found.get("of_each_training", []))
+    rate = f"{100 * found['success']['mean']:.1f}" if "success" in found else "–"
+    best = f" (best tenth {found['best_tenth']:.4g})" if "best_tenth" in found else ""
+    return row(robot, title + best, f"{mean:.4g} [{low:.4g}, {high:.4g}]", each or "–", rate)
+
+
+def main() -> int:
+    """Write the figures, or with ``--check`` answer 1 where they are not current."""
+    records = load(HERE / "results")
+    figures = summarize(records)
+    for name in EXPECTED:
+        if name not in figures:
+            print(f"no result file for {name}; left out")
+    text = json.dumps(figures, indent=1) + "\n"
+    if "--check" in sys.argv[1:]:
+        return int(not SUMMARY.is_file() or SUMMARY.read_text() != text)
+    SUMMARY.write_text(text)
+    README.write_text(between_marks(README.read_text(), table(records), begin=BEGIN, end=END))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
