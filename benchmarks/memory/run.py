@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from dfplan.agent.memory import MemoryAgent
+from dfplan.agent import MPCAgent, PlannedActions
 from dfplan.cli.build import describe_weights
 from dfplan.cli.main import main as dfplan
 from dfplan.domains.maze.choices import roll_out_choices
@@ -22,8 +23,7 @@ from dfplan.models.bundle import load_bundle
 from dfplan.models.forcing_model import load_forcing_model
 from dfplan.models.tokenizers import load_tokenizer
 from dfplan.models.tokenizers.observer import TOKENIZER_FOLDER
-from dfplan.planner.memory import MemoryPlanner
-from dfplan.planner.settings import PlannerSettings
+from dfplan.planner import Planner, PlannerSettings
 
 HERE = Path(__file__).parent
 TRAININGS = {"memory": ["task=memory"], "memoryless": ["recipe=memoryless"]}
@@ -97,12 +97,14 @@ def play(
     training, conditions = ROWS[row]
     by_training, correct = {}, []
     for seed in arguments.trainings:
-        agent = build_agent(runs[training, seed] / "model", remembers=training == "memory")
+        weights = runs[training, seed] / "model"
+        agent = build_agent(weights, remembers=training == "memory")
         found = roll_out_choices(
             agent,
             env_id=f"{arguments.env}-v0",
             num_episodes=arguments.episodes,
             seed=arguments.seed,
+            encode=build_eyes(weights),
             **conditions,
         )
         by_training[str(seed)] = found.summary()
@@ -132,16 +134,20 @@ def interval(values: np.ndarray) -> Estimate:
     )
 
 
-def build_agent(weights: Path, *, remembers: bool) -> MemoryAgent:
-    """The agent of a trained model, with the eyes that it was trained with where it has any."""
-    planner, encode = MemoryPlanner(load_forcing_model(weights), settings=PlannerSettings()), None
-    if (weights / TOKENIZER_FOLDER).is_dir():
-        tokenizer, _ = load_tokenizer(weights / TOKENIZER_FOLDER)
+def build_agent(weights: Path, *, remembers: bool) -> MPCAgent:
+    """The agent of a trained model, which plans one token at a time."""
+    model = load_forcing_model(weights)
+    planner = Planner(model, settings=PlannerSettings(num_candidates=1, history=None if remembers else 0))
+    steps = model.layout.steps_per_token
+    return MPCAgent(planner, controller=PlannedActions(model.layout.action_dim), replan_every=steps, horizon=steps)
 
-        def encode(frames: np.ndarray) -> np.ndarray:
-            return tokenizer.encode(torch.from_numpy(frames)).numpy()
 
-    return MemoryAgent(planner, remembers=remembers, encode=encode)
+def build_eyes(weights: Path) -> Callable[[np.ndarray], np.ndarray] | None:
+    """What the model was trained to see frames with; None where it is told states."""
+    if not (weights / TOKENIZER_FOLDER).is_dir():
+        return None
+    tokenizer, _ = load_tokenizer(weights / TOKENIZER_FOLDER)
+    return lambda frames: tokenizer.encode(torch.from_numpy(frames)).numpy()
 
 
 def of_training(folder: Path) -> dict[str, Any]:

@@ -7,10 +7,12 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from dfplan.agent.beliefs import Beliefs
 from dfplan.agent.controllers import Controller
 from dfplan.agent.jumps import has_jumped
 from dfplan.arrays import checked_plan, checked_rows
 from dfplan.errors import UserError
+from dfplan.planner import Belief, Planner
 from dfplan.planner.obligations import Obligations, obligations_of
 from dfplan.types import Bounds, Plan, PlanEvent, Reach
 
@@ -36,7 +38,7 @@ class PlanMaker(Protocol):
     def plan(
         self,
         observations: np.ndarray,
-        goals: np.ndarray,
+        goals: np.ndarray | None,
         *,
         horizon: int,
         generators: Sequence[torch.Generator],
@@ -67,6 +69,9 @@ class MPCAgent:
 
     The goal stays the same however often it is planned for. It is not tied to the end of the horizon, so that the plan
     may arrive at any time before (a free horizon).
+
+    Where the planner remembers (``history`` of its settings), plans follow from what was done and seen since the
+    episode began. What is believed is brought up to date with every token, so that plans begin where tokens do.
 
     Args:
         planner: makes the plans.
@@ -99,7 +104,14 @@ class MPCAgent:
             raise UserError(f"replan_when must be above 0, or None to keep to replan_every; got {replan_when}")
         if episode_steps is not None and episode_steps < 1:
             raise UserError(f"episode_steps must be 1 or more, or None for a free horizon; got {episode_steps}")
+        remembering = planner if isinstance(planner, Planner) and planner.remembers else None
+        if remembering is not None and replan_every % remembering.steps_per_token:
+            raise UserError(
+                f"a planner that remembers plans where a token of {remembering.steps_per_token} steps begins; "
+                f"replan_every must be a multiple of that; got {replan_every}"
+            )
         self.planner = planner
+        self._remembering, self._beliefs = remembering, None
         self._reach: Reach | None = getattr(planner, "reach", None)
         self._action_bounds: Bounds | None = getattr(planner, "action_bounds", None)
         self.controller = controller
@@ -111,6 +123,7 @@ class MPCAgent:
         self._obligations: Obligations | None = obligations_of(planner)
         self._step = 0
         self._begun = np.zeros(0, dtype=np.int64)  # at which step, per environment
+        self._over = np.zeros(0, dtype=bool)  # which environments are not planned for any more
         self._generators: list[torch.Generator] = []
         self._goals = np.zeros((0, 2))
         self._seen = np.zeros((0, 4))  # the last observation of each environment; NaN where there is none
@@ -121,13 +134,13 @@ class MPCAgent:
 
         Args:
             seeds: one per environment; the plans of row k depend on seed k alone.
-            goals: ``(batch, position_dim)``; None where there are none to have.
+            goals: ``(batch, position_dim)``; None where there are none, or none is to be shown to the planner.
         """
-        goals = np.zeros((len(seeds), 0)) if goals is None else goals
-        if len(seeds) != len(goals):
+        if goals is not None and len(seeds) != len(goals):
             raise UserError(f"each goal needs a seed; got {len(seeds)} seeds and {len(goals)} goals")
-        goals = self._checked_goals(goals, num_rows=len(seeds))
-        self._step = 0
+        goals = np.zeros((len(seeds), 0)) if goals is None else self._checked_goals(goals, num_rows=len(seeds))
+        self._step, self._over = 0, np.zeros(len(seeds), dtype=bool)
+        self._beliefs = None if self._remembering is None else Beliefs(self._remembering, len(seeds))
         self._begun = np.zeros(len(goals), dtype=np.int64)
         self._generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
         self._planned_at = np.full(len(goals), -np.inf)
@@ -137,32 +150,45 @@ class MPCAgent:
         if self._obligations is not None:
             self._obligations.reset(len(goals))
 
-    def restart(self, indices: np.ndarray, *, goals: np.ndarray) -> None:
+    def restart(self, indices: np.ndarray, *, goals: np.ndarray | None = None) -> None:
         """Begin new episodes in some of the environments while the others go on; their noise goes on as well.
 
         Args:
             indices: ``(restarted,)`` which environments.
-            goals: ``(restarted, position_dim)``.
+            goals: ``(restarted, position_dim)``; None is those that they have.
         """
-        goals = self._checked_goals(goals, num_rows=len(indices))
-        self._goals[indices], self._begun[indices] = goals, self._step
+        goals = self._goals[indices] if goals is None else self._checked_goals(goals, num_rows=len(indices))
+        self._goals[indices], self._begun[indices], self._over[indices] = goals, self._step, False
+        if self._beliefs is not None:
+            self._beliefs.begin(np.asarray(indices), step=self._step)
         self._planned_at[indices] = -np.inf
         self._seen[indices] = np.nan
         self.controller.restart(indices, goals)
         if self._obligations is not None:
             self._obligations.restart(indices)
 
+    def finish(self, indices: np.ndarray) -> None:
+        """The episodes of the environments ``indices`` are over: nothing is planned for them until they restart."""
+        self._over[indices] = True
+        if self._beliefs is not None:
+            self._beliefs.end(np.asarray(indices))
+
     @property
     def info(self) -> dict[str, Any]:
         """What is broken of what must be kept (:attr:`Obligations.info`); empty where nothing must be."""
         return {} if self._obligations is None else self._obligations.info
 
-    def act(self, observations: np.ndarray) -> np.ndarray:
+    def act(self, observations: np.ndarray, *, levels: np.ndarray | None = None) -> np.ndarray:
         """Actions ``(batch, action_dim)`` float32, within their bounds, for observations ``(batch, observation_dim)``.
 
         Where an observation lies farther from the last one than the robot can have moved, and it is not the robot as it
         was but pushed, its environment has begun a new episode that nobody told of: it is planned for anew, towards the
-        goal that it has.
+        goal that it has. With a planner that remembers, it is its second observation there that tells: a single one may
+        be noise.
+
+        Args:
+            observations: ``(batch, observation_dim)``.
+            levels: ``(batch,)`` how noisy each is known to be, 0 … 1; None is as the planner's settings have it.
 
         Raises:
             UserError: shapes that do not fit, values that are not finite or far from the data, or a plan that is not.
@@ -179,22 +205,33 @@ class MPCAgent:
             width=self.planner.observation_dim,
             bounds=None if self._reach is None else self._reach.observations,
         )
-        jumped = self.jumped(observations)
+        if self._beliefs is None:
+            jumped = self.jumped(observations)
+            self._begun[jumped & (self._step - self._begun >= (self.episode_steps or np.inf))] = self._step
+        else:
+            jumped = self._beliefs.look(observations, self._shown(slice(None)), levels=levels, step=self._step)
+            self._begun[jumped] = self._step
         if self._obligations is not None:
             self._obligations.restart(np.flatnonzero(jumped))
             self._obligations.observe(observations[:, : self.planner.position_dim])
-        self._begun[jumped & (self._step - self._begun >= (self.episode_steps or np.inf))] = self._step
         self._seen = observations.astype(np.float64)
         reasons = self._reasons(observations, jumped)
         wanting = np.flatnonzero(reasons != "")
-        if len(wanting):
-            self._plan(wanting, observations[wanting], reasons[wanting])
-        self._step += 1
+        if self._beliefs is not None:
+            for rows, belief in self._beliefs.of(wanting):
+                self._plan(rows, observations[rows], reasons[rows], belief=belief)
+        elif len(wanting):
+            belief = None if levels is None else self._believe(observations[wanting], wanting, levels[wanting])
+            self._plan(wanting, observations[wanting], reasons[wanting], belief=belief)
         actions = self.controller.act(observations)
         if not np.isfinite(actions).all():
             raise UserError(f"{type(self.controller).__name__} made actions that are not finite of a plan that is")
-        bounds = self._action_bounds
-        return np.clip(actions, -1, 1) if bounds is None else np.clip(actions, bounds.low, bounds.high)
+        low, high = (-1, 1) if self._action_bounds is None else (self._action_bounds.low, self._action_bounds.high)
+        actions = np.clip(actions, low, high)
+        if self._beliefs is not None:
+            self._beliefs.act(actions, step=self._step)
+        self._step += 1
+        return actions
 
     def jumped(self, observations: np.ndarray) -> np.ndarray:
         """Which rows begin an episode that nobody told of, ``(batch,)`` bool: see :meth:`act`.
@@ -205,6 +242,16 @@ class MPCAgent:
         if self._reach is None or not self._seen.size:
             return np.zeros(len(observations), dtype=bool)
         return has_jumped(observations, self._seen, reach=self._reach, position_dim=self.planner.position_dim)
+
+    def _shown(self, rows: np.ndarray | slice) -> np.ndarray | None:
+        """Goals ``(rows, position_dim)`` as they are shown to the planner; None where none is."""
+        goals = self._goals[rows]
+        return goals if goals.shape[1] == self.planner.position_dim else None
+
+    def _believe(self, observations: np.ndarray, rows: np.ndarray, levels: np.ndarray) -> Belief:
+        if not isinstance(self.planner, Planner):
+            raise UserError(f"{type(self.planner).__name__} takes observations as they are; leave levels out")
+        return self.planner.believe(observations, self._shown(rows), levels=levels)
 
     def _checked_goals(self, goals: np.ndarray, *, num_rows: int) -> np.ndarray:
         """A copy of goals ``(num_rows, position_dim)`` in double precision."""
@@ -225,7 +272,9 @@ class MPCAgent:
             due &= ~self._obligations.is_content(apart, within=getattr(self.controller, "followed_within", 0.0))
         reasons[jumped] = "disagreement"
         reasons[due] = "scheduled"
-        reasons[~self.controller.needs_plan(observations)] = ""
+        reasons[self._over | ~self.controller.needs_plan(observations)] = ""
+        if self._beliefs is not None:
+            reasons[~self._beliefs.ready(self._step, batch=len(reasons))] = ""
         return reasons
 
     def _horizon(self, step: int) -> int:
@@ -234,15 +283,20 @@ class MPCAgent:
             return self.horizon
         return max(1, min(self.horizon, self.episode_steps - step))
 
-    def _plan(self, indices: np.ndarray, observations: np.ndarray, reasons: np.ndarray) -> None:
+    def _plan(
+        self, indices: np.ndarray, observations: np.ndarray, reasons: np.ndarray, *, belief: Belief | None
+    ) -> None:
         began, step = time.perf_counter(), self._step - int(self._begun[indices].max())
-        plan = self.planner.plan(
-            observations,
-            self._goals[indices],
-            horizon=self._horizon(step),
-            generators=[self._generators[index] for index in indices],
+        asked: dict[str, Any] = {
+            "horizon": self._horizon(step),
+            "generators": [self._generators[index] for index in indices],
             **({} if self._obligations is None else {"passed": self._obligations.passed[indices]}),
-        )
+        }
+        if belief is None:
+            plan = self.planner.plan(observations, self._shown(indices), **asked)
+        else:
+            assert isinstance(self.planner, Planner)
+            plan = self.planner.plan_from(belief, **asked)
         checked_plan(plan)
         seconds = time.perf_counter() - began
         self._planned_at[indices] = self._step
@@ -269,6 +323,6 @@ class MPCAgent:
         single = np.ndim(observation) == 1
         if episode_start is not None:
             starting = np.flatnonzero(episode_start)
-            self.restart(starting, goals=self._goals[starting])
+            self.restart(starting)
         actions = self.act(np.atleast_2d(observation))
         return (actions[0] if single else actions), state

@@ -6,6 +6,7 @@ The names below are loaded when they are first asked for: the modules beside the
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dfplan.planner.belief import Belief
     from dfplan.planner.guidance import Guidance
     from dfplan.planner.guidance_settings import GuidanceSettings
     from dfplan.planner.planner import Planner
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from dfplan.planner.tree_planner import PlanTrees, TreePlanner
 
 __all__ = [
+    "Belief",
     "Denoised",
     "Guidance",
     "GuidanceSettings",
@@ -31,7 +33,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from dfplan.planner import guidance, guidance_settings, planner, sampler, settings, tree_nodes, tree_planner
+    from dfplan.planner import belief, guidance, guidance_settings, planner, sampler, settings, tree_nodes, tree_planner
 
-    modules = (planner, guidance, guidance_settings, sampler, settings, tree_nodes, tree_planner)
+    modules = (planner, belief, guidance, guidance_settings, sampler, settings, tree_nodes, tree_planner)
     return next(vars(module)[name] for module in modules if name in vars(module))

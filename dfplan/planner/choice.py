@@ -38,9 +38,9 @@ class Candidates:
 
 
 def choose_plans(
-    planner: "Planner", candidates: Candidates, start: Tensor, goal: Tensor, *, passed: np.ndarray | None = None
+    planner: "Planner", candidates: Candidates, start: Tensor, goal: Tensor | None, *, passed: np.ndarray | None = None
 ) -> Plan:
-    """Of each environment's candidates the one that the scorer finds best."""
+    """Of each environment's candidates the one that the scorer finds best; the first where no goal is shown to it."""
     layout, normalizer, count = planner.model.layout, planner.model.normalizer, planner.settings.num_candidates
     proposals = propose(planner.model, candidates.tokens, start, goal, lengths=candidates.lengths.cpu().numpy())
     score, verdict = judge(planner, proposals, passed=None if passed is None else np.asarray(passed).repeat(count, 0))
@@ -111,14 +111,16 @@ def drafts_of(planner: "Planner", candidates: Candidates, start: Tensor, goal: T
     ]
 
 
-def propose(model: ForcingModel, tokens: Tensor, start: Tensor, goal: Tensor, *, lengths: np.ndarray) -> Proposals:
+def propose(
+    model: ForcingModel, tokens: Tensor, start: Tensor, goal: Tensor | None, *, lengths: np.ndarray
+) -> Proposals:
     """Plans as a scorer sees them.
 
     Args:
         model: what they are of.
         tokens: ``[plans, tokens, token_dim]``, clean.
         start: ``[batch, observation_dim]``; the plans of a row lie one after the other.
-        goal: ``[batch, position_dim]``, likewise.
+        goal: ``[batch, position_dim]``, likewise; None is none, though the scorer may know of goals.
         lengths: ``(plans,)`` how many tokens of each are planned.
     """
     layout, normalizer = model.layout, model.normalizer
@@ -128,7 +130,7 @@ def propose(model: ForcingModel, tokens: Tensor, start: Tensor, goal: Tensor, *,
         starts=start.cpu().numpy().repeat(count, axis=0),
         states=normalizer.observations_back(states).cpu().numpy(),
         rewards=normalizer.rewards_back(rewards).cpu().numpy(),
-        goals=goal.cpu().numpy().repeat(count, axis=0),
+        goals=np.zeros((len(tokens), 0)) if goal is None else goal.cpu().numpy().repeat(count, axis=0),
         num_steps=lengths * layout.steps_per_token,
         steps_per_point=layout.steps_per_point,
         steps_per_token=layout.steps_per_token,
@@ -143,6 +145,8 @@ def judge(
     A plan that keeps more of them is worth more than any that keeps less; it arrives once the way-points are
     passed, and is judged up to there.
     """
+    if proposals.goals.shape[1] < planner.model.layout.position_dim:
+        return Score(value=np.zeros(len(proposals.states)), arrival=proposals.num_steps + 1), None
     if not planner.constraints or planner.plans_parts:
         return planner.scorer.score(proposals), None
     model, num_steps, dim = planner.model, proposals.num_steps, proposals.goals.shape[1]

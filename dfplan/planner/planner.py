@@ -1,9 +1,8 @@
 """The planner: many candidate plans towards a goal, denoised together; the one that arrives first is chosen."""
 
-import functools
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,24 +13,14 @@ from torch import Tensor
 from dfplan.arrays import checked_plan
 from dfplan.errors import UserError
 from dfplan.models.forcing_model import ForcingModel
+from dfplan.planner.belief import Belief
 from dfplan.planner.choice import Candidates, choose_plans, drafts_of
 from dfplan.planner.constraints import Constraints, Judgement, as_constraints
 from dfplan.planner.draft import Draft
 from dfplan.planner.objectives import Objective
 from dfplan.planner.settings import PlannerSettings
-from dfplan.planner.window_denoiser import WindowDenoiser
+from dfplan.planner.window_denoiser import WindowDenoiser, without_gradients
 from dfplan.types import Plan
-
-
-def _without_gradients(method: Callable[..., Plan]) -> Callable[..., Plan]:
-    """Run a method of a planner in inference mode, which is quicker; guidance differentiates, and that forbids it."""
-
-    @functools.wraps(method)
-    def run(self: "Planner", *arguments: Any, **options: Any) -> Plan:
-        with torch.inference_mode() if self.objective is None else torch.no_grad():
-            return method(self, *arguments, **options)
-
-    return run
 
 
 class Planner(WindowDenoiser):
@@ -65,11 +54,11 @@ class Planner(WindowDenoiser):
         """Whether there are constraints, and plans are made part by part so that they keep them."""
         return bool(self.constraints) and self.settings.guidance.method != "chosen"
 
-    @_without_gradients
+    @without_gradients
     def plan(
         self,
         observations: np.ndarray,
-        goals: np.ndarray,
+        goals: np.ndarray | None = None,
         *,
         horizon: int,
         generators: Sequence[torch.Generator],
@@ -77,14 +66,47 @@ class Planner(WindowDenoiser):
         passed: np.ndarray | None = None,
         record_history: bool = False,
     ) -> Plan:
-        """Plan for a batch of environments.
+        """Plan for a batch of environments from the present observation alone: :meth:`plan_from` what it says.
+
+        Args:
+            observations: ``(batch, observation_dim)``.
+            goals: ``(batch, position_dim)``; None shows none.
+            horizon: and the others: as of :meth:`plan_from`.
+            generators: likewise.
+            committed: likewise.
+            passed: likewise.
+            record_history: likewise.
+
+        Raises:
+            UserError: shapes that do not fit, values that are not finite or far from the data, or a horizon below 1.
+        """
+        return self.plan_from(
+            self._believe(observations, goals, levels=None, num_rows=len(generators)),
+            horizon=horizon,
+            generators=generators,
+            committed=committed,
+            passed=passed,
+            record_history=record_history,
+        )
+
+    @without_gradients
+    def plan_from(
+        self,
+        belief: Belief,
+        *,
+        horizon: int,
+        generators: Sequence[torch.Generator],
+        committed: Sequence[np.ndarray] | None = None,
+        passed: np.ndarray | None = None,
+        record_history: bool = False,
+    ) -> Plan:
+        """Plan for a batch of environments, from what is known of them.
 
         Each environment's noise comes from its own generator, so that its plan does not depend on the others'. Where
         there are constraints, ``verdict`` of the plan says what it keeps.
 
         Args:
-            observations: ``(batch, observation_dim)``.
-            goals: ``(batch, position_dim)``.
+            belief: of :meth:`believe` and :meth:`update`.
             horizon: steps to look ahead; rounded up to whole tokens. The plan of an environment ends earlier, once a
                 quorum of its own candidates has arrived or ``budget_ms`` for every plan have passed.
             generators: one CPU generator per environment.
@@ -94,11 +116,11 @@ class Planner(WindowDenoiser):
             record_history: keep the partly denoised states of the chosen plans of the first window.
 
         Raises:
-            UserError: shapes that do not fit, values that are not finite or far from the data, or a horizon below 1.
+            UserError: shapes that do not fit, a horizon below 1, or history where plans are made part by part.
         """
         budget = math.inf if self.settings.budget_ms is None else self.settings.budget_ms / 1000
         deadline = time.perf_counter() + len(generators) * budget
-        context, goal = self._check(observations, goals, horizon, generators)
+        self._check_asked(belief, horizon=horizon, generators=generators)
         shape = (len(generators), len(self.constraints.waypoints))
         if passed is not None and np.shape(passed) != shape:
             raise UserError(f"passed must have shape {shape}, one row per environment; got {np.shape(passed)}")
@@ -110,16 +132,28 @@ class Planner(WindowDenoiser):
             "record_history": record_history,
         }
         if self.plans_parts:
-            return checked_plan(self.scorer.plan_parts(self, context, goal, passed=passed, **asked))
-        candidates = self.sample(context, goal, **asked)
+            assert belief.goals is not None
+            parts = self.scorer.plan_parts(self, belief.observations, belief.goals, passed=passed, **asked)
+            return checked_plan(parts)
+        candidates = self.sample(belief, **asked)
         if self.settings.roll_out:
-            candidates = self.roll_out(candidates, context, goal, generators=generators, committed=committed)
-        return checked_plan(choose_plans(self, candidates, context, goal, passed=passed))
+            candidates = self.roll_out(candidates, belief, generators=generators, committed=committed)
+        return checked_plan(choose_plans(self, candidates, belief.observations, belief.goals, passed=passed))
+
+    def _check_asked(self, belief: Belief, *, horizon: int, generators: Sequence[torch.Generator]) -> None:
+        if horizon < 1:
+            raise UserError(f"horizon must be at least 1 step; got {horizon}")
+        if len(generators) != len(belief):
+            raise UserError(f"{len(belief)} environments need as many generators; got {len(generators)}")
+        if self.plans_parts and (belief.num_tokens or belief.goals is None):
+            raise UserError(
+                "plans that must keep something are made part by part, each from one observation to one goal; give "
+                "goals and history=0, or guidance.method=chosen"
+            )
 
     def sample(
         self,
-        context: Tensor,
-        goal: Tensor,
+        belief: Belief,
         *,
         num_tokens: int,
         generators: Sequence[torch.Generator],
@@ -129,35 +163,37 @@ class Planner(WindowDenoiser):
     ) -> Candidates:
         """Denoise the candidates of every environment, window by window, until enough of them have arrived.
 
+        The first window has what was done and seen before in front of it, later ones the last state planned.
+
         Args:
-            context: ``[batch, observation_dim]``.
-            goal: ``[batch, position_dim]``.
+            belief: as of :meth:`plan_from`.
             num_tokens: most tokens of a plan.
-            generators: as of :meth:`plan`.
+            generators: as of :meth:`plan_from`.
             committed: likewise.
             deadline: on the clock of ``time.perf_counter``, when to end with what is finished.
-            record_history: as of :meth:`plan`.
+            record_history: as of :meth:`plan_from`.
         """
         count, layout = self.settings.num_candidates, self.model.layout
-        context, goal = context.repeat_interleave(count, dim=0), goal.repeat_interleave(count, dim=0)
+        belief = belief.repeat(count)
+        total, goals = len(belief), belief.goals
         known = None if committed is None else self._known_actions(committed, num_tokens)
-        tokens = torch.zeros(len(goal), num_tokens, layout.token_dim, device=self.device)
-        lengths = torch.zeros(len(goal), dtype=torch.int64, device=self.device)
-        arrived = torch.zeros(len(goal), dtype=torch.bool, device=self.device)
-        evaluations = torch.zeros(len(goal), 2, dtype=torch.int64, device=self.device)
+        tokens = torch.zeros(total, num_tokens, layout.token_dim, device=self.device)
+        lengths = torch.zeros(total, dtype=torch.int64, device=self.device)
+        arrived = torch.zeros(total, dtype=torch.bool, device=self.device)
+        evaluations = torch.zeros(total, 2, dtype=torch.int64, device=self.device)
         history: list[Tensor] = []
         # A plan that is to be shown whole, or may have to pass more places, does not end where it touches the goal.
         goes_on = bool(self.settings.guidance.waypoints) and not self.plans_parts
-        ends_early = not record_history and not goes_on
-        rows, start = torch.arange(len(goal), device=self.device), context
-        for first in range(0, num_tokens, self.window_tokens):
-            part = slice(first, min(first + self.window_tokens, num_tokens))
+        ends_early = not record_history and not goes_on and goals is not None
+        rows, first, start = torch.arange(total, device=self.device), 0, belief.observations
+        while first < num_tokens:
+            part = slice(first, min(first + max(self.window_tokens - belief.num_tokens, 1), num_tokens))
+            goal = None if goals is None else goals[rows]
             denoised = self._denoise(
-                context[rows],
-                goal[rows],
+                belief,
                 part.stop - part.start,
                 generators=[generators[index] for index in (rows[::count] // count).tolist()],
-                guidance=self.guidance(start[rows], goal[rows], before=tokens[rows, :first]),
+                guidance=self.guidance(start[rows], goal, before=tokens[rows, :first]),
                 arrived=arrived[rows] if ends_early else None,
                 deadline=deadline,
                 known_actions=None if known is None else known[rows, part],
@@ -166,21 +202,19 @@ class Planner(WindowDenoiser):
             tokens[rows, part], finished = denoised.tokens, denoised.lengths
             evaluations[rows] += torch.stack([denoised.evaluations, denoised.token_evaluations], dim=1)
             lengths[rows] += finished
-            arrived[rows] |= self._reaches(tokens[rows, part], goal[rows], finished)
-            context = context.clone()
-            states = layout.unpack(tokens[rows, part])[2]
-            context[rows] = self.model.normalizer.observations_back(states[:, -1])
-            if not goes_on:
-                rows = rows[~self._enough(arrived[rows])]
-            if not len(rows) or time.perf_counter() >= deadline:
+            arrived[rows] |= self._reaches(tokens[rows, part], goal, finished)
+            going = torch.ones_like(rows, dtype=torch.bool) if goes_on else ~self._enough(arrived[rows])
+            if not going.any() or time.perf_counter() >= deadline:
                 break
+            last = self.model.normalizer.observations_back(layout.unpack(tokens[rows, part])[2][:, -1])
+            rows, first = rows[going], part.stop
+            belief = self.belief_of(last[going], None if goals is None else goals[rows])
         return Candidates(tokens, lengths, evaluations, history)
 
     def roll_out(
         self,
         candidates: Candidates,
-        context: Tensor,
-        goal: Tensor,
+        belief: Belief,
         *,
         generators: Sequence[torch.Generator],
         committed: Sequence[np.ndarray] | None = None,
@@ -192,9 +226,8 @@ class Planner(WindowDenoiser):
 
         Args:
             candidates: of :meth:`sample`.
-            context: ``[batch, observation_dim]``.
-            goal: ``[batch, position_dim]``.
-            generators: as of :meth:`plan`.
+            belief: as of :meth:`plan_from`.
+            generators: likewise.
             committed: likewise; these actions are not spread.
         """
         normalizer, count, num_tokens = self.model.normalizer, self.settings.num_candidates, candidates.tokens.shape[1]
@@ -212,13 +245,15 @@ class Planner(WindowDenoiser):
         seeds = [int(torch.randint(2**62, (1,), generator=generator)) for generator in generators]
         alike = [torch.Generator().manual_seed(seed) for seed in seeds for _ in range(count)]
         tokens, evaluations = [], candidates.evaluations.clone()
-        context, goal = context.repeat_interleave(count, dim=0), goal.repeat_interleave(count, dim=0)
-        for first in range(0, num_tokens, self.window_tokens):
-            part = actions[:, first : first + self.window_tokens]
-            denoised = self._denoise(context, goal, part.shape[1], generators=alike, known_actions=part)
+        belief, first = belief.repeat(count), 0
+        goals = belief.goals
+        while first < num_tokens:
+            part = actions[:, first : first + max(self.window_tokens - belief.num_tokens, 1)]
+            denoised = self._denoise(belief, part.shape[1], generators=alike, known_actions=part)
             tokens.append(denoised.tokens)
             evaluations += torch.stack([denoised.evaluations, denoised.token_evaluations], dim=1)
-            context = normalizer.observations_back(self.model.layout.unpack(denoised.tokens)[2][:, -1])
+            last = normalizer.observations_back(self.model.layout.unpack(denoised.tokens)[2][:, -1])
+            belief, first = self.belief_of(last, goals), first + part.shape[1]
         return replace(candidates, tokens=torch.cat(tokens, dim=1), evaluations=evaluations)
 
     def draft(
@@ -233,5 +268,5 @@ class Planner(WindowDenoiser):
             how: the other arguments of :meth:`sample`.
         """
         context, goal = (torch.as_tensor(each, dtype=torch.float32, device=self.device) for each in (states, ends))
-        candidates = self.sample(context, goal, generators=generators, **how)
+        candidates = self.sample(self.belief_of(context, goal), generators=generators, **how)
         return drafts_of(self, candidates, context, goal), candidates.history

@@ -31,6 +31,7 @@ class Sampling:
             given, those replace what is predicted for them at every row.
         level_power: integer level ``k`` is the real level ``(k / num_levels) ** level_power``: 1 spaces them evenly,
             more puts them closer towards clean.
+        num_before: tokens in the denoiser's state before the first of those sampled: goal, context and history.
     """
 
     matrix: Tensor
@@ -39,6 +40,7 @@ class Sampling:
     guidance: Guidance | None = None
     known_actions: Tensor | None = None
     level_power: float = 1.0
+    num_before: int = NUM_PREFIX_TOKENS
 
     def real_levels(self, row: int, rows: Tensor, window: slice) -> Tensor:
         """Real levels ``[len(rows) or 1, window, 2]`` (actions; the rest) at a row of the matrix."""
@@ -142,7 +144,7 @@ class _Work:
     def advance(self, step: int, *, fresh: Tensor | None, noise: Callable[[Tensor], Tensor] | None) -> None:
         """From a row of the matrix to the next; ``fresh`` is the noise that is added, ``noise`` draws for guidance."""
         matrix, tokens = self.sampling.matrix, self.tokens
-        finished, clean_before = self.state.num_tokens - NUM_PREFIX_TOKENS, _num_leading_clean(matrix[step])
+        finished, clean_before = self.state.num_tokens - self.sampling.num_before, _num_leading_clean(matrix[step])
         current = int((matrix[step] != matrix[step + 1]).nonzero()[-1, 0]) + 1
         ahead = _num_looked_ahead(self.sampling) if self.denoiser.causal else tokens.shape[1]
         window = slice(finished, min(current + ahead, tokens.shape[1]))
@@ -159,7 +161,7 @@ class _Work:
             eta=self.sampling.eta,
             noise=None if fresh is None else fresh[:, window],
         )
-        self.state = predicted.state.truncate(NUM_PREFIX_TOKENS + clean_before)
+        self.state = predicted.state.truncate(self.sampling.num_before + clean_before)
 
     def let_go(self, done: Tensor, *, num_clean: int) -> None:
         """Let sequences leave that need no more than their ``num_clean`` leading tokens."""
@@ -178,7 +180,7 @@ class _Work:
         self, tokens: Tensor, levels: Tensor, *, num_current: int, noise: Callable[[Tensor], Tensor] | None
     ) -> Prediction:
         """Clean tokens from the first that is not in the state on, guided where asked for."""
-        num_finished, guidance = self.state.num_tokens - NUM_PREFIX_TOKENS, self.sampling.guidance
+        num_finished, guidance = self.state.num_tokens - self.sampling.num_before, self.sampling.guidance
         if guidance is None:
             noisy = tokens[:, num_finished:]
             clean, grown = self.model.clean(noisy, levels, self.state)

@@ -28,6 +28,8 @@ class PlannerSettings:
             control does (arXiv 1509.01149).
         eta: 0 deterministic … 1 ancestral sampling.
         context_level: noise level at which the present observation is presented (stabilisation).
+        history: most tokens of what was done and seen before that plans follow from, beside the present observation. 0
+            is none, None is everything since the episode began.
         goal_guidance: how much the goal is believed (classifier-free guidance, arXiv 2207.12598): 0 does not show it, 1
             shows it, more exaggerates what it changes, at twice the cost.
         window_tokens: tokens denoised at a time; longer horizons chain windows. 0 takes the training window.
@@ -49,6 +51,7 @@ class PlannerSettings:
     temperature: float = 0.0
     eta: float = 0.0
     context_level: float = 0.0
+    history: int | None = 0
     goal_guidance: float = 1.0
     window_tokens: int = 0
     budget_ms: float | None = None
@@ -62,7 +65,7 @@ class PlannerSettings:
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"{name} must lie between 0 and 1; got {getattr(self, name)}")
         at_least_0 = ("slope", "jump_penalty", "support_penalty", "goal_guidance", "window_tokens")
-        for name in (*at_least_0, "spread", "temperature"):
+        for name in (*at_least_0, "spread", "temperature", *(("history",) if self.history is not None else ())):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise UserError(f"{name} must be 0 or more; got {getattr(self, name)}")
         if self.spread and not self.roll_out:

@@ -8,7 +8,8 @@
 
 A state holds all that matters for what comes after it. So the network is shown the state where a child leaves as its
 context, not the tokens before: every child begins at the first row of a window, and children of different nodes make
-one batch. An environment's network calls are its own: its tree is the same bit for bit, whatever is planned beside it.
+one batch. Where something is remembered from before the plan, the tokens kept are remembered as well. An environment's
+network calls are its own: its tree is the same bit for bit, whatever is planned beside it.
 """
 
 import math
@@ -23,7 +24,9 @@ from torch.nn.utils.rnn import pad_sequence
 from dfplan.diffusion import sloped_matrix
 from dfplan.domain import Proposals, Score
 from dfplan.errors import UserError
+from dfplan.models.denoiser import DenoiserState
 from dfplan.models.token_model import TokenModel
+from dfplan.planner.belief import Belief
 from dfplan.planner.choice import judge, propose
 from dfplan.planner.draft import Draft
 from dfplan.planner.planner import Planner
@@ -88,8 +91,7 @@ class GrowingPlans:
     Args:
         planner: how to denoise and guide, and what to doubt; also how many plans are denoised at first.
         tree: what nodes are.
-        start: ``[1, observation_dim]`` state planned from.
-        goal: ``[1, position_dim]``.
+        belief: of one environment, planned from.
         num_tokens: longest plan.
         generator: all noise comes from it, in the order of the nodes.
     """
@@ -99,19 +101,27 @@ class GrowingPlans:
         planner: Planner,
         *,
         tree: TreeSettings,
-        start: Tensor,
-        goal: Tensor,
+        belief: Belief,
         num_tokens: int,
         generator: torch.Generator,
     ) -> None:
-        self.planner, self.tree = planner, tree
-        self.start, self.goal, self.num_tokens, self.generator = start, goal, num_tokens, generator
+        self.planner, self.tree, self.belief = planner, tree, belief
+        if belief.goals is None:
+            raise UserError("a tree is searched for plans to a goal; give goals, or planner.search=candidates")
+        self.start, self.goal, self.num_tokens, self.generator = (
+            belief.observations,
+            belief.goals,
+            num_tokens,
+            generator,
+        )
         self.layout, self.settings = planner.model.layout, planner.settings
         self.nodes: list[PlanNode] = []
         self.token_evaluations, self.best_cost = 0, math.inf
         self._usual = (0.0, 1.0)  # mean and standard deviation of the costs of the first plans
         self._first: list[PlanNode] = []  # first plans that are no node yet
-        self._places = np.zeros((0, 1 + (goal.shape[1] or start.shape[1])))  # tokens until a place, and its position
+        self._places = np.zeros(
+            (0, 1 + (self.goal.shape[1] or self.start.shape[1]))
+        )  # tokens until a place, and its position
 
     @property
     def _passes_more(self) -> bool:
@@ -199,11 +209,13 @@ class GrowingPlans:
         """Denoise plans from where they are to their ends, window by window, and judge them."""
         nodes, evaluations, going = list(begun), [0] * len(begun), list(range(len(begun)))
         # All windows are equally long, so that they make one batch; one that crosses the horizon ends there.
-        shape = (min(self.planner.window_tokens, self.num_tokens), self.layout.token_dim)
+        window = max(self.planner.window_tokens - self.belief.num_tokens, 1)
+        shape = (min(window, self.num_tokens), self.layout.token_dim)
         while going:
             noise = [torch.randn(shape, generator=self.generator) for _ in going]
-            # Way-points count the whole plan, and guidance sees plans of one length at a time.
-            planned = [len(nodes[index].tokens) if self._passes_more else 0 for index in going]
+            # Way-points count the whole plan, and guidance sees plans of one length at a time; memory grows with plans.
+            apart = self._passes_more or bool(self.belief.num_tokens)
+            planned = [len(nodes[index].tokens) if apart else 0 for index in going]
             guided = [nodes[index].strength > 0 for index in going]
             for places in _groups(list(zip(guided, planned, strict=True))):
                 group = [going[place] for place in places]
@@ -238,22 +250,31 @@ class GrowingPlans:
             shape = (len(rows), num_tokens, self.layout.token_dim)
             return torch.randn(shape, generator=self.generator).to(goals.device)
 
+        state = self._state(before, contexts, goals)
         denoised = sample_tokens(
             TokenModel(self.planner.denoiser, self.layout, self.planner.model.parameterization),
             noise,
-            state=self.planner.prefix_state(contexts, goals),
+            state=state,
             sampling=Sampling(
                 matrix=sloped_matrix(num_tokens, num_levels=settings.num_levels, slope=settings.slope),
                 num_levels=settings.num_levels,
                 eta=settings.eta,
                 guidance=guidance,
                 level_power=settings.level_power,
+                num_before=state.num_tokens,
             ),
             noise=fresh,
             is_done=lambda tokens, rows: self._are_over(tokens[:, -1:], num_before[rows] + tokens.shape[1]),
         )
         self.token_evaluations += int(denoised.token_evaluations.sum())
         return denoised
+
+    def _state(self, before: Sequence[PlanNode], contexts: Tensor, goals: Tensor) -> DenoiserState:
+        """After the last states planned; or, where something is remembered, after that and all that was planned."""
+        if not self.belief.num_tokens:
+            return self.planner.state_of(self.planner.belief_of(contexts, goals))
+        planned = torch.stack([node.tokens for node in before])
+        return self.planner.state_after(self.belief.repeat(len(before)), planned)
 
     def draft(self, evaluations: int) -> Draft:
         """All plans as candidates for a part; the root is the best of the first plans, which are nodes themselves."""

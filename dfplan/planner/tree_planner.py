@@ -12,6 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from dfplan.errors import UserError
 from dfplan.models.forcing_model import ForcingModel
+from dfplan.planner.belief import Belief
 from dfplan.planner.draft import Draft
 from dfplan.planner.planner import Planner
 from dfplan.planner.search import Budget, Evaluation, Expansion, NewNodes, Rule, Tree, search
@@ -74,10 +75,9 @@ class TreePlanner(Planner):
             )
 
     @torch.no_grad()
-    def plan(
+    def plan_from(
         self,
-        observations: np.ndarray,
-        goals: np.ndarray,
+        belief: Belief,
         *,
         horizon: int,
         generators: Sequence[torch.Generator],
@@ -85,7 +85,7 @@ class TreePlanner(Planner):
         passed: np.ndarray | None = None,
         record_history: bool = False,
     ) -> Plan:
-        """Plan for a batch of environments; see :meth:`Planner.plan`. With constraints every part has a tree.
+        """Plan for a batch of environments; see :meth:`Planner.plan_from`. With constraints every part has a tree.
 
         Raises:
             UserError: also if actions are committed, or a history is asked for; :meth:`grow` gives the whole tree.
@@ -95,8 +95,8 @@ class TreePlanner(Planner):
         if record_history:
             raise UserError("a tree keeps no partly denoised states; look at the plans that TreePlanner.grow returns")
         if self.plans_parts:
-            return super().plan(observations, goals, horizon=horizon, generators=generators, passed=passed)
-        return self.answer(self.grow(observations, goals, horizon=horizon, generators=generators))
+            return super().plan_from(belief, horizon=horizon, generators=generators, passed=passed)
+        return self.answer(self.grow(belief, horizon=horizon, generators=generators))
 
     def draft(
         self,
@@ -109,22 +109,19 @@ class TreePlanner(Planner):
     ) -> tuple[list[Draft], list[Tensor]]:
         """All plans of a tree for every part; see :meth:`Planner.draft`."""
         horizon = num_tokens * self.model.layout.steps_per_token
-        trees = self.grow(states, ends, horizon=horizon, generators=generators)
+        trees = self.grow(self.believe(states, ends), horizon=horizon, generators=generators)
         return [plans.draft(int(trees.tree.evaluations[row])) for row, plans in enumerate(trees.plans)], []
 
     @torch.no_grad()
-    def grow(
-        self, observations: np.ndarray, goals: np.ndarray, *, horizon: int, generators: Sequence[torch.Generator]
-    ) -> PlanTrees:
-        """Search for a batch of environments; the arguments are those of :meth:`plan`."""
-        starts, goal = self._check(observations, goals, horizon, generators)
+    def grow(self, belief: Belief, *, horizon: int, generators: Sequence[torch.Generator]) -> PlanTrees:
+        """Search for a batch of environments; the arguments are those of :meth:`plan_from`."""
+        self._check_asked(belief, horizon=horizon, generators=generators)
         num_tokens = math.ceil(horizon / self.model.layout.steps_per_token)
         growing = [
             GrowingPlans(
                 self,
                 tree=self.tree,
-                start=starts[index, None],
-                goal=goal[index, None],
+                belief=belief.select(torch.tensor([index])),
                 num_tokens=num_tokens,
                 generator=generator,
             )

@@ -12,6 +12,7 @@ from dfplan.tasks.inputs import Inputs
 
 if TYPE_CHECKING:
     from dfplan.data.episode_windows import EpisodeWindows
+    from dfplan.domain import PlanScorer
     from dfplan.models.tokenizers import PrincipalTokenizer
     from dfplan.training.forcing import ForcingTask
     from dfplan.types import Trajectories
@@ -41,9 +42,6 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, EpisodeWind
     """
     from dfplan.data.episode_windows import EpisodeWindows
     from dfplan.domains.maze.demonstrations import build_tmaze
-    from dfplan.domains.maze.dynamics import fit_point_mass
-    from dfplan.domains.maze.scorer import PointMassScorer
-    from dfplan.domains.maze.support import measure_support
     from dfplan.models.tokenizers import save_tokenizer
     from dfplan.training.forcing import ForcingTask
     from dfplan.training.pixel_forcing import PixelForcingTask
@@ -72,25 +70,35 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, EpisodeWind
         )
         for part in (driven, held_out)
     )
+    shown = _windows(settings.steps_per_token)
     task = forcing.build_task(
         forcing.Settings(
             model=settings.model,
             retrace=RetraceSettings(),  # not used: the task alone is built
-            windows=_windows(settings.steps_per_token),
+            windows=shown,
             diffusion=settings.diffusion,
         ),
         inputs,
         driven,
         make=make,
-        # What a bundle says of the ball, whichever way it was seen; this planner makes no use of it.
-        scorer=PointMassScorer(
-            fit_point_mass(replace(states, observations=states.observations[:, :4])),
-            measure_support(states),
-            goal_radius=_windows(settings.steps_per_token).goal_radius,
-        ),
+        scorer=_scorer(states if driven is states else None, goal_radius=shown.goal_radius),
         validation=validation,
     )
     return task, windows
+
+
+def _scorer(states: "Trajectories | None", *, goal_radius: float) -> "PlanScorer":
+    """How far the ball gets and where it has been, by which new episodes are noticed; of latents nobody knows."""
+    from dfplan.domains.maze.dynamics import fit_point_mass
+    from dfplan.domains.maze.support import measure_support
+    from dfplan.domains.maze.scorer import PointMassScorer
+    from dfplan.domains.maze.support import measure_support
+    from dfplan.scorers import GoalScorer
+
+    if states is None:
+        return GoalScorer(goal_radius)
+    ball = replace(states, observations=states.observations[:, :4])
+    return PointMassScorer(fit_point_mass(ball), measure_support(states), goal_radius=goal_radius)
 
 
 def _demonstrate(settings: Settings, inputs: Inputs, *, num_episodes: int, seed: int) -> "Trajectories":

@@ -17,7 +17,6 @@ from dfplan.baselines.diffuser.windows import LimitsNormalizer
 from dfplan.domains.maze.grid import GridPlanner
 from dfplan.errors import UserError
 from dfplan.planner import Planner, PlannerSettings
-from dfplan.planner.memory import MemoryPlanner
 from dfplan.tokens import TokenLayout
 from dfplan.types import Plan
 
@@ -229,7 +228,7 @@ def test_actions_beyond_the_space_are_clipped():
 def test_a_memory_refuses_what_is_far():
     layout = TokenLayout(steps_per_token=4, points_per_token=1)
     model = replace(tiny_model(tiny_denoiser(layout=layout)), layout=layout)
-    planner = MemoryPlanner(model, settings=SETTINGS)
+    planner = Planner(model, settings=replace(SETTINGS, history=None))
     for strange in (STATE[None] * 1e30, np.ma.array(STATE[None], mask=[[1, 0, 0, 0]])):
         with pytest.raises(UserError):
-            planner.begin(strange, levels=np.zeros(1))
+            planner.believe(strange, levels=np.zeros(1))

@@ -29,7 +29,7 @@ def _plan(planner, *, horizon=40, rows=slice(None)):
 
 
 def _grow(planner, *, horizon=60):
-    return planner.grow(STATES[:1], GOALS[:1], horizon=horizon, generators=_generators(1))
+    return planner.grow(planner.believe(STATES[:1], GOALS[:1]), horizon=horizon, generators=_generators(1))
 
 
 @pytest.mark.parametrize("max_nodes", [0, 8])

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from dfplan.agent.memory import MemoryAgent
+from dfplan.agent import MPCAgent, PlannedActions
 from dfplan.cli.main import main
 from dfplan.domains.maze.choices import roll_out_choices
 from dfplan.models.forcing_model import load_forcing_model
 from dfplan.models.tokenizers import load_tokenizer
-from dfplan.planner import PlannerSettings
-from dfplan.planner.memory import MemoryPlanner
+from dfplan.planner import Planner, PlannerSettings
 
 
 def train(folder, *words):
@@ -21,15 +20,16 @@ def train(folder, *words):
 
 
 def agent_of(weights, *, remembers):
-    encode = None
-    if (weights / "tokenizer").exists():
-        tokenizer, _ = load_tokenizer(weights / "tokenizer")
+    settings = PlannerSettings(num_candidates=1, history=None if remembers else 0)
+    planner = Planner(load_forcing_model(weights), settings=settings)
+    return MPCAgent(planner, controller=PlannedActions(), replan_every=8, horizon=8)
 
-        def encode(frames):
-            return tokenizer.encode(torch.from_numpy(frames)).numpy()
 
-    planner = MemoryPlanner(load_forcing_model(weights), settings=PlannerSettings())
-    return MemoryAgent(planner, remembers=remembers, encode=encode)
+def eyes_of(weights):
+    if not (weights / "tokenizer").exists():
+        return None
+    tokenizer, _ = load_tokenizer(weights / "tokenizer")
+    return lambda frames: tokenizer.encode(torch.from_numpy(frames)).numpy()
 
 
 @pytest.mark.slow
@@ -42,7 +42,9 @@ def test_it_trains_exports_and_plays(env, kind, tmp_path):
         kind == "task=memory"
     )
     agent = agent_of(weights, remembers=kind == "task=memory")
-    found = roll_out_choices(agent, env_id=f"{env}-v0", num_episodes=2, seed=0, disturbed_share=0.25)
+    found = roll_out_choices(
+        agent, env_id=f"{env}-v0", num_episodes=2, seed=0, disturbed_share=0.25, encode=eyes_of(weights)
+    )
     assert len(found.steps) == 2
     assert np.isin(found.choices, (-1, 0, 1)).all()
 

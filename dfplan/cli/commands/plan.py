@@ -45,7 +45,7 @@ def run(config: PlanConfig) -> int:
         "generators": [torch.Generator().manual_seed(config.seed)],
     }
     if isinstance(planner, TreePlanner) and not planner.plans_parts:
-        trees = planner.grow(*situation, **wanted)
+        trees = planner.grow(planner.believe(*situation), **wanted)
         plan = planner.answer(trees)
     else:
         shows_rows = not isinstance(planner, TreePlanner)

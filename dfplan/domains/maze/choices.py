@@ -1,6 +1,6 @@
 """Rolls an agent out in a T-maze and counts which arms it chose."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,8 +21,8 @@ class ChoosingAgent(Protocol):
         """Actions ``(batch, 2)`` for observations that are known to be as noisy as ``levels`` ``(batch,)`` say."""
         ...
 
-    def keep(self, rows: np.ndarray) -> None:
-        """Go on with these environments alone."""
+    def finish(self, indices: np.ndarray) -> None:
+        """The episodes of these environments are over; what it answers for them is not looked at."""
         ...
 
 
@@ -69,6 +69,7 @@ def roll_out_choices(
     disturbed_share: float = 0.0,
     marked: bool = True,
     hidden_steps: int = 0,
+    encode: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Choices:
     """Roll an agent out on episodes with either cue in turns, side by side.
 
@@ -83,6 +84,8 @@ def roll_out_choices(
         disturbed_share: probability that an observation is noise.
         marked: whether the agent is told which (level 1), or is left to believe all (level 0).
         hidden_steps: how many of the first observations the agent is told to be noise, whatever they are.
+        encode: turns what is observed ``(batch, …)`` into what the agent acts on, such as frames into latents; None
+            takes it as it is.
     """
     envs = [build_tmaze(env_id, disturbed_share=disturbed_share) for _ in range(num_episodes)]
     seeds = [np.random.SeedSequence([seed, episode]).generate_state(2) for episode in range(num_episodes)]
@@ -98,20 +101,15 @@ def roll_out_choices(
         np.zeros(num_episodes, np.int64),
         noisy.astype(np.int64),
     )
-    rows = np.arange(num_episodes)
     for step in range(1, envs[0].grid.max_episode_steps + 1):
         levels = np.where(step <= hidden_steps, 1.0, noisy) if marked else None
-        actions = agent.act(observations, levels=levels)
-        results = [envs[row].step(action) for row, action in zip(rows, actions, strict=True)]
-        observations = np.stack([result[0] for result in results])
-        infos = [result[-1] for result in results]
-        noisy = np.array([info["disturbed"] for info in infos])
-        choices[rows], steps[rows] = [info["choice"] for info in infos], step
-        disturbed[rows] += noisy
-        going = np.flatnonzero(choices[rows] == 0)
-        if not len(going):
+        actions = agent.act(observations if encode is None else encode(observations), levels=levels)
+        going = np.flatnonzero(choices == 0)
+        for row in going:
+            observations[row], _, _, _, info = envs[row].step(actions[row])
+            choices[row], noisy[row], steps[row] = info["choice"], info["disturbed"], step
+        disturbed[going] += noisy[going]
+        if choices.all():
             break
-        if len(going) < len(rows):
-            agent.keep(going)
-            rows, observations, noisy = rows[going], observations[going], noisy[going]
+        agent.finish(going[choices[going] != 0])
     return Choices(cues, choices, steps, disturbed)

@@ -27,8 +27,8 @@ class Driver:
         force = 2 * (3 * (targets - observations[:, :2]) - observations[:, 2:4])
         return np.clip(force, -1, 1).astype(np.float32)
 
-    def keep(self, rows):
-        self.arms, self.turned = self.arms[rows], self.turned[rows]
+    def finish(self, indices):
+        assert len(np.unique(indices)) == len(indices)
 
 
 def roll_out(agent, **changes):

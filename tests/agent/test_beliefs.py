@@ -7,10 +7,9 @@ import pytest
 import torch
 from tiny_model import tiny_denoiser, tiny_model
 
-from dfplan.agent.memory import MemoryAgent
+from dfplan.agent import MPCAgent, PlannedActions
 from dfplan.errors import UserError
-from dfplan.planner import PlannerSettings
-from dfplan.planner.memory import MemoryPlanner
+from dfplan.planner import Planner, PlannerSettings
 from dfplan.tokens import TokenLayout
 
 LAYOUT = TokenLayout(steps_per_token=4, points_per_token=1)
@@ -19,8 +18,8 @@ SEEDS = [5, 6, 7]
 
 def agent_of(*, remembers=True, on_plan=None):
     model = dataclasses.replace(tiny_model(), denoiser=tiny_denoiser(layout=LAYOUT), layout=LAYOUT)
-    planner = MemoryPlanner(model, settings=PlannerSettings())
-    return MemoryAgent(planner, remembers=remembers, on_plan=on_plan)
+    planner = Planner(model, settings=PlannerSettings(num_candidates=1, history=None if remembers else 0))
+    return MPCAgent(planner, controller=PlannedActions(), replan_every=4, horizon=4, on_plan=on_plan)
 
 
 def play(agent, observations, *, levels=None):
@@ -42,12 +41,12 @@ def test_it_plans_once_a_token_and_remembers_what_it_did(observations):
     assert actions.shape == (14, 3, 2)
     assert [event.step for event in events] == [0, 4, 8, 12]
     planner, generators = agent.planner, [torch.Generator().manual_seed(seed) for seed in SEEDS]
-    memory = planner.begin(observations[0], levels=np.zeros(3))
+    belief = planner.believe(observations[0])
     for step in (0, 4, 8, 12):
         if step:
             done = actions[step - 4 : step].swapaxes(0, 1)
-            memory = planner.remember(memory, actions=done, observations=observations[step], levels=np.zeros(3))
-        plan = planner.plan(memory, num_tokens=1, generators=generators)
+            belief = planner.update(belief, actions=done, observations=observations[step][:, None])
+        plan = planner.plan_from(belief, horizon=4, generators=generators)
         np.testing.assert_array_equal(actions[step : step + 4], plan.actions.swapaxes(0, 1)[: 14 - step])
 
 
@@ -65,9 +64,9 @@ def test_rows_do_not_depend_on_each_other_and_some_can_end(observations):
     agent.reset(seeds=SEEDS)
     for step, seen in enumerate(observations):
         if step == 6:  # in the midst of a token
-            agent.keep(np.array([0, 2]))
+            agent.finish(np.array([1]))
         rows = [0, 1, 2] if step < 6 else [0, 2]
-        np.testing.assert_allclose(agent.act(seen[rows]), whole[step, rows], atol=1e-5)
+        np.testing.assert_allclose(agent.act(seen)[rows], whole[step, rows], atol=1e-5)
 
 
 def test_a_marked_observation_is_not_believed(observations):
@@ -108,12 +107,12 @@ def test_an_environment_that_reset_itself_is_noticed_and_remembered_from_there_w
         (8, [0]),
     ]
     planner = agent.planner
-    memory = planner.begin(episode[7:8], levels=np.zeros(1))
+    belief = planner.believe(episode[7:8])
     for step in (11, 15):
         done = actions[step - 4 : step, :1].swapaxes(0, 1)
-        memory = planner.remember(memory, actions=done, observations=episode[step : step + 1], levels=np.zeros(1))
-    (kept,) = [each.memory for each in agent._episodes if each.rows.tolist() == [0]]
-    for layer, expected in zip(kept.layers, memory.layers, strict=True):
+        belief = planner.update(belief, actions=done, observations=episode[None, step : step + 1])
+    ((_, kept),) = agent._beliefs.of(np.array([0]))
+    for layer, expected in zip(kept.state.layers, belief.state.layers, strict=True):
         torch.testing.assert_close(layer, expected)
     alone = agent_of()
     alone.reset(seeds=SEEDS[1:2])
@@ -139,7 +138,40 @@ def test_who_is_told_begins_anew_at_once_and_the_rest_may_end(observations):
     agent.act(observations[0])
     agent.restart(np.array([1]))
     agent.act(observations[0])
-    agent.keep(np.array([1, 2]))
-    actions = agent.act(observations[0][1:])
+    agent.finish(np.array([0]))
+    actions = agent.act(observations[0])
     assert [event.indices.tolist() for event in events] == [[0, 1, 2], [1]]
-    np.testing.assert_array_equal(actions, [events[1].plan.actions[0, 1], events[0].plan.actions[2, 2]])
+    np.testing.assert_array_equal(actions[1:], [events[1].plan.actions[0, 1], events[0].plan.actions[2, 2]])
+
+
+def test_whoever_is_over_is_planned_for_again_once_it_restarts(observations):
+    events = []
+    agent = agent_of(on_plan=events.append)
+    agent.reset(seeds=SEEDS)
+    agent.finish(np.array([0, 2]))
+    for seen in observations[:5]:
+        agent.act(seen)
+    agent.restart(np.array([2]))
+    agent.act(observations[5])
+    assert [event.indices.tolist() for event in events] == [[1], [1], [2]]
+
+
+def test_plans_that_remember_begin_where_tokens_do():
+    planner = agent_of().planner
+    with pytest.raises(UserError, match="a token of 4 steps begins; replan_every must be a multiple of that; got 6"):
+        MPCAgent(planner, controller=PlannedActions(), replan_every=6, horizon=8)
+
+
+def test_goals_are_remembered_with_what_is_seen(observations):
+    """The same history towards other goals leads elsewhere, also where candidates are chosen from."""
+    model = agent_of().planner.model
+
+    def act(goals):
+        planner = Planner(model, settings=PlannerSettings(num_candidates=3, history=2))
+        agent = MPCAgent(planner, controller=PlannedActions(), replan_every=8, horizon=12)
+        agent.reset(seeds=SEEDS, goals=goals)
+        return np.stack([agent.act(seen) for seen in observations])
+
+    goals = np.array([[2.0, 2.0], [4.0, 3.0], [1.5, 4.5]])
+    assert not np.allclose(act(goals)[8:], act(goals[::-1].copy())[8:])
+    np.testing.assert_array_equal(act(goals), act(goals))
