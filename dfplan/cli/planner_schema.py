@@ -85,6 +85,10 @@ class PlannerConfig:
     )
     eta: float = option("0 = deterministic denoising, 1 = ancestral sampling", low=0, high=1)
     context_level: float = option("noise level at which the present observation is shown", low=0, high=1)
+    history: int | None = option(
+        "tokens of what was done and seen before that plans follow from; 0 = the present observation alone, null = all",
+        low=0,
+    )
     goal_guidance: float = option("how much the goal is believed: 0 = not shown, 1 = shown, more = exaggerated", low=0)
     window_tokens: int = option("tokens denoised at a time; 0 = the training window", low=0)
     budget_ms: float | None = option("milliseconds after which a plan ends with what is finished; null = none", above=0)

@@ -24,6 +24,8 @@ from dfplan.types import Bounds, Trajectories
 GOAL_KEYS = ("achieved_goal", "desired_goal", "observation")
 # Packages that register environments when they are imported; asked where an id is not known without.
 REGISTERING = ("gymnasium_robotics", "ogbench", "gym_pusht")
+# Whose commands have options of their own.
+MAZES = tuple(f"dfplan_envs.{name}:" for name in ("maze_env", "pixel_maze", "tmaze", "pixel_tmaze"))
 DISCOUNT = 0.97  # a step; the horizon that a value at the end looks beyond is some 33 steps
 LONGEST_EPISODE = 1000  # where nobody says
 ROUNDING = 1e-3  # of the span of an action, by which data may lie outside
@@ -177,7 +179,7 @@ def find_domain(env_id: str) -> GymnasiumDomain | None:
             register_known(env_id)
     if env_id not in gymnasium.registry:
         return None  # whoever makes it says what is wrong with the name
-    if str(gymnasium.registry[env_id].entry_point).startswith("dfplan_envs"):
+    if str(gymnasium.registry[env_id].entry_point).startswith(MAZES):
         return None
     domain = GymnasiumDomain(env_id)
     return None if domain.is_maze else domain

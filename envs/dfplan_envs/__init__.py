@@ -1,4 +1,4 @@
-"""D4RL's maze2d on today's MuJoCo and Gymnasium, and a T-maze, by state and by sight; importing registers them."""
+"""D4RL's maze2d on today's MuJoCo and Gymnasium, and mazes that ask for memory; importing registers them."""
 
 import gymnasium
 
@@ -26,6 +26,7 @@ def _register_all() -> None:
             kwargs={"maze_name": name},
         )
     gymnasium.register("tmaze-v0", "dfplan_envs.tmaze:TMazeEnv", max_episode_steps=256)
+    gymnasium.register("closed-door-v0", "dfplan_envs.closed_door:ClosedDoorEnv", max_episode_steps=320)
     gymnasium.register("pixel-tmaze-v0", "dfplan_envs.pixel_tmaze:PixelTMazeEnv", max_episode_steps=256)
 
 

@@ -18,7 +18,8 @@ from dfplan.cli.progress import progress_bar, say
 from dfplan.cli.schema import TrainConfig, schema_of
 from dfplan.cli.task_modules import DEFAULT_TASK, find_task, settings_of
 from dfplan.domains import GymnasiumDomain, find_domain
-from dfplan.domains.maze.sources import check_trajectories, load_trajectories
+from dfplan.domains.maze.demonstrations import CLOSED_DOOR
+from dfplan.domains.maze.sources import check_trajectories, generated_file, load_trajectories
 from dfplan.errors import EndedEarly, UserError
 from dfplan.evaluation.report import find_commit
 from dfplan.files import read_small, user_path
@@ -134,11 +135,16 @@ def _load(config: TrainConfig, domain: GymnasiumDomain | None, data: Trajectorie
 def _load_any(config: TrainConfig, domain: GymnasiumDomain) -> Trajectories:
     from dfplan.data.formats.choose import ACCEPTED  # slow to import, and of no use to the mazes
 
-    if config.data in MAZE_SOURCES:
+    source, generated = config.data, generated_file(dataset_folder(), env_id=config.env.id)
+    if config.data == "generated" and generated.is_file():
+        source = str(generated)
+    elif config.data == "generated" and config.env.id == CLOSED_DOOR:
+        raise UserError(f"nothing is generated yet: run `dfplan generate env={config.env.name}` first")
+    elif config.data in MAZE_SOURCES:
         raise UserError(f"data={config.data} is for mazes; give data=<a data set of {config.env.name}>: {ACCEPTED}")
     if config.leave_out:
         raise UserError("leave_out is for mazes; make a data set without these episodes")
-    return domain.load(config.data, say=say)
+    return domain.load(source, say=say)
 
 
 def _load_maze(config: TrainConfig) -> Trajectories:

@@ -1,6 +1,6 @@
-"""Demonstrations of the T-maze: a scripted driver that is told the cue and does not show it before the junction."""
+"""Demonstrations of mazes with a cue: a scripted driver that is told it and does not show it before the ways part."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gymnasium
@@ -10,6 +10,7 @@ from dfplan.domains.maze.environment import qualified_id
 from dfplan.errors import UserError
 from dfplan.types import Trajectories
 
+CLOSED_DOOR = "closed-door-v0"
 _STIFFNESS = 0.6  # force per unit a second of velocity that is missing: soft, so that noise leads astray and back
 _NOISE_STEPS = 12  # time that the noise on the actions takes to change
 _SLOWEST, _FASTEST = 3.2, 4.5  # cruising speeds of the driver, units a second, one an episode
@@ -46,12 +47,47 @@ def demonstrate_tmaze(
     Raises:
         UserError: ``env_id`` is no T-maze, or a number is out of range.
     """
+    env = build_tmaze(env_id)
+    return demonstrate(
+        env,
+        {cue: [env.junction, end] for cue, end in env.arms.items()},
+        shown_steps=env.light_steps,
+        num_episodes=num_episodes,
+        num_steps=num_steps,
+        seed=seed,
+        noise=noise,
+        on_progress=on_progress,
+    )
+
+
+def demonstrate(
+    env: Any,
+    ways: Mapping[int, Sequence[np.ndarray]],
+    *,
+    shown_steps: int,
+    num_episodes: int,
+    num_steps: int,
+    seed: int,
+    noise: float,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Trajectories:
+    """Drive from place to place and stay at the last; see :func:`demonstrate_tmaze`.
+
+    Args:
+        env: a maze that is reset with a ``cue``.
+        ways: by cue, the places ``(2,)`` to drive through; where cues differ in the first of them, motion shows them.
+        shown_steps: observations that show the cue.
+        num_episodes: and the others: as of :func:`demonstrate_tmaze`.
+        num_steps: likewise.
+        seed: likewise.
+        noise: likewise.
+        on_progress: likewise.
+    """
     if num_episodes < 2 or num_steps < 1 or not 0 <= noise < float("inf"):
         raise UserError(
             "num_episodes must be at least 2, num_steps at least 1 and noise finite, 0 or more; "
             f"got {num_episodes}, {num_steps} and {noise}"
         )
-    env = build_tmaze(env_id)
     generator = np.random.default_rng(seed)
     states = np.empty((num_episodes, num_steps + 1, 4), np.float32)
     lights = np.zeros((num_episodes, num_steps + 1, 1), np.float32)
@@ -59,15 +95,15 @@ def demonstrate_tmaze(
     for episode in range(num_episodes):
         cue = (-1, 1)[episode % 2]
         _, info = env.reset(seed=int(generator.integers(2**31)), options={"cue": cue})
-        lights[episode, : env.light_steps] = cue
-        ways = [env.junction, env.arms[cue]]
+        lights[episode, :shown_steps] = cue
+        left = list(ways[cue])
         speed = generator.uniform(_SLOWEST, _FASTEST)
         pushes = noise * _slow_noise(num_steps, generator)
         states[episode, 0] = state = info["state"]
         for step in range(num_steps):
-            if len(ways) == 2 and np.hypot(*(ways[0] - state[:2])) < _TURN_RADIUS:
-                ways = ways[1:]
-            action = np.clip(_force(state, ways[0], speed=speed) + pushes[step], -1, 1)
+            if len(left) > 1 and np.hypot(*(left[0] - state[:2])) < _TURN_RADIUS:
+                left = left[1:]
+            action = np.clip(_force(state, left[0], speed=speed) + pushes[step], -1, 1)
             state = np.array(env.ball.step(*action.tolist()))
             actions[episode, step], states[episode, step + 1] = action, state
         if on_progress is not None:
@@ -77,7 +113,36 @@ def demonstrate_tmaze(
         actions=actions.reshape(-1, 2),
         starts=np.arange(num_episodes + 1) * (num_steps + 1),
         segment_ends=np.zeros(num_episodes * (num_steps + 1), dtype=bool),
-        source=f"demonstrations of {env_id}, seed {seed}",
+        source=f"demonstrations of {env.spec.id}, seed {seed}",
+    )
+
+
+def demonstrate_closed_door(
+    *,
+    num_steps: int,
+    seed: int,
+    noise: float,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Trajectories:
+    """Drive up the stem, take the way that is open, and stay at the goal, for whole episodes of about ``num_steps``.
+
+    The other arguments are those of :func:`demonstrate_tmaze`.
+
+    Returns:
+        Observations ``(x, y, vx, vy, door)``.
+    """
+    made = gymnasium.make(qualified_id(CLOSED_DOOR))
+    length: Any = getattr(made.spec, "max_episode_steps", None)
+    env: Any = made.unwrapped
+    return demonstrate(
+        env,
+        env.ways,
+        shown_steps=env.door_steps,
+        num_episodes=max(round(num_steps / length), 2),
+        num_steps=length,
+        seed=seed,
+        noise=noise,
+        on_progress=on_progress,
     )
 
 
