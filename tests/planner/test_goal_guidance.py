@@ -67,7 +67,7 @@ def test_a_goal_that_is_not_shown_changes_nothing_but_the_choice():
     planner, _ = _plan(goal_guidance=0.0)
     generators = [[torch.Generator().manual_seed(0)] for _ in range(2)]
     here, there = (
-        planner._denoise(torch.tensor(STATES[:1]).float(), torch.tensor(goal).float()[None], 5, generators=each).tokens
+        planner._denoise(planner.believe(STATES[:1], goal[None]), 5, generators=each).tokens
         for goal, each in zip(GOALS[:2], generators, strict=True)
     )
     assert torch.equal(here, there)

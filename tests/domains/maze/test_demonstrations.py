@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from dfplan.domains.maze.demonstrations import build_tmaze, demonstrate_tmaze
+from dfplan.data.formats import write
+from dfplan.domains import find_domain
+from dfplan.domains.maze.demonstrations import build_tmaze, demonstrate_closed_door, demonstrate_tmaze
 from dfplan.errors import UserError
 
 STEPS = 192
@@ -59,3 +61,18 @@ def test_what_is_no_tmaze_is_refused():
         demonstrate_tmaze("tmaze-v9", num_episodes=2, num_steps=8, seed=0, noise=0.0)
     with pytest.raises(UserError, match="num_episodes"):
         demonstrate_tmaze("tmaze-v0", num_episodes=1, num_steps=8, seed=0, noise=0.0)
+
+
+def test_the_driver_who_is_told_which_door_is_closed_reaches_the_goal_in_time(tmp_path):
+    """As data of the environment: its sizes, its goal, the door as it is shown, read back from a file as it was."""
+    data, domain = demonstrate_closed_door(num_steps=10 * 320, seed=0, noise=0.5), find_domain("closed-door-v0")
+    seen = data.observations.reshape(10, 321, 5)
+    goal = domain.make().reset(seed=0)[0]["desired_goal"]
+    there = np.linalg.norm(seen[..., :2] - goal, axis=-1) <= domain.goal_radius
+    assert there[:, -1].all()
+    assert (there.argmax(axis=1) < 300).all()
+    assert (seen[:, :8, 4] == np.tile([-1, 1], 5)[:, None]).all()
+    assert (seen[:, 8:, 4] == 0).all()
+    read = domain.load(str(write(data, tmp_path / "data.hdf5")), say=lambda line: None)
+    np.testing.assert_array_equal(read.observations, data.observations)
+    np.testing.assert_array_equal(read.starts, data.starts)
