@@ -74,7 +74,11 @@ class PlannerConfig:
     num_candidates: int = option("plans denoised side by side, of which the one that arrives first is kept", low=1)
     num_levels: int = option("noise levels from pure noise to clean", low=1)
     level_power: float = option("spacing of the levels: 1 = even, more = closer towards clean", above=0)
-    slope: float = option("levels by which each token lags the one before it; 0 = all together", low=0)
+    matrix: str = option(
+        "scheduling matrix: pyramid = by the slope; full-sequence = all tokens together; autoregressive = one by one",
+        choices=("pyramid", "full-sequence", "autoregressive"),
+    )
+    slope: float = option("pyramid: levels by which each token lags the one before it; 0 = all together", low=0)
     quorum: float = option("share of candidates that must arrive before later tokens are left undone", low=0, high=1)
     jump_penalty: float = option("doubt in a plan whose positions jump against its own velocities", low=0)
     support_penalty: float = option("doubt in a plan per share of its steps where the data never was", low=0)

@@ -14,12 +14,13 @@ from dfplan.arrays import checked_plan
 from dfplan.errors import UserError
 from dfplan.models.forcing_model import ForcingModel
 from dfplan.planner.belief import Belief
+from dfplan.planner.believer import without_gradients
 from dfplan.planner.choice import Candidates, choose_plans, drafts_of
 from dfplan.planner.constraints import Constraints, Judgement, as_constraints
 from dfplan.planner.draft import Draft
 from dfplan.planner.objectives import Objective
 from dfplan.planner.settings import PlannerSettings
-from dfplan.planner.window_denoiser import WindowDenoiser, without_gradients
+from dfplan.planner.window_denoiser import WindowDenoiser
 from dfplan.types import Plan
 
 

@@ -1,10 +1,17 @@
 """The settings of a planner: what a plan costs, how it is steered and by what it is chosen."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from dfplan.errors import UserError
 from dfplan.planner.guidance_settings import GuidanceSettings
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MATRICES = ("pyramid", "full-sequence", "autoregressive")
 
 
 @dataclass(frozen=True)
@@ -15,7 +22,10 @@ class PlannerSettings:
         num_levels: noise levels from pure noise to clean.
         level_power: how they are spaced: level ``k`` lies at ``(k / num_levels) ** level_power``. 1 is evenly, more is
             closer towards clean.
-        slope: of the scheduling matrix: levels by which each token lags behind the one before.
+        matrix: the scheduling matrix: "pyramid" has the ``slope``, "full-sequence" denoises all tokens together,
+            "autoregressive" one after the other; or a function that makes one ``[rows, tokens]`` of a number of tokens,
+            from ``num_levels`` in row 0 to 0 in the last (:func:`dfplan.diffusion.validate_matrix`).
+        slope: of the pyramid: levels by which each token lags behind the one before.
         num_candidates: plans denoised side by side, of which one is chosen.
         quorum: share of an environment's candidates that must have arrived before the later tokens are left undone.
         jump_penalty: how much a plan whose positions jump, against its own velocities, counts as later than it says.
@@ -41,6 +51,7 @@ class PlannerSettings:
 
     num_levels: int = 3
     level_power: float = 2.0
+    matrix: "str | Callable[[int], Tensor]" = "pyramid"
     slope: float = 1.0
     num_candidates: int = 16
     quorum: float = 0.5
@@ -68,12 +79,34 @@ class PlannerSettings:
         for name in (*at_least_0, "spread", "temperature", *(("history",) if self.history is not None else ())):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise UserError(f"{name} must be 0 or more; got {getattr(self, name)}")
+        _check_matrix(self.matrix)
         if self.spread and not self.roll_out:
             raise UserError(f"spread={self.spread} changes actions, whose states are then unknown; give roll_out=true")
         if not (math.isfinite(self.level_power) and self.level_power > 0):
             raise UserError(f"level_power must be above 0; got {self.level_power}")
         if self.budget_ms is not None and not self.budget_ms > 0:
             raise UserError(f"budget_ms must be above 0, or None for no limit; got {self.budget_ms}")
+
+    def scheduling_matrix(self, num_tokens: int) -> "Tensor":
+        """The scheduling matrix ``[rows, num_tokens]``.
+
+        Raises:
+            UserError: a function made one that a sampler cannot follow, or of another width.
+        """
+        from dfplan.diffusion import sloped_matrix, validate_matrix
+
+        if isinstance(self.matrix, str):
+            slopes = {"pyramid": self.slope, "full-sequence": 0.0, "autoregressive": float(self.num_levels)}
+            return sloped_matrix(num_tokens, num_levels=self.num_levels, slope=slopes[self.matrix])
+        made = validate_matrix(self.matrix(num_tokens), num_levels=self.num_levels)
+        if made.shape[1] != num_tokens:
+            raise UserError(f"matrix made {made.shape[1]} columns for {num_tokens} tokens; it needs one a token")
+        return made
+
+
+def _check_matrix(matrix: "str | Callable[[int], Tensor]") -> None:
+    if isinstance(matrix, str) and matrix not in MATRICES:
+        raise UserError(f"matrix must be {', '.join(MATRICES)} or a function; got {matrix!r}")
 
 
 # For problems that are over in some hundred steps, as configs/planner/short.yaml: found on Pendulum (docs/log.md).

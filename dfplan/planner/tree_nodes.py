@@ -21,16 +21,14 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from dfplan.diffusion import sloped_matrix
 from dfplan.domain import Proposals, Score
 from dfplan.errors import UserError
 from dfplan.models.denoiser import DenoiserState
-from dfplan.models.token_model import TokenModel
 from dfplan.planner.belief import Belief
 from dfplan.planner.choice import judge, propose
 from dfplan.planner.draft import Draft
 from dfplan.planner.planner import Planner
-from dfplan.planner.sampler import Denoised, Sampling, sample_tokens
+from dfplan.planner.sampler import Denoised, sample_tokens
 from dfplan.planner.search import ROOT
 from dfplan.types import Verdict
 
@@ -244,25 +242,16 @@ class GrowingPlans:
             guidance = self.planner.guidance(starts, goals, before=whole)
             assert guidance is not None
             guidance = replace(guidance, strength=torch.tensor([node.strength for node in before]).to(goals))
-        num_tokens, settings = noise.shape[1], self.settings
 
         def fresh(rows: Tensor) -> Tensor:
-            shape = (len(rows), num_tokens, self.layout.token_dim)
-            return torch.randn(shape, generator=self.generator).to(goals.device)
+            return torch.randn((len(rows), *noise.shape[1:]), generator=self.generator).to(goals.device)
 
         state = self._state(before, contexts, goals)
         denoised = sample_tokens(
-            TokenModel(self.planner.denoiser, self.layout, self.planner.model.parameterization),
+            self.planner.token_model,
             noise,
             state=state,
-            sampling=Sampling(
-                matrix=sloped_matrix(num_tokens, num_levels=settings.num_levels, slope=settings.slope),
-                num_levels=settings.num_levels,
-                eta=settings.eta,
-                guidance=guidance,
-                level_power=settings.level_power,
-                num_before=state.num_tokens,
-            ),
+            sampling=self.planner.sampling(noise.shape[1], num_before=state.num_tokens, guidance=guidance),
             noise=fresh,
             is_done=lambda tokens, rows: self._are_over(tokens[:, -1:], num_before[rows] + tokens.shape[1]),
         )

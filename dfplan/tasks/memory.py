@@ -90,7 +90,6 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, EpisodeWind
 def _scorer(states: "Trajectories | None", *, goal_radius: float) -> "PlanScorer":
     """How far the ball gets and where it has been, by which new episodes are noticed; of latents nobody knows."""
     from dfplan.domains.maze.dynamics import fit_point_mass
-    from dfplan.domains.maze.support import measure_support
     from dfplan.domains.maze.scorer import PointMassScorer
     from dfplan.domains.maze.support import measure_support
     from dfplan.scorers import GoalScorer

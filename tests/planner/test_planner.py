@@ -402,3 +402,44 @@ def test_commitments_that_make_no_sense_are_refused(committed):
         Planner(tiny_model(), settings=PlannerSettings()).plan(
             np.zeros((1, 4)), np.zeros((1, 2)), horizon=8, generators=[torch.Generator()], committed=[committed]
         )
+
+
+@pytest.mark.parametrize(("matrix", "slope"), [("full-sequence", 0.0), ("autoregressive", 3.0)])
+def test_named_matrices_are_slopes(matrix, slope):
+    plans = [
+        Planner(tiny_model(), settings=PlannerSettings(num_candidates=2, **settings)).plan(
+            STATES, GOALS, horizon=20, generators=_generators(3)
+        )
+        for settings in ({"matrix": matrix}, {"slope": slope})
+    ]
+    np.testing.assert_array_equal(plans[0].actions, plans[1].actions)
+
+
+def test_a_matrix_of_ones_own_is_followed_row_by_row():
+    """The last token first: as the plan's history shows, the others are still noise while it is finished."""
+
+    def backwards(num_tokens):
+        rows = torch.arange(num_tokens + 1)
+        return (rows[:, None] < num_tokens - torch.arange(num_tokens)).long()
+
+    model = tiny_model(tiny_denoiser(causal=False))
+    planner = Planner(model, settings=PlannerSettings(num_candidates=1, num_levels=1, matrix=backwards))
+    plan = planner.plan(STATES, GOALS, horizon=20, generators=_generators(3), record_history=True)
+    history = plan.history.reshape(5, 3, 5, 2, 4)  # rows, batch, tokens, points, state
+    moved = [np.flatnonzero((history[row] != history[row + 1]).any(axis=(0, 2, 3))).tolist() for row in range(4)]
+    assert moved == [[3], [2], [1], [0]]
+
+
+def test_a_matrix_that_no_sampler_can_follow_is_refused():
+    def plan(matrix):
+        planner = Planner(tiny_model(), settings=PlannerSettings(num_candidates=1, num_levels=2, matrix=matrix))
+        planner.plan(STATES, GOALS, horizon=20, generators=_generators(3))
+
+    with pytest.raises(UserError, match="starts in noise"):
+        plan(lambda num_tokens: torch.zeros(3, num_tokens, dtype=torch.int64))
+    with pytest.raises(UserError, match="matrix made 2 columns for 5 tokens"):
+        plan(lambda num_tokens: torch.tensor([[2, 2], [0, 0]]))
+    with pytest.raises(
+        UserError, match="matrix must be pyramid, full-sequence, autoregressive or a function; got 'up'"
+    ):
+        PlannerSettings(matrix="up")

@@ -12,7 +12,6 @@ from dfplan.cli.folders import make_run_folder
 from dfplan.cli.guidance import with_objective
 from dfplan.cli.progress import say
 from dfplan.cli.schema import PlanConfig
-from dfplan.diffusion import sloped_matrix
 from dfplan.domains.maze.environment import load_maze, shows_frames
 from dfplan.domains.maze.frames import load_camera
 from dfplan.errors import UserError
@@ -57,11 +56,7 @@ def run(config: PlanConfig) -> int:
     print(f"from {_pair(start)} to {_pair(goal)}: {verdict}; {in_walls:.0%} of its points lie in walls")
     if plan.verdict is not None:
         print(say_verdict(plan.verdict, max_speed=planner.constraints.max_speed))
-    matrix = sloped_matrix(
-        min(planner.window_tokens, plan.rewards.shape[1]),
-        num_levels=config.planner.num_levels,
-        slope=config.planner.slope,
-    )
+    matrix = planner.settings.scheduling_matrix(min(planner.window_tokens, plan.rewards.shape[1]))
     picture = {"maze": maze, "start": start, "goal": goal, "title": config.env.name}
     if trees:
         print(_draw_tree(trees, path=folder / "tree.png", **picture))
