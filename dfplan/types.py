@@ -30,6 +30,9 @@ PER_ROW = (
 )
 
 
+SLOTS = ("actions", "rewards", "observations")  # of a token
+
+
 @dataclass(frozen=True, repr=False)
 class Trajectories:
     """Recorded trajectories laid end to end.

@@ -93,6 +93,10 @@ class PlannerConfig:
         "tokens of what was done and seen before that plans follow from; 0 = the present observation alone, null = all",
         low=0,
     )
+    absent: str | None = option(
+        "what plans leave pure noise: actions (a path alone), observations (actions alone), rewards; null = nothing",
+        choices=("actions", "rewards", "observations"),
+    )
     goal_guidance: float = option("how much the goal is believed: 0 = not shown, 1 = shown, more = exaggerated", low=0)
     window_tokens: int = option("tokens denoised at a time; 0 = the training window", low=0)
     budget_ms: float | None = option("milliseconds after which a plan ends with what is finished; null = none", above=0)

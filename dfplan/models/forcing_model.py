@@ -27,7 +27,7 @@ from dfplan.models.rnn import RecurrentDenoiser
 from dfplan.models.transformer import TransformerDenoiser
 from dfplan.scorers import read_scorer
 from dfplan.tokens import NUM_PREFIX_TOKENS, Normalizer, TokenLayout
-from dfplan.types import MARGIN, Bounds, PointMass, PositionSupport, Reach
+from dfplan.types import MARGIN, SLOTS, Bounds, PointMass, PositionSupport, Reach
 
 MEASURED = ("support.", "scorer.")  # names of tensors begin so that are a scorer's
 MAX_ANSWER = 1e4  # of a network to noise, which is about 1
@@ -71,6 +71,11 @@ class ForcingModel:
         if radius is None:
             raise UserError(f"these weights know of no goals (they score plans by {self.scorer.kind})")
         return radius
+
+    @property
+    def absent(self) -> frozenset[str]:
+        """Which of :data:`~dfplan.types.SLOTS` the data did not have; they stay pure noise."""
+        return frozenset(self.metadata.get("absent", ()))
 
     @property
     def step_seconds(self) -> float:
@@ -169,6 +174,8 @@ def load_forcing_model(folder: Path) -> ForcingModel:
         scorer = read_scorer(metadata, measured)
         bounds = action_bounds(metadata, action_dim=layout.action_dim)
         rewards = reward_scale(metadata)
+        if not set(metadata.get("absent", ())) <= set(SLOTS):
+            raise ValueError(f"absent must be among {', '.join(SLOTS)}; got {metadata['absent']!r:.40}")
     except SENSELESS as error:
         raise _no_planner(folder, error) from error
     normalizer = Normalizer.blank(action_dim=layout.action_dim, observation_dim=layout.observation_dim, **rewards)

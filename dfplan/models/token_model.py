@@ -24,6 +24,9 @@ class TokenModel:
     parameterization: Parameterization
 
     def clean(self, noisy: Tensor, levels: Tensor, state: DenoiserState) -> tuple[Tensor, DenoiserState]:
-        """Clean tokens, and the state with them; the arguments are those of :meth:`Denoiser.forward`."""
-        prediction, grown = self.denoiser(noisy, levels, state)
+        """Clean tokens, and the state with them; the arguments are those of :meth:`Denoiser.forward`.
+
+        Levels may have a third column, that of rewards, which the network is not told.
+        """
+        prediction, grown = self.denoiser(noisy, levels[..., :2], state)
         return self.parameterization.to_clean(prediction, noisy, level=self.layout.per_slot(levels)), grown

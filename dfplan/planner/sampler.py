@@ -14,7 +14,7 @@ from dfplan.diffusion import reverse_step
 from dfplan.models.denoiser import DenoiserState
 from dfplan.models.token_model import TokenModel
 from dfplan.planner.guidance import Guidance, Prediction, predict_guided
-from dfplan.tokens import NUM_PREFIX_TOKENS
+from dfplan.tokens import NUM_PREFIX_TOKENS, without
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Sampling:
             given, those replace what is predicted for them at every row.
         level_power: integer level ``k`` is the real level ``(k / num_levels) ** level_power``: 1 spaces them evenly,
             more puts them closer towards clean.
+        absent: of actions, rewards and observations those that stay pure noise, and of which nothing is planned.
         num_before: tokens in the denoiser's state before the first of those sampled: goal, context and history.
     """
 
@@ -41,14 +42,16 @@ class Sampling:
     known_actions: Tensor | None = None
     level_power: float = 1.0
     num_before: int = NUM_PREFIX_TOKENS
+    absent: frozenset[str] = frozenset()
 
     def real_levels(self, row: int, rows: Tensor, window: slice) -> Tensor:
-        """Real levels ``[len(rows) or 1, window, 2]`` (actions; the rest) at a row of the matrix."""
+        """Real levels ``[len(rows) or 1, window, 2 or 3]`` (actions; the rest) at a row of the matrix."""
         levels = (self.matrix[row, window].to(rows.device)[None].float() / self.num_levels) ** self.level_power
         if self.known_actions is None:
-            return torch.stack([levels, levels], dim=-1)
+            return without(torch.stack([levels, levels], dim=-1), self.absent)
         all_known = self.known_actions[rows, window].isfinite().all(dim=-1)
-        return torch.stack(torch.broadcast_tensors(levels.where(~all_known, 0), levels), dim=-1)
+        both = torch.broadcast_tensors(levels.where(~all_known, 0), levels)
+        return without(torch.stack(both, dim=-1), self.absent - {"actions"})
 
     def with_known_actions(self, clean: Tensor, rows: Tensor, window: slice) -> Tensor:
         """Predicted clean tokens ``[len(rows), window, token_dim]``, the given actions in place of those predicted."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dfplan.errors import UserError
 from dfplan.planner.guidance_settings import GuidanceSettings
+from dfplan.types import SLOTS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,6 +41,8 @@ class PlannerSettings:
         context_level: noise level at which the present observation is presented (stabilisation).
         history: most tokens of what was done and seen before that plans follow from, beside the present observation. 0
             is none, None is everything since the episode began.
+        absent: "actions", "rewards" or "observations" (and with these, rewards), which plans leave pure noise: nothing
+            is planned of them, and what stands for them in a plan is the mean of the data. None is nothing.
         goal_guidance: how much the goal is believed (classifier-free guidance, arXiv 2207.12598): 0 does not show it, 1
             shows it, more exaggerates what it changes, at twice the cost.
         window_tokens: tokens denoised at a time; longer horizons chain windows. 0 takes the training window.
@@ -63,6 +66,7 @@ class PlannerSettings:
     eta: float = 0.0
     context_level: float = 0.0
     history: int | None = 0
+    absent: str | None = None
     goal_guidance: float = 1.0
     window_tokens: int = 0
     budget_ms: float | None = None
@@ -79,7 +83,7 @@ class PlannerSettings:
         for name in (*at_least_0, "spread", "temperature", *(("history",) if self.history is not None else ())):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise UserError(f"{name} must be 0 or more; got {getattr(self, name)}")
-        _check_matrix(self.matrix)
+        _check_choices(self.matrix, self.absent)
         if self.spread and not self.roll_out:
             raise UserError(f"spread={self.spread} changes actions, whose states are then unknown; give roll_out=true")
         if not (math.isfinite(self.level_power) and self.level_power > 0):
@@ -104,9 +108,11 @@ class PlannerSettings:
         return made
 
 
-def _check_matrix(matrix: "str | Callable[[int], Tensor]") -> None:
+def _check_choices(matrix: "str | Callable[[int], Tensor]", absent: str | None) -> None:
     if isinstance(matrix, str) and matrix not in MATRICES:
         raise UserError(f"matrix must be {', '.join(MATRICES)} or a function; got {matrix!r}")
+    if absent not in (None, *SLOTS):
+        raise UserError(f"absent must be {', '.join(SLOTS)} or None; got {absent!r}")
 
 
 # For problems that are over in some hundred steps, as configs/planner/short.yaml: found on Pendulum (docs/log.md).

@@ -31,6 +31,7 @@ class WindowDenoiser(Believer):
 
     def __init__(self, model: ForcingModel, *, settings: PlannerSettings, objective: Objective | None = None) -> None:
         super().__init__(model, settings=settings, objective=objective)
+        self.absent = model.absent | ({settings.absent} if settings.absent else frozenset())
         self.window_tokens = settings.window_tokens or model.num_tokens
         penalties = {name: getattr(settings, name) for name in ("jump_penalty", "support_penalty")}
         self.scorer = model.scorer.with_penalties(penalties)
@@ -116,6 +117,8 @@ class WindowDenoiser(Believer):
             known_actions=known_actions,
             level_power=settings.level_power,
             num_before=num_before,
+            # Where all actions are given, what is asked for is where they lead to.
+            absent=self.model.absent if known_actions is not None and known_actions.isfinite().all() else self.absent,
         )
 
     def _denoise(
@@ -146,17 +149,21 @@ class WindowDenoiser(Believer):
                 return torch.ones_like(rows, dtype=torch.bool)
             return self._enough(arrived[rows] | self._reaches(tokens, None if goals is None else goals[rows]))
 
-        return sample_tokens(
+        sampling = self.sampling(
+            num_tokens, num_before=state.num_tokens, guidance=guidance, known_actions=known_actions
+        )
+        denoised = sample_tokens(
             self.token_model,
             noise(torch.arange(len(belief))),
             state=state,
-            sampling=self.sampling(
-                num_tokens, num_before=state.num_tokens, guidance=guidance, known_actions=known_actions
-            ),
+            sampling=sampling,
             noise=noise,
             on_row=on_row,
             is_done=is_done if arrived is not None else None,
         )
+        if sampling.absent:
+            denoised.tokens[..., self.model.layout.slots_of(sampling.absent)] = 0.0  # the mean of the data
+        return denoised
 
     def guidance(self, context: Tensor, goal: Tensor | None, *, before: Tensor | None = None) -> Guidance | None:
         """What the settings ask for, for plans from the observations ``context`` to ``goal``; None if nothing.
@@ -186,7 +193,7 @@ class WindowDenoiser(Believer):
 
     def _reaches(self, tokens: Tensor, goal: Tensor | None, lengths: Tensor | None = None) -> Tensor:
         """Which sequences have a planned point at the goal within their first ``lengths`` tokens, ``[batch]`` bool."""
-        if goal is None:
+        if goal is None or "observations" in self.absent:
             return torch.zeros(len(tokens), dtype=torch.bool, device=self.device)
         layout = self.model.layout
         states = self.model.normalizer.observations_back(layout.unpack(tokens)[2]).cpu().numpy()

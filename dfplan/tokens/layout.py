@@ -10,6 +10,7 @@ present observation; a token stands for ``steps_per_token`` steps::
                     share of o_t+1 … o_t+16 at the goal       reward
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
@@ -90,11 +91,22 @@ class TokenLayout:
         return tuple(start + axis for start in starts for axis in range(self.position_dim))
 
     def per_slot(self, levels: Tensor) -> Tensor:
-        """Spread levels ``[batch, tokens, 2]`` (actions; all others) over slots ``[batch, tokens, token_dim]``."""
-        actions, rest = levels[..., :1], levels[..., 1:]
-        shape = levels.shape[:-1]
-        rest_slots = self.token_dim - self.num_action_slots
-        return torch.cat([actions.expand(*shape, self.num_action_slots), rest.expand(*shape, rest_slots)], dim=-1)
+        """Spread levels ``[batch, tokens, 2 or 3]`` over slots ``[batch, tokens, token_dim]``.
+
+        Two are those of actions and of all others; a third is that of the reward (:func:`without`).
+        """
+        actions, rest, reward = levels[..., :1], levels[..., 1:2], levels[..., -1:]
+        shape, num_observed = levels.shape[:-1], self.token_dim - self.num_action_slots - 1
+        parts = (actions, self.num_action_slots), (reward, 1), (rest, num_observed)
+        return torch.cat([part.expand(*shape, count) for part, count in parts], dim=-1)
+
+    def slots_of(self, absent: Collection[str]) -> Tensor:
+        """Which slots hold these of the SLOTS, ``[token_dim]`` bool; a reward is absent with the observations."""
+        found = torch.zeros(self.token_dim, dtype=torch.bool)
+        found[: self.num_action_slots] = "actions" in absent
+        found[self.reward_slot] = bool({"rewards", "observations"} & set(absent))
+        found[self.observation_slots] = "observations" in absent
+        return found
 
     def pack(self, actions: Tensor, rewards: Tensor, observations: Tensor) -> Tensor:
         """Pack steps into tokens.
@@ -128,3 +140,25 @@ class TokenLayout:
         tokens[:, GOAL_TOKEN, last : last + self.position_dim] = goals
         tokens[:, CONTEXT_TOKEN, last:] = observations
         return tokens
+
+
+def without(levels: Tensor, absent: Collection[str], *, first: int = 0) -> Tensor:
+    """Levels where some of :data:`~dfplan.types.SLOTS` are absent: pure noise, from which nothing can be told.
+
+    Args:
+        levels: ``[batch, tokens, 2]`` of actions and of all others.
+        absent: actions, rewards or observations; a reward is absent with the observations.
+        first: token from which on they are.
+
+    Returns:
+        ``[batch, tokens, 2]``; with a third column, that of rewards, where these alone are absent: of this column a
+        network is told nothing.
+    """
+    if not absent:
+        return levels
+    has_third = "rewards" in absent and "observations" not in absent
+    found = torch.cat([levels, levels[..., 1:]], dim=-1) if has_third else levels.clone()
+    for column, name in enumerate(("actions", "observations", "rewards")[: found.shape[-1]]):
+        if name in absent:
+            found[:, first:, column] = 1.0
+    return found

@@ -14,7 +14,7 @@ from dfplan.diffusion import Parameterization, add_noise, loss_weights, sample_l
 from dfplan.domain import PlanScorer
 from dfplan.models.bundle import save_bundle
 from dfplan.models.denoiser import Denoiser
-from dfplan.tokens import CONTEXT_TOKEN, GOAL_TOKEN, NUM_PREFIX_TOKENS, Normalizer, TokenLayout
+from dfplan.tokens import CONTEXT_TOKEN, GOAL_TOKEN, NUM_PREFIX_TOKENS, Normalizer, TokenLayout, without
 from dfplan.tokens.normalizer import SHARE_MEAN, SHARE_STD
 from dfplan.training.batch import beside
 from dfplan.training.muon import MatrixPrecision, Muon
@@ -32,6 +32,7 @@ class ForcingLevels:
             the model then works with an observation that is only roughly known.
         actions_known: share of windows whose action slots are clean: the world model of what planners do.
         actions_apart: share of windows whose action slots have levels of their own.
+        absent: of actions, rewards and observations those that the data do not have: pure noise throughout.
     """
 
     kind: str = "independent"
@@ -39,6 +40,7 @@ class ForcingLevels:
     context_noised: float = 0.2
     actions_known: float = 0.08
     actions_apart: float = 0.08
+    absent: frozenset[str] = frozenset()
 
     def draw(self, shape: tuple[int, int], *, generator: torch.Generator) -> Tensor:
         """Levels ``[batch, prefix + tokens, 2]`` (actions; the rest) for ``shape = (batch, tokens)`` without prefix."""
@@ -139,6 +141,7 @@ class ForcingTask:
         self.metadata = dict(metadata)
         self.slot_weight = torch.ones(layout.token_dim)
         self.slot_weight[: layout.num_action_slots] = action_weight
+        self.slot_weight[layout.slots_of(levels.absent)] = 0.0
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Muon for the matrices of the blocks, AdamW for everything else."""
@@ -175,6 +178,7 @@ class ForcingTask:
         noise = torch.randn(clean.shape, generator=generator)
         levels, noise = levels.to(clean.device), noise.to(clean.device)
         levels = as_asked(levels, dynamics=torch.as_tensor(batch.dynamics), aimless=torch.as_tensor(batch.aimless))
+        levels = without(levels, self.levels.absent, first=NUM_PREFIX_TOKENS)
         error = self._squared_error(denoise, clean, noise, levels)
         goal_shown = levels[:, GOAL_TOKEN, :1] == 0
         token_weight = torch.where(goal_shown, weights["shown"], weights["hidden"])
@@ -198,7 +202,7 @@ class ForcingTask:
         """Squared error of the prediction, without the prefix, ``[batch, tokens, token_dim]``."""
         slot_levels = self.layout.per_slot(levels)
         noisy = add_noise(clean, noise, level=slot_levels, schedule=self.parameterization.schedule)
-        prediction, _ = denoise(noisy, levels)
+        prediction, _ = denoise(noisy, levels[..., :2])
         target = self.parameterization.target(clean, noise, level=slot_levels)
         return (prediction - target)[:, NUM_PREFIX_TOKENS:].square()
 
@@ -241,6 +245,7 @@ class ForcingTask:
             "scorer": self.scorer.kind,
             **described,
             **self._scales(),
+            **({"absent": sorted(self.levels.absent)} if self.levels.absent else {}),
             "layout": vars(self.layout),
             "schedule": self.parameterization.schedule.name,
             "prediction": self.parameterization.kind,
