@@ -53,6 +53,10 @@ SIZES: dict[str, tuple[str, ...]] = {
     "dfplan train task=keypoints env=pixelmaze-large": (*SHORT, "task.width=4"),
     "dfplan train task=pixel-forcing env=pixelmaze-large": SEEN,
     "dfplan train task=inverse-dynamics env=pixelmaze-large": (*SHORT, "task.width=8", "retrace.num_steps=2000"),
+    "dfplan generate env=closed-door": ("num_steps=1000",),
+    "dfplan train env=closed-door recipe=history": (*SHORT, *NARROW),
+    "dfplan eval env=closed-door weights=runs/train/closed-door/<time> planner=history controller=actions "
+    "controller.shrinking=true": FEW,
     "dfplan train resume=runs/train/maze2d-large/<time>": ("training.num_steps=3", "threads=1"),
     "dfplan eval env=maze2d-large weights=runs/train/maze2d-large/<time>": (*FEW, "planner.num_candidates=2"),
     "dfplan train env=maze2d-large model=rnn training=cpu-rnn": STATES,
@@ -176,10 +180,11 @@ def in_the_folder(request, monkeypatch):
 
 def filled_in(command: str) -> list[str]:
     """The words of a command, the newest run folder in place of ``<time>`` and ``<its run folder>``."""
-    runs = sorted(Path("runs/train/maze2d-large").glob("*/"), key=lambda path: path.stat().st_mtime)
-    newest = str(runs[-1]) if runs else "missing"
-    command = command.replace("runs/train/maze2d-large/<time>", newest).replace("<its run folder>", newest)
-    return shlex.split(command)
+    for env in ("closed-door", "maze2d-large"):
+        runs = sorted(Path(f"runs/train/{env}").glob("*/"), key=lambda path: path.stat().st_mtime)
+        newest = str(runs[-1]) if runs else "missing"
+        command = command.replace(f"runs/train/{env}/<time>", newest)
+    return shlex.split(command.replace("<its run folder>", newest))
 
 
 @pytest.mark.slow
