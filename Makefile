@@ -2,10 +2,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 D4RL := $(VENV)-d4rl
+ROBOTS := $(VENV)-robots
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-all test-d4rl test-faults soak mutate check fix bench bench-quick bench-all ablations tables clean
+.PHONY: help demo test test-all test-d4rl robots test-faults soak mutate check fix bench bench-quick bench-all ablations tables clean
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
@@ -21,6 +22,9 @@ test-all: $(VENV)/installed-dev  ## all tests, the slow ones too; the soak comes
 
 test-d4rl: $(D4RL)/installed  ## the mazes against the original d4rl package, which gets a virtual environment of its own
 	$(D4RL)/bin/python -m pytest tests/envs/test_against_d4rl.py
+
+robots: $(ROBOTS)/installed  ## MuJoCo's robots and Gymnasium-Robotics, which get a virtual environment of their own, and their tests
+	$(ROBOTS)/bin/python -m pytest tests/domains/test_gymnasium.py tests/test_any_robot_benchmark.py
 
 test-faults: $(VENV)/installed-dev  ## kill, fill, break, damage and attack all that reads or writes files (about ten minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/faults/run.py
@@ -65,6 +69,7 @@ ablations: $(VENV)/installed-dev  ## measure again which part of the method earn
 tables: $(VENV)/installed-dev  ## write the tables of all READMEs from the result files
 	$(BIN)/python benchmarks/readme_tables.py
 	$(BIN)/python benchmarks/maze_scores/summary.py
+	$(BIN)/python benchmarks/any_robot/summary.py
 	$(BIN)/python benchmarks/side_by_side/tables.py
 	$(BIN)/python benchmarks/control_tables.py
 	$(BIN)/python benchmarks/ablations/report.py
@@ -81,7 +86,7 @@ tables: $(VENV)/installed-dev  ## write the tables of all READMEs from the resul
 	$(BIN)/python benchmarks/training/model_card.py
 
 clean:  ## remove the virtual environment and caches
-	rm -rf $(VENV) $(D4RL) .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(D4RL) $(ROBOTS) .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/python-ready:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -103,4 +108,12 @@ $(D4RL)/installed: $(VENV)/python-ready pyproject.toml constraints.txt
 	@echo "installing the original d4rl package into $(D4RL) (one to two minutes)"
 	$(PYTHON) -m venv $(D4RL)
 	$(D4RL)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[d4rl]" pytest
+	@touch $@
+
+# Fetch and FrankaKitchen do not run on the MuJoCo that all else is tested with.
+$(ROBOTS)/installed: $(VENV)/python-ready pyproject.toml constraints.txt
+	@echo "installing Gymnasium-Robotics and an older MuJoCo into $(ROBOTS) (one to two minutes)"
+	$(PYTHON) -m venv $(ROBOTS)
+	grep -v '^mujoco==' constraints.txt > $(ROBOTS)/constraints.txt
+	$(ROBOTS)/bin/python -m pip install --quiet --disable-pip-version-check -c $(ROBOTS)/constraints.txt -e ".[robots,minari]" pytest
 	@touch $@
