@@ -132,6 +132,7 @@ def test_without_goals_plans_are_scored_by_rewards_and_the_value_of_where_they_e
 def test_an_id_becomes_the_options_that_suit_short_problems_where_nothing_else_is_said():
     told = with_environment("train", ["env=Pendulum-v1", "data=x", "windows=default"])
     assert {"env.id=Pendulum-v1", "env.name=Pendulum-v1", "retrace=none", "windows=default"} <= set(told)
+    assert {"model=small", "env.num_tokens=6", "training=short"} <= set(told)
     assert "windows=short" not in told
     for options in (["env=maze2d-large"], ["env=no-such"], ["env=os:system"], ["data=x"]):
         assert with_environment("train", options) == options
