@@ -30,7 +30,7 @@ ROWS: dict[str, tuple[str, list[str]]] = {
     "dfplan": ("dfplan", []),
     "one sample": (
         "dfplan",
-        ["planner.num_candidates=1", "planner.roll_out=false", "planner.spread=0", "planner.temperature=0"],
+        ["planner.num_candidates=1", "planner.roll_out=false", "planner.temperature=0"],
     ),
     "bc": ("bc", []),
 }

@@ -116,5 +116,5 @@ def _check_choices(matrix: "str | Callable[[int], Tensor]", absent: str | None) 
 
 
 # For problems that are over in some hundred steps, as configs/planner/short.yaml: found on Pendulum (docs/log.md).
-SHORT_PROBLEMS = PlannerSettings(roll_out=True, spread=0.6, temperature=0.1)
+SHORT_PROBLEMS = PlannerSettings(roll_out=True, temperature=0.1)
 SHORT_HORIZON = 8  # steps
