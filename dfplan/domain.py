@@ -3,12 +3,14 @@
 The core (tokens, models, planner, agent, training) asks only for what stands here; NumPy and types, no torch.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from dfplan.protocol import EvaluationProtocol
 from dfplan.types import Bounds, Plan, Reach, Trajectories
 
 
@@ -149,19 +151,97 @@ class PlanScorer(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Situation:
+    """From where to where a plan is wanted.
+
+    Attributes:
+        observation: ``(observation_dim,)``.
+        goal: ``(goal_dim,)``.
+        text: the same in words.
+        frames: ``(2, height, width, 3)`` what is seen there, at the start and at the goal; None where states are shown.
+    """
+
+    observation: np.ndarray
+    goal: np.ndarray
+    text: str
+    frames: np.ndarray | None = None
+
+
+# Options of `dfplan eval` that not every domain has, and what they are where nothing is said.
+OPTIONS: Mapping[str, Any] = {
+    "goal": "fixed",
+    "goal_given": "image",
+    "view": "top",
+    "vectorization": "batched",
+    "tokenizer": "trained",
+    "agent": "trained",
+    "ddim_steps": None,
+}
+
+
 class Domain(Protocol):
     """One family of problems."""
+
+    @property
+    def env_id(self) -> str:
+        """Gymnasium id."""
+        ...
 
     @property
     def spec(self) -> Spec:
         """Its sizes."""
         ...
 
-    def load(self, source: str, *, say: Callable[[str], None]) -> Trajectories:
-        """Read a data set and check that it is of this domain; ``say`` hears what was left out of it.
+    @property
+    def options(self) -> Collection[str]:
+        """Options of evaluations that are of this family alone, of those that :data:`OPTIONS` lists."""
+        ...
+
+    @property
+    def shows_frames(self) -> bool:
+        """Whether agents are shown pictures rather than states."""
+        ...
+
+    @property
+    def achieved_apart(self) -> bool:
+        """Whether what was achieved of a goal is shown apart, and was put in front of the observation."""
+        ...
+
+    @property
+    def drives_anew(self) -> bool:
+        """Whether what is trained on may be the ways of the data driven anew, faster."""
+        ...
+
+    @property
+    def tasks(self) -> Collection[str] | None:
+        """Names of what can be trained for it, of :mod:`dfplan.tasks`; None is all."""
+        ...
+
+    @property
+    def tells_goals(self) -> bool:
+        """Whether agents are told of goals, where there are any."""
+        ...
+
+    def load(self, source: str, *, say: Callable[[str], None], **how: Any) -> Trajectories:
+        """Read a data set and check that it is of this domain.
+
+        Args:
+            source: what ``data=`` names.
+            say: hears what was left out of it.
+            how: ``cache_folder``, where generated or downloaded data is kept; ``leave_out``, episodes that are not
+                read; ``bar``, which makes a progress bar of a description.
 
         Raises:
             UserError: it is missing, damaged, or of something else.
+        """
+        ...
+
+    def take(self, data: Trajectories, *, say: Callable[[str], None]) -> Trajectories:
+        """Data that were read already, as plans are made of them; ``say`` hears what was left out of them.
+
+        Raises:
+            UserError: they are of something else.
         """
         ...
 
@@ -171,4 +251,65 @@ class Domain(Protocol):
         Raises:
             UserError: the data lack what it takes.
         """
+        ...
+
+    def achieved_goal(self, observations: np.ndarray) -> np.ndarray:
+        """What observations ``(..., observation_dim)`` have achieved of a goal, ``(..., goal_dim)``."""
+        ...
+
+    def seen(self, env: Any, observed: Any) -> tuple[np.ndarray, np.ndarray]:
+        """What an agent plans from ``(observation_dim,)`` and to ``(goal_dim,)``, of what an environment shows.
+
+        Raises:
+            UserError: it tells no goal.
+        """
+        ...
+
+    def situation(self, *, start: Sequence[float] | None, goal: Sequence[float] | None, seed: int) -> Situation:
+        """From where to where ``dfplan plan`` plans.
+
+        Args:
+            start: what the user says of it, None is nothing.
+            goal: likewise.
+            seed: of what is random.
+
+        Raises:
+            UserError: nothing can be there.
+        """
+        ...
+
+    def check_place(self, name: str, place: Sequence[float]) -> None:
+        """Refuse a place that an option names, if nothing can be there.
+
+        Raises:
+            UserError: nothing can.
+        """
+        ...
+
+    def controllers(self) -> Mapping[str, Callable[..., Any]]:
+        """Controllers of its own: functions of ``(model, constraints, **options)``, the one to be preferred first."""
+        ...
+
+    def agents(self) -> Mapping[str, Callable[[], Any]]:
+        """Agents of its own that need no weights."""
+        ...
+
+    def planners(self) -> Mapping[str, Callable[..., Any]]:
+        """Planners of its own that need no network: functions of a model, for what it has measured, and ``margin``."""
+        ...
+
+    def protocol(self, **options: str) -> EvaluationProtocol:
+        """How it is evaluated; see :attr:`options`."""
+        ...
+
+    def remark(self, plan: Plan) -> str:
+        """What else is to be said of the first plan; "" is nothing."""
+        ...
+
+    def draw_plan(self, plan: Plan, situation: Situation, *, path: Path, title: str, **shown: Any) -> Path:
+        """Draw the first plan; ``shown`` are the scheduling ``matrix`` and ``guidance``, where there are."""
+        ...
+
+    def draw_tree(self, trees: Any, situation: Situation, *, path: Path, title: str) -> Path | None:
+        """Draw a tree of plans; None where there is no picture of one."""
         ...

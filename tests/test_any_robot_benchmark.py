@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dfplan.evaluation.episodes import evaluate_episodes
+from dfplan.evaluation.rollout import evaluate_agent
 
 FOLDER = Path(__file__).parents[1] / "benchmarks" / "any_robot"
 
@@ -31,7 +31,7 @@ def test_hands_are_of_all_qualities_and_the_expert_is_better_than_most(script):
     assert data.truncations.sum() == 12
     returns = demonstrations.returns_of(data)
     expert = demonstrations.HandAgent(robot)
-    found = evaluate_episodes(expert, expert.domain, num_episodes=6, num_envs=6, seed=0).returns
+    found = evaluate_agent(expert, expert.domain.protocol(), num_episodes=6, num_envs=6, seed=0).returns
     assert np.ptp(returns) > 500
     assert found.mean() > -200 > np.median(returns)
 

@@ -11,7 +11,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from dfplan.domains import GymnasiumDomain
+from dfplan.domains.gymnasium import GymnasiumDomain
 from dfplan.types import PlanEvent, Trajectories
 
 Hand = Callable[[np.ndarray, np.ndarray], np.ndarray]  # from observation and goal, as a domain has them, to an action

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,13 @@ import torch
 
 import dfplan
 from dfplan.agent import MPCAgent, Pursuit
+from dfplan.domain import Spec
+from dfplan.domains.episodes import EpisodeProtocol
 from dfplan.domains.gymnasium import register_known
-from dfplan.evaluation.episodes import evaluate_episodes
-from dfplan.evaluation.metrics import wilson_interval
-from dfplan.evaluation.report import circumstances
+from dfplan.evaluation.report import build_record
+from dfplan.evaluation.rollout import evaluate_agent
 from dfplan.planner import Planner, PlannerSettings
+from dfplan.types import Bounds
 
 sys.path.append(str(Path(__file__).parents[1]))
 from records import add_record, refuse_uncommitted
@@ -63,11 +64,15 @@ class AsMaze2D(gymnasium.Wrapper):
         return self.middle + np.array([-xy[1], xy[0]])
 
 
-@dataclass(frozen=True)
 class PointMazes:
-    """Makes them; see :class:`~dfplan.evaluation.episodes.Environments`."""
+    """Makes them; see :class:`~dfplan.domains.episodes.Environments`."""
 
-    env_id: str
+    tells_goals = True
+
+    def __init__(self, env_id: str) -> None:
+        self.env_id = env_id
+        steps: Any = self.make().spec.max_episode_steps  # type: ignore[union-attr]
+        self.spec = Spec(4, Bounds(-np.ones(2), np.ones(2)), goal_dim=2, episode_steps=steps)
 
     def make(self) -> gymnasium.Env:
         """A new one."""
@@ -81,6 +86,9 @@ class PointMazes:
     def goal(self, observed: Any) -> np.ndarray:
         """Where to go."""
         return observed["desired_goal"].astype(np.float32)
+
+    def reset_options(self, episode: int) -> None:
+        """None: it begins as it likes."""
 
 
 def main() -> int:
@@ -112,20 +120,18 @@ def measure(size: str, arguments: argparse.Namespace) -> dict[str, Any]:
         Planner(model, settings=PlannerSettings()),
         controller=Pursuit(model.point_mass, goal_radius=model.goal_radius),
         replan_every=REPLAN_EVERY,
-        horizon=environments.make().spec.max_episode_steps,  # type: ignore[union-attr]
+        horizon=environments.spec.episode_steps,
     )
-    episodes = evaluate_episodes(agent, environments, num_episodes=arguments.episodes, num_envs=20, seed=arguments.seed)
-    assert episodes.success is not None
-    record = episodes.record(
-        env=env_id,
-        question="do bundled weights of maze2d drive PointMaze v3 through a change of coordinates?",
-        weights={"name": f"maze2d-{size}", "commit": model.metadata.get("provenance", {}).get("commit")},
-        note=arguments.note,
-        figures={
-            f"pointmaze-{size}-v3.bundled": vars(wilson_interval(episodes.success)) | {"n": len(episodes.success)}
-        },
-    )
-    return record | circumstances()
+    protocol = EpisodeProtocol(environments)
+    rollouts = evaluate_agent(agent, protocol, num_episodes=arguments.episodes, num_envs=20, seed=arguments.seed)
+    measures = protocol.measure(rollouts)
+    weights = {"name": f"maze2d-{size}", "commit": model.metadata.get("provenance", {}).get("commit")}
+    named = {"env": env_id, "planner": model.metadata["model"]["name"], "controller": "pursuit", "device": "cpu"}
+    return build_record(rollouts, measures, weights=weights, **named) | {
+        "question": "do bundled weights of maze2d drive PointMaze v3 through a change of coordinates?",
+        "note": arguments.note,
+        "figures": {f"pointmaze-{size}-v3.bundled": {**measures.metrics["success_rate"], "n": len(rollouts)}},
+    }
 
 
 if __name__ == "__main__":

@@ -15,9 +15,9 @@ import numpy as np
 from demonstrations import ROBOTS, HandAgent, Robot, collect, returns_of
 
 from dfplan.data.formats import read, write
-from dfplan.evaluation.episodes import Episodes, evaluate_episodes
 from dfplan.evaluation.metrics import crossed_interval, mean_interval, wilson_interval
 from dfplan.evaluation.report import circumstances
+from dfplan.evaluation.rollout import evaluate_agent
 
 sys.path.append(str(Path(__file__).parents[1]))
 from records import add_record, refuse_uncommitted
@@ -161,11 +161,13 @@ def of_records(records: list[dict[str, Any]]) -> dict[str, Any]:
 def of_expert(robot: Robot, arguments: argparse.Namespace) -> dict[str, Any]:
     """The undisturbed hand in the same episodes."""
     agent = HandAgent(robot)
-    found: Episodes = evaluate_episodes(
-        agent, agent.domain, num_episodes=arguments.episodes, num_envs=10, seed=arguments.seed
+    found = evaluate_agent(
+        agent, agent.domain.protocol(), num_episodes=arguments.episodes, num_envs=10, seed=arguments.seed
     )
     row: dict[str, Any] = {"return": interval(found.returns[None])}
-    return row if found.success is None else row | {"success": successes(found.success[None])}
+    if found.success is None:
+        return row
+    return row | {"success": successes(np.array([each[-1] for each in found.success]))}
 
 
 def of_data(source: str) -> dict[str, Any]:

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from dfplan.domains.maze.beginnings import start_protocol
 from dfplan.domains.maze.bound import bound_returns
 from dfplan.domains.maze.environment import load_maze
+from dfplan.domains.maze.protocol import MazeProtocol
 from dfplan.evaluation.metrics import score_episodes, summarize
-from dfplan.evaluation.report import circumstances, start_protocol
-from dfplan.evaluation.rollout import begun
+from dfplan.evaluation.report import circumstances
 
 sys.path.append(str(Path(__file__).parents[1]))
 from records import add_record, refuse_uncommitted
@@ -45,10 +46,10 @@ def bound_record(env: str, *, goal: str, episodes: int, seed: int) -> dict[str, 
     """A record as an evaluation has it, of an agent that is at its goal as soon and as long as the bound allows."""
     began, env_id = time.perf_counter(), f"{env}-v1"
     maze = load_maze(env_id)
-    with begun(range(episodes), env_id=env_id, goal=goal, seed=seed) as beginning:
-        starts, goals = beginning.positions, beginning.goals
+    with MazeProtocol(env_id, goal=goal).begin(range(episodes), seed=seed) as running:
+        starts, goals = running.begun.observations[:, :2], running.begun.goals
         returns = bound_returns(
-            beginning.observations,
+            running.begun.observations,
             goals,
             walls=maze.walls,
             goal_radius=maze.goal_radius,

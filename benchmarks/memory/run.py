@@ -21,8 +21,7 @@ from dfplan.evaluation.metrics import Estimate, crossed_interval, mean_interval,
 from dfplan.evaluation.report import circumstances, write_record
 from dfplan.models.bundle import load_bundle
 from dfplan.models.forcing_model import load_forcing_model
-from dfplan.models.tokenizers import load_tokenizer
-from dfplan.models.tokenizers.observer import TOKENIZER_FOLDER
+from dfplan.models.tokenizers import TOKENIZER_FOLDER, load_tokenizer
 from dfplan.planner import Planner, PlannerSettings
 
 HERE = Path(__file__).parent

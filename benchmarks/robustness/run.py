@@ -16,6 +16,7 @@ import numpy as np
 from dfplan.agent import MPCAgent, PlannedActions, Pursuit
 from dfplan.cli.build import describe_weights
 from dfplan.cli.folders import bundled_weights
+from dfplan.domains.maze.protocol import MazeProtocol
 from dfplan.evaluation.metrics import mean_interval
 from dfplan.evaluation.report import find_commit
 from dfplan.evaluation.rollout import evaluate_agent
@@ -162,10 +163,8 @@ def measure(*, disturbance: str, treatment: str, controller: str, episodes: int,
         horizon=STEPS,
     )
     disturbed = DisturbedAgent(agent, model=model, treatment=treatment, **DISTURBANCES[disturbance])
-    rollouts = evaluate_agent(
-        disturbed, env_id="maze2d-large-v1", goal="random", num_episodes=episodes, num_envs=episodes, seed=seed
-    )
-    scores = rollouts.scores
+    protocol = MazeProtocol("maze2d-large-v1", goal="random")
+    scores = protocol.scores(evaluate_agent(disturbed, protocol, num_episodes=episodes, num_envs=episodes, seed=seed))
     return {
         "disturbance": disturbance,
         "treatment": treatment,

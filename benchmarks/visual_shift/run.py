@@ -18,13 +18,15 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from records import Record, between_marks, head, newest_file, row, source
 
 from dfplan.agent import MPCAgent, Pursuit
-from dfplan.agent.seeing import SeeingAgent
 from dfplan.cli.build import describe_weights
 from dfplan.cli.folders import bundled_weights
 from dfplan.cli.main import main as dfplan
 from dfplan.domains.maze.environment import load_maze
 from dfplan.domains.maze.frames import load_camera
 from dfplan.domains.maze.generate import generate_maze2d
+from dfplan.domains.maze.observer import FrameObserver, load_keypoints, load_observer
+from dfplan.domains.maze.protocol import MazeProtocol
+from dfplan.domains.maze.seeing import SeeingAgent
 from dfplan.domains.maze.sources import states_id
 from dfplan.evaluation.metrics import mean_interval
 from dfplan.evaluation.report import circumstances
@@ -32,7 +34,6 @@ from dfplan.evaluation.rollout import evaluate_agent
 from dfplan.files import write_whole
 from dfplan.models import load_forcing_model
 from dfplan.models.bundle import load_bundle
-from dfplan.models.tokenizers import FrameObserver, load_keypoints, load_observer
 from dfplan.planner import Planner, PlannerSettings
 from dfplan.types import PlanEvent
 
@@ -119,17 +120,15 @@ def measure(maze: str, *, eyes: Path | None, arguments: argparse.Namespace) -> l
             replan_every=arguments.replan_every,
             horizon=horizon,
         )
+        protocol = MazeProtocol(env_id, goal="random", goal_given="image", view=view)
         rollouts = evaluate_agent(
             ShiftedAgent(SeeingAgent(agent, observer=observer), shift=shift),
-            env_id=env_id,
-            goal="random",
+            protocol,
             num_episodes=arguments.episodes,
             num_envs=arguments.episodes,
             seed=arguments.seed,
-            goal_given="image",
-            view=view,
         )
-        scores = rollouts.scores
+        scores = protocol.scores(rollouts)
         rows.append(
             {
                 "maze": maze,

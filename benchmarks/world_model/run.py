@@ -23,11 +23,11 @@ from report import draw, write_tables
 from videos import CellClassifier, Videos, drive, features, train_classifier
 
 from dfplan.domains.maze.frames import Camera, load_camera
+from dfplan.domains.maze.observer import load_observer
 from dfplan.evaluation.frechet import frechet_distance
 from dfplan.evaluation.report import circumstances, write_record
 from dfplan.models import ForcingModel, load_forcing_model
 from dfplan.models.bundle import bundle_checksum
-from dfplan.models.tokenizers import load_observer
 from dfplan.planner import Planner, PlannerSettings
 from dfplan.planner.world_model import WorldModel
 

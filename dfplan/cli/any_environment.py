@@ -11,7 +11,18 @@ SHORT = {
     "train": {"training": "short", "model": "small", "retrace": "none", "windows": "short", "diffusion": "short"},
     "eval": {"planner": "short", "controller": "short"},
     "record": {"planner": "short", "controller": "short"},
+    "plan": {"planner": "short"},
+    "bench": {},
     "export": {},
+}
+# Of agents that remember: one token is planned at a time, and its actions are carried out.
+REMEMBERING = ("tmaze", "pixel-tmaze")
+ONE_TOKEN = {
+    "planner": "history",
+    "planner.num_candidates": 1,
+    "planner.horizon": 8,
+    "controller": "actions",
+    "controller.replan_every": 8,
 }
 
 
@@ -21,6 +32,8 @@ def with_environment(command: str, options: Sequence[str]) -> list[str]:
     A name of neither a configuration nor an environment is left as it is, to be refused with those that there are.
     """
     named = [option.removeprefix("env=") for option in options if option.startswith("env=")]
+    if command in ("eval", "record") and named and named[-1] in REMEMBERING:
+        return [*usual_options(named[-1], options), *options]
     if command not in SHORT or not named or named[-1] in group_choices("env") or not _exists(named[-1]):
         return list(options)
     given, env_id = {name_of(option) for option in options}, named[-1]
@@ -31,6 +44,15 @@ def with_environment(command: str, options: Sequence[str]) -> list[str]:
         *(f"{name}={value}" for name, value in told.items() if name not in given),
         *(option for option in options if not option.startswith("env=")),
     ]
+
+
+def usual_options(env_name: str, options: Sequence[str]) -> list[str]:
+    """What `dfplan eval` chooses in an environment by itself, where ``options`` do not say it."""
+    usual = {} if env_name in group_choices("env") else SHORT["eval"]
+    if env_name in REMEMBERING:
+        usual = ONE_TOKEN
+    given = {name_of(option) for option in options}
+    return [f"{name}={value}" for name, value in usual.items() if name not in given]
 
 
 def _exists(env_id: str) -> bool:

@@ -7,17 +7,17 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
 from dfplan.agent import Controller, InverseControl, MPCAgent, PlanMaker, PlannedActions
-from dfplan.baselines.diffuser import StateTracker, is_diffuser
+from dfplan.baselines.diffuser import is_diffuser
 from dfplan.cli.folders import bundled_weights
 from dfplan.cli.guidance import build_guidance
 from dfplan.cli.planner_schema import PlannerConfig
 from dfplan.cli.schema import ControllerConfig
-from dfplan.domains.maze.pursuit import Pursuit
+from dfplan.domain import Domain
 from dfplan.errors import UserError
 from dfplan.files import user_path
 from dfplan.models import hub
@@ -27,7 +27,6 @@ from dfplan.models.inverse_dynamics import load_inverse_dynamics
 from dfplan.planner import Planner, PlannerSettings, TreePlanner, TreeSettings
 from dfplan.planner.constraints import Constraints
 from dfplan.planner.search import Rule
-from dfplan.types import PointMass
 
 BUNDLED = {"bundled": "", "bundled-rnn": "-rnn"}  # what is said on the command line: ending of the folder's name
 
@@ -147,43 +146,33 @@ def build_tree_planner(model: ForcingModel, *, settings: PlannerSettings, **tree
     )
 
 
-class Drivable(Protocol):
-    """What a controller needs to know of a model."""
-
-    @property
-    def point_mass(self) -> PointMass:
-        """How actions move the agent."""
-        ...
-
-    @property
-    def goal_radius(self) -> float:
-        """Distance that counts as being at the goal."""
-        ...
-
-
 def build_controller(
-    controller: ControllerConfig, *, model: Drivable, weights: Path, constraints: Constraints | None = None
+    controller: ControllerConfig,
+    domain: Domain,
+    *,
+    model: Any,
+    weights: Path,
+    constraints: Constraints | None = None,
 ) -> Controller:
     """What turns plans into actions; inverse dynamics may come with the ``weights`` of the planner.
 
-    Pursuit keeps the ``constraints`` while it drives; the others follow a plan that keeps them.
+    A controller of the domain is told the ``constraints``; the others follow a plan that keeps them.
 
     Raises:
-        UserError: there are no inverse dynamics, and they are needed.
+        UserError: there are no inverse dynamics, and they are needed, or there is no such controller.
     """
     match controller.name:
         case "actions":
-            return PlannedActions(model.layout.action_dim if isinstance(model, ForcingModel) else 2)
-        case "pursuit":
-            given = {"tube": controller.tube, "lookahead": controller.lookahead}
-            chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-            return Pursuit(model.point_mass, goal_radius=model.goal_radius, constraints=constraints, **chosen)
+            return PlannedActions(domain.spec.action_bounds.low.size)
         case "inverse":
             return InverseControl(load_inverse_dynamics(find_inverse_dynamics(controller.inverse, weights=weights)))
-        case "tracker":
-            return StateTracker()
-        case _:
-            raise UserError(f"unknown controller {controller.name!r}; choose actions, pursuit, inverse or tracker")
+    own = domain.controllers()
+    if controller.name not in own:
+        known = ", ".join(("actions", "inverse", *own))
+        raise UserError(f"controller={controller.name} is not for {domain.env_id}; choose {known}")
+    given = {"tube": controller.tube, "lookahead": controller.lookahead}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return own[controller.name](model, constraints, **chosen)
 
 
 def find_inverse_dynamics(named: str | None, *, weights: Path) -> Path:
@@ -203,21 +192,21 @@ def find_inverse_dynamics(named: str | None, *, weights: Path) -> Path:
 
 def build_agent(
     planner: PlanMaker,
+    domain: Domain,
     *,
     controller: ControllerConfig,
-    model: Drivable,
+    model: Any,
     weights: Path,
     horizon: int,
-    episode_steps: int,
 ) -> MPCAgent:
-    """The planner, from the bundle ``weights``, in a receding horizon."""
+    """The planner, from the bundle ``weights``, in a receding horizon; ``model`` has what controllers ask for."""
     return MPCAgent(
         planner,
         controller=build_controller(
-            controller, model=model, weights=weights, constraints=getattr(planner, "constraints", None)
+            controller, domain, model=model, weights=weights, constraints=getattr(planner, "constraints", None)
         ),
         replan_every=controller.replan_every,
         horizon=horizon,
         replan_when=controller.replan_when,
-        episode_steps=episode_steps if controller.shrinking else None,
+        episode_steps=domain.spec.episode_steps if controller.shrinking else None,
     )

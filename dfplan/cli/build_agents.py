@@ -1,26 +1,25 @@
-"""Builds whatever can be evaluated behind one contract: our planner, Diffuser, a grid, or a driver told the maze."""
+"""Builds whatever can be evaluated behind one contract: our planner, Diffuser, or what a domain has of its own."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-from dfplan.agent import MPCAgent
-from dfplan.agent.seeing import SeeingAgent
+from dfplan.baselines.behaviour_cloning import is_behaviour_cloning, load_behaviour_cloning
 from dfplan.baselines.diffuser import DiffuserPlanner, is_diffuser, load_diffuser
 from dfplan.cli.build import build_agent, build_planner, find_weights, warn_of_other_environment
 from dfplan.cli.schema import EvalConfig
-from dfplan.domains.maze.environment import load_maze, shows_frames
-from dfplan.domains.maze.grid import GridPlanner
-from dfplan.domains.maze.oracle import OracleAgent
-from dfplan.domains.maze.waypoints import WaypointAgent
+from dfplan.domain import OPTIONS, Domain
+from dfplan.domains.maze.observer import FrameObserver, load_keypoints, load_observer
+from dfplan.domains.maze.seeing import EncodingAgent, SeeingAgent
 from dfplan.errors import UserError
 from dfplan.evaluation.rollout import Agent
 from dfplan.models.bundle import load_bundle
 from dfplan.models.forcing_model import load_forcing_model
-from dfplan.models.tokenizers import load_keypoints, load_observer
+from dfplan.models.tokenizers import TOKENIZER_FOLDER, load_tokenizer
 from dfplan.planner import Planner
 from dfplan.tasks.pixel_forcing import find_tokenizer
 
@@ -31,7 +30,7 @@ class BuiltAgent:
 
     Attributes:
         agent: acts.
-        name: what plans: transformer, rnn, diffuser, grid, oracle or waypoints.
+        name: what plans: transformer, rnn, diffuser, or the name of an agent of the domain.
         controller: what turns plans into actions.
         num_parameters: of the network; 0 where there is none.
         weights: folder of the bundle, None where there is none.
@@ -48,37 +47,46 @@ class BuiltAgent:
     planner: Planner | None = None
 
 
-def build_named_agent(config: EvalConfig, *, device: torch.device, say: Callable[[str], None]) -> BuiltAgent:
+def build_named_agent(
+    config: EvalConfig, domain: Domain, *, device: torch.device, say: Callable[[str], None]
+) -> BuiltAgent:
     """Build what ``agent=`` and ``weights=`` name; ``say`` hears about doubts.
 
     Raises:
         UserError: no such weights, or options that do not go together.
     """
-    load_maze(config.env.id)  # what is no maze is refused before weights are looked for
-    sees = shows_frames(config.env.id)
-    if not sees and (config.view, config.tokenizer) != ("top", "trained"):
-        raise UserError(f"{config.env.name} shows states: there is nothing to view= and no tokenizer=; leave them out")
-    if sees and config.agent != "trained":
-        raise UserError(f"agent={config.agent} needs states, but {config.env.name} shows frames; use agent=trained")
-    if config.agent != "trained":
-        _refuse_ddim_steps(config, of=f"agent={config.agent}")
-    match config.agent:
-        case "trained":
-            weights = find_weights(config.weights, env_name=config.env.name)
-            if is_diffuser(weights):
-                if sees:
-                    raise UserError(f"{weights} is a Diffuser, which needs states, but {config.env.name} shows frames")
-                return _diffuser(config, weights=weights, device=device, say=say)
-            return _dfplan(config, weights=weights, device=device, say=say)
-        case "grid":
-            return _grid(config, say=say)
-        case "waypoints":
-            return BuiltAgent(WaypointAgent(load_maze(config.env.id).walls), name="waypoints", controller="waypoints")
-        case "oracle":
-            maze = load_maze(config.env.id)
-            return BuiltAgent(OracleAgent(maze.walls, goal_radius=maze.goal_radius), name="oracle", controller="oracle")
-        case _:
-            raise UserError(f"unknown agent {config.agent!r}; choose trained, grid, waypoints or oracle")
+    check_options(config, domain)
+    if config.agent == "trained":
+        weights = find_weights(config.weights, env_name=config.env.name)
+        if is_diffuser(weights):
+            return _diffuser(config, domain, weights=weights, device=device, say=say)
+        if is_behaviour_cloning(weights):
+            return _cloned(config, domain, weights=weights, say=say)
+        return _dfplan(config, domain, weights=weights, device=device, say=say)
+    _refuse_ddim_steps(config, of=f"agent={config.agent}")
+    if config.agent in domain.planners():
+        return _without_network(config, domain, say=say)
+    agents = domain.agents()
+    if config.agent not in agents:
+        known = ["trained", *domain.planners(), *agents]
+        raise UserError(f"unknown agent {config.agent!r}; choose {', '.join(known)}")
+    return BuiltAgent(agents[config.agent](), name=config.agent, controller=config.agent)
+
+
+def check_options(config: EvalConfig, domain: Domain) -> None:
+    """Refuse options that a domain does not have, or that contradict each other.
+
+    Raises:
+        UserError: there are some.
+    """
+    name = config.env.name
+    for option, default in OPTIONS.items():
+        if option not in domain.options and getattr(config, option) != default:
+            raise UserError(f"{option}={getattr(config, option)} is for mazes, and {name} is none; leave it out")
+    if not domain.shows_frames and (config.view, config.tokenizer) != ("top", "trained"):
+        raise UserError(f"{name} shows states: there is nothing to view= and no tokenizer=; leave them out")
+    if domain.shows_frames and config.agent != "trained":
+        raise UserError(f"agent={config.agent} needs states, but {name} shows frames; use agent=trained")
 
 
 def _refuse_ddim_steps(config: EvalConfig, *, of: str) -> None:
@@ -86,20 +94,14 @@ def _refuse_ddim_steps(config: EvalConfig, *, of: str) -> None:
         raise UserError(f"ddim_steps={config.ddim_steps} is for weights of a Diffuser, not for {of}; leave it out")
 
 
-def _dfplan(config: EvalConfig, *, weights: Path, device: torch.device, say: Callable[[str], None]) -> BuiltAgent:
+def _dfplan(
+    config: EvalConfig, domain: Domain, *, weights: Path, device: torch.device, say: Callable[[str], None]
+) -> BuiltAgent:
     _refuse_ddim_steps(config, of=f"{weights} (planner.num_levels is its number of levels)")
     planner = build_planner(config.planner, weights=weights, env_name=config.env.name, device=device, say=say)
-    steps = load_maze(config.env.id).max_episode_steps
-    agent = build_agent(
-        planner,
-        controller=config.controller,
-        model=planner.model,
-        weights=weights,
-        horizon=config.planner.horizon or steps,
-        episode_steps=steps,
-    )
+    agent = _planning(config, domain, planner, weights=weights, say=say)
     return BuiltAgent(
-        agent=_seeing(agent, config=config, weights=weights, frames=planner.model.metadata.get("frames"), say=say),
+        agent=agent,
         name=planner.model.metadata["model"]["name"],
         controller=config.controller.name,
         num_parameters=planner.model.denoiser.num_parameters,
@@ -109,57 +111,111 @@ def _dfplan(config: EvalConfig, *, weights: Path, device: torch.device, say: Cal
     )
 
 
-def _seeing(
-    agent: MPCAgent,
-    *,
-    config: EvalConfig,
-    weights: Path,
-    frames: Mapping[str, Any] | None,
-    say: Callable[[str], None],
-) -> MPCAgent | SeeingAgent:
-    """The agent itself, or, where its environment shows frames, with the eyes that its weights were trained with."""
-    if shows_frames(config.env.id) != (frames is not None):
-        shown, known = ("frames", "states") if frames is None else ("states", "frames")
-        raise UserError(
-            f"{config.env.name} shows {shown}, but the weights in {weights} were trained on {known}; "
-            f"give weights of {config.env.name}, or another env="
-        )
-    if frames is None:
+def _planning(
+    config: EvalConfig, domain: Domain, planner: Planner, *, weights: Path, say: Callable[[str], None]
+) -> Agent:
+    """A planner in a receding horizon, with the eyes that its weights were trained with where it is shown frames."""
+    sight = load_sight(weights, planner.model.metadata)
+    check_sees(domain, sight is not None, weights=weights, env_name=config.env.name)
+    layout = planner.model.layout
+    if sight is None or isinstance(sight, FrameObserver):
+        _check_sizes((layout.observation_dim, layout.action_dim, layout.position_dim), config, domain)
+    agent = build_agent(
+        planner,
+        domain,
+        controller=config.controller,
+        model=planner.model,
+        weights=weights,
+        horizon=config.planner.horizon or domain.spec.episode_steps,
+    )
+    if sight is None:
         return agent
-    observer = load_observer(weights, frames)
+    if not isinstance(sight, FrameObserver):
+        return EncodingAgent(agent, encode=sight)
     if config.tokenizer != "trained":
         folder = find_tokenizer(config.tokenizer, env_name=config.env.name, option="tokenizer")
         warn_of_other_environment(folder, load_bundle(folder)[1], env_name=config.env.name, say=say)
-        observer = replace(observer, tokenizer=load_keypoints(folder), folder=folder)
-    return SeeingAgent(agent, observer=observer)
+        sight = replace(sight, tokenizer=load_keypoints(folder), folder=folder)
+    return SeeingAgent(agent, observer=sight)
 
 
-def _grid(config: EvalConfig, *, say: Callable[[str], None]) -> BuiltAgent:
-    """The shortest path on the visited cells that come with ``weights``; their network is not used."""
-    if config.controller.name != "pursuit":
+def load_sight(weights: Path, metadata: Mapping[str, Any]) -> FrameObserver | Callable[[np.ndarray], np.ndarray] | None:
+    """What the bundle of a planner sees with: an observer, or what turns frames into latents; None where it is told."""
+    if (frames := metadata.get("frames")) is not None:
+        return load_observer(weights, frames)
+    if not (weights / TOKENIZER_FOLDER).is_dir():
+        return None
+    tokenizer, _ = load_tokenizer(weights / TOKENIZER_FOLDER)
+    return lambda frames: tokenizer.encode(torch.from_numpy(frames)).numpy()
+
+
+def _cloned(config: EvalConfig, domain: Domain, *, weights: Path, say: Callable[[str], None]) -> BuiltAgent:
+    """Behaviour cloning, which plans nothing."""
+    agent = load_behaviour_cloning(weights)
+    warn_of_other_environment(weights, agent.metadata, env_name=config.env.name, say=say)
+    _check_sizes(agent.sizes, config, domain)
+    return BuiltAgent(
+        agent,
+        name=agent.metadata["model"]["name"],
+        controller="none",
+        num_parameters=sum(each.numel() for each in agent.cloning.parameters()),
+        weights=weights,
+        metadata=agent.metadata,
+    )
+
+
+def _check_sizes(found: tuple[int, ...], config: EvalConfig, domain: Domain) -> None:
+    wanted = domain.spec.observation_dim, domain.spec.action_bounds.low.size, domain.spec.goal_dim
+    if found != wanted:
         raise UserError(
-            f"agent=grid plans a path and no actions; it needs controller=pursuit, not {config.controller.name}"
+            f"the weights in {config.weights} are of observations, actions and goals of {found} numbers, "
+            f"{config.env.name} has {wanted}; give weights that were trained on it"
+        )
+
+
+def check_sees(domain: Domain, sees: bool, *, weights: Path, env_name: str) -> None:
+    """Refuse weights that know frames where states are shown, or the other way round.
+
+    Raises:
+        UserError: they do.
+    """
+    if domain.shows_frames != sees:
+        shown, known = ("states", "frames") if sees else ("frames", "states")
+        raise UserError(
+            f"{env_name} shows {shown}, but the weights in {weights} were trained on {known}; "
+            f"give weights of {env_name}, or another env="
+        )
+
+
+def _without_network(config: EvalConfig, domain: Domain, *, say: Callable[[str], None]) -> BuiltAgent:
+    """A planner that goes by what comes with ``weights`` and was measured; their network is not used."""
+    own = next(iter(domain.controllers()))
+    if config.controller.name != own:
+        raise UserError(
+            f"agent={config.agent} plans a path and no actions; it needs controller={own}, not {config.controller.name}"
         )
     weights = find_weights(config.weights, env_name=config.env.name)
     if is_diffuser(weights):
-        raise UserError(f"{weights} is a Diffuser, which has no map of visited positions; give other weights=")
-    model, steps = load_forcing_model(weights), load_maze(config.env.id).max_episode_steps
+        raise UserError(f"{weights} is a Diffuser, which has no map of where the data was; give other weights=")
+    model = load_forcing_model(weights)
     warn_of_other_environment(weights, model.metadata, env_name=config.env.name, say=say)
     agent = build_agent(
-        GridPlanner(
-            model.support, point_mass=model.point_mass, goal_radius=model.goal_radius, margin=config.grid_margin
-        ),
+        domain.planners()[config.agent](model, margin=config.grid_margin),
+        domain,
         controller=config.controller,
         model=model,
         weights=weights,
-        horizon=config.planner.horizon or steps,
-        episode_steps=steps,
+        horizon=config.planner.horizon or domain.spec.episode_steps,
     )
-    return BuiltAgent(agent, name="grid", controller="pursuit", weights=weights, metadata=model.metadata)
+    return BuiltAgent(agent, name=config.agent, controller=own, weights=weights, metadata=model.metadata)
 
 
-def _diffuser(config: EvalConfig, *, weights: Path, device: torch.device, say: Callable[[str], None]) -> BuiltAgent:
+def _diffuser(
+    config: EvalConfig, domain: Domain, *, weights: Path, device: torch.device, say: Callable[[str], None]
+) -> BuiltAgent:
     """Diffuser; of the options of ``planner`` it has only ``horizon``, by default what it was trained on."""
+    if domain.shows_frames:
+        raise UserError(f"{weights} is a Diffuser, which needs states, but {config.env.name} shows frames")
     model = load_diffuser(weights).to(str(device))
     warn_of_other_environment(weights, model.metadata, env_name=config.env.name, say=say)
     if config.controller.replan_every or config.controller.replan_when is not None:
@@ -167,11 +223,11 @@ def _diffuser(config: EvalConfig, *, weights: Path, device: torch.device, say: C
     return BuiltAgent(
         agent=build_agent(
             DiffuserPlanner(model, ddim_steps=config.ddim_steps),
+            domain,
             controller=config.controller,
             model=model,
             weights=weights,
             horizon=config.planner.horizon or model.horizon,
-            episode_steps=load_maze(config.env.id).max_episode_steps,
         ),
         name="diffuser",
         controller=config.controller.name,

@@ -26,7 +26,7 @@ from omegaconf.errors import (
 
 from dfplan.cli.any_environment import SHORT, with_environment
 from dfplan.cli.arguments import OPTIONS_PREFIX, Words, closest, for_hydra, name_of, read_words, split_options
-from dfplan.cli.folders import NO_GOAL, choices_for, config_folder, group_choices, make_sweep_folder, release
+from dfplan.cli.folders import config_folder, group_choices, make_sweep_folder, release
 from dfplan.cli.foreign_configs import check_config_folder
 from dfplan.cli.out_of_memory import told_in_one_line
 from dfplan.cli.ranges import check_ranges
@@ -143,7 +143,7 @@ def _refuse_empty_groups(command: str, options: Sequence[str]) -> None:
     for word in options:
         name, equals, value = word.partition("=")
         if equals and name in groups and value in ("", "null"):
-            raise UserError(f"{name} must be chosen; got {word!r}; choose {', '.join(choices_for(command, name))}")
+            raise UserError(f"{name} must be chosen; got {word!r}; choose {', '.join(group_choices(name))}")
 
 
 def _sweep(command: str, options: Sequence[str]) -> int:
@@ -231,11 +231,6 @@ def checked(command: str, composed: DictConfig, *, given: Sequence[str]) -> Any:
     for name in SAID_ALONE:
         if name not in given and composed.get(name):
             raise UserError(f"{name} is said on the command line alone, not in a configuration; give {name}=...")
-    if command != "train" and (env_name := OmegaConf.select(composed, "env.name")) in NO_GOAL:
-        raise UserError(
-            f"env={env_name} has no goal, and is for `dfplan train task=memory` alone; choose "
-            f"{', '.join(choices_for(command, 'env'))}"
-        )
     with readable_errors(command, schema=schema_of(command, composed)):
         return to_schema(command, composed)
 
@@ -287,7 +282,7 @@ def readable_errors(command: str, *, schema: type | None = None) -> Iterator[Non
 
 def _missing_file(error: MissingConfigException, command: str) -> str:
     group, _, name = (error.missing_cfg_file or "").rpartition("/")
-    options = choices_for(command, group)
+    options = group_choices(group)
     if not options:
         return str(error).splitlines()[0]
     others = ""

@@ -15,7 +15,6 @@ from dfplan.files import read_small, user_path
 
 PACKAGE = Path(dfplan.__file__).parent
 TAKEN = ".taken"
-NO_GOAL = ("pixel-tmaze", "tmaze")  # environments of `dfplan train task=memory` alone
 _marks: list[Path] = []
 
 
@@ -30,11 +29,6 @@ def config_folder() -> Path:
 def group_choices(group: str) -> list[str]:
     """Names one can choose for a config group, such as ``env``."""
     return sorted(path.stem for path in (config_folder() / group).glob("*.yaml"))
-
-
-def choices_for(command: str, group: str) -> list[str]:
-    """Those of them that a command is for: an environment without a goal can be trained on, and no more."""
-    return [name for name in group_choices(group) if group != "env" or command == "train" or name not in NO_GOAL]
 
 
 def bundled_weights() -> Path:

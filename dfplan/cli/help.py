@@ -8,12 +8,12 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from dfplan.cli.compose import compose_options
-from dfplan.cli.folders import choices_for, group_choices
+from dfplan.cli.folders import group_choices
 from dfplan.cli.schema import flatten, schema_of
 from dfplan.errors import printable
 
 ABOUT = {
-    "eval": "Roll an agent out on maze episodes and score it: a table, a results JSON and a picture of the paths.\n"
+    "eval": "Roll an agent out and score it: a table, a results JSON and a picture of the roll-outs.\n"
     "The last line printed is the path of the results JSON.",
     "record": "Roll an agent out and write what it saw, did and earned as a data set, which `dfplan inspect` and\n"
     "`dfplan train` read, as do the readers of Minari, D4RL and LeRobot. The last line printed is its path.",
@@ -69,7 +69,7 @@ def _lines(command: str, composed: DictConfig) -> list[str]:
     for name, each in flatten(schema_of(command, composed)):
         if is_dataclass(each.type):
             if name in choices:
-                groups.append(_line(name, choices[name], " | ".join(choices_for(command, name))))
+                groups.append(_line(name, choices[name], " | ".join(group_choices(name))))
         else:
             value = OmegaConf.select(composed, name)
             if isinstance(value, DictConfig):

@@ -84,7 +84,7 @@ class LoggerConfig:
 class ComputeConfig:
     """What every command that computes has."""
 
-    env: EnvConfig = group(EnvConfig, "the maze")
+    env: EnvConfig = group(EnvConfig, "the environment")
     seed: int = option("what every random number derives from", low=0, high=2**32 - 1)
     device: str = option("auto, cpu, cuda, cuda:1 or mps")
     threads: int | None = option("CPU threads; null = as torch decides; more than one gains planning little", low=1)
@@ -180,8 +180,10 @@ class PlanConfig(RunConfig):
     """``dfplan plan``."""
 
     planner: PlannerConfig = group(PlannerConfig, "how the plan is made")
-    start: list[float] | None = option("x,y to plan from; null = the maze's first start cell", length=2)
-    goal: list[float] | None = option("x,y to plan to; null = the maze's own goal", length=2)
+    start: list[float] | None = option(
+        "mazes: x,y to plan from; null = the first start cell; elsewhere an episode begins as seed= says", length=2
+    )
+    goal: list[float] | None = option("mazes: x,y to plan to; null = the environment's own goal", length=2)
     objective: str | None = option(
         "what else the plan is steered towards, with a weight of 30 (or as planner.guidance says); null = nothing",
         choices=OBJECTIVES,
@@ -239,7 +241,7 @@ def _again(each: Field[Any]) -> tuple[str, Any, Any]:
 class GenerateConfig:
     """``dfplan generate``."""
 
-    env: EnvConfig = group(EnvConfig, "the maze")
+    env: EnvConfig = group(EnvConfig, "the environment")
     seed: int = option("what every random number derives from", low=0, high=2**32 - 1)
     num_steps: int | None = option("transitions; null = as many as the published dataset", low=1)
     noise: float = option("standard deviation of the action noise; 0.5 = the published data", low=0)
@@ -251,7 +253,7 @@ class GenerateConfig:
 class ExportConfig:
     """``dfplan export``."""
 
-    env: EnvConfig = group(EnvConfig, "the maze")
+    env: EnvConfig = group(EnvConfig, "the environment")
     planner: PlannerConfig = group(PlannerConfig, "how the exported planner plans")
     weights: str = option("bundled, or a folder: of a model or of a training run")
     output: str | None = option("folder to write to; null = runs/export/<env>/<time>", path=True)

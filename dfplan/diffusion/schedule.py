@@ -49,9 +49,9 @@ def _ddpm_log_alpha_bar(level: Tensor) -> Tensor:
     """Logarithm of alpha squared, float64."""
     betas = torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64)
     log_alpha_bar = torch.cat([torch.zeros(1, dtype=torch.float64), torch.log1p(-betas).cumsum(0)]).to(level.device)
-    position = level.double() * 1000
-    below = position.floor().clamp(max=999).long()
-    return torch.lerp(log_alpha_bar[below], log_alpha_bar[below + 1], position - below)
+    place = level.double() * 1000
+    below = place.floor().clamp(max=999).long()
+    return torch.lerp(log_alpha_bar[below], log_alpha_bar[below + 1], place - below)
 
 
 _SCHEDULES: dict[str, Callable[[Tensor], tuple[Tensor, Tensor]]] = {

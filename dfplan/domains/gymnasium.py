@@ -5,31 +5,31 @@ achieved stands in front of the observation, and the goal is handed over apart.
 """
 
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from dfplan.domain import PlanScorer, Spec
-from dfplan.domains.maze.environment import qualified_id
+from dfplan.domain import PlanScorer, Situation, Spec
+from dfplan.domains.episodes import EpisodeProtocol
 from dfplan.errors import UserError
 from dfplan.scorers import GoalScorer, ReturnScorer, fit_value
-from dfplan.types import Bounds, Trajectories
+from dfplan.types import Bounds, Plan, Trajectories
 
 GOAL_KEYS = ("achieved_goal", "desired_goal", "observation")
 # Packages that register environments when they are imported; asked where an id is not known without.
 REGISTERING = ("gymnasium_robotics", "ogbench", "gym_pusht")
-# Whose commands have options of their own.
-MAZES = tuple(f"dfplan_envs.{name}:" for name in ("maze_env", "pixel_maze", "tmaze", "pixel_tmaze"))
 DISCOUNT = 0.97  # a step; the horizon that a value at the end looks beyond is some 33 steps
 LONGEST_EPISODE = 1000  # where nobody says
 ROUNDING = 1e-3  # of the span of an action, by which data may lie outside
 NUM_HALVINGS = 40
+MAZE_SOURCES = ("generated", "d4rl")  # data that only the mazes have
 
 
 def register_known(env_id: str) -> None:
@@ -57,11 +57,15 @@ class GymnasiumDomain:
         UserError: there is no such environment, or its spaces are others.
     """
 
+    options: frozenset[str] = frozenset()
+    tasks: frozenset[str] | None = frozenset({"forcing", "behaviour-cloning"})
+    shows_frames = drives_anew = False
+    tells_goals = True
+
     def __init__(self, env_id: str) -> None:
         self.env_id = env_id
         env = self.make()
         try:
-            self.is_maze = env.has_wrapper_attr("maze")
             self.has_goals = _has_goals(env.observation_space)
             self.spec = read_spec(env)
             self.goal_radius = self._measure_radius(env) if self.has_goals else None
@@ -96,18 +100,30 @@ class GymnasiumDomain:
         """See :func:`as_goal`."""
         return as_goal(observed)
 
-    def load(self, source: str, *, say: Callable[[str], None]) -> Trajectories:
+    @property
+    def achieved_apart(self) -> bool:
+        """See :class:`dfplan.domain.Domain`: as Gymnasium-Robotics' environments show it."""
+        return self.has_goals
+
+    def reset_options(self, episode: int) -> dict[str, Any] | None:
+        """None: an environment begins as it likes."""
+        return None
+
+    def load(
+        self, source: str, *, say: Callable[[str], None], leave_out: Sequence[int] = (), **how: Any
+    ) -> Trajectories:
         """See :class:`dfplan.domain.Domain`."""
         from dfplan.data.formats import read  # slow to import, and of no use to the mazes
+        from dfplan.data.formats.choose import ACCEPTED
 
+        if source in MAZE_SOURCES:
+            raise UserError(f"data={source} is for mazes; give data=<a data set of {self.env_id}>: {ACCEPTED}")
+        if leave_out:
+            raise UserError("leave_out is for mazes; make a data set without these episodes")
         return self.take(read(source), say=say)
 
     def take(self, data: Trajectories, *, say: Callable[[str], None]) -> Trajectories:
-        """The data as plans are made of them, if they are of this environment; ``say`` hears what was left out.
-
-        Raises:
-            UserError: they are of another one.
-        """
+        """See :class:`dfplan.domain.Domain`."""
         for note in data.notes:
             say(f"{data.source}: {note}")
         if self.has_goals and data.achieved_goals is not None:
@@ -127,6 +143,51 @@ class GymnasiumDomain:
             spread = float(data.observations[:, : self.spec.goal_dim].std(axis=0).max())
             return GoalScorer(self.goal_radius or 0.1 * spread)
         return ReturnScorer(DISCOUNT, fit_value(data, discount=DISCOUNT))
+
+    def achieved_goal(self, observations: np.ndarray) -> np.ndarray:
+        """See :class:`dfplan.domain.Domain`: what stands in front."""
+        return observations[..., : self.spec.goal_dim]
+
+    def seen(self, env: gymnasium.Env, observed: Any) -> tuple[np.ndarray, np.ndarray]:
+        """See :class:`dfplan.domain.Domain`."""
+        return self.observation(observed), self.goal(observed)
+
+    def situation(self, *, start: Sequence[float] | None, goal: Sequence[float] | None, seed: int) -> Situation:
+        """See :class:`dfplan.domain.Domain`: as the episode of a seed begins, towards its goal."""
+        if start is not None or goal is not None:
+            raise UserError(f"start= and goal= are for mazes; {self.env_id} begins as it likes: give another seed=")
+        env = self.make()
+        try:
+            observed, _ = env.reset(seed=seed, options=self.reset_options(seed))
+        finally:
+            env.close()
+        return Situation(self.observation(observed), self.goal(observed), f"the episode of seed {seed}")
+
+    def check_place(self, name: str, place: Sequence[float]) -> None:
+        """See :class:`dfplan.domain.Domain`: nobody knows where nothing can be."""
+
+    def controllers(self) -> Mapping[str, Callable[..., Any]]:
+        """See :class:`dfplan.domain.Domain`: none."""
+        return {}
+
+    agents = planners = controllers
+
+    def protocol(self, **options: str) -> EpisodeProtocol:
+        """See :class:`dfplan.domain.Domain`; there are no options."""
+        return EpisodeProtocol(self)
+
+    def remark(self, plan: Plan) -> str:
+        """See :class:`dfplan.domain.Domain`."""
+        return ""
+
+    def draw_plan(self, plan: Plan, situation: Situation, *, path: Path, title: str, **shown: Any) -> Path:
+        """See :class:`dfplan.domain.Domain`: numbers against steps."""
+        from dfplan.viz.episodes import draw_planned  # matplotlib is slow to import
+
+        return draw_planned(plan, path=path, title=title)
+
+    def draw_tree(self, trees: Any, situation: Situation, *, path: Path, title: str) -> None:
+        """See :class:`dfplan.domain.Domain`: there is none."""
 
     def _measure_radius(self, env: gymnasium.Env) -> float | None:
         """Distance at which the reward stops being that of the goal itself; None where it falls from the first."""
@@ -164,25 +225,6 @@ class GymnasiumDomain:
                 f"{data.source}: {outside.sum()} actions lie outside of what {self.env_id} takes, the first in row "
                 f"{row}: {data.actions[row].tolist()}; bring them to its units, or clip them if the environment did"
             )
-
-
-def find_domain(env_id: str) -> GymnasiumDomain | None:
-    """The domain of an environment; None for the mazes, which have commands' options of their own.
-
-    Raises:
-        UserError: its spaces are not those that plans can be made in.
-    """
-    if env_id not in gymnasium.registry:
-        try:
-            gymnasium.make(qualified_id(env_id)).close()  # which has dfplan's own registered, if it is one of these
-        except gymnasium.error.Error:
-            register_known(env_id)
-    if env_id not in gymnasium.registry:
-        return None  # whoever makes it says what is wrong with the name
-    if str(gymnasium.registry[env_id].entry_point).startswith(MAZES):
-        return None
-    domain = GymnasiumDomain(env_id)
-    return None if domain.is_maze else domain
 
 
 def read_spec(env: gymnasium.Env) -> Spec:

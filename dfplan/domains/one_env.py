@@ -5,21 +5,17 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium import spaces
 
 from dfplan.agent.controllers import Controller, PlannedActions
 from dfplan.agent.mpc import MPCAgent
-from dfplan.arrays import numbers_of
-from dfplan.domains.gymnasium import as_goal, as_observation, read_spec
-from dfplan.domains.maze.pursuit import Pursuit
-from dfplan.domains.maze.scorer import PointMassScorer
+from dfplan.domain import Domain
+from dfplan.domains.find import find_domain
 from dfplan.errors import UserError
 from dfplan.models.forcing_model import ForcingModel
 from dfplan.planner import Planner, PlannerSettings
 from dfplan.planner.settings import SHORT_HORIZON, SHORT_PROBLEMS
 
-REPLAN_IN_MAZES, REPLAN_ELSEWHERE = 32, 2  # steps between two plans, as configs/controller has it
-_GOALS = ("desired_goal", "goal")  # where environments tell it: in the observation, or as an attribute
+REPLAN_PATHS, REPLAN_ACTIONS = 32, 2  # steps between two plans, as configs/controller has it
 
 
 class Agent:
@@ -58,18 +54,18 @@ class Agent:
         replan_every: int | None = None,
         seed: int = 0,
     ) -> None:
-        self._in_maze = isinstance(model.scorer, PointMassScorer)
-        _check_sizes(model, env, in_maze=self._in_maze)
-        self.planner = planner or Planner(model, settings=PlannerSettings() if self._in_maze else SHORT_PROBLEMS)
-        if self._in_maze:
-            constraints, often = self.planner.constraints, REPLAN_IN_MAZES
-            own: Controller = Pursuit(model.point_mass, goal_radius=model.goal_radius, constraints=constraints)
-            horizon = getattr(env.spec, "max_episode_steps", None) or self.planner.window_steps
+        self._domain = domain = _domain_of(env)
+        _check_sizes(model, env, domain)
+        own = domain.controllers()
+        self.planner = planner or Planner(model, settings=PlannerSettings() if own else SHORT_PROBLEMS)
+        if own:  # the first of which drives along paths, as far ahead as an episode
+            often, horizon = REPLAN_PATHS, getattr(env.spec, "max_episode_steps", None) or self.planner.window_steps
+            usual: Controller = next(iter(own.values()))(model, self.planner.constraints)
         else:
-            own, often, horizon = PlannedActions(model.layout.action_dim), REPLAN_ELSEWHERE, SHORT_HORIZON
+            usual, often, horizon = PlannedActions(model.layout.action_dim), REPLAN_ACTIONS, SHORT_HORIZON
         self._agent = MPCAgent(
             self.planner,
-            controller=controller or own,
+            controller=controller or usual,
             replan_every=often if replan_every is None else replan_every,
             horizon=horizon,
         )
@@ -87,16 +83,13 @@ class Agent:
         Raises:
             UserError: it is of another shape, not finite or far from the data, or there is no goal.
         """
-        goal = _goal_of(self._env, observation) if self._in_maze else as_goal(observation)
+        shown, goal = self._domain.seen(self._env, observation)
         if self._goal is None:
             self._agent.reset(seeds=[self._seed], goals=goal[None])
         elif not np.array_equal(goal, self._goal):
             self._agent.restart(np.zeros(1, np.int64), goals=goal[None])
         self._goal = goal
-        if not self._in_maze:
-            return self._agent.act(as_observation(observation)[None])[0].reshape(self._env.action_space.shape)
-        seen = observation["observation"] if isinstance(observation, Mapping) else observation
-        return self._agent.act(numbers_of("observation", seen)[None])[0]
+        return self._agent.act(shown[None])[0].reshape(self._env.action_space.shape)
 
     @property
     def info(self) -> dict[str, Any]:
@@ -104,36 +97,24 @@ class Agent:
         return self._agent.info
 
 
-def _check_sizes(model: ForcingModel, env: gymnasium.Env[Any, Any], *, in_maze: bool) -> None:
-    if not in_maze:
-        spec, layout = read_spec(env), model.layout
-        wanted = spec.observation_dim, spec.action_bounds.low.size, spec.goal_dim
-        if wanted != (layout.observation_dim, layout.action_dim, layout.position_dim):
-            raise UserError(
-                f"the model plans with observations, actions and goals of {layout.observation_dim}, "
-                f"{layout.action_dim} and {layout.position_dim} numbers, the environment has {wanted}; load the "
-                "weights that were trained on it"
-            )
-        return
-    shown = env.observation_space
-    if isinstance(shown, spaces.Dict) and "observation" in shown.spaces:
-        shown = shown["observation"]
-    expected = (model.layout.observation_dim,), (model.layout.action_dim,)
-    if (shown.shape, env.action_space.shape) != expected:
-        raise UserError(
-            f"the model plans with observations {expected[0]} and actions {expected[1]}, the environment has "
-            f"{shown.shape} and {env.action_space.shape}; load the weights that were trained on it (those of pixel "
-            "mazes are driven by `dfplan eval`)"
-        )
+def _domain_of(env: gymnasium.Env[Any, Any]) -> Domain:
+    """That of an environment, by its id.
+
+    Raises:
+        UserError: it has none, or is none that plans can be made in.
+    """
+    if env.spec is None:
+        raise UserError(f"{env} has no spec that says its id; make it with gymnasium.make")
+    return find_domain(env.spec.id)
 
 
-def _goal_of(env: gymnasium.Env[Any, Any], observation: np.ndarray | Mapping[str, np.ndarray]) -> np.ndarray:
-    in_observation, attribute = _GOALS
-    if isinstance(observation, Mapping) and in_observation in observation:
-        return np.array(numbers_of(in_observation, observation[in_observation]), np.float64)
-    if not env.has_wrapper_attr(attribute):
+def _check_sizes(model: ForcingModel, env: gymnasium.Env[Any, Any], domain: Domain) -> None:
+    spec, layout = domain.spec, model.layout
+    found = layout.observation_dim, layout.action_dim, layout.position_dim
+    wanted = spec.observation_dim, spec.action_bounds.low.size, spec.goal_dim
+    if domain.shows_frames or wanted != found:
         raise UserError(
-            f"{env} tells no goal: neither {in_observation!r} in its observations nor an attribute {attribute!r}; wrap "
-            "it in dfplan.agent.GoalObservation"
+            f"the model plans with observations, actions and goals of {found[0]}, {found[1]} and {found[2]} numbers, "
+            f"the environment has {'frames' if domain.shows_frames else wanted}; load the weights that were trained on "
+            "it (those of frames are driven by `dfplan eval`)"
         )
-    return np.array(numbers_of(attribute, env.get_wrapper_attr(attribute)), np.float64)

@@ -1,6 +1,5 @@
 """The record of agents that were measured side by side: scores, paired differences, time and memory."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -8,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from dfplan.evaluation.memory import METHOD
-from dfplan.evaluation.metrics import EpisodeScores, summarize
-from dfplan.evaluation.report import circumstances, start_protocol
+from dfplan.evaluation.metrics import INTERVAL
+from dfplan.evaluation.report import circumstances, plan_network
 from dfplan.evaluation.rollout import Rollouts
 from dfplan.evaluation.statistics import (
     interquartile_mean,
@@ -18,12 +17,13 @@ from dfplan.evaluation.statistics import (
     stratified_mean,
 )
 from dfplan.evaluation.timing import Cost, Measured
+from dfplan.protocol import EvaluationProtocol, Measures
 
 KEPT_SAMPLES = 200  # of the seconds of a plan, for pictures
 NOTES = {
-    "interval": "95 %: percentile bootstrap over episodes; Wilson for success_rate",
-    "interquartile_mean": "of normalized_return over episodes: a quarter of them cut off at either end",
-    "against_first": "of normalized_return, this agent against the first one of the list, both on the same episodes: "
+    "interval": INTERVAL,
+    "interquartile_mean": "of scores over episodes: a quarter of them cut off at either end",
+    "against_first": "of scores, this agent against the first one of the list, both on the same episodes: "
     "mean of the differences; probability_of_improvement compares every pair of episodes (Mann-Whitney, arXiv "
     "2108.13264), better_share each episode with itself; ties count half",
     "plan_seconds": "wall seconds of a plan from the start of an episode, those of a batch shared equally; the agents "
@@ -40,6 +40,8 @@ def build_bench_record(
     measured: Mapping[str, Measured],
     facts: Mapping[str, Mapping[str, Any]],
     *,
+    protocol: EvaluationProtocol,
+    env: str,
     device: str,
     threads: int,
     load_average: float | None,
@@ -50,63 +52,63 @@ def build_bench_record(
     Args:
         measured: agents by name; the others are compared with the first. All met the same episodes.
         facts: what is known of each agent, such as its options, parameters and weights.
+        protocol: by which they were rolled out.
+        env: name of the environment.
         device: such as "cpu".
         threads: of the CPU.
         load_average: of the machine, over the minute before the start.
         config: the resolved configuration.
     """
-    first = next(iter(measured.values())).rollouts
-    for name, each in measured.items():
-        if not (
-            np.array_equal(each.rollouts.starts, first.starts) and np.array_equal(each.rollouts.goals, first.goals)
-        ):
-            raise RuntimeError(f"{name} met other episodes than the first agent")  # an environment that is not seeded
+    name, first = next(iter(measured.items()))
+    for other, each in measured.items():
+        if not _are_alike(each.rollouts, first.rollouts):
+            raise RuntimeError(f"{other} met other episodes than the first agent")  # an environment that is not seeded
+    measures = {other: protocol.measure(each.rollouts) for other, each in measured.items()}
+    of_first = measures[name]
     return {
-        "env": re.sub(r"-v\d+$", "", first.env_id),
-        "env_id": first.env_id,
-        "goal": first.goal,
-        "seed": first.seed,
-        "n_episodes": len(first),
-        "n_envs": first.num_envs,
-        "steps_per_episode": first.rewards.shape[1],
+        "env": env,
+        "env_id": first.rollouts.env_id,
+        "seed": first.rollouts.seed,
+        "n_episodes": len(first.rollouts),
+        "n_envs": first.rollouts.num_envs,
+        **{fact: value for fact, value in of_first.facts.items() if fact != "failures"},
         "device": device,
         "threads": threads,
         "load_average_before": load_average,
         "agents": [
-            {"name": name, **facts[name], **_measures(each, against=None if each.rollouts is first else first)}
-            for name, each in measured.items()
+            {"name": other, **facts[other], **_measures(each, measures[other], against=of_first)}
+            for other, each in measured.items()
         ],
-        "episodes": [
-            {"start": np.round(start, 6).tolist(), "goal": np.round(goal, 6).tolist()}
-            for start, goal in zip(first.starts.astype(float), first.goals.astype(float), strict=True)
-        ],
+        "episodes": [{part: each[part] for part in ("start", "goal") if part in each} for each in of_first.episodes],
         "notes": NOTES,
-        "start_protocol": start_protocol(first.goal),
         **circumstances(),
         "config": dict(config),
     }
 
 
-def _measures(measured: Measured, *, against: Rollouts | None) -> dict[str, Any]:
-    scores = measured.rollouts.scores
+def _are_alike(these: Rollouts, others: Rollouts) -> bool:
+    """Whether the same episodes were rolled out, by how they begin."""
+    pairs = [*zip(these.states, others.states, strict=False), *zip(these.goals, others.goals, strict=False)]
+    return len(these) == len(others) and all(np.array_equal(each[0], other[0]) for each, other in pairs)
+
+
+def _measures(measured: Measured, measures: Measures, *, against: Measures) -> dict[str, Any]:
+    scores, rollouts = measures.compared, measured.rollouts
     return {
-        "metrics": {name: asdict(each) for name, each in summarize(scores).items()},
-        "interquartile_mean": asdict(stratified_bootstrap([scores.normalized_return], interquartile_mean)),
-        "against_first": None if against is None else compare(scores, against.scores),
-        "plan_network": {
-            "evaluations": _mean(measured.rollouts.plan_evaluations),
-            "token_evaluations": _mean(measured.rollouts.plan_token_evaluations),
-        },
-        "plans_per_episode": len(measured.rollouts.plan_seconds) / len(measured.rollouts),
+        "metrics": dict(measures.metrics),
+        "interquartile_mean": asdict(stratified_bootstrap([scores], interquartile_mean)),
+        "against_first": None if measures is against else compare(scores, against.compared),
+        "plan_network": plan_network(rollouts),
+        "plans_per_episode": len(rollouts.plans.seconds) / len(rollouts),
         "cost": {str(batch): _cost(each, batch=batch) for batch, each in measured.costs.items()},
-        "wall_seconds": round(measured.rollouts.seconds, 3),
-        "scores": np.round(scores.normalized_return, 3).tolist(),
+        "wall_seconds": round(rollouts.seconds, 3),
+        "scores": np.round(scores, 3).tolist(),
     }
 
 
-def compare(these: EpisodeScores, first: EpisodeScores) -> dict[str, Any]:
-    """How much better ``these`` are than the ``first``, on the same episodes, with 95 % intervals."""
-    pairs = np.stack([these.normalized_return, first.normalized_return], axis=1)
+def compare(these: np.ndarray, first: np.ndarray) -> dict[str, Any]:
+    """How much better ``these`` scores ``(episodes,)`` are than the ``first``, on the same episodes, with intervals."""
+    pairs = np.stack([these, first], axis=1)
     better = (np.sign(pairs[:, 0] - pairs[:, 1]) + 1) / 2
     return {
         "difference": asdict(stratified_bootstrap([pairs[:, 0] - pairs[:, 1]], stratified_mean)),
@@ -131,7 +133,3 @@ def _cost(cost: Cost, *, batch: int) -> dict[str, Any]:
 def _percentiles(seconds: np.ndarray) -> dict[str, Any]:
     p50, p95, p99 = np.quantile(seconds, [0.5, 0.95, 0.99]).tolist() if len(seconds) else (None, None, None)
     return {"p50": p50, "p95": p95, "p99": p99, "calls": len(seconds)}
-
-
-def _mean(values: np.ndarray) -> float | None:
-    return float(values.mean()) if len(values) else None

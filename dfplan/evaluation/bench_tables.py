@@ -5,27 +5,30 @@ from typing import Any
 
 from rich.table import Table
 
-from dfplan.errors import counted
+from dfplan.evaluation.report import title_of
 
+Rows = Mapping[str, tuple[str, str, float, int]]
 LABEL_WIDTH, AGENT_WIDTH = 24, 26  # what a row's name and an agent need in characters
 
 
-def render_bench(record: Mapping[str, Any], *, width: int) -> list[Table]:
-    """Tables with a row a measure and a column an agent, as many agents in each as fit into ``width`` characters."""
+def render_bench(record: Mapping[str, Any], rows: Rows, *, width: int) -> list[Table]:
+    """Tables with a row a measure and a column an agent, as many agents in each as fit into ``width`` characters.
+
+    For ``rows`` see :class:`~dfplan.protocol.EvaluationProtocol`.
+    """
     agents, count = record["agents"], max(1, (width - LABEL_WIDTH) // AGENT_WIDTH)
-    return [_table(record, agents[first : first + count]) for first in range(0, len(agents), count)]
+    return [_table(record, rows, agents[first : first + count]) for first in range(0, len(agents), count)]
 
 
-def _table(record: Mapping[str, Any], agents: list[Mapping[str, Any]]) -> Table:
+def _table(record: Mapping[str, Any], rows: Rows, agents: list[Mapping[str, Any]]) -> Table:
     table = Table(
-        title=f"{record['env']}, {record['goal']} goal, {counted(record['n_episodes'], 'episode')}, "
-        f"seed {record['seed']}",
+        title=title_of(record),
         caption="mean [95 %]; differences are of the same episodes; plans from the start of an episode",
     )
     table.add_column("")
     for agent in agents:
         table.add_column(agent["name"], justify="right")
-    columns = [_scores(each, first=record["agents"][0]["name"]) for each in agents]
+    columns = [_scores(each, rows, first=record["agents"][0]["name"]) for each in agents]
     for label in columns[0]:
         table.add_row(label, *(column[label] for column in columns))
     table.add_section()
@@ -35,15 +38,15 @@ def _table(record: Mapping[str, Any], agents: list[Mapping[str, Any]]) -> Table:
     return table
 
 
-def _scores(agent: Mapping[str, Any], *, first: str) -> dict[str, str]:
+def _scores(agent: Mapping[str, Any], rows: Rows, *, first: str) -> dict[str, str]:
     metrics, against = agent["metrics"], agent["against_first"]
     return {
-        "return": interval(metrics["raw_return"]),
-        "normalised return": interval(metrics["normalized_return"]),
-        "its interquartile mean": interval(agent["interquartile_mean"]),
-        "latched return": interval(metrics["latched_normalized_return"]),
-        "success %": interval(metrics["success_rate"], factor=100),
-        "first touch, step": interval(metrics["first_touch_step"]),
+        **{
+            f"{label} %" if factor == 100 else label: interval(metrics[name], factor=factor, digits=digits)
+            for name, (label, _, factor, digits) in rows.items()
+            if name in metrics
+        },
+        "score's interquartile mean": interval(agent["interquartile_mean"]),
         f"above {first}": interval(against["difference"], sign="+") if against else "",
         f"P(better than {first})": interval(against["probability_of_improvement"], digits=2) if against else "",
     }

@@ -1,10 +1,11 @@
-"""What one set of maze roll-outs says: scores per episode, and their means with 95 % intervals."""
+"""What one set of roll-outs says: scores per episode, and their means with 95 % intervals."""
 
 from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
 
+INTERVAL = "95 %: percentile bootstrap over episodes; Wilson for success_rate"
 Z_95 = 1.959963984540054  # two-sided 95 % quantile of the normal distribution
 
 

@@ -2,10 +2,8 @@
 
 import os
 import platform
-import re
 import subprocess
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,11 +12,11 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from dfplan.domains.maze.beginnings import DETOUR_PROTOCOL, START_PROTOCOL
 from dfplan.errors import counted
-from dfplan.evaluation.metrics import Estimate, mean_interval, summarize
+from dfplan.evaluation.metrics import INTERVAL, Estimate
 from dfplan.evaluation.rollout import Rollouts
 from dfplan.files import sealed_json, write_whole
+from dfplan.protocol import Measures
 from dfplan.types import Verdict
 
 PACKAGES = ("dfplan", "torch", "numpy", "mujoco", "gymnasium")
@@ -28,7 +26,9 @@ GIT_PROGRAMS = ("/usr/bin/git", "/usr/local/bin/git", "/opt/homebrew/bin/git", "
 
 def build_record(
     rollouts: Rollouts,
+    measures: Measures,
     *,
+    env: str,
     planner: str,
     controller: str,
     device: str,
@@ -39,7 +39,9 @@ def build_record(
     """Put an evaluation into one JSON-ready record.
 
     Args:
-        rollouts: what was measured.
+        rollouts: what was rolled out.
+        measures: what the protocol says of it.
+        env: name of the environment.
         planner: name of the planner, such as "causal_transformer".
         controller: what turned plans into actions, such as "tracker".
         device: what the planner ran on, such as "cpu".
@@ -48,47 +50,32 @@ def build_record(
         verdict: where constraints were given, how well each episode keeps them, on every step that was driven.
 
     Returns:
-        A dict of plain JSON types. Scores are x 100, ``success_rate`` is 0 to 1, a value that does not exist is None.
-        ``first_touch_step`` averages only the episodes that touched the goal; ``failures`` counts the others.
-        ``plan_seconds`` are wall seconds per plan, those of up to ``batch`` made together shared equally (latency where
-        ``n_envs`` is 1). ``plan_network`` are means per plan: sequences and tokens that went through the network.
+        A dict of plain JSON types. Rates are 0 to 1, a value that does not exist is None. ``plan_seconds`` are
+        seconds per plan by the clock, those of up to ``batch`` made together shared equally (latency where ``n_envs``
+        is 1). ``plan_network`` are means per plan: sequences and tokens that went through the network.
     """
-    scores = rollouts.scores
-    wall_share = _wall_share(rollouts)
-    estimates = summarize(scores) | {"planned_wall_share": mean_interval(wall_share[~np.isnan(wall_share)])}
+    plan_seconds = _plan_seconds(rollouts)
     return {
-        "env": re.sub(r"-v\d+$", "", rollouts.env_id),
+        "env": env,
         "env_id": rollouts.env_id,
-        "goal": rollouts.goal,
         "planner": planner,
         "controller": controller,
         "n_episodes": len(rollouts),
         "n_envs": rollouts.num_envs,
-        "steps_per_episode": rollouts.rewards.shape[1],
         "seed": rollouts.seed,
+        **measures.facts,
         "device": device,
         "weights": dict(weights or {}),
-        "metrics": {name: asdict(estimate) for name, estimate in estimates.items()}
-        | {"plan_seconds": _plan_seconds(rollouts)},
-        "failures": int((~scores.success).sum()),
-        "plan_seconds": _plan_seconds(rollouts),
-        "plan_network": {
-            "evaluations": _mean(rollouts.plan_evaluations),
-            "token_evaluations": _mean(rollouts.plan_token_evaluations),
-        },
-        "interval": "95 %: percentile bootstrap over episodes; Wilson for success_rate",
-        "start_protocol": start_protocol(rollouts.goal),
+        "metrics": {**measures.metrics, "plan_seconds": plan_seconds},
+        "plan_seconds": plan_seconds,
+        "plan_network": plan_network(rollouts),
+        "interval": INTERVAL,
         "wall_seconds": round(rollouts.seconds, 3),
         **({} if verdict is None else {"constraints": _kept(verdict)}),
         **circumstances(),
         "config": dict(config or {}),
-        "episodes": _episode_list(rollouts),
+        "episodes": measures.episodes,
     }
-
-
-def start_protocol(goal: str) -> str:
-    """How episodes begin, in words."""
-    return DETOUR_PROTOCOL if goal == "detour" else START_PROTOCOL
 
 
 def circumstances() -> dict[str, Any]:
@@ -114,38 +101,23 @@ def _kept(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _wall_share(rollouts: Rollouts) -> np.ndarray:
-    """Share of planned points inside walls, ``(episodes,)``; NaN where nothing was planned."""
-    planned = rollouts.planned_points > 0
-    return np.where(planned, rollouts.planned_points_in_walls / np.maximum(rollouts.planned_points, 1), np.nan)
+def plan_network(rollouts: Rollouts) -> dict[str, float | None]:
+    """Means per plan of what went through the network."""
+    return {
+        "evaluations": _mean(rollouts.plans.evaluations),
+        "token_evaluations": _mean(rollouts.plans.token_evaluations),
+    }
 
 
-def _mean(values: np.ndarray) -> float | None:
-    return float(values.mean()) if len(values) else None
+def _mean(values: Sequence[int]) -> float | None:
+    return float(np.mean(values)) if values else None
 
 
 def _plan_seconds(rollouts: Rollouts) -> dict[str, float | int | None]:
     """Wall seconds of one plan for one environment, when ``batch`` of them were planned together."""
-    seconds = rollouts.plan_seconds
-    p50, p95, p99 = np.quantile(seconds, [0.5, 0.95, 0.99]).tolist() if len(seconds) else (None, None, None)
-    return {"p50": p50, "p95": p95, "p99": p99, "batch": rollouts.plan_batch, "plans": len(seconds)}
-
-
-def _episode_list(rollouts: Rollouts) -> list[dict[str, Any]]:
-    scores, wall_share = rollouts.scores, _wall_share(rollouts)
-    return [
-        {
-            "start": np.round(rollouts.starts[episode].astype(float), 6).tolist(),
-            "goal": np.round(rollouts.goals[episode], 6).tolist(),
-            "raw_return": float(scores.raw_return[episode]),
-            "normalized_return": float(scores.normalized_return[episode]),
-            "latched_normalized_return": float(scores.latched_normalized_return[episode]),
-            "first_touch_step": int(scores.first_touch_step[episode]) if scores.success[episode] else None,
-            "success": bool(scores.success[episode]),
-            "planned_wall_share": None if np.isnan(wall_share[episode]) else round(float(wall_share[episode]), 6),
-        }
-        for episode in range(len(rollouts))
-    ]
+    seconds = rollouts.plans.seconds
+    p50, p95, p99 = np.quantile(seconds, [0.5, 0.95, 0.99]).tolist() if seconds else (None, None, None)
+    return {"p50": p50, "p95": p95, "p99": p99, "batch": rollouts.plans.largest_batch, "plans": len(seconds)}
 
 
 def find_commit() -> str:
@@ -192,29 +164,19 @@ def write_record(record: Mapping[str, Any], *, path: Path) -> Path:
     return path
 
 
-def render_table(record: Mapping[str, Any]) -> Table:
-    """Lay the metrics of a record out as a rich table."""
-    table = Table(
-        title=f"{record['env']}, {record['goal']} goal, {counted(record['n_episodes'], 'episode')}, "
-        f"seed {record['seed']}"
-    )
+def render_table(record: Mapping[str, Any], rows: Mapping[str, tuple[str, str, float, int]]) -> Table:
+    """Lay the metrics of a record out as a table; for ``rows`` see :class:`dfplan.protocol.EvaluationProtocol`."""
+    table = Table(title=title_of(record))
     table.add_column("metric")
     table.add_column("mean", justify="right")
     table.add_column("95 % interval", justify="right")
     table.add_column("", style="dim")
-    failures = record["failures"]
-    untouched = f" ({failures} never touched)" if failures else ""
-    rows = {
-        "raw_return": ("return", "sum of rewards", 1, 1),
-        "normalized_return": ("normalised return", "D4RL x 100: arrive and stay", 1, 1),
-        "latched_normalized_return": ("latched return", "a touch counts as staying", 1, 1),
-        "success_rate": ("success", "% that touched the goal", 100, 1),
-        "first_touch_step": ("first touch", f"step{untouched}", 1, 1),
-        "planned_wall_share": ("plan in walls", "% of planned points", 100, 2),
-    }
+    failed = f" ({record['failures']} never touched)" if record.get("failures") else ""
     for name, (label, note, factor, digits) in rows.items():
-        estimate = Estimate(**record["metrics"][name])
-        table.add_row(label, *_format_estimate(estimate, factor=factor, digits=digits), note)
+        if name in record["metrics"]:
+            estimate = Estimate(**record["metrics"][name])
+            told = note.format(failed=failed)
+            table.add_row(label, *_format_estimate(estimate, factor=factor, digits=digits), told)
     seconds = record["plan_seconds"]
     if seconds["p50"] is not None:
         table.add_row(
@@ -236,6 +198,12 @@ def render_table(record: Mapping[str, Any]) -> Table:
         note = f"a plan; {network['token_evaluations']:.0f} tokens"
         table.add_row("network evaluations", f"{network['evaluations']:.0f}", "", note)
     return table
+
+
+def title_of(record: Mapping[str, Any]) -> str:
+    """What was evaluated, for the top of a table."""
+    goal = f"{record['goal']} goal, " if "goal" in record else ""
+    return f"{record['env']}, {goal}{counted(record['n_episodes'], 'episode')}, seed {record['seed']}"
 
 
 def _format_estimate(estimate: Estimate, *, factor: float, digits: int) -> tuple[str, str]:

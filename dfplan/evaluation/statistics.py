@@ -1,6 +1,6 @@
 """Statistics over few runs of several tasks, after Agarwal et al., arXiv 2108.13264 (their code: rliable/metrics.py).
 
-A sample comes as strata: one array a task (maze, training seed), whose first axis are the runs (episodes). Strata are
+A sample comes as strata: one array a task (robot, training seed), whose first axis are the runs (episodes). Strata are
 resampled each by itself, so that no resample holds more of an easy task than the sample does. What belongs together,
 such as the scores of two agents on the same episode, stands in one row ``(runs, 2)`` and is drawn together.
 """

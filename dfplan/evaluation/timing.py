@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dfplan.evaluation.memory import peak_gpu_bytes, peak_process_bytes, reset_peak
-from dfplan.evaluation.rollout import Agent, Rollouts, begun, evaluate_agents
+from dfplan.evaluation.rollout import Agent, Rollouts, begin, evaluate_agents
+from dfplan.protocol import EvaluationProtocol
 from dfplan.types import PlanEvent
 
 Bar = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
@@ -35,7 +36,7 @@ class MeasuredAgent:
         self.peak_gpu_bytes: int | None = None
         self._counts = False
 
-    def reset(self, *, seeds: Sequence[int], goals: np.ndarray) -> None:
+    def reset(self, *, seeds: Sequence[int], goals: np.ndarray | None) -> None:
         """See :class:`Agent`; here its turn begins."""
         self._counts = len(seeds) == self.batch
         reset_peak()
@@ -89,9 +90,8 @@ class Measured:
 
 def measure_agents(
     agents: Mapping[str, Agent],
+    protocol: EvaluationProtocol,
     *,
-    env_id: str,
-    goal: str,
     num_episodes: int,
     num_envs: int,
     seed: int,
@@ -104,8 +104,7 @@ def measure_agents(
 
     Args:
         agents: by name.
-        env_id: a maze2d environment.
-        goal: see :func:`~dfplan.evaluation.rollout.evaluate_agents`.
+        protocol: see :func:`~dfplan.evaluation.rollout.evaluate_agents`.
         num_episodes: that are scored, ``num_envs`` of them side by side. The first is played once more on its own.
         num_envs: the batch size that is timed besides 1.
         seed: of the episodes.
@@ -118,26 +117,28 @@ def measure_agents(
     Raises:
         UserError: see :func:`~dfplan.evaluation.rollout.evaluate_agents`.
     """
-    task = {"env_id": env_id, "goal": goal, "seed": seed}
-    with begun(range(1), **task) as beginning:
+    with protocol.begin(range(1), seed=seed) as running:
         for agent in agents.values():  # what is slow the first time only is no cost of a plan
-            agent.reset(seeds=beginning.agent_seeds, goals=beginning.goals.copy())
-            agent.act(beginning.observations)
+            begin(agent, running)
+            agent.act(running.begun.observations)
     together = {name: MeasuredAgent(agent, batch=num_envs) for name, agent in agents.items()}
     with bar(f"{num_envs} side by side") as show:
-        rollouts = evaluate_agents(together, **task, num_episodes=num_episodes, num_envs=num_envs, on_progress=show)
+        rollouts = evaluate_agents(
+            together, protocol, seed=seed, num_episodes=num_episodes, num_envs=num_envs, on_progress=show
+        )
     measured = {num_envs: together}
     if num_envs > 1:
         measured[1] = {name: MeasuredAgent(agent, batch=1) for name, agent in agents.items()}
         with bar("one alone") as show:
-            evaluate_agents(measured[1], **task, num_episodes=1, num_envs=1, on_progress=show)
+            evaluate_agents(measured[1], protocol, seed=seed, num_episodes=1, num_envs=1, on_progress=show)
     costs: dict[str, dict[int, Cost]] = {name: {} for name in agents}
     for batch, theirs in sorted(measured.items()):
         decisions = {name: np.array(each.decisions) for name, each in theirs.items()}
         with bar(f"planning for {batch}") as show:
             time_first_plans(
                 theirs,
-                **task,
+                protocol,
+                seed=seed,
                 batch=batch,
                 num_plans=num_plans,
                 least_plans=least_plans,
@@ -156,9 +157,8 @@ def measure_agents(
 
 def time_first_plans(
     agents: Mapping[str, MeasuredAgent],
+    protocol: EvaluationProtocol,
     *,
-    env_id: str,
-    goal: str,
     seed: int,
     batch: int,
     num_plans: int,
@@ -175,8 +175,8 @@ def time_first_plans(
                 waiting[name] = agent
         if not waiting:
             break
-        with begun(range(call * batch, (call + 1) * batch), env_id=env_id, goal=goal, seed=seed) as beginning:
+        with protocol.begin(range(call * batch, (call + 1) * batch), seed=seed) as running:
             for agent in waiting.values():
-                agent.reset(seeds=beginning.agent_seeds, goals=beginning.goals.copy())
-                agent.act(beginning.observations)
+                begin(agent, running)
+                agent.act(running.begun.observations)
         on_progress(call + 1, num_plans)

@@ -55,7 +55,7 @@ def check_numbers(*, num_layers: int, width: int, token_dim: int, shapes: Shapes
 
 
 def check_others(shapes: Shapes) -> None:
-    """Refuse tensors that belong to no part of a planner, and a map of visited cells that is too large for a maze.
+    """Refuse tensors that belong to no part of a planner, and a map of visited cells that is too large for any.
 
     Raises:
         ValueError: names the tensor.

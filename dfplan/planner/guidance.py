@@ -37,8 +37,8 @@ class Guidance:
 
     Attributes:
         objective: of the predicted plan.
-        starts: ``[batch, position_dim]`` positions planned from, in environment units.
-        goals: ``[batch, position_dim]``.
+        starts: ``[batch, goal_dim]`` places planned from, in environment units.
+        goals: ``[batch, goal_dim]``.
         normalizer: takes tokens to environment units.
         goal_radius: distance that counts as being at the goal.
         seconds_per_point: time between two planned points.

@@ -1,4 +1,4 @@
-"""Regions of positions: discs and boxes, and unions of them. Plain arrays; no torch."""
+"""Regions of a plane: discs and boxes, and unions of them. Plain arrays; no torch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

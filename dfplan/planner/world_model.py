@@ -11,7 +11,7 @@ from dfplan.planner.planner import Planner
 
 
 class Sight(Protocol):
-    """What frames are seen and drawn with: see :class:`dfplan.models.tokenizers.FrameObserver`."""
+    """What frames are seen and drawn with: see :class:`dfplan.domains.maze.observer.FrameObserver`."""
 
     def positions(self, frames: np.ndarray) -> np.ndarray:
         """Positions ``(n, 2)`` in frames ``(n, height, width, channels)`` uint8."""

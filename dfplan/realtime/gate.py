@@ -38,8 +38,8 @@ class ObservationGate:
         low: ``(observation_dim,)`` smallest possible values, finite.
         high: ``(observation_dim,)`` largest possible values, finite.
         max_age: seconds after which an observation is stale.
-        max_rate: ``(observation_dim,)`` fastest possible change per second, ``inf`` where it may jump (a velocity, at a
-            wall); None checks no rate. The longer nothing was let pass, the farther the next one may be off.
+        max_rate: ``(observation_dim,)`` fastest possible change per second, ``inf`` where it may jump (a velocity,
+            in a collision); None checks no rate. The longer nothing was let pass, the farther the next one may be off.
         drift: ``(observation_dim,)`` how fast an ageing observation becomes wrong, per second, finite; added to its
             noise.
         motion: what an action does, from which the sensor's noise is estimated; None takes only age into account.

@@ -85,7 +85,7 @@ class PlanMaker:
         middle = self._model.normalizer.observation_mean.cpu().numpy()[None].astype(np.float64)
         support, dim = self._model.support, self._model.layout.position_dim
         centers = support.origin + support.cell * (np.argwhere(support.visited) + 0.5)
-        if len(centers):  # the middle itself may lie in a wall, from where nothing can be kept
+        if len(centers):  # the middle itself may lie where the data never was, and nothing can be kept from there
             middle[0, :dim] = centers[np.linalg.norm(centers - middle[0, :dim], axis=1).argmin()]
         planner, began = Planner(self._model, settings=self._settings, constraints=self._constraints), 0.0
         for _ in range(2):

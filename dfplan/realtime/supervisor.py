@@ -51,7 +51,7 @@ class Request:
         seed: of the plan's noise.
         observation: ``(observation_dim,)``, finite.
         observation_noise: ``(observation_dim,)`` its standard deviation; zeros if it is trusted.
-        goal: ``(position_dim,)``.
+        goal: ``(goal_dim,)``.
         committed: ``(steps, action_dim)`` actions from ``step`` on that will be executed before the plan arrives.
         passed: ``(waypoints,)`` of those that plans must pass, which were passed before; none is not to say.
     """

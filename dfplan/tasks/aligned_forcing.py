@@ -21,7 +21,7 @@ NUM_MEASURED = 2048  # frames on which the features' mean and spread are measure
 
 @dataclass
 class Settings(pixel_forcing.Settings):
-    """The options of the task: those of task=forcing or, for a pixel maze, task=pixel-forcing; and the alignment."""
+    """The options of the task: those of task=forcing, or by sight of task=pixel-forcing; and the alignment."""
 
     encoder: str = option(
         "whose features: random (a control), state (privileged: no frame is looked at), or the folder of a run of "
@@ -48,10 +48,9 @@ def build(
     Raises:
         UserError: as task=forcing, or the encoder or the camera is not to be had.
     """
-    from dfplan.domains.maze.environment import shows_frames
     from dfplan.training.alignment import AlignedForcingTask
 
-    plain = pixel_forcing if shows_frames(inputs.env_id) else forcing
+    plain = pixel_forcing if inputs.domain.shows_frames else forcing
     task, windows = plain.build(settings, inputs)
     if settings.weight == 0:
         return task, windows

@@ -34,9 +34,9 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, Dataset]":
     """
     from dfplan.training.forcing import ForcingTask
 
-    if inputs.domain is not None:
-        return build_for_domain(settings, inputs, inputs.domain)
     inputs.check_states()
+    if not inputs.domain.drives_anew:
+        return build_for_domain(settings, inputs, inputs.domain)
     return build_training(settings, inputs, make=ForcingTask)
 
 

@@ -30,7 +30,7 @@ class Inputs:
         say: tells the person at the terminal a line.
         progress: ``with progress("what") as show: show(done, total)`` shows a progress bar.
         loaded: the data, or None where the task brings its own; tasks read ``trajectories``.
-        domain: what is known of the environment; None for the mazes.
+        domain: what is known of the environment.
     """
 
     env_name: str
@@ -46,8 +46,8 @@ class Inputs:
     provenance: Mapping[str, Any]
     say: Callable[[str], None]
     progress: Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
+    domain: Domain
     loaded: Trajectories | None = None
-    domain: Domain | None = None
 
     @property
     def trajectories(self) -> Trajectories:
@@ -62,13 +62,11 @@ class Inputs:
 
     @property
     def goal_dim(self) -> int:
-        """Numbers in a goal; a position of the mazes has two."""
-        return 2 if self.domain is None else self.domain.spec.goal_dim
+        """Numbers in a goal."""
+        return self.domain.spec.goal_dim
 
     def robot(self) -> dict[str, Any]:
-        """What a bundle says of a robot beside its sizes; nothing of the mazes', whose actions lie between -1 and 1."""
-        if self.domain is None:
-            return {}
+        """What a bundle says of a robot beside its sizes."""
         bounds, seconds = self.domain.spec.action_bounds, self.domain.spec.step_seconds
         return {
             "action_bounds": {name: each.tolist() for name, each in vars(bounds).items()},
@@ -81,7 +79,5 @@ class Inputs:
         Raises:
             UserError: it does.
         """
-        from dfplan.domains.maze.environment import shows_frames
-
-        if shows_frames(self.env_id):
+        if self.domain.shows_frames:
             raise UserError(f"{self.env_name} shows frames, not states; give task=pixel-forcing, or another env=")

@@ -33,14 +33,13 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[InverseDynamicsTask, Obs
 
     from dfplan.data.split import hold_out
     from dfplan.domains.maze.dynamics import fit_point_mass
-    from dfplan.domains.maze.environment import shows_frames
     from dfplan.domains.maze.support import measure_support
     from dfplan.models.inverse_dynamics import InverseDynamics
     from dfplan.tasks.pixel_forcing import see
     from dfplan.tasks.trajectory_windows import drive_anew
     from dfplan.training.inverse_dynamics import InverseDynamicsTask, ObservationPairs
 
-    if shows_frames(inputs.env_id):
+    if inputs.domain.shows_frames:
         data, observer = see(inputs, settings.frames)
         point_mass = observer.motion.point_mass
     else:

@@ -1,4 +1,4 @@
-"""Adapts a trained planner to a changed maze by training a few percent of its parameters: LoRA, through peft."""
+"""Adapts a trained planner to a changed environment by training a few percent of its parameters: LoRA, through peft."""
 
 from dataclasses import dataclass, fields
 from functools import partial

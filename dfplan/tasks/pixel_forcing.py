@@ -16,7 +16,8 @@ from dfplan.types import PointMass
 if TYPE_CHECKING:
     import numpy as np
 
-    from dfplan.models.tokenizers import FrameObserver, MotionFilter
+    from dfplan.domains.maze.motion import MotionFilter
+    from dfplan.domains.maze.observer import FrameObserver
     from dfplan.training.forcing import ForcingTask
     from dfplan.training.task import Dataset
     from dfplan.types import Trajectories
@@ -46,11 +47,10 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, Dataset]":
     Raises:
         UserError: the environment has no camera, there is no tokenizer for it, or the data are too short.
     """
-    from dfplan.domains.maze.environment import shows_frames
     from dfplan.models.bundle import load_bundle, save_bundle
     from dfplan.training.pixel_forcing import PixelForcingTask
 
-    if not shows_frames(inputs.env_id):
+    if not inputs.domain.shows_frames:
         raise UserError(
             f"{inputs.env_name} shows states, not frames; give task=forcing, or an env= such as pixelmaze-large"
         )
@@ -73,9 +73,9 @@ def see(inputs: Inputs, frames: FramesSettings) -> "tuple[Trajectories, FrameObs
     """
     from dfplan.data.split import first_rows
     from dfplan.domains.maze.frames import load_camera
+    from dfplan.domains.maze.motion import follow_trajectories
+    from dfplan.domains.maze.observer import FrameObserver, cached_positions, load_keypoints
     from dfplan.models.bundle import bundle_checksum
-    from dfplan.models.tokenizers import FrameObserver, follow_trajectories, load_keypoints
-    from dfplan.models.tokenizers.observer import cached_positions
 
     folder = find_tokenizer(frames.tokenizer, env_name=inputs.env_name)
     tokenizer, camera = load_keypoints(folder), load_camera(inputs.env_id)
@@ -99,7 +99,7 @@ def fit_motion(shown: "Trajectories", positions: "np.ndarray", frames: FramesSet
     point mass says of the speed is less so, and is fitted again; twice is as good as more often.
     """
     from dfplan.domains.maze.dynamics import fit_point_mass
-    from dfplan.models.tokenizers import MotionFilter, follow_trajectories
+    from dfplan.domains.maze.motion import MotionFilter, follow_trajectories
 
     gains = {"position_gain": frames.position_gain, "speed_gain": frames.speed_gain}
     # With all weight on what is seen, a filter says the difference from the frame before, whatever its point mass.
@@ -122,7 +122,7 @@ def find_tokenizer(name: str, *, env_name: str, option: str = "frames.tokenizer"
     """
     from dfplan.models.bundle import find_bundle
     from dfplan.models.library import WEIGHTS
-    from dfplan.models.tokenizers.observer import TOKENIZER_FOLDER
+    from dfplan.models.tokenizers import TOKENIZER_FOLDER
 
     if name == "bundled":
         folder = WEIGHTS / env_name / TOKENIZER_FOLDER

@@ -107,7 +107,7 @@ class Normalizer(nn.Module):
         return values * self.reward_std + self.reward_mean
 
     def observations(self, values: Tensor) -> Tensor:
-        """Normalise observations, or their first dimensions only (a position)."""
+        """Normalise observations, or their first dimensions only (a goal)."""
         width = values.shape[-1]
         return (values - self.observation_mean[:width]) / self.observation_std[:width]
 

@@ -16,7 +16,7 @@ from dfplan.training.forcing import ForcingTask
 class LoraTask(ForcingTask):
     """Trains low-rank additions to the weights of a planner, and exports the sum as a planner like any other.
 
-    Network, normaliser, noise schedule and prediction are the planner's; windows, support and point mass are those of
+    Network, normaliser, noise schedule and prediction are the planner's; windows and what was measured are those of
     the new data.
 
     Args:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dfplan.models.tokenizers.observer import TOKENIZER_FOLDER
+from dfplan.models.tokenizers import TOKENIZER_FOLDER
 from dfplan.training.forcing import ForcingTask
 
 
@@ -14,7 +14,7 @@ class PixelForcingTask(ForcingTask):
     Args:
         write_tokenizer: writes the bundle of what the frames of the data were looked at with into a folder.
         frames: how they were looked at, where the tokenizer alone does not say it:
-            :meth:`dfplan.models.tokenizers.FrameObserver.description`.
+            :meth:`dfplan.domains.maze.observer.FrameObserver.description`.
         rest: arguments of :class:`ForcingTask`.
     """
 

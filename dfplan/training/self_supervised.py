@@ -23,7 +23,7 @@ class FramePairs:
 
     Args:
         trajectories: the data.
-        render: from positions ``(n, 2)`` to frames.
+        render: from places ``(n, 2)`` to frames.
         largest_gap: steps between the two frames of a pair, at most; at least 1.
 
     Raises:
@@ -33,7 +33,7 @@ class FramePairs:
     def __init__(
         self, trajectories: Trajectories, render: Callable[[np.ndarray], np.ndarray], *, largest_gap: int
     ) -> None:
-        self.positions = trajectories.observations[:, :2]
+        self.places = trajectories.observations[:, :2]
         self.render = render
         self.largest_gap = largest_gap
         ends = np.repeat(trajectories.starts[1:] - 1, np.diff(trajectories.starts))
@@ -45,7 +45,7 @@ class FramePairs:
         """Frames ``one`` and ``other``, ``(batch, 64, 64, 3)`` uint8."""
         first = self._first[generator.integers(len(self._first), size=batch_size)]
         second = first + generator.integers(1, self.largest_gap + 1, size=batch_size)
-        return {"one": self.render(self.positions[first]), "other": self.render(self.positions[second])}
+        return {"one": self.render(self.places[first]), "other": self.render(self.places[second])}
 
 
 class SelfSupervisedTask:

@@ -1,4 +1,4 @@
-"""Pictures of mazes, roll-outs and plans. No algorithm imports this package."""
+"""Pictures of roll-outs, plans and data. No algorithm imports this package."""
 
 import os
 import sys

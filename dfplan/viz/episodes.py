@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from dfplan.files import written_whole
+from dfplan.types import Plan
 
 MOST_LINES = 10  # of observations that are drawn; there are no more colours
 
@@ -32,7 +33,26 @@ def draw_episodes(rewards: Sequence[np.ndarray], observations: Sequence[np.ndarr
     observed.plot(shown, linewidth=1, label=[str(number) for number in range(shown.shape[1])])
     observed.legend(title="number", fontsize="small", loc="upper left")
     observed.set(xlabel="step", ylabel="observation", title="first episode")
-    for axis in (earned, observed):
+    return _save(figure, path=path, title=title)
+
+
+def draw_planned(plan: Plan, *, path: Path, title: str) -> Path:
+    """Draw what the first plan of a batch expects to observe, and its actions, against steps."""
+    figure = Figure(figsize=(11, 4), layout="constrained", dpi=110)
+    observed, acted = figure.subplots(1, 2)
+    steps = int(plan.num_steps[0])
+    shown = plan.observations[0, : steps // plan.steps_per_point, :MOST_LINES]
+    numbers = [str(number) for number in range(shown.shape[1])]
+    observed.plot(plan.steps_per_point * np.arange(1, len(shown) + 1), shown, linewidth=1, label=numbers)
+    observed.legend(title="number", fontsize="small", loc="upper left")
+    observed.set(xlabel="step", ylabel="observation", title="what the plan expects")
+    acted.plot(plan.actions[0, :steps, :MOST_LINES], linewidth=1)
+    acted.set(xlabel="step", ylabel="action", title="what it does")
+    return _save(figure, path=path, title=title)
+
+
+def _save(figure: Figure, *, path: Path, title: str) -> Path:
+    for axis in figure.axes:
         axis.grid(alpha=0.3)
     figure.suptitle(title)
     with written_whole(path) as temporary:

@@ -10,6 +10,7 @@ from pendulum import write_pendulum
 
 from dfplan.cli.main import main
 from dfplan.data.formats import read
+from dfplan.domains.maze.beginnings import draw_beginnings
 from dfplan.domains.maze.environment import qualified_id
 from dfplan.domains.maze.sources import load_trajectories
 from dfplan.types import Bounds, Trajectories
@@ -44,11 +45,12 @@ def recorded(target, weights):
     return read(target)
 
 
-def replayed(data, env, *, seed):
+def replayed(data, env, *, seed, starts=()):
     """What the environment shows and pays for the actions of a data set, episode by episode."""
     for number, (first, last) in enumerate(zip(data.starts, data.starts[1:], strict=False)):
         own, _ = np.random.SeedSequence([seed, number]).generate_state(2)
-        shown, rewards = [env.reset(seed=int(own))[0]], []
+        options = {"start": starts[number]} if len(starts) else None
+        shown, rewards = [env.reset(seed=int(own), options=options)[0]], []
         for action in data.actions[first : last - 1]:
             observed, reward, *_ = env.step(action)
             shown.append(observed)
@@ -96,7 +98,8 @@ def test_episodes_in_a_maze_are_data_of_that_maze(capsys):
     assert capsys.readouterr().out.splitlines()[-1] == "u.hdf5"
     data = read("u.hdf5")
     env = gymnasium.make(qualified_id("maze2d-umaze-v1"), goal="random")
-    for rows, shown, rewards in replayed(data, env, seed=0):
+    drawn = draw_beginnings(range(3), maze=env.unwrapped.maze, goal="random", seed=0)
+    for rows, shown, rewards in replayed(data, env, seed=0, starts=drawn.starts):
         np.testing.assert_array_equal(data.observations[rows], shown.astype(np.float32))
         np.testing.assert_array_equal(data.rewards[rows][:-1], rewards)
         np.testing.assert_allclose(data.goals[rows], np.broadcast_to(env.unwrapped.goal, (301, 2)), rtol=1e-6)
@@ -115,7 +118,7 @@ def test_episodes_in_a_maze_are_data_of_that_maze(capsys):
         (["env=Pendulum-v1", "data=x.hdf5", "goal=random"], "is for mazes"),
         (["env=MountainCarContinuous-v0", "data=folder"], "give fps"),
         (["env=maze2d-umaze", "data=minari:no name at all"], "is no name of a data set"),
-        (["env=tmaze", "data=x.hdf5"], "has no goal"),
+        (["env=pixel-tmaze", "data=frames.hdf5"], "shows frames"),
     ],
 )
 def test_what_cannot_be_recorded_is_refused_in_one_line(words, said, capsys):

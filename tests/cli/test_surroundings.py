@@ -34,7 +34,7 @@ def test_an_error_is_printed_on_any_terminal(tmp_path):
 
 
 def test_the_path_is_printed_even_if_the_table_cannot_be(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("dfplan.cli.commands.evaluate.render_table", lambda record: record["no such key"])
+    monkeypatch.setattr("dfplan.cli.commands.evaluate.render_table", lambda record, rows: record["no such key"])
     with pytest.raises(KeyError):
         main([*EVAL, f"output={tmp_path / 'out'}"])
     assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / "out" / "results.json")

@@ -17,8 +17,10 @@ from dfplan.cli.compose import compose_options, reading, to_schema
 from dfplan.cli.main import main
 from dfplan.data.formats import read
 from dfplan.data.formats.minari_writer import write
-from dfplan.domains import GymnasiumDomain, find_domain
-from dfplan.domains.one_env import REPLAN_ELSEWHERE
+from dfplan.domains.find import find_domain
+from dfplan.domains.gymnasium import GymnasiumDomain
+from dfplan.domains.maze.domain import MazeDomain
+from dfplan.domains.one_env import REPLAN_ACTIONS
 from dfplan.errors import UserError
 from dfplan.planner.settings import SHORT_HORIZON, SHORT_PROBLEMS, PlannerSettings
 from dfplan.scorers import GoalScorer, ReturnScorer
@@ -94,9 +96,10 @@ def test_how_near_a_goal_is_near_enough_is_found_by_the_rewards():
     assert find_domain("TestReach-v0").goal_radius == pytest.approx(0.3, rel=1e-4)
 
 
-def test_mazes_are_no_domains_of_gymnasium_and_other_names_are_left_to_who_makes_them():
-    assert find_domain("maze2d-umaze-v1") is None
-    assert find_domain("NoSuchThing-v0") is None
+def test_mazes_are_a_domain_of_their_own_and_other_names_are_refused():
+    assert isinstance(find_domain("maze2d-umaze-v1"), MazeDomain)
+    with pytest.raises(UserError, match="no environment 'NoSuchThing-v0'"):
+        find_domain("NoSuchThing-v0")
 
 
 @pytest.mark.parametrize(
@@ -222,7 +225,7 @@ def test_the_library_plans_short_problems_as_the_command_line_does():
         name: getattr(SHORT_PROBLEMS, name) for name in shared
     }
     assert config.planner.horizon == SHORT_HORIZON
-    assert (config.controller.name, config.controller.replan_every) == ("actions", REPLAN_ELSEWHERE)
+    assert (config.controller.name, config.controller.replan_every) == ("actions", REPLAN_ACTIONS)
 
 
 @pytest.mark.slow

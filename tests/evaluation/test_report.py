@@ -6,38 +6,44 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from dfplan.domains.maze.protocol import MazeProtocol
 from dfplan.errors import UserError
-from dfplan.evaluation.metrics import score_episodes
+from dfplan.evaluation.plan_recorder import PlanRecorder
 from dfplan.evaluation.report import build_record, find_commit, render_table, write_record
 from dfplan.evaluation.rollout import Rollouts
 from dfplan.files import is_sealed
 
+MAZE = MazeProtocol("maze2d-large-v1")
 
-def _rollouts(*, at_goal=((0, 1, 1, 0), (0, 0, 0, 0), (0, 0, 1, 1)), plans=True):
+
+def _rollouts(*, at_goal=((0, 1, 1, 0), (0, 0, 0, 0), (0, 0, 1, 1)), planned=True):
     at_goal = np.array(at_goal, bool)
     episodes, steps = at_goal.shape
+    generator = np.random.default_rng(0)
+    plans = PlanRecorder(episodes, misplaced=MAZE.misplaced)
+    if planned:
+        plans.points[:], plans.misplaced_points[:] = 50, [0, 5, 10][:episodes]
+        plans.seconds, plans.largest_batch = np.linspace(0.1, 0.2, 101).tolist(), 3
+        plans.evaluations, plans.token_evaluations = [80, 160], [800, 900]
     return Rollouts(
         env_id="maze2d-large-v1",
-        goal="fixed",
         seed=7,
-        positions=np.random.default_rng(0).uniform(1, 7, size=(episodes, steps + 1, 2)).astype(np.float32),
-        goals=np.tile([7.0, 9.0], (episodes, 1)),
-        rewards=at_goal.astype(np.float32),
-        at_goal=at_goal,
-        scores=score_episodes(at_goal.astype(np.float32), at_goal=at_goal, reference_min=6.7, reference_max=273.99),
-        planned_points=np.full(episodes, 50 if plans else 0),
-        planned_points_in_walls=np.array([0, 5, 10][:episodes]) * plans,
-        plan_seconds=np.linspace(0.1, 0.2, 101) if plans else np.array([]),
-        plan_evaluations=np.array([80, 160]) if plans else np.array([]),
-        plan_token_evaluations=np.array([800, 900]) if plans else np.array([]),
-        plan_batch=3 if plans else 0,
+        states=list(generator.uniform(1, 7, size=(episodes, steps + 1, 4)).astype(np.float32)),
+        actions=list(np.zeros((episodes, steps, 2), np.float32)),
+        rewards=list(at_goal.astype(np.float32)),
+        success=list(at_goal),
+        goals=list(np.tile([7.0, 9.0], (episodes, steps + 1, 1))),
+        terminated=np.zeros(episodes, bool),
+        plans=plans,
         num_envs=3,
         seconds=1.25,
     )
 
 
 def _record(**changes):
-    return build_record(_rollouts(**changes), planner="transformer", controller="tracker", device="cpu")
+    rollouts = _rollouts(**changes)
+    facts = {"env": "maze2d-large", "planner": "transformer", "controller": "tracker", "device": "cpu"}
+    return build_record(rollouts, MAZE.measure(rollouts), **facts)
 
 
 def test_a_record_has_every_promised_field():
@@ -72,7 +78,7 @@ def test_the_mean_of_the_episode_list_is_the_reported_mean():
 
 
 def test_a_record_survives_strict_json_even_if_nothing_was_reached_or_planned(tmp_path):
-    record = _record(at_goal=((0, 0),), plans=False)
+    record = _record(at_goal=((0, 0),), planned=False)
     path = write_record(record, path=tmp_path / "runs" / "results.json")
     read = json.loads(path.read_text(), parse_constant=pytest.fail)
     assert is_sealed(path.read_bytes(), read, seal="record_sha256")
@@ -82,12 +88,12 @@ def test_a_record_survives_strict_json_even_if_nothing_was_reached_or_planned(tm
     assert read["metrics"]["plan_seconds"]["p50"] is None
     assert read["plan_network"] == {"evaluations": None, "token_evaluations": None}
     assert read["episodes"][0]["planned_wall_share"] is None
-    assert render_table(read).row_count == 6
+    assert render_table(read, MAZE.rows).row_count == 6
 
 
 def test_the_table_shows_the_scores_and_the_failures():
     console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    console.print(render_table(_record()))
+    console.print(render_table(_record(), MAZE.rows))
     text = console.export_text()
     assert max(map(len, text.splitlines())) <= 80
     for expected in (

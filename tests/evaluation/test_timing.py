@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from dfplan.domains.maze.protocol import MazeProtocol
 from dfplan.evaluation import memory
 from dfplan.evaluation.bench_record import build_bench_record, compare
 from dfplan.evaluation.bench_tables import render_bench
@@ -19,6 +20,7 @@ from dfplan.evaluation.timing import measure_agents
 from dfplan.types import Plan, PlanEvent
 
 STEPS = 150  # of an episode of the open maze
+PROTOCOL = MazeProtocol("maze2d-open-v0", goal="random")
 
 
 class Driver:
@@ -51,7 +53,7 @@ def no_bar(_):
 
 def measured(agents, **changes):
     given = {"num_episodes": 6, "num_envs": 4, "num_plans": 3, "least_plans": 1, "timing_seconds": 10.0}
-    return measure_agents(agents, env_id="maze2d-open-v0", goal="random", seed=0, bar=no_bar, **(given | changes))
+    return measure_agents(agents, PROTOCOL, seed=0, bar=no_bar, **(given | changes))
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +65,7 @@ def found():
 
 def test_scores_are_those_of_each_agent_alone(found):
     for name, strength in (("quick", 8), ("slow", 3)):
-        alone = evaluate_agent(
-            Driver(strength=strength), env_id="maze2d-open-v0", goal="random", num_episodes=6, num_envs=2, seed=0
-        )
+        alone = evaluate_agent(Driver(strength=strength), PROTOCOL, num_episodes=6, num_envs=2, seed=0)
         np.testing.assert_array_equal(found[name].rollouts.rewards, alone.rewards)
         np.testing.assert_array_equal(found[name].rollouts.goals, found["quick"].rollouts.goals)
 
@@ -109,12 +109,13 @@ def test_agents_take_turns_batch_by_batch():
             setattr(agent, "goals", goals),
             setattr(agent, "step", 0),
         )
-    evaluate_agents(agents, env_id="maze2d-open-v0", goal="fixed", num_episodes=3, num_envs=2, seed=0)
+    evaluate_agents(agents, MazeProtocol("maze2d-open-v0"), num_episodes=3, num_envs=2, seed=0)
     assert order == [("a", 2), ("b", 2), ("a", 1), ("b", 1)]
 
 
 PEAKS = """
 import numpy as np
+from dfplan.domains.maze.protocol import MazeProtocol
 from dfplan.evaluation import memory
 memory.reset_peak()
 before = memory.peak_process_bytes()
@@ -143,7 +144,7 @@ def test_a_comparison_is_of_the_same_episodes():
     more = at_goal.copy()
     more[:, 4] = True
     scores = [
-        score_episodes(each.astype(np.float32), at_goal=each, reference_min=0, reference_max=100)
+        score_episodes(each.astype(np.float32), at_goal=each, reference_min=0, reference_max=100).normalized_return
         for each in (more, at_goal)
     ]
     found = compare(*scores)
@@ -153,7 +154,9 @@ def test_a_comparison_is_of_the_same_episodes():
 
 def test_a_record_is_plain_json_and_reads_as_tables(found):
     facts = {name: {"options": [], "num_parameters": 7 if name == "slow" else None} for name in found}
-    record = build_bench_record(found, facts, device="cpu", threads=1, load_average=0.5, config={})
+    record = build_bench_record(
+        found, facts, protocol=PROTOCOL, env="open", device="cpu", threads=1, load_average=0.5, config={}
+    )
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     quick, slow, blind = record["agents"]
     assert quick["against_first"] is None
@@ -164,7 +167,7 @@ def test_a_record_is_plain_json_and_reads_as_tables(found):
     assert blind["cost"]["4"]["plans_per_second"] is None
     assert len(record["episodes"]) == len(slow["scores"]) == 6
     for width, count in ((80, 2), (200, 1)):
-        tables = render_bench(record, width=width)
+        tables = render_bench(record, PROTOCOL.rows, width=width)
         assert len(tables) == count
         console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
         for table in tables:
@@ -178,4 +181,6 @@ def test_a_record_is_plain_json_and_reads_as_tables(found):
 def test_agents_of_other_episodes_are_not_compared(found):
     other = measured({"other": Driver(strength=8)}, num_episodes=4)
     with pytest.raises(RuntimeError, match="other met other episodes"):
-        build_bench_record(found | other, {}, device="cpu", threads=1, load_average=None, config={})
+        build_bench_record(
+            found | other, {}, protocol=PROTOCOL, env="open", device="cpu", threads=1, load_average=None, config={}
+        )

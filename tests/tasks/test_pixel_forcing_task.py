@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from dfplan.domains.maze.dynamics import fit_point_mass
+from dfplan.domains.maze.motion import follow_trajectories
 from dfplan.domains.maze.sources import load_trajectories
-from dfplan.models.tokenizers import follow_trajectories
 from dfplan.tasks.pixel_forcing import FramesSettings, fit_motion
 
 FRAMES = FramesSettings(tokenizer="bundled", position_gain=0.5, speed_gain=0.1, step_seconds=0.01, max_rows=500_000)

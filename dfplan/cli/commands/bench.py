@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
+from dfplan.cli.any_environment import usual_options
 from dfplan.cli.arguments import closest, name_of, read_words
 from dfplan.cli.build import describe_weights, select_device
 from dfplan.cli.build_agents import build_named_agent
@@ -14,6 +15,8 @@ from dfplan.cli.compose import compose_options, plain, readable_errors, to_schem
 from dfplan.cli.folders import make_run_folder
 from dfplan.cli.progress import progress_bar, say
 from dfplan.cli.schema import BenchConfig, EvalConfig
+from dfplan.domain import Domain
+from dfplan.domains.find import find_domain
 from dfplan.errors import UserError
 from dfplan.evaluation.bench_record import build_bench_record
 from dfplan.evaluation.bench_tables import render_bench
@@ -30,17 +33,18 @@ def run(config: BenchConfig) -> None:
     """Measure; the last line printed is the path of the results JSON."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     device = select_device(config.device, threads=config.threads)
+    domain = find_domain(config.env.id)
+    protocol = domain.protocol(**({"goal": config.goal} if "goal" in domain.options else {}))
     agents: dict[str, Agent] = {}
     facts: dict[str, dict[str, Any]] = {}
     for name in config.agents:
         words = options_of(name, config)
-        agents[name], facts[name] = build(agent_config(name, words, config), device=device)
+        agents[name], facts[name] = build(agent_config(name, words, config), domain, device=device)
         facts[name]["options"] = words
     folder = make_run_folder("bench", env_name=config.env.name, chosen=config.output)
     measured = measure_agents(
         agents,
-        env_id=config.env.id,
-        goal=config.goal,
+        protocol,
         num_episodes=config.n_episodes,
         num_envs=config.n_envs,
         seed=config.seed,
@@ -52,12 +56,19 @@ def run(config: BenchConfig) -> None:
     settings = plain(config)
     del settings["output"]  # says nothing about the result
     record = build_bench_record(
-        measured, facts, device=str(device), threads=torch.get_num_threads(), load_average=load, config=settings
+        measured,
+        facts,
+        protocol=protocol,
+        env=config.env.name,
+        device=str(device),
+        threads=torch.get_num_threads(),
+        load_average=load,
+        config=settings,
     )
     results = write_record(record, path=folder / "results.json")
     console = Console()
     try:
-        for table in render_bench(record, width=console.width):
+        for table in render_bench(record, protocol.rows, width=console.width):
             console.print(table)
         from dfplan.viz.bench import draw_bench  # matplotlib is slow to import; the scores come first
 
@@ -95,11 +106,13 @@ def agent_config(name: str, words: Sequence[str], config: BenchConfig) -> EvalCo
             raise UserError(f"options_of.{name}: {key} is the same for all agents; give it to bench itself")
         if key in OF_EVAL:
             raise UserError(
-                f"options_of.{name}: {key} is of `dfplan eval` alone; here goals are positions, seen from top"
+                f"options_of.{name}: {key} is of `dfplan eval` alone; here goals are told as places, seen from top"
             )
     try:
         with readable_errors("eval"):
-            chosen = to_schema("eval", compose_options("eval", read_words("eval", words).options))
+            options = read_words("eval", words).options
+            options = [*usual_options(config.env.name, options), *options]
+            chosen = to_schema("eval", compose_options("eval", options))
     except UserError as error:
         raise UserError(f"options_of.{name}: {error}") from error
     chosen.env, chosen.goal, chosen.seed = config.env, config.goal, config.seed
@@ -108,9 +121,9 @@ def agent_config(name: str, words: Sequence[str], config: BenchConfig) -> EvalCo
     return chosen
 
 
-def build(config: EvalConfig, *, device: torch.device) -> tuple[Agent, dict[str, Any]]:
+def build(config: EvalConfig, domain: Domain, *, device: torch.device) -> tuple[Agent, dict[str, Any]]:
     """An agent, and what its row says of it."""
-    built = build_named_agent(config, device=device, say=say)
+    built = build_named_agent(config, domain, device=device, say=say)
     return built.agent, {
         "planner": built.name,
         "controller": built.controller,

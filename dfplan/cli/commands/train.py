@@ -17,9 +17,8 @@ from dfplan.cli.places import check_same_data, check_still_there, describe, make
 from dfplan.cli.progress import progress_bar, say
 from dfplan.cli.schema import TrainConfig, schema_of
 from dfplan.cli.task_modules import DEFAULT_TASK, find_task, settings_of
-from dfplan.domains import GymnasiumDomain, find_domain
-from dfplan.domains.maze.demonstrations import CLOSED_DOOR
-from dfplan.domains.maze.sources import check_trajectories, generated_file, load_trajectories
+from dfplan.domain import Domain
+from dfplan.domains.find import find_domain
 from dfplan.errors import EndedEarly, UserError
 from dfplan.evaluation.report import find_commit
 from dfplan.files import read_small, user_path
@@ -31,8 +30,6 @@ from dfplan.training.settings import MAY_CHANGE
 from dfplan.types import Trajectories
 
 MAX_CONFIG_BYTES = 1 << 20
-MAZE_SOURCES = ("generated", "d4rl")
-OF_ANY_ROBOT = (DEFAULT_TASK, "behaviour-cloning")  # tasks that need not be of a maze
 NO_DATA = "none"  # data=none: the task brings its own
 TASKS_AFFAIR = (
     "learning_rate",
@@ -90,7 +87,7 @@ def carry_out(config: TrainConfig, *, data: Trajectories | None = None) -> Train
     if config.training.matrix_precision is None:
         config.training.matrix_precision = fastest_precision(device)
     domain = find_domain(config.env.id)
-    if domain is not None and config.task.name not in OF_ANY_ROBOT:
+    if domain.tasks is not None and config.task.name not in domain.tasks:
         raise UserError(f"task={config.task.name} is for mazes, and {config.env.name} is none; leave it out")
     trajectories = _load(config, domain, data)
     record = recorded(config, trajectories)
@@ -119,44 +116,19 @@ def _new_folder(config: TrainConfig, *, kind: str) -> Path:
     return make_run_folder("train", env_name=kind, chosen=config.output)
 
 
-def _load(config: TrainConfig, domain: GymnasiumDomain | None, data: Trajectories | None) -> Trajectories | None:
+def _load(config: TrainConfig, domain: Domain, data: Trajectories | None) -> Trajectories | None:
     if data is not None:
-        return check_trajectories(data, env_id=config.env.id, say=say) if domain is None else domain.take(data, say=say)
+        return domain.take(data, say=say)
     if config.data == NO_DATA:
         return None
     if config.resume:
         check_still_there(user_path(config.resume), config.data)
-    trajectories = _load_maze(config) if domain is None else _load_any(config, domain)
+    trajectories = domain.load(
+        config.data, say=say, cache_folder=dataset_folder(), leave_out=config.leave_out or (), bar=progress_bar
+    )
     if config.resume:
         check_same_data(user_path(config.resume), config.data, trajectories)
     return trajectories
-
-
-def _load_any(config: TrainConfig, domain: GymnasiumDomain) -> Trajectories:
-    from dfplan.data.formats.choose import ACCEPTED  # slow to import, and of no use to the mazes
-
-    source, generated = config.data, generated_file(dataset_folder(), env_id=config.env.id)
-    if config.data == "generated" and generated.is_file():
-        source = str(generated)
-    elif config.data == "generated" and config.env.id == CLOSED_DOOR:
-        raise UserError(f"nothing is generated yet: run `dfplan generate env={config.env.name}` first")
-    elif config.data in MAZE_SOURCES:
-        raise UserError(f"data={config.data} is for mazes; give data=<a data set of {config.env.name}>: {ACCEPTED}")
-    if config.leave_out:
-        raise UserError("leave_out is for mazes; make a data set without these episodes")
-    return domain.load(source, say=say)
-
-
-def _load_maze(config: TrainConfig) -> Trajectories:
-    with progress_bar(f"data of {config.env.name}") as show:
-        return load_trajectories(
-            config.data,
-            env_id=config.env.id,
-            cache_folder=dataset_folder(),
-            leave_out=config.leave_out or (),
-            say=say,
-            on_progress=show,
-        )
 
 
 def build_inputs(
@@ -164,7 +136,7 @@ def build_inputs(
     trajectories: Trajectories | None,
     *,
     provenance: dict[str, Any],
-    domain: GymnasiumDomain | None = None,
+    domain: Domain,
 ) -> Inputs:
     """What the task is given besides its own settings."""
     return Inputs(

@@ -128,8 +128,8 @@ def _bundle(folder: Path) -> str:
 
 def _companions(folder: Path, metadata: dict[str, Any]) -> list[str]:
     """What lies in the bundle of a planner besides itself, once it was loaded and so checked."""
+    from dfplan.domains.maze.observer import load_observer
     from dfplan.models.inverse_dynamics import load_inverse_dynamics
-    from dfplan.models.tokenizers import load_observer
 
     found = []
     if "frames" in metadata:

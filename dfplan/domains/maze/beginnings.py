@@ -22,6 +22,11 @@ DETOUR_PROTOCOL = (
 )
 
 
+def start_protocol(goal: str) -> str:
+    """How episodes begin, in words."""
+    return DETOUR_PROTOCOL if goal == "detour" else START_PROTOCOL
+
+
 @dataclass(frozen=True)
 class Beginnings:
     """How a run of consecutive episodes begins; every field has one entry an episode.

@@ -17,6 +17,7 @@ from matplotlib.patheffects import Stroke
 from matplotlib.ticker import MaxNLocator
 
 from dfplan.domains.maze.pictures import INK, VERMILLION, WALL, draw_goals, draw_maze, draw_starts, figure_size, save
+from dfplan.planner import PlanTrees
 
 VALUE_COLORS = "viridis"  # told apart by colour-blind readers, and in grey
 
@@ -42,6 +43,25 @@ class DrawnPlan:
     arrives: bool
     value: float
     visits: int
+
+
+def drawn_plans(trees: PlanTrees) -> list[DrawnPlan]:
+    """The plans of the first tree, as they are drawn."""
+    tree, plans = trees.tree, trees.plans[0]
+    # The root is the best of the first plans once more: where they are nodes themselves, it is left out.
+    numbers = range(1, len(plans.nodes)) or range(1)
+    return [
+        DrawnPlan(
+            path=plans.path(node),
+            parent=max(int(tree.parent[0, node]) - 1, -1),
+            first_step=plans.nodes[node].num_kept * plans.layout.steps_per_token,
+            last_step=min(plans.nodes[node].arrival, len(plans.nodes[node].tokens) * plans.layout.steps_per_token),
+            arrives=plans.nodes[node].arrival <= len(plans.nodes[node].tokens) * plans.layout.steps_per_token,
+            value=plans.value(node),
+            visits=int(tree.visits[0, node]),
+        )
+        for node in numbers
+    ]
 
 
 def draw_tree(

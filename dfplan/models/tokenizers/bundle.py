@@ -22,6 +22,8 @@ _KINDS: dict[str, type[FrameTokenizer]] = {
     "autoencoder-kl": KLAutoencoder,
 }
 
+TOKENIZER_FOLDER = "tokenizer"  # inside the bundle of a planner that sees
+
 
 def build_tokenizer(name: str, **sizes: Any) -> FrameTokenizer:
     """Build an untrained tokenizer.

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 # Shares of the strongest difference in a picture. Fainter than the first is the halo that a decoder leaves about an
-# agent; above the second all counts the same, so that an agent half over a wall, from which it differs less, is not
-# drawn to the floor.
+# agent; above the second all counts the same, so that an agent half over what is dark, from which it differs less, is
+# not drawn to what is bright.
 _FAINT, _FULL = 0.4, 0.55
 
 

@@ -14,7 +14,7 @@ def waypoints_in_any_order(waypoints: Sequence[Sequence[float]], *, temperature:
     """Minus the mean, over way-points, of how near the plan comes to each, in goal radii.
 
     Args:
-        waypoints: positions in environment units.
+        waypoints: places in environment units.
         temperature: of the soft minimum over the points of the plan, in goal radii.
     """
 

@@ -9,7 +9,8 @@ import pytest
 from dfplan.domains.maze.bound import CELL, Room, bound_returns, least_steps
 from dfplan.domains.maze.environment import load_maze
 from dfplan.domains.maze.oracle import OracleAgent
-from dfplan.evaluation.rollout import begun, evaluate_agent
+from dfplan.domains.maze.protocol import MazeProtocol
+from dfplan.evaluation.rollout import evaluate_agent
 from dfplan_envs.mazes import build_maze
 from dfplan_envs.physics import Ball, build_model
 
@@ -43,18 +44,18 @@ def test_the_way_is_that_of_the_longer_axis_around_corners_no_nearer_to_walls_th
 def test_the_strong_heuristic_stays_below_and_close(goal):
     maze = load_maze("maze2d-umaze-v1")
     agent = OracleAgent(maze.walls, goal_radius=maze.goal_radius)
-    found = evaluate_agent(agent, env_id="maze2d-umaze-v1", goal=goal, num_episodes=7, num_envs=7, seed=3)
-    left = bounds("maze2d-umaze", goal=goal, seed=3, count=7) - found.scores.raw_return
+    found = evaluate_agent(agent, MazeProtocol("maze2d-umaze-v1", goal=goal), num_episodes=7, num_envs=7, seed=3)
+    left = bounds("maze2d-umaze", goal=goal, seed=3, count=7) - found.returns
     assert left.min() >= 0
     assert left.mean() < 15
 
 
 def bounds(env: str, *, goal: str, seed: int, count: int) -> np.ndarray:
     maze = load_maze(f"{env}-v1")
-    with begun(range(count), env_id=f"{env}-v1", goal=goal, seed=seed) as beginning:
+    with MazeProtocol(f"{env}-v1", goal=goal).begin(range(count), seed=seed) as running:
         return bound_returns(
-            beginning.observations,
-            beginning.goals,
+            running.begun.observations,
+            running.begun.goals,
             walls=maze.walls,
             goal_radius=maze.goal_radius,
             num_steps=maze.max_episode_steps,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dfplan.data.formats import write
-from dfplan.domains import find_domain
+from dfplan.domains.find import find_domain
 from dfplan.domains.maze.demonstrations import build_tmaze, demonstrate_closed_door, demonstrate_tmaze
 from dfplan.errors import UserError
 

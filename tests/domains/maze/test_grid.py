@@ -9,6 +9,7 @@ import torch
 from dfplan.agent import MPCAgent, Pursuit
 from dfplan.cli.folders import bundled_weights
 from dfplan.domains.maze.grid import GridPlanner, VisitedGrid
+from dfplan.domains.maze.protocol import MazeProtocol
 from dfplan.errors import UserError
 from dfplan.evaluation.rollout import evaluate_agent
 from dfplan.models import load_forcing_model
@@ -120,7 +121,8 @@ def test_it_drives_as_well_as_the_trained_planner_knowing_no_more(goal, least):
     agent = MPCAgent(
         planner, controller=Pursuit(model.point_mass, goal_radius=model.goal_radius), replan_every=32, horizon=300
     )
-    found = evaluate_agent(agent, env_id="maze2d-umaze-v1", goal=goal, num_episodes=14, num_envs=14, seed=0)
-    assert found.scores.success.all()
-    assert found.scores.normalized_return.mean() > least
-    assert found.planned_points_in_walls.sum() == 0
+    protocol = MazeProtocol("maze2d-umaze-v1", goal=goal)
+    found = evaluate_agent(agent, protocol, num_episodes=14, num_envs=14, seed=0)
+    assert protocol.scores(found).success.all()
+    assert protocol.scores(found).normalized_return.mean() > least
+    assert found.plans.misplaced_points.sum() == 0

@@ -5,6 +5,7 @@ import pytest
 
 from dfplan.domains.maze.environment import load_maze
 from dfplan.domains.maze.oracle import DECAY, GAIN, SECONDS, SPEED_LIMIT, DistanceMap, OracleAgent
+from dfplan.domains.maze.protocol import MazeProtocol
 from dfplan.domains.maze.waypoints import WaypointAgent
 from dfplan.errors import UserError
 from dfplan.evaluation.rollout import evaluate_agent
@@ -24,9 +25,10 @@ def waypoints(env_id: str) -> WaypointAgent:
 
 
 def score(agent, env_id, *, episodes, goal="fixed", num_envs=None):
-    return evaluate_agent(
-        agent, env_id=env_id, goal=goal, num_episodes=episodes, num_envs=num_envs or episodes, seed=0
-    ).scores
+    protocol = MazeProtocol(env_id, goal=goal)
+    return protocol.scores(
+        evaluate_agent(agent, protocol, num_episodes=episodes, num_envs=num_envs or episodes, seed=0)
+    )
 
 
 def test_the_oracle_knows_the_balls_motion_in_free_space():

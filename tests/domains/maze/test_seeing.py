@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dfplan.agent.seeing import SeeingAgent
+from dfplan.domains.maze.seeing import SeeingAgent
 from dfplan.errors import UserError
 
 

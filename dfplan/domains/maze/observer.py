@@ -10,15 +10,14 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
 
+from dfplan.domains.maze.motion import MotionFilter, read_motion
 from dfplan.errors import UserError
 from dfplan.files import write_whole
 from dfplan.models.bundle import bundle_checksum
-from dfplan.models.tokenizers.bundle import load_tokenizer
+from dfplan.models.tokenizers.bundle import TOKENIZER_FOLDER, load_tokenizer
 from dfplan.models.tokenizers.keypoints import KeypointTokenizer
-from dfplan.models.tokenizers.motion import MotionFilter, read_motion
 from dfplan.types import Trajectories
 
-TOKENIZER_FOLDER = "tokenizer"  # inside the bundle of a planner that sees
 CHUNK = 4096
 
 

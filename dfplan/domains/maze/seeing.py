@@ -11,7 +11,7 @@ from dfplan.types import PlanEvent
 
 
 class Observer(Protocol):
-    """What frames are looked at with: see :class:`dfplan.models.tokenizers.FrameObserver`."""
+    """What frames are looked at with: see :class:`dfplan.domains.maze.observer.FrameObserver`."""
 
     def positions(self, frames: np.ndarray) -> np.ndarray:
         """Positions ``(n, 2)`` in frames ``(n, height, width, 3)`` uint8."""
@@ -92,3 +92,32 @@ class SeeingAgent:
                 f"got an array of shape {goals.shape}"
             )
         return self.observer.positions(goals)
+
+
+class EncodingAgent:
+    """Lets an agent act on what frames are encoded as.
+
+    Args:
+        agent: acts on latents ``(batch, observation_dim)``.
+        encode: makes them of frames ``(batch, height, width, 3)`` uint8.
+    """
+
+    def __init__(self, agent: MPCAgent, *, encode: Callable[[np.ndarray], np.ndarray]) -> None:
+        self.agent, self.encode = agent, encode
+
+    @property
+    def on_plan(self) -> Callable[[PlanEvent], None] | None:
+        """Called with a :class:`~dfplan.types.PlanEvent` after each planning, if given."""
+        return self.agent.on_plan
+
+    @on_plan.setter
+    def on_plan(self, heard: Callable[[PlanEvent], None] | None) -> None:
+        self.agent.on_plan = heard
+
+    def reset(self, *, seeds: Sequence[int], goals: np.ndarray | None = None) -> None:
+        """See :meth:`MPCAgent.reset`."""
+        self.agent.reset(seeds=seeds, goals=goals)
+
+    def act(self, observations: np.ndarray) -> np.ndarray:
+        """Actions ``(batch, action_dim)`` for frames."""
+        return self.agent.act(self.encode(observations))

@@ -5,20 +5,18 @@ import pytest
 import torch
 
 from dfplan.domains.maze.frames import load_camera
+from dfplan.domains.maze.motion import MotionFilter
+from dfplan.domains.maze.observer import FrameObserver, cached_positions, load_keypoints, load_observer
 from dfplan.errors import UserError
 from dfplan.models.bundle import load_bundle, save_bundle
 from dfplan.models.tokenizers import (
-    FrameObserver,
     KeypointTokenizer,
     LatentNormalizer,
-    MotionFilter,
-    load_keypoints,
     load_tokenizer,
     save_tokenizer,
     to_frames,
     to_pictures,
 )
-from dfplan.models.tokenizers.observer import cached_positions, load_observer
 from dfplan.types import PointMass, Trajectories
 
 METADATA = {"env": "pixelmaze-medium", "tokenizer": {"name": "keypoints", "num_keypoints": 1, "width": 8}}

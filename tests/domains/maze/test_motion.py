@@ -5,8 +5,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from dfplan.models.tokenizers import MotionFilter, follow_trajectories
-from dfplan.models.tokenizers.motion import PIECE, read_motion
+from dfplan.domains.maze.motion import PIECE, MotionFilter, follow_trajectories, read_motion
 from dfplan.types import PointMass, Trajectories
 
 MASS = PointMass(decay=0.99, gain=0.25, step=0.01, max_speed=5.0)

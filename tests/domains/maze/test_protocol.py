@@ -6,6 +6,7 @@ import gymnasium
 import numpy as np
 import pytest
 
+from dfplan.domains.maze.protocol import MazeProtocol
 from dfplan.errors import UserError
 from dfplan.evaluation.rollout import evaluate_agent
 from dfplan.types import Plan, PlanEvent
@@ -57,8 +58,20 @@ class PlanningAgent(StraightAgent):
 
 
 def _evaluate(agent, **changes):
-    arguments = {"env_id": "maze2d-open-v0", "goal": "fixed", "num_episodes": 6, "num_envs": 3, "seed": 0}
-    return evaluate_agent(agent, **(arguments | changes))
+    arguments = {"env_id": "maze2d-open-v0", "num_episodes": 6, "num_envs": 3, "seed": 0} | changes
+    how = {name: arguments.pop(name) for name in ("goal", "vectorization") if name in arguments}
+    protocol = MazeProtocol(arguments.pop("env_id"), **how)
+    return Found(evaluate_agent(agent, protocol, **arguments), protocol)
+
+
+class Found:
+    """Roll-outs as arrays."""
+
+    def __init__(self, rollouts, protocol):
+        self.positions = np.stack(rollouts.states)[..., :2]
+        self.starts, self.goals = self.positions[:, 0], np.stack(rollouts.goals)[:, 0]
+        self.rewards, self.at_goal = np.stack(rollouts.rewards), np.stack(rollouts.success)
+        self.scores, self.plans = protocol.scores(rollouts), rollouts.plans
 
 
 def test_driving_straight_succeeds_in_the_open_maze():
@@ -178,12 +191,12 @@ def test_plans_are_timed_per_environment_and_held_against_the_walls():
     agent = PlanningAgent()
     agent.on_plan = heard.append
     rollouts = _evaluate(agent, num_episodes=5, num_envs=4)
-    assert rollouts.planned_points.tolist() == [8, 4, 4, 4, 8]
-    assert rollouts.planned_points_in_walls.tolist() == [4, 2, 2, 2, 4]
-    assert rollouts.plan_seconds.tolist() == [0.5] * 7
-    assert rollouts.plan_evaluations.tolist() == [8] * 7
-    assert rollouts.plan_token_evaluations.tolist() == [40] * 7
-    assert rollouts.plan_batch == 4
+    assert rollouts.plans.points.tolist() == [8, 4, 4, 4, 8]
+    assert rollouts.plans.misplaced_points.tolist() == [4, 2, 2, 2, 4]
+    assert rollouts.plans.seconds == [0.5] * 7
+    assert rollouts.plans.evaluations == [8] * 7
+    assert rollouts.plans.token_evaluations == [40] * 7
+    assert rollouts.plans.largest_batch == 4
     assert len(heard) == 4
     assert agent.on_plan == heard.append
 

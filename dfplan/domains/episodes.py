@@ -1,0 +1,147 @@
+"""How any environment of Gymnasium is evaluated: begun by its own reset, until it says that an episode is over."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import gymnasium
+import numpy as np
+
+from dfplan.domain import Spec
+from dfplan.evaluation.metrics import mean_interval, wilson_interval
+from dfplan.evaluation.rollout import Rollouts
+from dfplan.protocol import Measures, Stepped
+
+
+class Environments(Protocol):
+    """Makes environments and says what an agent sees of them: see :class:`dfplan.domain.Domain`."""
+
+    env_id: str
+    spec: Spec
+    tells_goals: bool
+
+    def make(self) -> gymnasium.Env:
+        """A new environment."""
+        ...
+
+    def observation(self, observed: Any) -> np.ndarray:
+        """What an agent plans from, ``(observation_dim,)``."""
+        ...
+
+    def goal(self, observed: Any) -> np.ndarray:
+        """What it is to reach, ``(goal_dim,)``."""
+        ...
+
+    def reset_options(self, episode: int) -> dict[str, Any] | None:
+        """With what the environment is reset for the episode of a number."""
+        ...
+
+
+class EpisodeProtocol:
+    """See :class:`~dfplan.protocol.EvaluationProtocol`.
+
+    Args:
+        environments: which.
+    """
+
+    rows: ClassVar = {
+        "return": ("return", "sum of rewards", 1, 2),
+        "steps": ("steps", "of an episode", 1, 1),
+        "success_rate": ("success", "% that ended in success", 100, 1),
+    }
+
+    def __init__(self, environments: Environments) -> None:
+        self.environments, self.env_id = environments, environments.env_id
+        self.most_steps = environments.spec.episode_steps
+
+    @contextmanager
+    def begin(self, episodes: range, *, seed: int) -> "Iterator[RunningEpisodes]":
+        """See :class:`~dfplan.protocol.EvaluationProtocol`."""
+        running = RunningEpisodes(self.environments, episodes, seed=seed)
+        try:
+            yield running
+        finally:
+            running.close()
+
+    def misplaced(self, states: np.ndarray) -> np.ndarray:
+        """See :class:`~dfplan.protocol.EvaluationProtocol`: nobody knows."""
+        return np.zeros(states.shape[:-1], dtype=bool)
+
+    def measure(self, rollouts: Rollouts) -> Measures:
+        """See :class:`~dfplan.protocol.EvaluationProtocol`; a success is one at the last step."""
+        returns, lengths = rollouts.returns, np.array([len(rewards) for rewards in rollouts.rewards], float)
+        metrics = {"return": mean_interval(returns), "steps": mean_interval(lengths)}
+        success: Sequence[bool | None] = [None] * len(rollouts)
+        if rollouts.success is not None:
+            success = [bool(each[-1]) for each in rollouts.success]
+            metrics["success_rate"] = wilson_interval(np.array(success))
+        return Measures(
+            metrics={name: asdict(each) for name, each in metrics.items()},
+            compared=returns,
+            episodes=[
+                {"return": float(total), "steps": int(steps)} | ({} if succeeds is None else {"success": succeeds})
+                for total, steps, succeeds in zip(returns, lengths, success, strict=True)
+            ],
+            facts={},
+        )
+
+    def draw(self, rollouts: Rollouts, *, path: Path, name: str, guidance: Any | None) -> Path:
+        """See :class:`~dfplan.protocol.EvaluationProtocol`: what was earned, and what was observed in the first."""
+        from dfplan.viz.episodes import draw_episodes  # matplotlib is slow to import; the scores come first
+
+        title = f"{name}: return {rollouts.returns.mean():.4g}"
+        return draw_episodes(rollouts.rewards, rollouts.states, path=path, title=title)
+
+
+class RunningEpisodes:
+    """See :class:`~dfplan.protocol.Running`; one environment after the other."""
+
+    def __init__(self, environments: Environments, episodes: range, *, seed: int) -> None:
+        self.name = f"episodes {episodes[0]} to {episodes[-1]} of {environments.env_id}"
+        seeds = [np.random.SeedSequence([seed, number]).generate_state(2).tolist() for number in episodes]
+        self.agent_seeds: list[int] = [own for _, own in seeds]
+        self._environments = environments
+        self._envs = [environments.make() for _ in episodes]
+        shown = [
+            env.reset(seed=own, options=environments.reset_options(number))[0]
+            for env, (own, _), number in zip(self._envs, seeds, episodes, strict=True)
+        ]
+        self._shape = self._envs[0].action_space.shape or ()
+        self.action_shape = (len(self._envs), int(np.prod(self._shape)))
+        never = np.zeros(len(shown), bool)
+        self.begun = self._now = Stepped(
+            observations=np.stack([environments.observation(each) for each in shown]),
+            states=np.stack([environments.observation(each).reshape(-1) for each in shown]),
+            rewards=np.zeros(len(shown)),
+            goals=np.stack([environments.goal(each) for each in shown]),
+            success=None,
+            over=never,
+            terminated=never,
+        )
+        self.told_goals = self.begun.goals if environments.tells_goals else None
+
+    def step(self, actions: np.ndarray) -> Stepped:
+        """See :class:`~dfplan.protocol.Running`."""
+        last = self._now
+        observations, states, goals = last.observations.copy(), last.states.copy(), last.goals.copy()
+        rewards, over, terminated = np.zeros(len(actions)), last.over.copy(), last.terminated.copy()
+        success: np.ndarray | None = np.zeros(len(actions), bool)
+        for row in np.flatnonzero(~last.over).tolist():
+            observed, reward, terminated[row], truncated, info = self._envs[row].step(actions[row].reshape(self._shape))
+            observations[row] = self._environments.observation(observed)
+            states[row], goals[row] = observations[row].reshape(-1), self._environments.goal(observed)
+            rewards[row], over[row] = reward, terminated[row] or truncated
+            told = info.get("is_success", info.get("success"))
+            if success is not None:
+                success[row] = bool(told)
+            if told is None:
+                success = None  # where one does not say, nobody does
+        self._now = Stepped(observations, states, rewards, goals, success, over, terminated)
+        return self._now
+
+    def close(self) -> None:
+        """Close the environments."""
+        for env in self._envs:
+            env.close()

@@ -1,0 +1,39 @@
+"""Finds the domain of an environment: the mazes' own, or what serves any environment of Gymnasium."""
+
+from functools import cache
+
+import gymnasium
+
+from dfplan.domain import Domain
+from dfplan.domains.gymnasium import GymnasiumDomain, register_known
+from dfplan.domains.maze.closed_door import ClosedDoorDomain
+from dfplan.domains.maze.domain import MazeDomain
+from dfplan.domains.maze.environment import qualified_id
+from dfplan.domains.maze.tmaze import TMazeDomain
+from dfplan.errors import UserError
+
+OURS = "dfplan_envs"
+
+
+@cache
+def find_domain(env_id: str) -> Domain:
+    """The domain of an environment.
+
+    Raises:
+        UserError: there is no such environment, or its spaces are not those that plans can be made in.
+    """
+    if env_id not in gymnasium.registry:
+        try:
+            gymnasium.make(qualified_id(env_id)).close()  # which has dfplan's own registered, if it is one of these
+        except gymnasium.error.Error as error:
+            register_known(env_id)
+            if env_id not in gymnasium.registry:
+                raise UserError(f"no environment {env_id!r}: {error}. Names look like maze2d-large-v1") from error
+    if str(gymnasium.registry[env_id].entry_point).startswith(OURS):
+        env = gymnasium.make(env_id, disable_env_checker=True)
+        kinds = {"maze": MazeDomain, "arms": TMazeDomain, "ways": ClosedDoorDomain}  # by what tells them
+        own = next((kinds[name] for name in kinds if env.has_wrapper_attr(name)), None)
+        env.close()
+        if own is not None:
+            return own(env_id)
+    return GymnasiumDomain(env_id)

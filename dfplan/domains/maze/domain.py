@@ -1,0 +1,178 @@
+"""The mazes as a domain: what commands ask of them, by state and by sight."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from dfplan.arrays import numbers_of
+from dfplan.domain import Situation, Spec
+from dfplan.domains.maze.dynamics import fit_point_mass
+from dfplan.domains.maze.environment import load_maze, shows_frames, step_seconds
+from dfplan.domains.maze.frames import load_camera
+from dfplan.domains.maze.protocol import MazeProtocol
+from dfplan.domains.maze.scorer import PointMassScorer
+from dfplan.domains.maze.sources import check_trajectories, load_trajectories
+from dfplan.domains.maze.support import measure_support
+from dfplan.errors import UserError
+from dfplan.types import Bounds, Plan, Trajectories
+
+
+class MazeDomain:
+    """See :class:`dfplan.domain.Domain`; observations are positions, then velocities, and goals are positions.
+
+    Args:
+        env_id: such as ``maze2d-large-v1`` or ``pixelmaze-large-v1``.
+
+    Raises:
+        UserError: it is no maze.
+    """
+
+    options = frozenset({"goal", "goal_given", "view", "vectorization", "tokenizer", "agent", "ddim_steps"})
+    drives_anew = tells_goals = True
+    achieved_apart = False
+    tasks = None
+
+    def __init__(self, env_id: str) -> None:
+        self.env_id = env_id
+        self.maze = load_maze(env_id)
+        self.shows_frames = shows_frames(env_id)
+        self.spec = Spec(
+            observation_dim=4,
+            action_bounds=Bounds(-np.ones(2, np.float32), np.ones(2, np.float32)),
+            goal_dim=2,
+            episode_steps=self.maze.max_episode_steps,
+            step_seconds=step_seconds(env_id),
+        )
+
+    def load(
+        self,
+        source: str,
+        *,
+        say: Callable[[str], None],
+        cache_folder: Path,
+        leave_out: Sequence[int] = (),
+        bar: Callable[[str], Any],
+    ) -> Trajectories:
+        """See :class:`dfplan.domain.Domain`; "generated" and "d4rl" are data sets, too."""
+        with bar(f"data of {self.env_id}") as show:
+            return load_trajectories(
+                source,
+                env_id=self.env_id,
+                cache_folder=cache_folder,
+                leave_out=leave_out,
+                say=say,
+                on_progress=show,
+            )
+
+    def take(self, data: Trajectories, *, say: Callable[[str], None]) -> Trajectories:
+        """See :class:`dfplan.domain.Domain`."""
+        return check_trajectories(data, env_id=self.env_id, say=say)
+
+    def fit_scorer(self, data: Trajectories) -> PointMassScorer:
+        """See :class:`dfplan.domain.Domain`: how the ball is pushed, and where it was."""
+        return PointMassScorer(fit_point_mass(data), measure_support(data), goal_radius=self.maze.goal_radius)
+
+    def achieved_goal(self, observations: np.ndarray) -> np.ndarray:
+        """See :class:`dfplan.domain.Domain`: the position."""
+        return observations[..., :2]
+
+    def seen(self, env: gymnasium.Env[Any, Any], observed: Any) -> tuple[np.ndarray, np.ndarray]:
+        """See :class:`dfplan.domain.Domain`; the goal stands in the observation, or is an attribute of the maze."""
+        shown, place = observed, None
+        if isinstance(observed, Mapping):
+            shown, place = observed["observation"], observed.get("desired_goal")
+        if place is None and not env.has_wrapper_attr("goal"):
+            raise UserError(
+                f"{env} tells no goal: neither 'desired_goal' in its observations nor an attribute 'goal'; wrap it in "
+                "dfplan.agent.GoalObservation"
+            )
+        named = ("goal", env.get_wrapper_attr("goal")) if place is None else ("desired_goal", place)
+        return numbers_of("observation", shown), np.array(numbers_of(*named), np.float64)
+
+    def situation(self, *, start: Sequence[float] | None, goal: Sequence[float] | None, seed: int) -> Situation:
+        """See :class:`dfplan.domain.Domain`: at rest; by default from the first start cell to the maze's own goal."""
+        places = (start or self.maze.free_cells[0].tolist(), goal or list(self.maze.goal_cell))
+        for name, place in zip(("start", "goal"), places, strict=True):
+            self.check_place(name, place)
+        first, last = (np.array(place, np.float64) for place in places)
+        return Situation(
+            np.concatenate([first, np.zeros(2)]),
+            last,
+            f"from {_pair(first)} to {_pair(last)}",
+            frames=load_camera(self.env_id).render(np.stack([first, last])) if self.shows_frames else None,
+        )
+
+    def check_place(self, name: str, place: Sequence[float]) -> None:
+        """See :class:`dfplan.domain.Domain`; names the nearest free point."""
+        position = np.array(place, dtype=np.float64)
+        if self.maze.contains_wall(position):
+            free = _pair(self.maze.nearest_free_point(position).round(2))
+            raise UserError(
+                f"{name}={_pair(position)} lies in a wall or outside the maze; the nearest free point is {name}={free}"
+            )
+
+    def controllers(self) -> Mapping[str, Callable[..., Any]]:
+        """See :class:`dfplan.domain.Domain`: the tracker of paths, and Diffuser's of states."""
+        from dfplan.baselines.diffuser import StateTracker
+        from dfplan.domains.maze.pursuit import Pursuit
+
+        def pursue(model: Any, constraints: Any = None, **chosen: Any) -> Pursuit:
+            return Pursuit(model.point_mass, goal_radius=model.goal_radius, constraints=constraints, **chosen)
+
+        return {"pursuit": pursue, "tracker": lambda *_, **__: StateTracker()}
+
+    def agents(self) -> Mapping[str, Callable[[], Any]]:
+        """See :class:`dfplan.domain.Domain`: two drivers that are told the maze."""
+        from dfplan.domains.maze.oracle import OracleAgent
+        from dfplan.domains.maze.waypoints import WaypointAgent
+
+        return {
+            "waypoints": lambda: WaypointAgent(self.maze.walls),
+            "oracle": lambda: OracleAgent(self.maze.walls, goal_radius=self.maze.goal_radius),
+        }
+
+    def planners(self) -> Mapping[str, Callable[..., Any]]:
+        """See :class:`dfplan.domain.Domain`: the shortest path over the positions that the data visited."""
+        from dfplan.domains.maze.grid import GridPlanner
+
+        def plan_on_grid(model: Any, *, margin: float) -> GridPlanner:
+            return GridPlanner(model.support, point_mass=model.point_mass, goal_radius=model.goal_radius, margin=margin)
+
+        return {"grid": plan_on_grid}
+
+    def protocol(self, **options: str) -> MazeProtocol:
+        """See :class:`dfplan.domain.Domain`; the arguments are those of :class:`MazeProtocol`."""
+        if not self.shows_frames:
+            options.pop("view", None)
+        elif "view" in options:
+            load_camera(self.env_id, view=options["view"])  # says in one line what it lacks
+        return MazeProtocol(self.env_id, **options)  # type: ignore[arg-type]
+
+    def remark(self, plan: Plan) -> str:
+        """See :class:`dfplan.domain.Domain`: how much of it lies in walls."""
+        points = plan.observations[0, : int(plan.num_steps[0]) // plan.steps_per_point, :2]
+        return f"{float(self.maze.contains_wall(points).mean()):.0%} of its points lie in walls"
+
+    def draw_plan(self, plan: Plan, situation: Situation, *, path: Path, title: str, **shown: Any) -> Path:
+        """See :class:`dfplan.domain.Domain`: over the maze."""
+        from dfplan.domains.maze.pictures import draw_plan  # matplotlib is slow to import
+
+        return draw_plan(plan, path=path, title=title, **self._ends(situation), **shown)
+
+    def draw_tree(self, trees: Any, situation: Situation, *, path: Path, title: str) -> Path:
+        """See :class:`dfplan.domain.Domain`: over the maze, and beside it which plan leaves which."""
+        from dfplan.domains.maze.tree_pictures import draw_tree, drawn_plans
+
+        drawn = drawn_plans(trees)
+        answer = int(np.argmax([plan.value for plan in drawn]))
+        return draw_tree(drawn, answer=answer, path=path, title=title, **self._ends(situation))
+
+    def _ends(self, situation: Situation) -> dict[str, Any]:
+        return {"maze": self.maze, "start": situation.observation[:2], "goal": situation.goal}
+
+
+def _pair(position: np.ndarray) -> str:
+    return ",".join(f"{value:g}" for value in position)

@@ -1,0 +1,66 @@
+"""The T-maze as a domain: the arm that pays is named at the start alone, so that an agent has to remember it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from dfplan.domain import Spec
+from dfplan.domains.gymnasium import GymnasiumDomain
+from dfplan.domains.maze.demonstrations import build_tmaze
+from dfplan.domains.maze.environment import qualified_id, step_seconds
+from dfplan.errors import UserError
+from dfplan.types import Bounds, Trajectories
+
+STATE_DIM = 5  # position, velocity, light
+
+
+class TMazeDomain(GymnasiumDomain):
+    """See :class:`dfplan.domain.Domain`; no goal is told, and what would be one, a position, stays zero.
+
+    Args:
+        env_id: ``tmaze-v0`` or ``pixel-tmaze-v0``.
+
+    Raises:
+        UserError: it is no T-maze.
+    """
+
+    tasks = None
+    tells_goals = False
+
+    def __init__(self, env_id: str) -> None:
+        env = build_tmaze(env_id)
+        self.env_id, self.has_goals, self.goal_radius = env_id, False, env.grid.goal_radius
+        self.shows_frames = len(env.observation_space.shape) == 3
+        self.spec = Spec(
+            observation_dim=STATE_DIM,
+            action_bounds=Bounds(-np.ones(2, np.float32), np.ones(2, np.float32)),
+            goal_dim=2,
+            episode_steps=env.grid.max_episode_steps,
+            step_seconds=step_seconds(env_id),
+        )
+
+    def make(self) -> gymnasium.Env:
+        """A new environment."""
+        return gymnasium.make(qualified_id(self.env_id), disable_env_checker=True)
+
+    def observation(self, observed: Any) -> np.ndarray:
+        """As it is shown: a state, or a frame."""
+        return np.asarray(observed)
+
+    def goal(self, observed: Any) -> np.ndarray:
+        """Zeros: it is not told."""
+        return np.zeros(2, np.float32)
+
+    def reset_options(self, episode: int) -> dict[str, Any]:
+        """Either arm is named in turns."""
+        return {"cue": 1 if episode % 2 else -1}
+
+    def load(self, source: str, *, say: Callable[[str], None], **how: Any) -> Trajectories:
+        """See :class:`dfplan.domain.Domain`.
+
+        Raises:
+            UserError: always; demonstrations are driven where they are learned from.
+        """
+        raise UserError(f"{self.env_id} is learned from demonstrations that task=memory drives; give data=none")

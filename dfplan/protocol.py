@@ -1,0 +1,124 @@
+"""How environments are evaluated: what a domain says of its episodes, and what whoever rolls agents out asks for."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """What a batch of environments says after a step, or at the beginning.
+
+    Attributes:
+        observations: ``(batch, …)`` as an agent sees them.
+        states: ``(batch, n)`` what of that is kept.
+        rewards: ``(batch,)`` what the step earned.
+        goals: ``(batch, goal_dim)`` what is to be reached from here.
+        success: ``(batch,)`` bool, whether this is one; None where nobody says.
+        over: ``(batch,)`` bool, whether the episode is over with this step or was before.
+        terminated: ``(batch,)`` bool, whether the environment ended it for good rather than cut it off.
+    """
+
+    observations: np.ndarray
+    states: np.ndarray
+    rewards: np.ndarray
+    goals: np.ndarray
+    success: np.ndarray | None
+    over: np.ndarray
+    terminated: np.ndarray
+
+    def without_observations(self) -> "Stepped":
+        """The same less what only an agent needs, which may be frames."""
+        return replace(self, observations=self.observations[:0])
+
+
+class Running(Protocol):
+    """Episodes side by side that have begun."""
+
+    @property
+    def name(self) -> str:
+        """Which they are, for messages."""
+        ...
+
+    @property
+    def begun(self) -> Stepped:
+        """How they begin."""
+        ...
+
+    @property
+    def told_goals(self) -> np.ndarray | None:
+        """What an agent is told of its goals, ``(batch, …)``; None is nothing."""
+        ...
+
+    @property
+    def agent_seeds(self) -> list[int]:
+        """What an agent is to be seeded with, one an episode."""
+        ...
+
+    @property
+    def action_shape(self) -> tuple[int, ...]:
+        """Of the actions of all: ``(batch, action_dim)``."""
+        ...
+
+    def step(self, actions: np.ndarray) -> Stepped:
+        """Go on by a step; where an episode is over, nothing happens any more."""
+        ...
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What a protocol says of roll-outs.
+
+    Attributes:
+        metrics: estimates by name, each ``{"mean", "low", "high"}``.
+        compared: ``(episodes,)`` that of them by which agents are compared.
+        episodes: plain values of each episode.
+        facts: plain values of all of them.
+    """
+
+    metrics: Mapping[str, Mapping[str, float | None]]
+    compared: np.ndarray
+    episodes: list[dict[str, Any]]
+    facts: Mapping[str, Any]
+
+
+class EvaluationProtocol(Protocol):
+    """How the environments of a domain are evaluated: starts, goals, measures, picture."""
+
+    @property
+    def env_id(self) -> str:
+        """Gymnasium id."""
+        ...
+
+    @property
+    def most_steps(self) -> int:
+        """Of an episode."""
+        ...
+
+    @property
+    def rows(self) -> Mapping[str, tuple[str, str, float, int]]:
+        """How measures are shown in a table: by their names, label, note, factor and digits; those left out are not."""
+        ...
+
+    def begin(self, episodes: range, *, seed: int) -> AbstractContextManager[Running]:
+        """Begin consecutive episodes side by side, each a function of ``seed`` and its number alone.
+
+        They end with the block.
+        """
+        ...
+
+    def misplaced(self, states: np.ndarray) -> np.ndarray:
+        """Which planned states ``(..., observation_dim)`` nothing can be in, ``(...)`` bool; all False if unknown."""
+        ...
+
+    def measure(self, rollouts: Any) -> Measures:
+        """What :class:`~dfplan.evaluation.rollout.Rollouts` of it say."""
+        ...
+
+    def draw(self, rollouts: Any, *, path: Path, name: str, guidance: Any | None) -> Path:
+        """Draw them; ``name`` says what was evaluated, ``guidance`` what plans had to keep."""
+        ...
