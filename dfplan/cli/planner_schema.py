@@ -93,6 +93,9 @@ class PlannerConfig:
         "tokens of what was done and seen before that plans follow from; 0 = the present observation alone, null = all",
         low=0,
     )
+    wanted_reward: float | None = option(
+        "mean reward of a step to ask for, of weights trained with diffusion.returns_shown=true; null = not said"
+    )
     absent: str | None = option(
         "what plans leave pure noise: actions (a path alone), observations (actions alone), rewards; null = nothing",
         choices=("actions", "rewards", "observations"),

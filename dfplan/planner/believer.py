@@ -58,6 +58,11 @@ class Believer:
         self.denoiser = model.denoiser
         if settings.goal_guidance not in (0, 1):
             self.denoiser = GoalGuided(model.denoiser, weight=settings.goal_guidance)
+        if settings.wanted_reward is not None and not model.metadata.get("returns_shown"):
+            raise UserError(
+                f"wanted_reward={settings.wanted_reward} says nothing to weights never told what windows earn; "
+                "train with diffusion.returns_shown=true, or leave it out"
+            )
         if self.remembers and not model.denoiser.causal:
             raise UserError(
                 f"history={settings.history} needs a causal network, in which what was seen stays what it was; this "
@@ -211,13 +216,16 @@ class Believer:
         return torch.as_tensor(levels, dtype=torch.float32, device=self.device)
 
     def belief_of(self, seen: Tensor, goal: Tensor | None, level: Tensor | None = None) -> Belief:
-        """What is known of an observation alone; no goal, or one without weight, is pure noise."""
+        """What is known of an observation alone; a goal token that tells nothing, or without weight, is pure noise."""
         normalizer, layout = self.model.normalizer, self.model.layout
         shown = seen[:, : layout.position_dim] if goal is None else goal
-        tokens = layout.prefix(normalizer.observations(shown), normalizer.observations(seen))
+        wanted = self.settings.wanted_reward
+        earned = 0.0 if wanted is None else normalizer.rewards(torch.full((len(seen),), wanted, device=self.device))
+        tokens = layout.prefix(normalizer.observations(shown), normalizer.observations(seen), rewards=earned)
         levels = torch.zeros(len(seen), NUM_PREFIX_TOKENS, 2, device=self.device)
         levels[:, CONTEXT_TOKEN] = self.settings.context_level if level is None else level[:, None]
-        if goal is None or not layout.position_dim or self.settings.goal_guidance == 0:
+        tells = goal is not None if layout.position_dim else wanted is not None
+        if not tells or self.settings.goal_guidance == 0:
             tokens, levels = hide_goal(tokens, levels)
         return Belief(seen, goal, tokens, levels)
 

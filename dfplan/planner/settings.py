@@ -41,6 +41,8 @@ class PlannerSettings:
         context_level: noise level at which the present observation is presented (stabilisation).
         history: most tokens of what was done and seen before that plans follow from, beside the present observation. 0
             is none, None is everything since the episode began.
+        wanted_reward: mean reward of a step that plans are asked for, of weights that were trained to be told it; None
+            is not to say (with a goal: the mean of the data).
         absent: "actions", "rewards" or "observations" (and with these, rewards), which plans leave pure noise: nothing
             is planned of them, and what stands for them in a plan is the mean of the data. None is nothing.
         goal_guidance: how much the goal is believed (classifier-free guidance, arXiv 2207.12598): 0 does not show it, 1
@@ -66,6 +68,7 @@ class PlannerSettings:
     eta: float = 0.0
     context_level: float = 0.0
     history: int | None = 0
+    wanted_reward: float | None = None
     absent: str | None = None
     goal_guidance: float = 1.0
     window_tokens: int = 0

@@ -147,6 +147,7 @@ def build_task(
             if settings.windows.held_steps
             else diffusion.goal_dropped,  # held windows say which show none
             context_noised=diffusion.context_noised,
+            returns_shown=diffusion.returns_shown,
             actions_known=diffusion.actions_known,
             actions_apart=diffusion.actions_apart,
         ),

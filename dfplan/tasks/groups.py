@@ -64,6 +64,7 @@ class DiffusionSettings:
         choices=("independent", "shared", "next"),
     )
     goal_dropped: float = option("share of windows to plan by without a goal", low=0, high=1)
+    returns_shown: bool = option("whether the goal token tells the mean reward of a step, to be asked for in plans")
     context_noised: float = option("share of windows whose context is noisy", low=0, high=1)
     actions_known: float = option("share of windows to plan by with clean actions", low=0, high=1)
     actions_apart: float = option("share of windows to plan by whose actions have levels of their own", low=0, high=1)

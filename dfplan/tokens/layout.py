@@ -130,15 +130,17 @@ class TokenLayout:
         observations = tokens[..., self.observation_slots].reshape(batch, -1, self.observation_dim)
         return actions, tokens[..., self.reward_slot], observations
 
-    def prefix(self, goals: Tensor, observations: Tensor) -> Tensor:
+    def prefix(self, goals: Tensor, observations: Tensor, *, rewards: Tensor | float = 0.0) -> Tensor:
         """Goal and context tokens ``[batch, 2, token_dim]`` from goals ``[batch, position_dim]`` and observations.
 
-        Both sit in the slots of a token's last observation; the other slots are zero.
+        Both sit in the slots of a token's last observation. ``rewards`` ``[batch]`` wanted, where any are, sit with the
+        goal in the slot of a token's reward; the other slots are zero.
         """
         tokens = goals.new_zeros(len(goals), NUM_PREFIX_TOKENS, self.token_dim)
         last = self.token_dim - self.observation_dim
         tokens[:, GOAL_TOKEN, last : last + self.position_dim] = goals
         tokens[:, CONTEXT_TOKEN, last:] = observations
+        tokens[:, GOAL_TOKEN, self.reward_slot] = rewards
         return tokens
 
 

@@ -32,6 +32,8 @@ class ForcingLevels:
             the model then works with an observation that is only roughly known.
         actions_known: share of windows whose action slots are clean: the world model of what planners do.
         actions_apart: share of windows whose action slots have levels of their own.
+        returns_shown: whether the goal token tells the mean reward of a step of the window, by which plans can be asked
+            for that earn as much (return-conditioned, arXiv 2106.01345); shown and hidden with the goal.
         absent: of actions, rewards and observations those that the data do not have: pure noise throughout.
     """
 
@@ -41,6 +43,7 @@ class ForcingLevels:
     actions_known: float = 0.08
     actions_apart: float = 0.08
     absent: frozenset[str] = frozenset()
+    returns_shown: bool = False
 
     def draw(self, shape: tuple[int, int], *, generator: torch.Generator) -> Tensor:
         """Levels ``[batch, prefix + tokens, 2]`` (actions; the rest) for ``shape = (batch, tokens)`` without prefix."""
@@ -71,7 +74,9 @@ def as_asked(levels: Tensor, *, dynamics: Tensor, aimless: Tensor) -> Tensor:
     return levels
 
 
-def clean_tokens(batch: WindowBatch, *, layout: TokenLayout, normalizer: Normalizer) -> Tensor:
+def clean_tokens(
+    batch: WindowBatch, *, layout: TokenLayout, normalizer: Normalizer, returns_shown: bool = False
+) -> Tensor:
     """Normalised tokens of a batch behind their prefix, ``[batch, prefix + tokens, token_dim]``, without noise."""
     normalizer = normalizer.to(torch.as_tensor(batch.context).device)
     actions = normalizer.actions(torch.as_tensor(batch.actions))
@@ -79,7 +84,11 @@ def clean_tokens(batch: WindowBatch, *, layout: TokenLayout, normalizer: Normali
     rewards = normalizer.rewards(torch.as_tensor(batch.rewards))
     context = normalizer.observations(torch.as_tensor(batch.context))
     goal = normalizer.observations(torch.as_tensor(batch.goal))
-    return torch.cat([layout.prefix(goal, context), layout.pack(actions, rewards, observations)], dim=1)
+    wanted: Tensor | float = 0.0
+    if returns_shown:
+        valid = torch.as_tensor(batch.valid).to(rewards)
+        wanted = (rewards * valid).sum(dim=1) / valid.sum(dim=1).clamp(min=1)
+    return torch.cat([layout.prefix(goal, context, rewards=wanted), layout.pack(actions, rewards, observations)], dim=1)
 
 
 class ForcingTask:
@@ -177,7 +186,10 @@ class ForcingTask:
         levels = self.levels.draw((clean.shape[0], clean.shape[1] - NUM_PREFIX_TOKENS), generator=generator)
         noise = torch.randn(clean.shape, generator=generator)
         levels, noise = levels.to(clean.device), noise.to(clean.device)
-        levels = as_asked(levels, dynamics=torch.as_tensor(batch.dynamics), aimless=torch.as_tensor(batch.aimless))
+        aimless = torch.as_tensor(batch.aimless)
+        if self.levels.returns_shown and not self.layout.position_dim:
+            aimless = torch.zeros_like(aimless)  # there is no goal to hide
+        levels = as_asked(levels, dynamics=torch.as_tensor(batch.dynamics), aimless=aimless)
         levels = without(levels, self.levels.absent, first=NUM_PREFIX_TOKENS)
         error = self._squared_error(denoise, clean, noise, levels)
         goal_shown = levels[:, GOAL_TOKEN, :1] == 0
@@ -195,7 +207,9 @@ class ForcingTask:
         """Normalised clean tokens with their prefix, and token weights with the goal shown or hidden."""
         valid = torch.as_tensor(batch.valid).float()
         after = torch.where(torch.as_tensor(batch.before_goal), 1.0, self.after_goal_weight)
-        tokens = clean_tokens(batch, layout=self.layout, normalizer=self.normalizer)
+        tokens = clean_tokens(
+            batch, layout=self.layout, normalizer=self.normalizer, returns_shown=self.levels.returns_shown
+        )
         return tokens, {"shown": valid * after, "hidden": valid}
 
     def _squared_error(self, denoise: Callable[..., Any], clean: Tensor, noise: Tensor, levels: Tensor) -> Tensor:
@@ -245,6 +259,7 @@ class ForcingTask:
             "scorer": self.scorer.kind,
             **described,
             **self._scales(),
+            **({"returns_shown": True} if self.levels.returns_shown else {}),
             **({"absent": sorted(self.levels.absent)} if self.levels.absent else {}),
             "layout": vars(self.layout),
             "schedule": self.parameterization.schedule.name,

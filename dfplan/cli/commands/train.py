@@ -43,6 +43,7 @@ BEFORE: dict[str, dict[str, Any]] = {
     "training": {"matrix_precision": "bfloat16"},
     "windows": {"collected_share": 0.0, "held_steps": 0},
     "retrace": {"return_share": 0.0},
+    "diffusion": {"returns_shown": False},
 }
 # What a resumed run may be given anew: none of it changes what is computed (of data, the checksum must be the same).
 FREE_WHEN_RESUMED = ("resume", "data", "device", "threads", "logger", *(f"training.{name}" for name in MAY_CHANGE))
@@ -186,7 +187,7 @@ def resumed(config: TrainConfig, *, given: Sequence[str]) -> TrainConfig:
             f"a resumed run keeps its configuration; leave out {', '.join(refused)}, or start a new run without resume="
         )
     record.pop("dataset", None)
-    for group in ("windows", "retrace"):
+    for group in ("windows", "retrace", "diffusion"):
         if group in record:
             record[group] = BEFORE[group] | record[group]
     wishes = literal(plain(config))

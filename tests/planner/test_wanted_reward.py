@@ -1,0 +1,79 @@
+"""Plans can be asked for what they are to earn, where weights were told what windows earn."""
+
+import numpy as np
+import pytest
+import torch
+from tiny_model import tiny_model
+
+from dfplan.data.windows import WindowDataset
+from dfplan.diffusion import Parameterization, Schedule
+from dfplan.errors import UserError
+from dfplan.models.forcing_model import build_denoiser, load_forcing_model
+from dfplan.planner import Planner, PlannerSettings
+from dfplan.scorers import ReturnScorer
+from dfplan.tokens import Normalizer, TokenLayout
+from dfplan.training import train
+from dfplan.training.forcing import ForcingLevels, ForcingTask
+from dfplan.types import Trajectories
+
+LAYOUT = TokenLayout(2, 1, action_dim=1, observation_dim=2, position_dim=0)
+
+
+def episodes(num=40, num_steps=8):
+    """Half of them push to the right all the time and earn 1 a step, half to the left and earn nothing."""
+    generator, rows = np.random.default_rng(0), num * (num_steps + 1)
+    side = np.tile([1.0, -1.0], num // 2)[:, None].repeat(num_steps + 1, axis=1).reshape(rows)
+    return Trajectories(
+        observations=generator.normal(size=(rows, 2)).astype(np.float32),
+        actions=side[:, None].astype(np.float32),
+        starts=np.arange(num + 1) * (num_steps + 1),
+        segment_ends=np.zeros(rows, bool),
+        source="two sides",
+        rewards=(side > 0).astype(np.float32),
+    )
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    data = episodes()
+    torch.manual_seed(0)
+    sizes = {"width": 16, "num_layers": 1}
+    task = ForcingTask(
+        denoiser=build_denoiser("transformer", layout=LAYOUT, **sizes),
+        layout=LAYOUT,
+        normalizer=Normalizer.fit(data, rewards_recorded=True),
+        parameterization=Parameterization("velocity", Schedule("linear")),
+        levels=ForcingLevels(returns_shown=True, goal_dropped=0.1),
+        loss_weight="uniform",
+        action_weight=1.0,
+        after_goal_weight=1.0,
+        learning_rate=1e-2,
+        matrix_learning_rate=1e-2,
+        weight_decay=0.0,
+        scorer=ReturnScorer(0.9, None),
+        validation=None,
+        metadata={"env": "none", "model": {"name": "transformer", **sizes}, "num_tokens": 4},
+    )
+    windows = WindowDataset(data, steps_per_token=2, steps_per_point=2, num_tokens=4, position_dim=0)
+    run = tmp_path_factory.mktemp("returns") / "run"
+    how = {"batch_size": 32, "num_steps": 150, "seed": 0, "device": "cpu", "progress": False, "decay": "constant"}
+    train(task, windows, run_folder=run, **how)
+    return load_forcing_model(run / "model")
+
+
+def sides(model, **settings):
+    planner = Planner(model, settings=PlannerSettings(num_candidates=1, **settings))
+    generators = [torch.Generator().manual_seed(seed) for seed in range(20)]
+    plan = planner.plan(np.zeros((20, 2)), horizon=8, generators=generators)
+    return np.sign(plan.actions.mean(axis=(1, 2)))
+
+
+def test_a_plan_earns_what_is_asked_for(model):
+    assert sides(model, wanted_reward=1.0).mean() > 0.8
+    assert sides(model, wanted_reward=0.0).mean() < -0.8
+    assert abs(sides(model).mean()) < 0.7  # not said: either
+
+
+def test_weights_that_were_never_told_refuse(model):
+    with pytest.raises(UserError, match=r"diffusion\.returns_shown=true"):
+        Planner(tiny_model(), settings=PlannerSettings(wanted_reward=1.0))
