@@ -134,8 +134,9 @@ class Beliefs:
         elif place % planner.steps_per_point == 0:
             point = place // planner.steps_per_point - 1
             episodes.seen[:, point] = observations
-            together = levels is not None and episodes.levels is not None and point
-            episodes.levels = np.maximum(levels, episodes.levels) if together else levels
+            if levels is not None and episodes.levels is not None and point:
+                levels = np.maximum(levels, episodes.levels)
+            episodes.levels = levels
             if place == planner.steps_per_token:
                 assert episodes.belief is not None
                 episodes.belief = planner.update(

@@ -1,10 +1,10 @@
 """How any environment of Gymnasium is evaluated: begun by its own reset, until it says that an episode is over."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import gymnasium
 import numpy as np
@@ -46,15 +46,14 @@ class EpisodeProtocol:
         environments: which.
     """
 
-    rows: ClassVar = {
-        "return": ("return", "sum of rewards", 1, 2),
-        "steps": ("steps", "of an episode", 1, 1),
-        "success_rate": ("success", "% that ended in success", 100, 1),
-    }
-
     def __init__(self, environments: Environments) -> None:
         self.environments, self.env_id = environments, environments.env_id
         self.most_steps = environments.spec.episode_steps
+        self.rows: Mapping[str, tuple[str, str, float, int]] = {
+            "return": ("return", "sum of rewards", 1, 2),
+            "steps": ("steps", "of an episode", 1, 1),
+            "success_rate": ("success", "% that ended in success", 100, 1),
+        }
 
     @contextmanager
     def begin(self, episodes: range, *, seed: int) -> "Iterator[RunningEpisodes]":

@@ -21,7 +21,9 @@ from dfplan.planner.settings import PlannerSettings
 from dfplan.tokens import CONTEXT_TOKEN, NUM_PREFIX_TOKENS
 from dfplan.types import MARGIN, Bounds
 
-Parameters, Answer, Itself = ParamSpec("Parameters"), TypeVar("Answer"), TypeVar("Itself", bound="Believer")
+Parameters = ParamSpec("Parameters")
+Answer = TypeVar("Answer")
+Itself = TypeVar("Itself", bound="Believer")
 
 
 def without_gradients(

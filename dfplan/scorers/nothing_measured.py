@@ -12,6 +12,8 @@ from dfplan.types import Reach
 class NothingMeasured:
     """Answers of :class:`~dfplan.domain.PlanScorer` that end no plan early, bound nothing and doubt no state."""
 
+    kind: str
+
     def finished(self, states: np.ndarray, goals: np.ndarray) -> np.ndarray:
         """See :class:`~dfplan.domain.PlanScorer`: no plan is over before its end."""
         return np.zeros(states.shape[:2], dtype=bool)

@@ -62,7 +62,7 @@ class DiffuserPlanner:
     def plan(
         self,
         observations: np.ndarray,
-        goals: np.ndarray,
+        goals: np.ndarray | None,
         *,
         horizon: int,
         generators: Sequence[torch.Generator],

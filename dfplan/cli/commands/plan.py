@@ -62,7 +62,7 @@ def _plan(
     if isinstance(sight, FrameObserver) and situation.frames is not None:
         places = sight.positions(situation.frames)
         observation, goal = np.concatenate([places[:1], observation[:, places.shape[1] :]], axis=1), places[1:]
-    elif sight is not None:
+    elif sight is not None and not isinstance(sight, FrameObserver):
         observation = sight(observation)
     asked: dict[str, Any] = {
         "horizon": config.planner.horizon or domain.spec.episode_steps,

@@ -1,6 +1,7 @@
 """``dfplan record``: roll an agent out and keep what it saw, did and earned as a data set."""
 
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 
@@ -53,6 +54,8 @@ def run(config: RecordConfig) -> None:
 
 def _as_eval(config: RecordConfig) -> EvalConfig:
     """The options with which `dfplan eval` has the same agent."""
-    shared = {each.name: getattr(config, each.name) for each in fields(AgentConfig)}
-    others = {name: value for name, value in OPTIONS.items() if name not in shared} | {"goal": config.goal}
+    shared: dict[str, Any] = {each.name: getattr(config, each.name) for each in fields(AgentConfig)}
+    others: dict[str, Any] = {name: value for name, value in OPTIONS.items() if name not in shared} | {
+        "goal": config.goal
+    }
     return EvalConfig(**shared, **others, output=None)

@@ -46,6 +46,7 @@ def write(folder: Path, data: Trajectories, *, task: str, fps: float | None = No
     """
     rate = fps if data.step_seconds is None else 1 / data.step_seconds
     check_target(folder, fps=rate)
+    assert rate is not None  # refused a line above
     from pyarrow import parquet
 
     if not data.actions.shape[1]:

@@ -100,19 +100,19 @@ class EncodingAgent:
     Args:
         agent: acts on latents ``(batch, observation_dim)``.
         encode: makes them of frames ``(batch, height, width, 3)`` uint8.
+
+    Attributes:
+        on_plan: called with a :class:`~dfplan.types.PlanEvent` after each planning, if given.
     """
 
     def __init__(self, agent: MPCAgent, *, encode: Callable[[np.ndarray], np.ndarray]) -> None:
         self.agent, self.encode = agent, encode
+        self.agent.on_plan = self._tell
+        self.on_plan: Callable[[PlanEvent], None] | None = None
 
-    @property
-    def on_plan(self) -> Callable[[PlanEvent], None] | None:
-        """Called with a :class:`~dfplan.types.PlanEvent` after each planning, if given."""
-        return self.agent.on_plan
-
-    @on_plan.setter
-    def on_plan(self, heard: Callable[[PlanEvent], None] | None) -> None:
-        self.agent.on_plan = heard
+    def _tell(self, event: PlanEvent) -> None:
+        if self.on_plan is not None:
+            self.on_plan(event)
 
     def reset(self, *, seeds: Sequence[int], goals: np.ndarray | None = None) -> None:
         """See :meth:`MPCAgent.reset`."""
