@@ -55,6 +55,7 @@ EXAMPLES = {
     "generate": ("dfplan generate env=maze2d-large", "dfplan generate env=maze2d-umaze num_steps=10000 output=u.hdf5"),
 }
 INDENT, WIDTH = 35, 118
+DEMONSTRATED_BY_TRAINING = ("tmaze", "pixel-tmaze")  # `dfplan train task=memory` makes their data itself
 
 
 def print_help(command: str, *, options: Sequence[str]) -> None:
@@ -69,7 +70,7 @@ def _lines(command: str, composed: DictConfig) -> list[str]:
     for name, each in flatten(schema_of(command, composed)):
         if is_dataclass(each.type):
             if name in choices:
-                groups.append(_line(name, choices[name], " | ".join(group_choices(name))))
+                groups.append(_line(name, choices[name], " | ".join(_offered(command, name))))
         else:
             value = OmegaConf.select(composed, name)
             if isinstance(value, DictConfig):
@@ -84,6 +85,11 @@ def _lines(command: str, composed: DictConfig) -> list[str]:
     lines += ["", "settings within the groups:", *nested, "", "examples:"]
     lines += [f"  {example}" for example in EXAMPLES[command]]
     return [*lines, "", "-m runs every combination of a=1,2 b=3,4; --cfg job prints the configuration and stops."]
+
+
+def _offered(command: str, group: str) -> list[str]:
+    left_out = DEMONSTRATED_BY_TRAINING if (command, group) == ("generate", "env") else ()
+    return [choice for choice in group_choices(group) if choice not in left_out]
 
 
 def _meaning(each: Any) -> str:

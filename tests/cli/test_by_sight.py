@@ -18,7 +18,7 @@ from dfplan.cli.main import main
         (["eval", "env=pixelmaze-large", "agent=oracle"], "needs states"),
         (["eval", "env=pixelmaze-large", "weights=maze2d"], "were trained on states"),
         (["eval", "env=maze2d-large", "weights=pixel"], "were trained on frames"),
-        (["plan", "env=maze2d-large", "weights=pixel"], "one knows states, the other frames"),
+        (["plan", "env=maze2d-large", "weights=pixel"], "shows states, but the weights in"),
         (["train", "env=pixelmaze-large"], "task=pixel-forcing"),
         (["train", "task=pixel-forcing", "env=maze2d-large"], "give task=forcing"),
         (["train", "task=distill", "env=pixelmaze-large"], "shows frames, not states"),

@@ -114,8 +114,8 @@ def generated_file(cache_folder: Path, *, env_id: str) -> Path:
 
 
 def default_num_steps(env_id: str) -> int:
-    """As many transitions as D4RL published for an environment."""
-    return next(number for size, number in NUM_STEPS.items() if size in env_id)
+    """As many transitions as D4RL published for an environment; of one that it does not know, as for its smallest."""
+    return next((number for size, number in NUM_STEPS.items() if size in env_id), min(NUM_STEPS.values()))
 
 
 def generate_file(
