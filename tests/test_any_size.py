@@ -160,7 +160,7 @@ def test_the_world_model_predicts_states_of_the_robot(model):
 def test_what_needs_a_point_mass_says_so(model):
     with pytest.raises(UserError, match="know of no point mass"):
         _ = model.support
-    with pytest.raises(UserError, match="controller=actions"):
+    with pytest.raises(UserError, match="constraints need both: use weights of a maze"):
         Planner(model, settings=PlannerSettings(), constraints=[lambda positions: 1.0])
 
 

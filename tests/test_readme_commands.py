@@ -76,7 +76,13 @@ SIZES: dict[str, tuple[str, ...]] = {
     "dfplan train env=maze2d-large data=minari:D4RL/pointmaze/large-v2": STATES,
 }
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)  # language, text
-NAMED = {"dfplan bench", "dfplan record", "dfplan train task=<name>"}  # names in a sentence, not commands to type
+NAMED = {
+    "dfplan bench",
+    "dfplan eval env=tmaze",
+    "dfplan record",
+    "dfplan train",
+    "dfplan train task=<name>",
+}  # names in a sentence, not commands to type
 
 
 def printed(readme: str) -> list[str]:

@@ -13,7 +13,7 @@ from records import Record, between_marks, load, row, source
 
 HERE = Path(__file__).parent
 SUMMARY, README = HERE / "summary.json", HERE / "README.md"
-BEGIN, END = "<!-- measured: written by summary.py -->", "<!-- end of measured -->"
+BEGIN, END = "<!-- measured: written by benchmarks/any_robot/summary.py -->", "<!-- end of measured -->"
 EXPECTED = (
     "fetch-reach.success",
     "reacher.dfplan",

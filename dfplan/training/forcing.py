@@ -187,7 +187,7 @@ class ForcingTask:
         noise = torch.randn(clean.shape, generator=generator)
         levels, noise = levels.to(clean.device), noise.to(clean.device)
         aimless = torch.as_tensor(batch.aimless)
-        if self.levels.returns_shown and not self.layout.position_dim:
+        if self.levels.returns_shown and not batch.goal.shape[1]:
             aimless = torch.zeros_like(aimless)  # there is no goal to hide
         levels = as_asked(levels, dynamics=torch.as_tensor(batch.dynamics), aimless=aimless)
         levels = without(levels, self.levels.absent, first=NUM_PREFIX_TOKENS)
