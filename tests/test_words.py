@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1] / "dfplan"
 OF_MAZES = re.compile(r"maze|\bwalls?\b|point.?mass|(?<![a-z])position", re.IGNORECASE)
 # Names of environments and weights that are given as examples, the domain's own address, and a clock on a wall.
 NAMES = re.compile(
-    r"(?:maze2d|pixelmaze)-?\w*|(?<!\w)(?:pixel-)?tmaze|PointMaze\w*|domains[./]maze[.\w/]*|wall (?:seconds|time|clock)",
+    r"(?:maze2d|pixelmaze)-?\w*|\b(?:pixel-)?tmaze|PointMaze\w*|domains[./]maze[.\w/]*|wall (?:seconds|time|clock)",
     re.IGNORECASE,
 )
 # Files outside of domains and baselines that still say so: none may be added, what is mended is taken out.
