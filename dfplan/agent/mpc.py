@@ -204,6 +204,7 @@ class MPCAgent:
             num_rows=len(self._goals),
             width=self.planner.observation_dim,
             bounds=None if self._reach is None else self._reach.observations,
+            levels=levels,
         )
         if self._beliefs is None:
             jumped = self.jumped(observations)

@@ -123,7 +123,7 @@ class Believer:
     ) -> Belief:
         if goals is None and not self.position_dim:
             goals = np.zeros((num_rows, 0))
-        seen = self._checked("observations", observations, num_rows=num_rows)
+        seen = self._checked("observations", observations, num_rows=num_rows, levels=levels)
         wanted = None if goals is None else self._checked("goals", goals, num_rows=num_rows)
         return self.belief_of(seen, wanted, self._levels(levels, num_rows=num_rows))
 
@@ -201,11 +201,12 @@ class Believer:
         apart = torch.linalg.vector_norm(seen[..., : goals.shape[1]] - goals[:, None], dim=-1)
         return (apart <= self.model.goal_radius).float().mean(dim=1, keepdim=True)
 
-    def _checked(self, name: str, values: np.ndarray, *, num_rows: int) -> Tensor:
+    def _checked(self, name: str, values: np.ndarray, *, num_rows: int, levels: np.ndarray | None = None) -> Tensor:
         """Observations or goals as a float32 tensor on the model's device."""
         layout = self.model.layout
         widths = {"observations": layout.observation_dim, "goals": layout.position_dim}
-        rows = checked_rows(name, values, num_rows=num_rows, width=widths[name], bounds=getattr(self.reach, name))
+        bounds = getattr(self.reach, name)
+        rows = checked_rows(name, values, num_rows=num_rows, width=widths[name], bounds=bounds, levels=levels)
         return torch.as_tensor(rows, dtype=torch.float32, device=self.device)
 
     def _levels(self, levels: np.ndarray | None, *, num_rows: int) -> Tensor:

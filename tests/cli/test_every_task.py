@@ -28,6 +28,7 @@ NETWORK = ["model.width=16", "model.num_layers=1"]
 WINDOWS = [*NETWORK, "env.num_tokens=3", "retrace.num_steps=2000"]
 SMALL = {
     "aligned-forcing": [STATES, *WINDOWS, "task.depth=1", "task.encoder=state", "task.aligned_tokens=4"],
+    "behaviour-cloning": [STATES, "task.width=8"],
     "autoencoder": [FRAMES, "task.width=8", "task.latent_channels=1"],
     "diffuser": [STATES, "model.width=8", "model.num_layers=2", "model.horizon=16", "model.num_levels=4"],
     "distill": [STATES, "retrace.num_steps=2000"],
