@@ -9,24 +9,22 @@ from pathlib import Path
 import pytest
 
 PROGRAM = Path(__file__).parents[2] / "benchmarks" / "realtime" / "run.py"
-# A loop that the system lets go first misses nothing, however busy its machine is; but a virtual machine is itself held
-# up by its host now and then, for which no loop can be blamed. One that has to wait its turn, as without the right to
-# SCHED_FIFO, is held up by others more often.
-MOST_MISSED, MOST_MISSED_WITHOUT_PRIORITY = 0.001, 0.01
+# A loop that the system lets go first misses nothing, however busy the machine is. One that has to wait its turn, as
+# without the right to SCHED_FIFO, is held up by others now and then, for which it cannot be blamed.
+MOST_MISSED_WITHOUT_PRIORITY = 0.01
 MOST_BEGUN_LATE = 0.05  # a robot that the machine holds up more often than this measures nothing
 
 
 @pytest.mark.slow
 @pytest.mark.alone
-def test_five_minutes_on_time(tmp_path):
+def test_five_minutes_without_a_missed_tick(tmp_path):
     # In a process of its own: what other tests have left in memory is none of the loop's.
     command = [sys.executable, str(PROGRAM), "soak", "--minutes=5", f"--output={tmp_path}"]
     subprocess.run(command, check=True, timeout=900, env=os.environ | {"OMP_NUM_THREADS": "1"})
     (path,) = tmp_path.glob("*_soak.json")
     found = json.loads(path.read_text())["soak"]
     assert found["ticks"] >= 5600
-    share = MOST_MISSED if found["real_time_priority"] else MOST_MISSED_WITHOUT_PRIORITY
-    allowed = share * found["ticks"]
+    allowed = 0 if found["real_time_priority"] else MOST_MISSED_WITHOUT_PRIORITY * found["ticks"]
     assert found["missed"] <= allowed, found
     assert found["begun_late_by_the_robot"] <= MOST_BEGUN_LATE * found["ticks"], found
     assert found["unanswered_by_the_robots_count"] <= allowed, found
