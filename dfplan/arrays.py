@@ -47,15 +47,7 @@ def numbers_of(name: str, values: Any) -> np.ndarray:
     return numbers
 
 
-def checked_rows(
-    name: str,
-    values: Any,
-    *,
-    num_rows: int,
-    width: int,
-    bounds: Bounds | None = None,
-    levels: np.ndarray | None = None,
-) -> np.ndarray:
+def checked_rows(name: str, values: Any, *, num_rows: int, width: int, bounds: Bounds | None = None) -> np.ndarray:
     """Rows of finite numbers ``(num_rows, width)``, one per environment.
 
     Args:
@@ -63,8 +55,7 @@ def checked_rows(
         values: anything.
         num_rows: how many there must be.
         width: numbers in each.
-        bounds: between which they must lie; None is not to ask.
-        levels: ``(num_rows,)`` how noisy each is said to be; what is said to be noise may lie anywhere.
+        bounds: between which they must lie, ``(width,)`` for all rows or ``(num_rows, width)``; None is not to ask.
 
     Raises:
         UserError: they are something else; names the first row that is wrong.
@@ -76,16 +67,11 @@ def checked_rows(
         )
     if not (finite := np.isfinite(rows).all(axis=1)).all():
         raise UserError(f"{name} must be finite; row {int(finite.argmin())} is not")
-    if bounds is None:
-        return rows
-    inside = ((rows >= bounds.low) & (rows <= bounds.high)).all(axis=1)
-    if levels is not None:
-        inside |= np.asarray(levels) > 0
-    if not inside.all():
+    if bounds is not None and not (inside := ((rows >= bounds.low) & (rows <= bounds.high)).all(axis=1)).all():
         row = int(inside.argmin())
+        low, high = (np.broadcast_to(each, rows.shape)[row] for each in (bounds.low, bounds.high))
         raise UserError(
-            f"{name} must be near the data, between {_short(bounds.low)} and {_short(bounds.high)}; "
-            f"row {row} is {_short(rows[row])}"
+            f"{name} must be near the data, between {_short(low)} and {_short(high)}; row {row} is {_short(rows[row])}"
         )
     return rows
 

@@ -125,8 +125,8 @@ class MPCAgent:
         self._begun = np.zeros(0, dtype=np.int64)  # at which step, per environment
         self._over = np.zeros(0, dtype=bool)  # which environments are not planned for any more
         self._generators: list[torch.Generator] = []
-        self._goals = np.zeros((0, 2))
-        self._seen = np.zeros((0, 4))  # the last observation of each environment; NaN where there is none
+        self._goals = np.zeros((0, 0))
+        self._seen = np.zeros((0, 0))  # the last observation of each environment; NaN where there is none
         self._planned_at = np.zeros(0)  # the step of each environment's last plan; -inf where it has none
 
     def reset(self, *, seeds: Sequence[int], goals: np.ndarray | None = None) -> None:
@@ -203,8 +203,7 @@ class MPCAgent:
             observations,
             num_rows=len(self._goals),
             width=self.planner.observation_dim,
-            bounds=None if self._reach is None else self._reach.observations,
-            levels=levels,
+            bounds=self._observation_bounds(levels),
         )
         if self._beliefs is None:
             jumped = self.jumped(observations)
@@ -248,6 +247,11 @@ class MPCAgent:
         """Goals ``(rows, position_dim)`` as they are shown to the planner; None where none is."""
         goals = self._goals[rows]
         return goals if goals.shape[1] == self.planner.position_dim else None
+
+    def _observation_bounds(self, levels: np.ndarray | None) -> Bounds | None:
+        if levels is not None and isinstance(self.planner, Planner):
+            return self.planner.observation_bounds(levels)
+        return None if self._reach is None else self._reach.observations
 
     def _believe(self, observations: np.ndarray, rows: np.ndarray, levels: np.ndarray) -> Belief:
         if not isinstance(self.planner, Planner):

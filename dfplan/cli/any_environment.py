@@ -15,7 +15,7 @@ SHORT = {
     "bench": {},
     "export": {},
 }
-# Of agents that remember: one token is planned at a time, and its actions are carried out.
+# Where agents remember: one token is planned at a time, and its actions are carried out. Training makes its own data.
 REMEMBERING = ("tmaze", "pixel-tmaze")
 ONE_TOKEN = {
     "planner": "history",

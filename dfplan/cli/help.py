@@ -7,6 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from dfplan.cli.any_environment import REMEMBERING
 from dfplan.cli.compose import compose_options
 from dfplan.cli.folders import group_choices
 from dfplan.cli.schema import flatten, schema_of
@@ -55,7 +56,6 @@ EXAMPLES = {
     "generate": ("dfplan generate env=maze2d-large", "dfplan generate env=maze2d-umaze num_steps=10000 output=u.hdf5"),
 }
 INDENT, WIDTH = 35, 118
-DEMONSTRATED_BY_TRAINING = ("tmaze", "pixel-tmaze")  # `dfplan train task=memory` makes their data itself
 
 
 def print_help(command: str, *, options: Sequence[str]) -> None:
@@ -88,7 +88,7 @@ def _lines(command: str, composed: DictConfig) -> list[str]:
 
 
 def _offered(command: str, group: str) -> list[str]:
-    left_out = DEMONSTRATED_BY_TRAINING if (command, group) == ("generate", "env") else ()
+    left_out = REMEMBERING if (command, group) == ("generate", "env") else ()
     return [choice for choice in group_choices(group) if choice not in left_out]
 
 

@@ -123,9 +123,10 @@ class Believer:
     ) -> Belief:
         if goals is None and not self.position_dim:
             goals = np.zeros((num_rows, 0))
+        found = self._levels(levels, num_rows=num_rows)
         seen = self._checked("observations", observations, num_rows=num_rows, levels=levels)
         wanted = None if goals is None else self._checked("goals", goals, num_rows=num_rows)
-        return self.belief_of(seen, wanted, self._levels(levels, num_rows=num_rows))
+        return self.belief_of(seen, wanted, found)
 
     @without_gradients
     def update(
@@ -201,12 +202,27 @@ class Believer:
         apart = torch.linalg.vector_norm(seen[..., : goals.shape[1]] - goals[:, None], dim=-1)
         return (apart <= self.model.goal_radius).float().mean(dim=1, keepdim=True)
 
+    def observation_bounds(self, levels: np.ndarray | None) -> Bounds:
+        """Between which numbers observations must lie: near the data, or not far from their mean if said to be noise.
+
+        Args:
+            levels: ``(batch,)`` as of :meth:`believe`.
+
+        Returns:
+            Bounds ``(observation_dim,)`` without levels, else ``(batch, observation_dim)``.
+        """
+        near = self.reach.observations
+        if levels is None:
+            return near
+        far, noisy = self.model.reach(margin=None).observations, np.asarray(levels)[:, None] > 0
+        return Bounds(np.where(noisy, far.low, near.low), np.where(noisy, far.high, near.high))
+
     def _checked(self, name: str, values: np.ndarray, *, num_rows: int, levels: np.ndarray | None = None) -> Tensor:
         """Observations or goals as a float32 tensor on the model's device."""
         layout = self.model.layout
         widths = {"observations": layout.observation_dim, "goals": layout.position_dim}
-        bounds = getattr(self.reach, name)
-        rows = checked_rows(name, values, num_rows=num_rows, width=widths[name], bounds=bounds, levels=levels)
+        bounds = self.reach.goals if name == "goals" else self.observation_bounds(levels)
+        rows = checked_rows(name, values, num_rows=num_rows, width=widths[name], bounds=bounds)
         return torch.as_tensor(rows, dtype=torch.float32, device=self.device)
 
     def _levels(self, levels: np.ndarray | None, *, num_rows: int) -> Tensor:

@@ -232,3 +232,23 @@ def test_a_memory_refuses_what_is_far():
     for strange in (STATE[None] * 1e30, np.ma.array(STATE[None], mask=[[1, 0, 0, 0]])):
         with pytest.raises(UserError):
             planner.believe(strange, levels=np.zeros(1))
+
+
+def test_what_is_said_to_be_noise_may_lie_off_the_data_but_not_anywhere():
+    layout = TokenLayout(steps_per_token=4, points_per_token=1)
+    model = replace(tiny_model(tiny_denoiser(layout=layout)), layout=layout)
+    planner = Planner(model, settings=SETTINGS)
+    near, far = planner.observation_bounds(None), planner.observation_bounds(np.ones(1))
+    off = ((near.high + far.high[0]) / 2)[None]
+    assert (off > near.high).any()
+    agent = MPCAgent(planner, controller=PlannedActions(), replan_every=4, horizon=8)
+    for level in (None, np.zeros(1)):
+        agent.reset(seeds=[0], goals=GOAL[None])
+        with pytest.raises(UserError, match="near the data"):
+            agent.act(off, levels=level)
+    agent.reset(seeds=[0], goals=GOAL[None])
+    assert np.isfinite(agent.act(off, levels=np.ones(1))).all()
+    for level in (1e-3, 1.0):
+        agent.reset(seeds=[0], goals=GOAL[None])
+        with pytest.raises(UserError, match="near the data"):
+            agent.act(STATE[None] * 1e30, levels=np.full(1, level))
