@@ -17,6 +17,8 @@ SHORT = {
 }
 # Where agents remember: one token is planned at a time, and its actions are carried out. Training makes its own data.
 REMEMBERING = ("tmaze", "pixel-tmaze")
+# What else to say to `dfplan train` there.
+TRAINED_BY = {"closed-door": ("recipe=history",), "tmaze": ("task=memory",), "pixel-tmaze": ("task=memory",)}
 ONE_TOKEN = {
     "planner": "history",
     "planner.num_candidates": 1,

@@ -13,6 +13,7 @@ import torch
 
 from dfplan.agent import Controller, InverseControl, MPCAgent, PlanMaker, PlannedActions
 from dfplan.baselines.diffuser import is_diffuser
+from dfplan.cli.any_environment import TRAINED_BY
 from dfplan.cli.folders import bundled_weights
 from dfplan.cli.guidance import build_guidance
 from dfplan.cli.planner_schema import PlannerConfig
@@ -76,9 +77,10 @@ def find_weights(weights: str, *, env_name: str) -> Path:
         folder = bundled_weights() / (env_name + BUNDLED[weights])
         if (folder / "model.json").is_file():
             return folder
+        command = " ".join(["dfplan train", *TRAINED_BY.get(env_name, ()), f"env={env_name}"])
         raise UserError(
-            f"no weights for {folder.name} come with dfplan; train some with `dfplan train env={env_name}` "
-            "and give weights=<its run folder>"
+            f"no weights for {folder.name} come with dfplan; train some with `{command}` and give "
+            "weights=<its run folder>"
         )
     if found := find_bundle(Path(weights)):
         return found
