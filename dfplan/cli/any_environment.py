@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from dfplan.cli.arguments import name_of
 from dfplan.cli.folders import group_choices
+from dfplan.plugins import installed
 
 NUM_TOKENS = 6  # of a training window, unless something else is said: somewhat more than a plan looks ahead
 # Chosen with such an environment unless something else is said: short tokens, planned anew every few steps.
@@ -60,6 +61,8 @@ def usual_options(env_name: str, options: Sequence[str]) -> list[str]:
 def _exists(env_id: str) -> bool:
     if not env_id[:1].isalnum() or ":" in env_id or "," in env_id:
         return False  # what a colon precedes is a package that would be imported
+    if env_id in installed("domains"):
+        return True
     import gymnasium
 
     from dfplan.domains.gymnasium import register_known

@@ -4,6 +4,7 @@ from functools import cache
 
 import gymnasium
 
+from dfplan import plugins
 from dfplan.domain import Domain
 from dfplan.domains.gymnasium import GymnasiumDomain, register_known
 from dfplan.domains.maze.closed_door import ClosedDoorDomain
@@ -17,11 +18,13 @@ OURS = "dfplan_envs"
 
 @cache
 def find_domain(env_id: str) -> Domain:
-    """The domain of an environment.
+    """The domain of an environment: of an installed package that brings one by this id, or our own.
 
     Raises:
         UserError: there is no such environment, or its spaces are not those that plans can be made in.
     """
+    if env_id in plugins.installed("domains"):
+        return plugins.find("domains", env_id, own={})(env_id)
     if env_id not in gymnasium.registry:
         try:
             gymnasium.make(qualified_id(env_id)).close()  # which has dfplan's own registered, if it is one of these

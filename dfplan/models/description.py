@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from torch.nn import Module
 
 from dfplan.measured import check_values, positive
 from dfplan.tokens.layout import MAY_BE_0
@@ -52,6 +53,21 @@ def check_numbers(*, num_layers: int, width: int, token_dim: int, shapes: Shapes
             "the weights do not fit the network its description names: "
             f"it has at least {needed:,} numbers, its tensors hold {found:,}"
         )
+
+
+def check_shapes(network: Module, shapes: Shapes, *, prefix: str) -> None:
+    """Refuse a network whose tensors are not those of that ``prefix`` beside its description.
+
+    Raises:
+        ValueError: names the first that is missing or has another shape.
+    """
+    for name, value in network.state_dict().items():
+        found = shapes.get(prefix + name)
+        if found != tuple(value.shape):
+            raise ValueError(
+                f"the weights do not fit the network its description names: {name} should have shape "
+                f"{tuple(value.shape)}; got {found}"
+            )
 
 
 def check_others(shapes: Shapes) -> None:

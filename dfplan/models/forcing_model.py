@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dfplan import plugins
 from dfplan.diffusion import Parameterization, Schedule
 from dfplan.domain import PlanScorer
 from dfplan.errors import UserError
@@ -20,6 +21,7 @@ from dfplan.models.description import (
     check_num_tokens,
     check_numbers,
     check_others,
+    check_shapes,
     check_sizes,
     reward_scale,
 )
@@ -29,6 +31,7 @@ from dfplan.scorers import read_scorer
 from dfplan.tokens import NUM_PREFIX_TOKENS, Normalizer, TokenLayout
 from dfplan.types import MARGIN, SLOTS, Bounds, PointMass, PositionSupport, Reach
 
+DENOISERS = {"transformer": TransformerDenoiser, "rnn": RecurrentDenoiser}
 MEASURED = ("support.", "scorer.")  # names of tensors begin so that are a scorer's
 MAX_ANSWER = 1e4  # of a network to noise, which is about 1
 SENSELESS = (
@@ -127,10 +130,10 @@ def build_denoiser(name: str, *, layout: TokenLayout, causal: bool = True, **siz
     """Build an untrained denoiser.
 
     Args:
-        name: ``transformer`` or ``rnn``.
+        name: ``transformer``, ``rnn``, or one that an installed package brings.
         layout: what a token holds.
         causal: whether a token sees only those before it; an ``rnn`` always is.
-        sizes: keyword arguments of :class:`TransformerDenoiser` or :class:`RecurrentDenoiser`.
+        sizes: keyword arguments of :class:`TransformerDenoiser`, :class:`RecurrentDenoiser` or the package's own.
 
     Raises:
         UserError: unknown name or size.
@@ -140,15 +143,11 @@ def build_denoiser(name: str, *, layout: TokenLayout, causal: bool = True, **siz
         "position_slots": layout.position_slots,
         "num_prefix_tokens": NUM_PREFIX_TOKENS,
     }
-    match name:
-        case "transformer":
-            network = partial(TransformerDenoiser, causal=causal)
-        case "rnn":
-            if not causal:
-                raise UserError("an rnn reads tokens in their order and is always causal; use model=transformer")
-            network = RecurrentDenoiser
-        case _:
-            raise UserError(f"unknown model {name!r}; choose transformer or rnn")
+    network = plugins.find("denoisers", name, own=DENOISERS)
+    if network is not RecurrentDenoiser:
+        shared["causal"] = causal
+    elif not causal:
+        raise UserError("an rnn reads tokens in their order and is always causal; use model=transformer")
     try:
         for size, value in sizes.items():
             if value < 1:
@@ -208,12 +207,14 @@ def _check_claims(shapes: Mapping[str, tuple[int, ...]], metadata: Mapping[str, 
         causal = metadata["model"].get("causal", True)  # absent from bundles of before there was a choice
         if type(causal) is not bool:
             raise ValueError(f"causal must be true or false; got {causal!r:.40}")
-        check_numbers(
-            num_layers=sizes["num_layers"],
-            width=sizes["width"],
-            token_dim=TokenLayout(**metadata["layout"]).token_dim,
-            shapes=shapes,
-        )
+        layout = TokenLayout(**metadata["layout"])
+        if metadata["model"]["name"] in DENOISERS:
+            check_numbers(
+                num_layers=sizes["num_layers"], width=sizes["width"], token_dim=layout.token_dim, shapes=shapes
+            )
+        else:
+            with torch.device("meta"):  # without memory
+                check_shapes(build_denoiser(layout=layout, **metadata["model"]), shapes, prefix="denoiser.")
         check_others(shapes)
     except SENSELESS as error:
         raise _no_planner(folder, error) from error

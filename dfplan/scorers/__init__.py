@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from dfplan import plugins
 from dfplan.domain import PlanScorer
 from dfplan.scorers.goal import GoalScorer
 from dfplan.scorers.paths import first_arrival, steps_along
@@ -29,11 +30,10 @@ def read_scorer(description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
 
     Raises:
         KeyError, TypeError, ValueError: it makes no sense.
+        UserError: nobody knows a scorer of that kind.
     """
     from dfplan.domains.maze.scorer import PointMassScorer  # the one that a domain has of its own
 
-    known = {each.kind: each for each in (PointMassScorer, GoalScorer, ReturnScorer)}
-    kind = description.get("scorer", FIRST_KIND)
-    if kind not in known:
-        raise ValueError(f"scorer must be one of {', '.join(known)}; got {kind!r:.40}")
-    return known[kind].from_description(description, arrays)
+    own = {each.kind: each for each in (PointMassScorer, GoalScorer, ReturnScorer)}
+    kind = plugins.find("scorers", description.get("scorer", FIRST_KIND), own=own)
+    return kind.from_description(description, arrays)

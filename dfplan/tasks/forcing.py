@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from dfplan import plugins
 from dfplan.errors import UserError
 from dfplan.options import group
 from dfplan.tasks.groups import DiffusionSettings, ModelSettings, RetraceSettings, WindowsSettings
@@ -49,6 +50,7 @@ def build_for_domain(settings: Settings, inputs: Inputs, domain: "Domain") -> "t
     from dfplan.tasks.trajectory_windows import build_datasets
     from dfplan.training.forcing import ForcingTask
 
+    check_network(settings.model.name)
     windows, trajectories = settings.windows, inputs.trajectories
     if settings.retrace.num_steps or windows.held_steps or windows.collected_share:
         raise UserError(
@@ -63,6 +65,19 @@ def build_for_domain(settings: Settings, inputs: Inputs, domain: "Domain") -> "t
     settings = replace(settings, windows=windows)
     trained, validation = build_datasets(windows, trajectories, num_tokens=inputs.num_tokens, goal_dim=inputs.goal_dim)
     return build_task(settings, inputs, trajectories, make=ForcingTask, scorer=scorer, validation=validation), trained
+
+
+def check_network(name: str) -> None:
+    """Refuse a network that nobody knows now, rather than after minutes of work on the data.
+
+    Raises:
+        UserError: nobody does, or it is trained by another task.
+    """
+    from dfplan.models.forcing_model import DENOISERS
+
+    if name == "diffuser":
+        raise UserError("model=diffuser is what task=diffuser trains; give task=diffuser, or another model")
+    plugins.find("denoisers", name, own=DENOISERS)
 
 
 def build_training(
@@ -81,8 +96,7 @@ def build_training(
     from dfplan.domains.maze.support import measure_support
     from dfplan.tasks.trajectory_windows import drive_anew, mix_datasets
 
-    if settings.model.name == "diffuser":
-        raise UserError("model=diffuser is what task=diffuser trains; give task=diffuser, or another model")
+    check_network(settings.model.name)
     standing = settings.retrace.shortest_hold if settings.retrace.num_steps else 0
     if settings.windows.held_steps > standing:
         raise UserError(

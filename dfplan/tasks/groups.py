@@ -9,9 +9,7 @@ from dfplan.options import option
 class ModelSettings:
     """A denoiser."""
 
-    name: str = option(
-        "the network; diffuser = Diffuser's, trained as Diffuser", choices=("transformer", "rnn", "diffuser")
-    )
+    name: str = option("the network: transformer, rnn, one of an installed package, or diffuser, trained as Diffuser")
     width: int = option("hidden size", low=8)
     num_layers: int = option("layers", low=1)
     num_heads: int | None = option("attention heads (transformer)", low=1)

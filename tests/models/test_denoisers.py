@@ -247,7 +247,7 @@ def test_the_transformer_exports(inputs):
 @pytest.mark.parametrize(
     ("name", "sizes", "complaint"),
     [
-        ("mamba", {}, "unknown model 'mamba'; choose transformer or rnn"),
+        ("mamba", {}, "unknown denoiser 'mamba'; choose one of transformer, rnn"),
         ("transformer", {"depth": 3}, "do not fit model 'transformer'.*depth"),
         ("rnn", {"num_heads": 4}, "do not fit model 'rnn'.*num_heads"),
         ("rnn", {"causal": False}, "an rnn .* is always causal; use model=transformer"),

@@ -179,6 +179,20 @@ def test_a_huge_size_is_refused_before_anything_is_built(folder, part, sizes, mo
         load_forcing_model(folder)
 
 
+def test_weights_of_a_network_of_a_package_that_is_not_installed_say_so(folder):
+    _rewrite(folder, metadata={"model": {"name": "averages", **SIZES}})
+    with pytest.raises(UserError, match="unknown denoiser 'averages'; choose one of transformer, rnn"):
+        load_forcing_model(folder)
+
+
+def test_a_network_of_a_package_must_have_the_tensors_of_its_bundle(folder, monkeypatch):
+    """Its sizes are its own affair, so it is built without memory first."""
+    _rewrite(folder, metadata={"model": {"name": "averages", **SIZES}})
+    monkeypatch.setattr("dfplan.plugins.find", lambda *_, own: lambda **sizes: torch.nn.Linear(20_000, 20_000))
+    with pytest.raises(UserError, match=r"weight should have shape \(20000, 20000\); got None"):
+        load_forcing_model(folder)
+
+
 def test_tensors_that_belong_to_nothing_are_refused_unread(folder, monkeypatch):
     _rewrite(folder, tensors={"junk": torch.zeros(7)})
     monkeypatch.setattr("safetensors.torch.load_file", lambda _: pytest.fail("read"))

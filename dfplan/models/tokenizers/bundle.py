@@ -5,9 +5,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from dfplan import plugins
 from dfplan.errors import UserError
 from dfplan.models.bundle import load_bundle, save_bundle
-from dfplan.models.description import check_sizes
+from dfplan.models.description import check_shapes, check_sizes
 from dfplan.models.forcing_model import SENSELESS, load_weights
 from dfplan.models.tokenizers.autoencoders import AutoencoderTokenizer, KLAutoencoder, TinyAutoencoder
 from dfplan.models.tokenizers.keypoints import KeypointTokenizer
@@ -29,17 +32,16 @@ def build_tokenizer(name: str, **sizes: Any) -> FrameTokenizer:
     """Build an untrained tokenizer.
 
     Args:
-        name: ``keypoints``, ``principal``, ``autoencoder-tiny`` or ``autoencoder-kl``.
+        name: ``keypoints``, ``principal``, ``autoencoder-tiny``, ``autoencoder-kl``, or one of an installed package.
         sizes: keyword arguments of :class:`KeypointTokenizer`, :class:`PrincipalTokenizer`, :class:`TinyAutoencoder` or
             :class:`KLAutoencoder`.
 
     Raises:
         UserError: unknown name or size, or diffusers is needed and not installed.
     """
-    if name not in _KINDS:
-        raise UserError(f"unknown tokenizer {name!r}; choose {', '.join(_KINDS)}")
+    kind = plugins.find("tokenizers", name, own=_KINDS)
     try:
-        return _KINDS[name](**sizes)
+        return kind(**sizes)
     except TypeError as error:
         raise UserError(f"the sizes {sizes} do not fit tokenizer {name!r}: {error}") from error
 
@@ -71,8 +73,12 @@ def _check_claims(shapes: Mapping[str, tuple[int, ...]], metadata: Mapping[str, 
     """Refuse sizes that the tensors cannot have come from, before anything is built from them."""
     try:
         sizes = {name: value for name, value in metadata["tokenizer"].items() if name != "name"}
-        check_sizes(sizes, shapes)
         kind = _KINDS.get(metadata["tokenizer"]["name"])
+        if kind is None:  # of a package, whose sizes are its own affair
+            with torch.device("meta"):  # without memory
+                check_shapes(build_tokenizer(**metadata["tokenizer"]), shapes, prefix=_PREFIX)
+        else:
+            check_sizes(sizes, shapes)
         if kind is not None and issubclass(kind, AutoencoderTokenizer):
             kind.check_claims(sizes, shapes)
         if not all(name.startswith(_PREFIX) for name in shapes):

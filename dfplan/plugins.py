@@ -1,0 +1,59 @@
+"""Parts that other packages bring, found by name among the entry points of what is installed.
+
+A package names its parts in its ``pyproject.toml``, for instance::
+
+    [project.entry-points."dfplan.denoisers"]
+    my-network = "my_package.networks:MyNetwork"
+
+The groups are ``dfplan.domains``, ``dfplan.denoisers``, ``dfplan.scorers`` and ``dfplan.tokenizers``; what each must be
+stands in ``docs/plugins.md``. A name of dfplan's own always means dfplan's, and the files of a bundle or a run can only
+name what the user has installed: nothing is imported that they say.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from dfplan.errors import UserError
+
+
+@cache
+def installed(group: str) -> Mapping[str, EntryPoint]:
+    """What other packages bring of a group (``domains``, ...), by name; nothing is imported yet.
+
+    Raises:
+        UserError: two packages bring the same name, so that nobody knows which is meant.
+    """
+    found: dict[str, EntryPoint] = {}
+    for each in sorted(set(entry_points(group=f"dfplan.{group}")), key=lambda each: (each.name, each.value)):
+        if each.name in found:
+            raise UserError(
+                f"two packages bring dfplan.{group} {each.name!r}, {found[each.name].value} and {each.value}; "
+                "uninstall one of them"
+            )
+        found[each.name] = each
+    return found
+
+
+def find(group: str, name: str, *, own: Mapping[str, Any]) -> Any:
+    """The part of that name: one of dfplan's ``own``, or of a package.
+
+    Raises:
+        UserError: there is none, or its package cannot be imported.
+    """
+    if name in own:
+        return own[name]
+    others = installed(group)
+    if name not in others:
+        names = ", ".join([*own, *others])
+        raise UserError(
+            f"unknown {group.removesuffix('s')} {name!r:.60}; choose one of {names}, or install its package"
+        )
+    try:
+        return others[name].load()
+    except Exception as error:  # whatever the import of a foreign package leads to
+        raise UserError(
+            f"the installed package that brings dfplan.{group} {name!r} cannot be imported: "
+            f"{type(error).__name__}: {error} ({others[name].value})"
+        ) from error
