@@ -28,6 +28,7 @@ from dfplan.realtime import (
     LoopReport,
     ObservationGate,
     PathFollower,
+    Patience,
     PlannerProcess,
     PlanningSupervisor,
     RealtimeAgent,
@@ -136,7 +137,7 @@ def build_agent(
         controller: ``pursuit`` (drives along the planned path) or ``actions`` (plays the planned actions).
         command: of the planner process; None is dfplan's own.
         constraints: what plans and driving must keep; told to dfplan's own planner alone.
-        options: of the supervisor (``plan_timeout``) or the agent.
+        options: of the supervisor (``plan_timeout``), the agent (``period``), or its patience.
     """
     model = load_forcing_model(weights)
     motion = point_mass_motion(model.point_mass)
@@ -167,9 +168,13 @@ def build_agent(
         replan_every=32 if controller == "pursuit" else 8,
         period=options.pop("period", 1 / rate),
         obligations=Obligations(constraints, radius=model.goal_radius, seconds_per_step=model.point_mass.step),
-        safe_action=lambda seen: np.zeros(2) if seen is None else np.clip(-seen[2:], -1, 1),  # brake
-        **options,
+        patience=Patience(safe_action=brake, **options),
     )
+
+
+def brake(seen: np.ndarray | None) -> np.ndarray:
+    """The action of a ball in trouble: against its speed."""
+    return np.zeros(2) if seen is None else np.clip(-seen[2:], -1, 1)
 
 
 def drive_episode(

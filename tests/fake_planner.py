@@ -1,11 +1,12 @@
 """A clock that only tests move, and a planner process that answers by it; messages and checks are the real ones."""
 
 from collections.abc import Callable
+from dataclasses import fields
 
 import numpy as np
 import pytest
 
-from dfplan.realtime import ObservationGate, PlanningSupervisor, RealtimeAgent
+from dfplan.realtime import ObservationGate, Patience, PlanningSupervisor, RealtimeAgent
 from dfplan.realtime.followers import ActionQueue
 from dfplan.realtime.stream import ConnectionLostError
 from dfplan.realtime.wire import HEADER_BYTES, Message, decode, encode
@@ -129,10 +130,12 @@ def maze_gate(**options: object) -> ObservationGate:
 
 def fake_agent(planner: FakePlanner, *, plan_timeout: float = 0.5, **options: object) -> RealtimeAgent:
     """An agent at 20 Hz on the planner's clock, its episode begun."""
+    patience = Patience(**{each.name: options.pop(each.name) for each in fields(Patience) if each.name in options})
     settings = {"gate": maze_gate(), "follower": ActionQueue(), "replan_every": 16, "period": 0.05} | options
     agent = RealtimeAgent(
         fake_supervisor(planner, plan_timeout=plan_timeout),
         clock=planner.clock,
+        patience=patience,
         **settings,  # type: ignore[arg-type]
     )
     agent.reset(seed=0, goal=np.array([5.0, 5.0]))

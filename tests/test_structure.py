@@ -16,7 +16,6 @@ MOST_LINES, MOST_PARAMETERS = 350, 9
 TOO_MANY_PARAMETERS = {
     "retrace": 12,
     "WindowDataset.__init__": 11,
-    "RealtimeAgent.__init__": 15,
     "ForcingTask.__init__": 16,
 }
 

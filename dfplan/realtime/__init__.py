@@ -1,7 +1,7 @@
 """Acting on time, every time: the planner in a process of its own, and a loop that never waits for it."""
 
 from dfplan.realtime.agent import RealtimeAgent
-from dfplan.realtime.episode import ActInfo
+from dfplan.realtime.episode import ActInfo, Patience
 from dfplan.realtime.followers import ActionQueue, Follower, PathFollower
 from dfplan.realtime.gate import ObservationGate
 from dfplan.realtime.loop import LoopReport, run_loop
@@ -16,6 +16,7 @@ __all__ = [
     "LoopReport",
     "ObservationGate",
     "PathFollower",
+    "Patience",
     "PlannerProcess",
     "PlanningSupervisor",
     "RealtimeAgent",

@@ -9,13 +9,14 @@ import numpy as np
 from dfplan.arrays import as_number
 from dfplan.errors import UserError
 from dfplan.planner.obligations import Obligations
-from dfplan.realtime.episode import ActInfo, Episode, Tick
+from dfplan.realtime.episode import ActInfo, Episode, Patience, Tick
 from dfplan.realtime.followers import Follower
 from dfplan.realtime.gate import ObservationGate, checked_goal
 from dfplan.realtime.ladder import Ladder
 from dfplan.realtime.latch import FaultLatch
 from dfplan.realtime.rate import RateMeter
 from dfplan.realtime.supervisor import Answer, PlanningSupervisor, Request, Update
+from dfplan.types import Bounds
 
 # Of a period, left before a deadline when a plan is waited for. To join it and act takes 1.5 ms; machines are held up.
 _SPARE = 0.375
@@ -42,17 +43,11 @@ class RealtimeAgent:
         follower: turns the newest plan into actions.
         replan_every: steps between two plans.
         period: seconds of a control step as planned; None where the robot waits for the agent (each call is one step).
-        tolerance: distance from the plan beyond which a new one is asked for early.
-        blind_steps: steps for which the old plan goes on without a good observation.
-        hold_steps: steps for which the last action is held after that.
-        safe_action: maps the last good observation, or None, to the action of a robot in trouble; None is zeros.
-        max_bad_observations: bad observations in a row that latch.
-        max_failures: failures of the planner, or actions that are not finite, in a row that latch.
+        patience: how much may go wrong for how long, and what is done then.
         obligations: what must be kept, and the planner was told of (:func:`~dfplan.realtime.process.planner_command`):
             which way-points were passed is told to it from then on, and what is broken to the caller; None is nothing.
-        goal_low: ``(goal_dim,)`` goals below it are refused; None is the gate's limit of positions, which are the
-            leading half of an observation.
-        goal_high: ``(goal_dim,)``, likewise.
+        goal_bounds: ``(goal_dim,)`` each, goals outside are refused; None is the gate's limits of positions, which are
+            the leading half of an observation.
         clock: seconds, monotonic; deadlines and stamps are read on it.
     """
 
@@ -64,39 +59,34 @@ class RealtimeAgent:
         follower: Follower,
         replan_every: int,
         period: float | None,
-        tolerance: float = 0.5,
-        blind_steps: int = 8,
-        hold_steps: int = 4,
-        safe_action: Callable[[np.ndarray | None], np.ndarray] | None = None,
-        max_bad_observations: int = 20,
-        max_failures: int = 3,
+        patience: Patience | None = None,
         obligations: Obligations | None = None,
-        goal_low: np.ndarray | None = None,
-        goal_high: np.ndarray | None = None,
+        goal_bounds: Bounds | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        if replan_every < 1 or min(blind_steps, hold_steps) < 0 or not tolerance > 0:
-            raise UserError(
-                "replan_every must be 1 or more, blind_steps and hold_steps 0 or more and tolerance above 0; "
-                f"got {replan_every}, {blind_steps}, {hold_steps} and {tolerance}"
-            )
+        if replan_every < 1:
+            raise UserError(f"replan_every must be 1 or more; got {replan_every}")
         self._planning = planning
         self._gate = gate
         self._follower = follower
         self._replan_every = replan_every
-        self._tolerance = tolerance
-        self._blind_steps = blind_steps
+        self._patience = patience = Patience() if patience is None else patience
         self._obligations = obligations
-        position_dim = len(gate.low) // 2
-        self._goal_low = gate.low[:position_dim] if goal_low is None else np.asarray(goal_low, np.float64)
-        self._goal_high = gate.high[:position_dim] if goal_high is None else np.asarray(goal_high, np.float64)
+        goal_dim = len(gate.low) // 2
+        self._goal_bounds = goal_bounds or Bounds(gate.low[:goal_dim], gate.high[:goal_dim])
         self._clock, self._acted_at = clock, -np.inf
         self._is_clocked = period is not None
         self._rate = RateMeter(period)
         self._ladder = Ladder(
-            low=planning.action_low, high=planning.action_high, hold_steps=hold_steps, safe_action=safe_action
+            low=planning.action_low,
+            high=planning.action_high,
+            hold_steps=patience.hold_steps,
+            safe_action=patience.safe_action,
         )
-        self._latch = FaultLatch({"observation": max_bad_observations, "planner": max_failures, "action": max_failures})
+        failures = patience.max_failures
+        self._latch = FaultLatch(
+            {"observation": patience.max_bad_observations, "planner": failures, "action": failures}
+        )
         self._episode: Episode | None = None
 
     @property
@@ -119,12 +109,12 @@ class RealtimeAgent:
 
         Args:
             seed: of the noise of its plans.
-            goal: ``(position_dim,)``.
+            goal: ``(goal_dim,)``.
 
         Raises:
             UserError: a goal where the robot cannot be; the old episode goes on.
         """
-        goal = checked_goal(goal, low=self._goal_low, high=self._goal_high)
+        goal = checked_goal(goal, low=self._goal_bounds.low, high=self._goal_bounds.high)
         number = 0 if self._episode is None else self._episode.number + 1
         self._episode = Episode(number, goal, np.random.default_rng(seed))
         self._gate.reset()
@@ -213,7 +203,7 @@ class RealtimeAgent:
         self._latch.record("observation", good=verdict.fault is None)
         episode.unseen_steps += steps
         if self._obligations is not None and verdict.observation is not None:
-            positions = verdict.observation[None, : len(self._goal_low)]
+            positions = verdict.observation[None, : len(self._goal_bounds.low)]
             self._obligations.observe(positions, steps=max(episode.unseen_steps, 1))
             episode.unseen_steps = 0
         if verdict.fault is None:
@@ -263,7 +253,7 @@ class RealtimeAgent:
 
     def _followed(self, tick: Tick) -> np.ndarray | None:
         """What the follower would do, if it may and can."""
-        if self.is_stopped or self._begun().blind_steps > self._blind_steps:
+        if self.is_stopped or self._begun().blind_steps > self._patience.blind_steps:
             return None
         try:
             action = self._follower.act(tick.verdict.observation)
@@ -295,7 +285,7 @@ class RealtimeAgent:
         if episode.made_at is None or self._follower.remaining <= self.delay_steps:
             return True
         is_due = episode.step - episode.made_at >= self._replan_every
-        return is_due or self._follower.disagreement(observation) > self._tolerance
+        return is_due or self._follower.disagreement(observation) > self._patience.tolerance
 
     def _ask(self, tick: Tick) -> Update:
         """Ask an idle planner for a plan if one is wanted, or else whether it is still there."""

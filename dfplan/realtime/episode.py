@@ -1,12 +1,42 @@
 """What an agent remembers of an episode, of one call within it, and what it tells of that."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from dfplan.errors import UserError
 from dfplan.realtime.gate import Verdict
 
 SOURCES = ("plan", "queue", "hold", "safe", "stopped")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How much may go wrong for how long before an agent does something else, and what it does at last.
+
+    Attributes:
+        tolerance: distance from the plan beyond which a new one is asked for early.
+        blind_steps: steps for which the old plan goes on without a good observation.
+        hold_steps: steps for which the last action is held after that.
+        safe_action: maps the last good observation, or None, to the action of a robot in trouble; None is zeros.
+        max_bad_observations: bad observations in a row that latch.
+        max_failures: failures of the planner, or actions that are not finite, in a row that latch.
+    """
+
+    tolerance: float = 0.5
+    blind_steps: int = 8
+    hold_steps: int = 4
+    safe_action: Callable[[np.ndarray | None], np.ndarray] | None = None
+    max_bad_observations: int = 20
+    max_failures: int = 3
+
+    def __post_init__(self) -> None:
+        if min(self.blind_steps, self.hold_steps) < 0 or not self.tolerance > 0:
+            raise UserError(
+                "blind_steps and hold_steps must be 0 or more and tolerance above 0; "
+                f"got {self.blind_steps}, {self.hold_steps} and {self.tolerance}"
+            )
 
 
 @dataclass(frozen=True)

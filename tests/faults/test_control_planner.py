@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from fake_planner import HIGH, LOW, maze_gate, needs_a_quiet_machine
 
-from dfplan.realtime import ActionQueue, PlannerProcess, PlanningSupervisor, RealtimeAgent, run_loop
+from dfplan.realtime import ActionQueue, Patience, PlannerProcess, PlanningSupervisor, RealtimeAgent, run_loop
 
 pytestmark = needs_a_quiet_machine
 
@@ -61,7 +61,12 @@ def start():
         )
         planning.start()
         agent = RealtimeAgent(
-            planning, gate=maze_gate(), follower=ActionQueue(), replan_every=8, period=1 / RATE, max_failures=100
+            planning,
+            gate=maze_gate(),
+            follower=ActionQueue(),
+            replan_every=8,
+            period=1 / RATE,
+            patience=Patience(max_failures=100),
         )
         agent.reset(seed=0, goal=np.zeros(2))
         agents.append(agent)

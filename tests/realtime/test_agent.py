@@ -8,6 +8,7 @@ from dfplan.errors import UserError
 from dfplan.planner.constraints import Constraints
 from dfplan.planner.obligations import Obligations
 from dfplan.realtime import ActionQueue, RealtimeAgent
+from dfplan.types import Bounds
 
 SEEN = np.array([1.0, 2.0, 0.0, 0.0])
 PERIOD = 0.05
@@ -350,7 +351,7 @@ def test_a_goal_where_the_robot_cannot_be_is_refused_and_the_episode_goes_on(pla
 
 
 def test_goals_have_limits_of_their_own_where_they_are_no_positions(planner):
-    limits = {"goal_low": np.zeros(3), "goal_high": np.ones(3)}
+    limits = {"goal_bounds": Bounds(np.zeros(3), np.ones(3))}
     gate, follower = maze_gate(), ActionQueue()
     agent = RealtimeAgent(
         fake_supervisor(planner), gate=gate, follower=follower, replan_every=16, period=PERIOD, **limits
@@ -362,7 +363,7 @@ def test_goals_have_limits_of_their_own_where_they_are_no_positions(planner):
 
 @pytest.mark.parametrize("options", [{"replan_every": 0}, {"hold_steps": -1}, {"blind_steps": -1}, {"tolerance": 0.0}])
 def test_settings_that_make_no_sense_are_refused(planner, options):
-    with pytest.raises(UserError, match="replan_every must be 1 or more"):
+    with pytest.raises(UserError, match=r"must be 1 or more; got 0|blind_steps and hold_steps must be 0 or more"):
         fake_agent(planner, **options)
 
 
