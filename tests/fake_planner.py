@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import pytest
@@ -128,7 +129,7 @@ def maze_gate(**options: object) -> ObservationGate:
     return ObservationGate(low=low, high=high, **({"max_age": 0.2} | options))  # type: ignore[arg-type]
 
 
-def fake_agent(planner: FakePlanner, *, plan_timeout: float = 0.5, **options: object) -> RealtimeAgent:
+def fake_agent(planner: FakePlanner, *, plan_timeout: float = 0.5, **options: Any) -> RealtimeAgent:
     """An agent at 20 Hz on the planner's clock, its episode begun."""
     patience = Patience(**{each.name: options.pop(each.name) for each in fields(Patience) if each.name in options})
     settings = {"gate": maze_gate(), "follower": ActionQueue(), "replan_every": 16, "period": 0.05} | options

@@ -97,6 +97,11 @@ def main() -> int:
     parser.add_argument(
         "sizes", nargs="*", default=["medium", "large"], help=f"{', '.join(SIZES)} (default: the last two)"
     )
+    parser.add_argument(
+        "--weights",
+        default="bundled",
+        help="folder of training runs maze2d-<size> on PointMaze data (default: bundled)",
+    )
     parser.add_argument("--episodes", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1000)
     parser.add_argument("--note", default="", help="what else the machine was doing")
@@ -107,14 +112,17 @@ def main() -> int:
     for size in arguments.sizes:
         record = measure(size, arguments)
         print(record["figures"])
-        path = HERE / "results" / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_pointmaze-{size}-bundled.json"
+        kind = "bundled" if arguments.weights == "bundled" else "minari"
+        path = HERE / "results" / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_pointmaze-{size}-{kind}.json"
         print(add_record(record, path=path))
     return 0
 
 
 def measure(size: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """The record of one size."""
-    model, env_id = dfplan.load(f"maze2d-{size}"), f"PointMaze_{SIZES[size]}-v3"
+    is_bundled, name = arguments.weights == "bundled", f"maze2d-{size}"
+    model, env_id = dfplan.load(name if is_bundled else Path(arguments.weights) / name), f"PointMaze_{SIZES[size]}-v3"
+    provenance = model.metadata["provenance"]
     environments = PointMazes(env_id)
     agent = MPCAgent(
         Planner(model, settings=PlannerSettings()),
@@ -125,12 +133,18 @@ def measure(size: str, arguments: argparse.Namespace) -> dict[str, Any]:
     protocol = EpisodeProtocol(environments)
     rollouts = evaluate_agent(agent, protocol, num_episodes=arguments.episodes, num_envs=20, seed=arguments.seed)
     measures = protocol.measure(rollouts)
-    weights = {"name": f"maze2d-{size}", "commit": model.metadata.get("provenance", {}).get("commit")}
+    weights = {"name": name, "commit": provenance["commit"]}
+    weights |= {key: provenance["config"][key] for key in ("data", "dataset", "seed", "training")}
     named = {"env": env_id, "planner": model.metadata["model"]["name"], "controller": "pursuit", "device": "cpu"}
     return build_record(rollouts, measures, weights=weights, **named) | {
-        "question": "do bundled weights of maze2d drive PointMaze v3 through a change of coordinates?",
+        "question": "do weights in the coordinates of maze2d drive PointMaze v3?",
         "note": arguments.note,
-        "figures": {f"pointmaze-{size}-v3.bundled": {**measures.metrics["success_rate"], "n": len(rollouts)}},
+        "figures": {
+            f"pointmaze-{size}-v3.{'bundled' if is_bundled else 'success'}": {
+                **measures.metrics["success_rate"],
+                "n": len(rollouts),
+            }
+        },
     }
 
 
