@@ -1,37 +1,41 @@
-"""How an option is declared: a field of a dataclass with its meaning and range. Where its value comes from is not said.
+"""How a setting is declared, once: a field of a dataclass with its default, meaning and range.
 
-The command line makes help texts and checks from these declarations; whoever declares options need not know how.
+The library declares its settings so, and checks them by it; the command line makes its options, their help and their
+defaults from the same declarations. Files of configuration hold only what differs from these.
 """
 
 from collections.abc import Sequence
 from dataclasses import field
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 UNSET = "???"  # how a value that must still be given is written, here and in the configs
 
 
-def option(
-    meaning: str,
-    *,
-    low: float | None = None,
-    high: float | None = None,
-    above: float | None = None,
-    choices: Sequence[str] | None = None,
-    length: int | None = None,
-    row_lengths: Sequence[int] | None = None,
-    characters: str | None = None,
-    path: bool = False,
-) -> Any:
-    """Declare an option: numbers lie in ``[low, high]`` or above ``above``, words among ``choices``.
+class Limits(TypedDict, total=False):
+    """What a value may be.
 
-    A list has ``length`` numbers; a list of lists has rows of one of ``row_lengths``. A word with ``characters`` has
-    letters, digits, ``_`` and these alone. A ``path`` that may be None is so by default alone: ``null`` is a name.
+    Numbers lie in ``[low, high]``, ``above`` and ``below``, words among ``choices``. A list has ``length`` numbers; a
+    list of lists has rows of one of ``row_lengths``. A word with ``characters`` has letters, digits, ``_`` and these
+    alone. A ``path`` that may be None is so by default alone: ``null`` is a name.
     """
-    limits = {"low": low, "high": high, "above": above, "choices": choices}
-    limits |= {"length": length, "row_lengths": row_lengths, "characters": characters, "path": path}
-    return field(default=UNSET, metadata={"meaning": meaning, **limits})
+
+    low: float
+    high: float
+    above: float
+    below: float
+    choices: Sequence[str]
+    length: int
+    row_lengths: Sequence[int]
+    characters: str
+    path: bool
+
+
+def option(meaning: str, *, default: Any = UNSET, **limits: Unpack[Limits]) -> Any:
+    """Declare a setting; without a ``default`` it must be given."""
+    none: dict[str, Any] = dict.fromkeys(Limits.__annotations__)
+    return field(default=default, metadata={"meaning": meaning, **none, "path": False, **limits})
 
 
 def group(schema: type, meaning: str) -> Any:
-    """Declare a group of options that is chosen by the name of a file in ``configs/<group>/``."""
+    """Declare a group of settings; where it is chosen by name, ``configs/<group>/`` has a file for each choice."""
     return field(default_factory=schema, metadata={"meaning": meaning})

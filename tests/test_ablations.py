@@ -6,10 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
+from hydra import compose
 
-from dfplan.cli.compose import to_schema
-from dfplan.cli.folders import config_folder
+from dfplan.cli.compose import reading, to_schema
 
 FOLDER = Path(__file__).parents[1] / "benchmarks" / "ablations"
 
@@ -26,7 +25,7 @@ def script(monkeypatch):
 @pytest.mark.parametrize("file", ["rows.yaml", "training_rows.yaml"])
 def test_every_row_is_one_that_the_commands_accept(script, file):
     questions = script("run").load_questions(FOLDER / file)
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+    with reading(None):
         for name, group in questions["groups"].items():
             assert group["question"].endswith("?"), name
             assert group.keys() <= {"question", "situations", "rows", "episodes", "needs"}

@@ -9,17 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny_model import tiny_windows
 
 from dfplan.agent import MPCAgent, PlannedActions
-from dfplan.data.windows import WindowDataset
-from dfplan.diffusion import Parameterization, Schedule
 from dfplan.errors import UserError
 from dfplan.models.forcing_model import ForcingModel, build_denoiser, load_forcing_model
 from dfplan.planner import Planner, PlannerSettings, TreePlanner
 from dfplan.scorers import GoalScorer, ReturnScorer, fit_value
+from dfplan.settings.diffusion import DiffusionSettings
+from dfplan.settings.training import OptimizerSettings
 from dfplan.tokens import Normalizer, TokenLayout
 from dfplan.training import train
-from dfplan.training.forcing import ForcingLevels, ForcingTask
+from dfplan.training.forcing import ForcingTask
 from dfplan.types import Trajectories
 
 SIZES = [(4, 2, 2), (6, 3, 3), (39, 4, 3), (17, 6, 0), (5, 2, 0), (3, 0, 0)]
@@ -55,21 +56,15 @@ def folder(request, tmp_path_factory) -> Path:
     observation_dim, action_dim, goal_dim = request.param
     data = trajectories(observation_dim, action_dim)
     layout = TokenLayout(4, 2, action_dim=action_dim, observation_dim=observation_dim, position_dim=goal_dim)
-    windows = WindowDataset(data, steps_per_token=4, steps_per_point=2, num_tokens=NUM_TOKENS, position_dim=goal_dim)
+    windows = tiny_windows(data, num_tokens=NUM_TOKENS, position_dim=goal_dim)
     torch.manual_seed(0)
     sizes = {"width": 16, "num_layers": 1}
     task = ForcingTask(
         denoiser=build_denoiser("transformer", layout=layout, **sizes),
         layout=layout,
         normalizer=Normalizer.fit(data, rewards_recorded=not goal_dim),
-        parameterization=Parameterization("velocity", Schedule("linear")),
-        levels=ForcingLevels(),
-        loss_weight="uniform",
-        action_weight=1.0,
-        after_goal_weight=1.0,
-        learning_rate=1e-3,
-        matrix_learning_rate=1e-3,
-        weight_decay=0.0,
+        diffusion=DiffusionSettings(prediction="velocity", schedule="linear", action_weight=1.0, after_goal_weight=1.0),
+        optimizer=OptimizerSettings(learning_rate=1e-3, matrix_learning_rate=1e-3, weight_decay=0.0),
         scorer=scorer_for(data, goal_dim=goal_dim),
         validation=None,
         metadata={

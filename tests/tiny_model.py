@@ -3,10 +3,12 @@
 import numpy as np
 import torch
 
+from dfplan.data.windows import WindowDataset
 from dfplan.diffusion import Parameterization, Schedule
 from dfplan.domains.maze.scorer import PointMassScorer
 from dfplan.models.denoiser import Denoiser, DenoiserState
 from dfplan.models.forcing_model import ForcingModel, build_denoiser
+from dfplan.settings.windows import WindowSettings
 from dfplan.tokens import Normalizer, TokenLayout
 from dfplan.types import Bounds, PointMass, PositionSupport, Trajectories
 
@@ -68,6 +70,17 @@ def tiny_trajectories(*, num: int = 8, num_steps: int = 24, seed: int = 0) -> Tr
         segment_ends=np.zeros(num * rows, dtype=bool),
         source="a free point mass",
     )
+
+
+def tiny_windows(data: Trajectories | None = None, *, num_tokens: int = 5, position_dim: int = 2) -> WindowDataset:
+    """Return windows of tokens as ``LAYOUT`` has them, with goals on the way too."""
+    settings = WindowSettings(
+        steps_per_token=LAYOUT.steps_per_token,
+        points_per_token=LAYOUT.points_per_token,
+        segment_goal_share=0.5,
+        held_steps=0,
+    )
+    return WindowDataset(data or tiny_trajectories(), settings, num_tokens=num_tokens, position_dim=position_dim)
 
 
 class LineDenoiser(Denoiser):

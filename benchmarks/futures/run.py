@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from hydra import compose, initialize_config_dir
+from hydra import compose
 
 from dfplan.cli.build import build_planner, find_weights
-from dfplan.cli.compose import to_schema
-from dfplan.cli.folders import config_folder
+from dfplan.cli.compose import reading, to_schema
 from dfplan.domains.maze.beginnings import draw_beginnings
 from dfplan.domains.maze.environment import load_maze
 from dfplan.evaluation.report import write_record
@@ -73,7 +72,7 @@ def main() -> int:
 
 def promised(words: list[str]) -> dict[str, Any]:
     """What the first plans of the episodes say: share that arrives, when, and what they took."""
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+    with reading(None):
         config = to_schema("eval", compose("eval", overrides=words))
     maze = load_maze(config.env.id)
     weights = find_weights(config.weights, env_name=config.env.name)

@@ -18,6 +18,7 @@ from dfplan.evaluation.hidden_states import hidden_states
 from dfplan.evaluation.representations import cknna, linear_probe
 from dfplan.models.bundle import load_bundle, save_bundle
 from dfplan.models.forcing_model import ForcingModel, load_forcing_model
+from dfplan.settings.windows import WindowSettings
 from dfplan.training.alignment import FrameFeatures, StateFeatures
 from dfplan.training.checkpoint import checkpoint_folder, under_prefix
 from dfplan.types import Trajectories
@@ -41,12 +42,13 @@ def model_at(run: Path, step: int, *, folder: Path) -> ForcingModel:
 def held_out_windows(trajectories: Trajectories, model: ForcingModel) -> WindowBatch:
     """The windows that are looked at, the same for every model."""
     layout = model.layout
-    windows = WindowDataset(
-        trajectories,
+    settings = WindowSettings(
         steps_per_token=layout.steps_per_token,
-        steps_per_point=layout.steps_per_point,
-        num_tokens=model.num_tokens,
+        points_per_token=layout.points_per_token,
+        segment_goal_share=0.5,
+        held_steps=0,
     )
+    windows = WindowDataset(trajectories, settings, num_tokens=model.num_tokens)
     return windows.sample(NUM_WINDOWS, np.random.default_rng(0))
 
 

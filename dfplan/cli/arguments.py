@@ -4,9 +4,8 @@ Hydra takes ``start=1,1`` for a sweep, renames ``output=007`` and stumbles over 
 to know that.
 """
 
-import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,12 +46,6 @@ class Words:
     def given(self) -> list[str]:
         """Names of the options."""
         return [name_of(option) for option in self.options]
-
-
-def closest(word: str, allowed: Iterable[str]) -> str:
-    """``" (did you mean 'x'?)"`` for the most similar allowed word, or nothing where none is similar."""
-    similar = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.6)
-    return f" (did you mean {similar[0]!r}?)" if similar else ""
 
 
 def name_of(option: str) -> str:

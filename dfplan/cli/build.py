@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,11 @@ from dfplan.errors import UserError
 from dfplan.files import user_path
 from dfplan.models import hub
 from dfplan.models.bundle import TENSORS_FILE, find_bundle
-from dfplan.models.forcing_model import ForcingModel, load_forcing_model
+from dfplan.models.forcing_model import load_forcing_model
 from dfplan.models.inverse_dynamics import load_inverse_dynamics
-from dfplan.planner import Planner, PlannerSettings, TreePlanner, TreeSettings
+from dfplan.planner import Planner, PlannerSettings, TreePlanner
 from dfplan.planner.constraints import Constraints
-from dfplan.planner.search import Rule
+from dfplan.settings.planning import PlanningNumbers
 
 BUNDLED = {"bundled": "", "bundled-rnn": "-rnn"}  # what is said on the command line: ending of the folder's name
 
@@ -100,14 +100,20 @@ def build_planner(
     """
     if is_diffuser(weights):
         raise UserError(f"{weights} is a Diffuser, for `dfplan eval` and `dfplan bench` alone; give other weights=")
-    settings: dict[str, Any] = asdict(planner) | {"guidance": build_guidance(planner.guidance)}
-    settings.pop("horizon")  # the agent's affair
-    search, tree = settings.pop("search"), settings.pop("tree")
+    numbers = {each.name: getattr(planner, each.name) for each in fields(PlanningNumbers)}
+    settings = PlannerSettings(**numbers, guidance=build_guidance(planner.guidance))
     model = load_forcing_model(weights).to(str(device))
     warn_of_other_environment(weights, model.metadata, env_name=env_name, say=say)
-    if search == "candidates":
-        return Planner(model, settings=PlannerSettings(**settings))
-    return build_tree_planner(model, settings=PlannerSettings(**settings), **tree)
+    if planner.search == "candidates":
+        return Planner(model, settings=settings)
+    return TreePlanner(
+        model,
+        settings=settings,
+        tree=planner.tree,
+        rule=planner.tree,
+        max_nodes=planner.tree.max_nodes,
+        max_evaluations=planner.tree.max_evaluations,
+    )
 
 
 def warn_of_other_environment(
@@ -133,19 +139,6 @@ def describe_weights(folder: Path, metadata: Mapping[str, Any]) -> dict[str, Any
         "training_commit": provenance.get("commit"),
         "data": ("resynthesised" if driven_anew else "collected") if config else None,
     }
-
-
-def build_tree_planner(model: ForcingModel, *, settings: PlannerSettings, **tree: Any) -> TreePlanner:
-    """The tree planner from the options of ``planner.tree``."""
-    nodes = {name: tree[name] for name in ("tokens_per_edge", "num_siblings", "apart")}
-    return TreePlanner(
-        model,
-        settings=settings,
-        tree=TreeSettings(strengths=tuple(tree["strengths"]), **nodes),
-        rule=Rule(**{name: tree[name] for name in ("selection", "exploration", "widening")}),
-        max_nodes=tree["max_nodes"],
-        max_evaluations=tree["max_evaluations"],
-    )
 
 
 def build_controller(

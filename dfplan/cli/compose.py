@@ -4,7 +4,7 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +25,18 @@ from omegaconf.errors import (
 )
 
 from dfplan.cli.any_environment import SHORT, with_environment
-from dfplan.cli.arguments import OPTIONS_PREFIX, Words, closest, for_hydra, name_of, read_words, split_options
+from dfplan.cli.arguments import OPTIONS_PREFIX, Words, for_hydra, name_of, read_words, split_options
+from dfplan.cli.declared import defaults_shown
 from dfplan.cli.folders import config_folder, group_choices, make_sweep_folder, release
 from dfplan.cli.foreign_configs import check_config_folder
 from dfplan.cli.out_of_memory import told_in_one_line
-from dfplan.cli.ranges import check_ranges
 from dfplan.cli.schema import SCHEMAS, flatten, path_options, schema_of, text_options
+from dfplan.cli.structure import build, plain_type, structured
 from dfplan.errors import UserError
 from dfplan.files import user_path
 from dfplan.options import UNSET
+from dfplan.ranges import WORD_OF_KIND, check_ranges, closest
 
-TYPE_WORDS: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
 # What a configuration, which may be somebody else's, does not decide: where is written, and over what.
 SAID_ALONE = ("output", "overwrite", "resume")
 NO_FOLDER = ("generate", "record")  # which write a file or data set
@@ -53,7 +54,7 @@ def run(command: str, words: Sequence[str]) -> int:
         check_config_folder(said.config_folder)
     _refuse_empty_groups(command, said.options)
     try:
-        with reading(said.config_folder):
+        with reading(said.config_folder, command):
             return _obey(command, said)
     finally:
         release()
@@ -74,13 +75,13 @@ def _obey(command: str, said: Words) -> int:
 
 
 @contextmanager
-def reading(folder: Path | None) -> Iterator[None]:
+def reading(folder: Path | None, command: str | None = None) -> Iterator[None]:
     """Have Hydra compose from the configurations that come with dfplan, and those of a folder that was checked.
 
     Hydra reads and merges; its own program, which could build objects, log into files or set the environment by what
-    a configuration says, is never started.
+    a configuration says, is never started. Of a ``command``, only what it has is read; without one, all.
     """
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+    with defaults_shown(command), initialize_config_dir(str(config_folder()), version_base="1.3"):
         if folder is not None:
             places = create_config_search_path(str(config_folder()))
             places.prepend("--config-dir", f"file://{user_path(folder).absolute()}", anchor="schema")
@@ -237,20 +238,18 @@ def checked(command: str, composed: DictConfig, *, given: Sequence[str]) -> Any:
 
 def to_schema(command: str, composed: Any) -> Any:
     """Turn what Hydra composed into the command's dataclass, with types and ranges checked."""
-    merged = OmegaConf.merge(OmegaConf.structured(schema_of(command, composed)), composed)
-    config = OmegaConf.to_object(merged)
-    _restore_question_marks(config)
-    check_ranges(config)
-    return config
+    schema = schema_of(command, composed)
+    merged = OmegaConf.merge(OmegaConf.structured(structured(schema)), composed)
+    values = _as_typed(OmegaConf.to_container(merged, resolve=True, throw_on_missing=True))
+    check_ranges(schema, values)
+    return build(schema, values)
 
 
-def _restore_question_marks(config: Any) -> None:
-    for each in fields(config):
-        value = getattr(config, each.name)
-        if is_dataclass(value):
-            _restore_question_marks(value)
-        elif value == _QUESTION_MARKS:
-            setattr(config, each.name, UNSET)
+def _as_typed(value: Any) -> Any:
+    """Values as they were typed, where a text stood for three question marks."""
+    if isinstance(value, dict):
+        return {name: _as_typed(each) for name, each in value.items()}
+    return UNSET if value == _QUESTION_MARKS else value
 
 
 def plain(config: Any) -> dict[str, Any]:
@@ -264,7 +263,7 @@ def readable_errors(command: str, *, schema: type | None = None) -> Iterator[Non
 
     Without the ``schema`` in force, that of the command's defaults tells which options there are.
     """
-    declared = {key: each.type for key, each in flatten(schema or SCHEMAS[command])}
+    declared = {key: plain_type(each) for key, each in flatten(schema or SCHEMAS[command])}
     try:
         yield
     except MissingConfigException as error:
@@ -295,9 +294,9 @@ def _bad_value(error: OmegaConfBaseException, command: str, declared: Mapping[st
     name = error.full_key or "the configuration"
     if isinstance(error, MissingMandatoryValue):
         return f"the option {name} has no value; give {name}=..."
-    if isinstance(error, ValidationError) and declared.get(name) in TYPE_WORDS:
+    if isinstance(error, ValidationError) and declared.get(name) in WORD_OF_KIND:
         found = "null" if error.value is None else repr(error.value)
-        return f"{name} must be {TYPE_WORDS[declared[name]]}; got {found}"
+        return f"{name} must be {WORD_OF_KIND[declared[name]]}; got {found}"
     if name not in declared and name != "the configuration":
         return _unknown_option(name, command, declared)
     return f"{name}: {str(error).splitlines()[0]}"

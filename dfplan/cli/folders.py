@@ -15,6 +15,15 @@ from dfplan.files import read_small, user_path
 
 PACKAGE = Path(dfplan.__file__).parent
 TAKEN = ".taken"
+# The choice of a group, without a file, that the declarations of the library are; the files say what differs from it.
+DECLARED = {
+    "planner": "default",
+    "windows": "default",
+    "diffusion": "default",
+    "retrace": "default",
+    "model": "transformer",
+    "training": "cpu",
+}
 _marks: list[Path] = []
 
 
@@ -28,7 +37,8 @@ def config_folder() -> Path:
 
 def group_choices(group: str) -> list[str]:
     """Names one can choose for a config group, such as ``env``."""
-    return sorted(path.stem for path in (config_folder() / group).glob("*.yaml"))
+    named = {path.stem for path in (config_folder() / group).glob("*.yaml")}
+    return sorted(named | {DECLARED[group]} if group in DECLARED else named)
 
 
 def bundled_weights() -> Path:

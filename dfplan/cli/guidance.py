@@ -2,25 +2,23 @@
 
 from dataclasses import asdict, replace
 
-from dfplan.cli.planner_schema import GuidanceConfig
 from dfplan.files import user_path
 from dfplan.planner import GuidanceSettings
 from dfplan.planner.objectives import load_distance_field
+from dfplan.settings.guidance import GuidanceNumbers
 
 NAMED_WEIGHT = 30.0  # of an objective that is asked for by its name
 
 
-def build_guidance(guidance: GuidanceConfig) -> GuidanceSettings:
+def build_guidance(guidance: GuidanceNumbers) -> GuidanceSettings:
     """Plain numbers become regions, and the name of a file the distance field in it."""
     settings = asdict(guidance)
-    for name in ("waypoints", "keep_out", "keep_in"):
-        settings[name] = settings[name] or ()
     if guidance.distance_field is not None:
         settings["distance_field"] = load_distance_field(user_path(guidance.distance_field))
     return GuidanceSettings(**settings)
 
 
-def with_objective(guidance: GuidanceConfig, name: str | None) -> GuidanceConfig:
+def with_objective(guidance: GuidanceNumbers, name: str | None) -> GuidanceNumbers:
     """The same with the named objective, unless it has a weight already."""
     if name is None or getattr(guidance, name) > 0:
         return guidance

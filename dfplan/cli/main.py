@@ -114,7 +114,7 @@ def _dispatch(arguments: list[str]) -> int:
 
             return compose.run(command, options)
         case _:
-            from dfplan.cli.arguments import closest
+            from dfplan.ranges import closest
 
             raise UserError(f"unknown command {command!r}{closest(command, COMMANDS)}; choose {', '.join(COMMANDS)}")
 

@@ -1,17 +1,21 @@
-"""What every option is: its type, its range and one line of meaning. The defaults stand in ``configs/``.
+"""What every option is: its type, its range and one line of meaning.
 
-The help text of a command is made from this file, so an option and its explanation cannot drift apart.
+Groups that are settings of the library are made from its own declarations, defaults included; the defaults of all other
+options stand in ``configs/``. The help of a command is made from this file, so an option and its explanation cannot
+drift apart.
 """
 
 from collections.abc import Iterator
 from dataclasses import Field, dataclass, field, fields, is_dataclass, make_dataclass
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 from dfplan.cli.folders import group_choices
 from dfplan.cli.planner_schema import OBJECTIVES, PlannerConfig
+from dfplan.cli.structure import plain_type
 from dfplan.cli.task_modules import DEFAULT_TASK, find_task, is_group
 from dfplan.options import group, option
+from dfplan.settings.training import Length, Loop, MatrixPrecision, Rates
 
 
 @dataclass
@@ -45,31 +49,18 @@ class ControllerConfig:
     )
 
 
-@dataclass
-class TrainingConfig:
+@dataclass(frozen=True)
+class TrainingConfig(Loop, Rates, Length):
     """The training loop."""
 
-    num_steps: int = option("optimiser steps", low=1)
-    batch_size: int = option("windows in a batch", low=1)
-    learning_rate: float = option("of AdamW", above=0)
-    matrix_learning_rate: float = option("of Muon, which trains the matrices of the blocks", above=0)
-    weight_decay: float = option("of both optimisers", low=0)
-    warmup_steps: int = option("steps until the full learning rate", low=0)
-    decay: str = option("how the learning rate falls", choices=("cosine", "linear", "constant"))
-    decay_start: float = option("share of the steps after which it falls", low=0, high=1)
-    gradient_clip: float | None = option("largest gradient norm; null = unlimited", above=0)
-    accumulation: int = option("micro-batches in an optimiser step", low=1)
-    precision: str = option("arithmetic of the network", choices=("no", "bf16", "fp16"))
-    ema_decay: float = option("decay of the averaged weights", low=0, high=1)
-    checkpoint_every: int = option("steps between two checkpoints", low=1)
-    validate_every: int = option("steps between two validations; 0 = never", low=0)
-    log_every: int = option("steps between two log lines", low=1)
-    keep_checkpoints: int = option("checkpoints kept", low=1)
-    matrix_precision: str | None = option(
+    matrix_precision: MatrixPrecision | None = option(
         "arithmetic of Muon's iteration; null = what this processor multiplies faster",
-        choices=("float32", "bfloat16"),
+        default=None,
+        choices=get_args(MatrixPrecision),
     )
-    compiled: bool | None = option("train through torch.compile; null = where there is a C++ compiler, which it needs")
+    compiled: bool | None = option(
+        "train through torch.compile; null = where there is a C++ compiler, which it needs", default=None
+    )
 
 
 @dataclass
@@ -286,7 +277,9 @@ def schema_of(command: str, composed: Any) -> type:
 @cache
 def text_options(command: str) -> frozenset[str]:
     """Names of the options that are text, such as paths; those of every task, since a recipe may choose any."""
-    return frozenset(name for name, each in _all_options(command) if each.type is str or each.metadata.get("path"))
+    return frozenset(
+        name for name, each in _all_options(command) if plain_type(each) is str or each.metadata.get("path")
+    )
 
 
 def path_options(command: str) -> frozenset[str]:
@@ -303,8 +296,8 @@ def _all_options(command: str) -> list[tuple[str, Any]]:
 
 
 def flatten(schema: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield every option of a schema by its dotted name, groups included, with its dataclass field."""
-    for each in fields(schema):
+    """Yield every option of a schema, those of its groups behind its own, by dotted name with its dataclass field."""
+    for each in sorted(fields(schema), key=lambda each: is_dataclass(each.type) and bool(prefix)):
         yield prefix + each.name, each
         if is_dataclass(each.type):
             yield from flatten(each.type, f"{prefix}{each.name}.")  # type: ignore[arg-type]

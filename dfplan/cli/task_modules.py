@@ -5,9 +5,9 @@ from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any, Protocol
 
-from dfplan.cli.arguments import closest
 from dfplan.cli.folders import group_choices
 from dfplan.errors import UserError
+from dfplan.ranges import closest
 from dfplan.tasks.inputs import Inputs
 
 DEFAULT_TASK = "forcing"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from dfplan.errors import UserError
+from dfplan.settings.windows import WindowSettings
 from dfplan.types import Trajectories
 
 
@@ -52,16 +53,10 @@ class WindowDataset:
 
     Args:
         trajectories: the data.
-        steps_per_token: steps of a token.
-        steps_per_point: steps between two kept observations.
+        settings: see above; ``held_steps`` is 0 for data whose segments do not end standing still for as long.
         num_tokens: tokens of a window.
-        goal_radius: distance that counts as being at the goal.
-        goal_jitter: largest displacement of the goal per axis.
         position_dim: leading dimensions of an observation that goals are about; 0 where there are no goals: then
             rewards are those on record, and no window shows a goal.
-        restart_share: see above.
-        segment_goal_share: see above.
-        held_steps: see above; 0 for data whose segments do not end standing still for as long.
         aimless_share: see above.
 
     Raises:
@@ -71,29 +66,14 @@ class WindowDataset:
     def __init__(
         self,
         trajectories: Trajectories,
+        settings: WindowSettings,
         *,
-        steps_per_token: int,
-        steps_per_point: int,
         num_tokens: int,
-        goal_radius: float = 0.5,
-        goal_jitter: float = 0.1,
         position_dim: int = 2,
-        restart_share: float = 0.25,
-        segment_goal_share: float = 0.5,
-        held_steps: int = 0,
         aimless_share: float = 0.0,
     ) -> None:
-        self.trajectories = trajectories
-        self.steps_per_token = steps_per_token
-        self.steps_per_point = steps_per_point
-        self.num_tokens = num_tokens
-        self.goal_radius = goal_radius
-        self.goal_jitter = goal_jitter
-        self.position_dim = position_dim
-        self.restart_share = restart_share
-        self.segment_goal_share = segment_goal_share
-        self.held_steps = held_steps
-        self.aimless_share = aimless_share
+        self.trajectories, self.settings = trajectories, settings
+        self.num_tokens, self.position_dim, self.aimless_share = num_tokens, position_dim, aimless_share
         self._index()
 
     def _index(self) -> None:
@@ -102,26 +82,26 @@ class WindowDataset:
         self._last_row = np.repeat(data.starts[1:] - 1, np.diff(data.starts))
         ends = np.where(data.segment_ends, np.arange(rows), rows)
         self._segment_end = np.minimum(np.minimum.accumulate(ends[::-1])[::-1], self._last_row)
-        self._starts = np.flatnonzero(np.arange(rows) + self.steps_per_token <= self._last_row)
+        self._starts = np.flatnonzero(np.arange(rows) + self.settings.steps_per_token <= self._last_row)
         if not len(self._starts):
             raise UserError(
-                f"no trajectory of {data.source} is as long as one token ({self.steps_per_token} steps); "
+                f"no trajectory of {data.source} is as long as one token ({self.settings.steps_per_token} steps); "
                 "use longer trajectories or a smaller steps_per_token"
             )
         restarts = np.concatenate([data.starts[:-1], np.flatnonzero(data.segment_ends) + 1])
         restarts = restarts[restarts < rows]
-        self._restarts = restarts[restarts + 2 * self.steps_per_token <= self._last_row[restarts]]
+        self._restarts = restarts[restarts + 2 * self.settings.steps_per_token <= self._last_row[restarts]]
 
     @property
     def num_steps(self) -> int:
         """Steps of a window."""
-        return self.num_tokens * self.steps_per_token
+        return self.num_tokens * self.settings.steps_per_token
 
     def sample(self, batch_size: int, generator: np.random.Generator) -> WindowBatch:
         """Draw a batch; the same generator state gives the same batch."""
         first = self._draw_starts(batch_size, generator)
         goal = self._draw_goals(first, generator)
-        if not self.held_steps:
+        if not self.settings.held_steps:
             return self.window(first, goal=goal)
         aimless = generator.random(batch_size) < self.aimless_share
         return self.window(first, goal=goal, aimless=aimless)
@@ -131,20 +111,24 @@ class WindowDataset:
         if not len(self._restarts):
             return anywhere
         restart = self._draw_rows(self._restarts, batch_size, generator)
-        restart = restart + generator.integers(self.steps_per_token, size=batch_size)
-        return np.where(generator.random(batch_size) < self.restart_share, restart, anywhere)
+        restart = restart + generator.integers(self.settings.steps_per_token, size=batch_size)
+        return np.where(generator.random(batch_size) < self.settings.restart_share, restart, anywhere)
 
     def _draw_rows(self, rows: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
         """``count`` of the ``rows``; where windows are held, each the one of two with the longer way ahead."""
-        drawn = rows[generator.integers(len(rows), size=(2 if self.held_steps else 1, count))]
+        drawn = rows[generator.integers(len(rows), size=(2 if self.settings.held_steps else 1, count))]
         ahead = self._segment_end[drawn] - drawn
         return drawn[ahead.argmax(axis=0), np.arange(count)]
 
     def _draw_goals(self, first: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         end = np.maximum(self._segment_end[first], first + 1)
         on_the_way = first + 1 + (generator.random(len(first)) * (end - first)).astype(np.int64)
-        row = np.where(generator.random(len(first)) < self.segment_goal_share, end, np.minimum(on_the_way, end))
-        jitter = generator.uniform(-self.goal_jitter, self.goal_jitter, size=(len(first), self.position_dim))
+        row = np.where(
+            generator.random(len(first)) < self.settings.segment_goal_share, end, np.minimum(on_the_way, end)
+        )
+        jitter = generator.uniform(
+            -self.settings.goal_jitter, self.settings.goal_jitter, size=(len(first), self.position_dim)
+        )
         return (self.trajectories.observations[row, : self.position_dim] + jitter).astype(np.float32)
 
     def window(self, first: np.ndarray, *, goal: np.ndarray, aimless: np.ndarray | None = None) -> WindowBatch:
@@ -154,12 +138,12 @@ class WindowDataset:
         """
         data, last = self.trajectories, self._last_row[first]
         aimless = np.zeros(len(first), dtype=bool) if aimless is None else aimless
-        held = (~aimless)[:, None] & bool(self.held_steps)
+        held = (~aimless)[:, None] & bool(self.settings.held_steps)
         steps = first[:, None] + np.arange(self.num_steps + 1)
         rows = np.where(held, self._held(steps, self._segment_end[first, None]), np.minimum(steps, last[:, None]))
         positions = data.observations[rows[:, 1:], : self.position_dim]
-        at_goal = np.linalg.norm(positions - goal[:, None], axis=-1) <= self.goal_radius
-        by_token = at_goal.reshape(len(first), self.num_tokens, self.steps_per_token)
+        at_goal = np.linalg.norm(positions - goal[:, None], axis=-1) <= self.settings.goal_radius
+        by_token = at_goal.reshape(len(first), self.num_tokens, self.settings.steps_per_token)
         rewards = by_token.mean(axis=-1, dtype=np.float32)
         if not self.position_dim:
             by_token, aimless = np.zeros_like(by_token), np.ones_like(aimless)
@@ -167,14 +151,14 @@ class WindowDataset:
             if data.rewards is not None:
                 rewards = data.rewards[rows[:, :-1]].reshape(by_token.shape).mean(axis=-1, dtype=np.float32)
         reached = np.logical_or.accumulate(by_token.any(axis=-1), axis=1)
-        token_ends = steps[:, self.steps_per_token :: self.steps_per_token]
+        token_ends = steps[:, self.settings.steps_per_token :: self.settings.steps_per_token]
         before_goal = np.ones_like(reached)
         before_goal[:, 2:] = ~reached[:, :-2]
         return WindowBatch(
             context=data.observations[first],
             goal=goal,
             actions=data.actions[rows[:, :-1]],
-            observations=data.observations[rows[:, self.steps_per_point :: self.steps_per_point]],
+            observations=data.observations[rows[:, self.settings.steps_per_point :: self.settings.steps_per_point]],
             rewards=rewards,
             valid=(token_ends <= last[:, None]) | held,
             before_goal=before_goal,
@@ -184,10 +168,10 @@ class WindowDataset:
 
     def _held(self, steps: np.ndarray, end: np.ndarray) -> np.ndarray:
         """Rows ``(batch, steps)`` that go round in the last ``held_steps`` rows once they are at the ``end``."""
-        if not self.held_steps:
+        if not self.settings.held_steps:
             return steps
-        beyond = np.maximum(steps - end - 1, 0) % self.held_steps
-        return np.where(steps > end, end - self.held_steps + 1 + beyond, steps)
+        beyond = np.maximum(steps - end - 1, 0) % self.settings.held_steps
+        return np.where(steps > end, end - self.settings.held_steps + 1 + beyond, steps)
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,10 @@
 """Which objectives guide a plan, and how much: plain numbers, from which the objective is built."""
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dfplan.errors import UserError
 from dfplan.planner.constraints import Constraints
 from dfplan.planner.objectives import (
-    DistanceField,
     Objective,
     arrival_time,
     field_progress,
@@ -22,79 +19,25 @@ from dfplan.planner.objectives import (
     waypoints_in_order,
     weighted_sum,
 )
-from dfplan.planner.regions import Region
-
-METHODS = ("chosen", "parts", "routes", "detours")
+from dfplan.ranges import check_settings
+from dfplan.settings.guidance import GuidanceNumbers
 
 
 @dataclass(frozen=True)
-class GuidanceSettings:
-    """What plans are guided towards. A weight is a log-probability per unit of its objective; 0 leaves it out.
+class GuidanceSettings(GuidanceNumbers):
+    """What plans must keep, and are guided towards by gradients; a ``distance_field`` is one, not the name of a file.
 
-    Attributes:
-        reward: weight of the predicted share of time at the goal.
-        distance: weight of the mean distance to the goal, in goal radii.
-        time: weight of the share of the plan that passes before it arrives.
-        stay: weight of the mean distance from the goal after the arrival, in goal radii.
-        smoothness: weight of the squared change of the step from point to point, in goal radii.
-        progress: weight of the mean progress along ``distance_field``, in goal radii.
-        constraints: weight of the way-points, regions and speed limit that are given; they are kept without, too.
-        waypoints: positions to pass, each within a goal radius.
-        in_order: whether to pass the way-points in the order given.
-        keep_out: regions to avoid: discs ``[x, y, radius]`` and boxes ``[x1, y1, x2, y2]``.
-        keep_in: regions, one of which the plan must always be in.
-        max_speed: environment units per second not to exceed; None is no limit.
-        method: how constraints are kept: "chosen" (the candidate that keeps most),
-            "parts" (way-points are goals of parts, parts are mended and driven in imagination), "routes" (besides, a
-            part that no candidate keeps is planned by way of the middle of the shortest way over visited positions) or
-            "detours" (by way of visited positions drawn at random).
-        rounds: times that a plan is made anew while it breaks something, the best being kept.
-        distance_field: distances to the goal along a map.
-        lowest_level: noise level of a token below which it is no longer guided (guidance interval, arXiv 2404.07724);
-            without guidance at the end a plan is smoother, with it, it keeps closer to its constraints.
-        highest_level: noise level of a token above which it is not guided yet.
-        num_futures: futures over which the objective is averaged (Monte Carlo guidance); 0 takes the predicted mean.
-        lookahead: tokens after those being denoised that the objective sees; None is all.
+    Raises:
+        UserError: a number out of range, regions that are none, or settings that do not go together.
     """
 
-    reward: float = 0.0
-    distance: float = 0.0
-    time: float = 0.0
-    stay: float = 0.0
-    smoothness: float = 0.0
-    progress: float = 0.0
-    constraints: float = 0.0
-    waypoints: Sequence[Sequence[float]] = ()
-    in_order: bool = False
-    keep_out: Sequence[Region | Sequence[float]] = ()
-    keep_in: Sequence[Region | Sequence[float]] = ()
-    max_speed: float | None = None
-    method: str = "routes"
-    rounds: int = 4
-    distance_field: DistanceField | None = None
-    lowest_level: float = 0.3
-    highest_level: float = 1.0
-    num_futures: int = 0
-    lookahead: int | None = None
-
     def __post_init__(self) -> None:
-        for name in ("reward", "distance", "time", "stay", "smoothness", "progress", "constraints"):
-            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
-                raise UserError(f"guidance.{name} must be 0 or more; got {getattr(self, name)}")
-        if not 0 <= self.lowest_level <= self.highest_level <= 1:
+        check_settings(self)
+        if self.lowest_level > self.highest_level:
             raise UserError(
                 "guidance.lowest_level and guidance.highest_level must be in order between 0 and 1; "
                 f"got {self.lowest_level} and {self.highest_level}"
             )
-        if self.num_futures < 0 or (self.lookahead is not None and self.lookahead < 0):
-            raise UserError(
-                "guidance.num_futures and guidance.lookahead must be 0 or more; "
-                f"got {self.num_futures} and {self.lookahead}"
-            )
-        if self.method not in METHODS:
-            raise UserError(f"guidance.method must be one of {', '.join(METHODS)}; got {self.method!r}")
-        if self.rounds < 1:
-            raise UserError(f"guidance.rounds must be 1 or more; got {self.rounds}")
         asked = self.must_keep()
         for name in ("waypoints", "keep_out", "keep_in"):
             object.__setattr__(self, name, getattr(asked, name))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from dfplan.errors import UserError
+from dfplan.settings.planning import Rule
 
 ROOT = 0
 NONE = -1  # parent and branch of the root; a child that does not exist yet
@@ -89,32 +90,6 @@ class Budget:
         for name, value in given.items():
             if not value >= 0:
                 raise UserError(f"the budget of {name} must be 0 or more; got {value}")
-
-
-@dataclass(frozen=True)
-class Rule:
-    """How a branch is chosen on the way down.
-
-    Attributes:
-        selection: "puct" (AlphaZero, Science 362, 2018): worth + exploration · prior · √visits / (1 + visits of the
-            child), an untried branch being worth what its node's own simulation was; or "uct" (Kocsis and Szepesvári
-            2006): worth + exploration · √(ln visits / visits of the child), untried branches first.
-        exploration: the constant above; values lie in [0, 1].
-        widening: None offers all branches from the start; ``w`` in [0, 1] offers ``ceil(visits ** w)`` of a node's
-            branches (progressive widening, Couëtoux et al. 2011).
-    """
-
-    selection: str = "puct"
-    exploration: float = 1.0
-    widening: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.selection not in ("puct", "uct"):
-            raise UserError(f"selection must be puct or uct; got {self.selection!r}")
-        if not self.exploration >= 0:
-            raise UserError(f"exploration must be 0 or more; got {self.exploration}")
-        if self.widening is not None and not 0 <= self.widening <= 1:
-            raise UserError(f"widening must lie between 0 and 1; got {self.widening}")
 
 
 @dataclass(frozen=True)

@@ -30,34 +30,8 @@ from dfplan.planner.draft import Draft
 from dfplan.planner.planner import Planner
 from dfplan.planner.sampler import Denoised, sample_tokens
 from dfplan.planner.search import ROOT
+from dfplan.settings.planning import TreeSettings
 from dfplan.types import Verdict
-
-
-@dataclass(frozen=True)
-class TreeSettings:
-    """What the nodes of a plan tree are.
-
-    Attributes:
-        tokens_per_edge: tokens between two places where children can leave a plan.
-        num_siblings: children that can leave at the same place.
-        strengths: of the guidance of siblings, in turn; 0 is none. The noise of every child is fresh besides.
-        apart: no child leaves within this distance of a place that another plan of the tree passes no later, so that
-            siblings and cousins take different routes; 0 does without this rule.
-    """
-
-    tokens_per_edge: int = 2
-    num_siblings: int = 4
-    strengths: tuple[float, ...] = (0.0,)
-    apart: float = 0.5
-
-    def __post_init__(self) -> None:
-        for name in ("tokens_per_edge", "num_siblings"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} must be at least 1; got {getattr(self, name)}")
-        if not self.strengths or not all(math.isfinite(each) and each >= 0 for each in self.strengths):
-            raise UserError(f"strengths must be one or more numbers of 0 or more; got {list(self.strengths)}")
-        if not (math.isfinite(self.apart) and self.apart >= 0):
-            raise UserError(f"apart must be 0 or more; got {self.apart}")
 
 
 @dataclass(frozen=True)

@@ -55,8 +55,8 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[AutoencoderTask, FrameDa
     tokenizer.background.copy_(to_pictures(torch.from_numpy(seen)).median(dim=0).values)  # type: ignore[operator]
     task = AutoencoderTask(
         tokenizer=tokenizer,  # type: ignore[arg-type]
-        learning_rate=inputs.learning_rate,
-        weight_decay=inputs.weight_decay,
+        learning_rate=inputs.optimizer.learning_rate,
+        weight_decay=inputs.optimizer.weight_decay,
         foreground_weight=settings.foreground_weight,
         kl_weight=settings.kl_weight,
         per_dimension=settings.normalize == "per-dimension",

@@ -4,11 +4,16 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from dfplan.options import option
+from dfplan.settings.windows import WindowSettings
 from dfplan.tasks.inputs import Inputs
 
 if TYPE_CHECKING:
     from dfplan.baselines.behaviour_cloning import BehaviourCloningTask
     from dfplan.data.windows import WindowDataset
+
+ONE_STEP = WindowSettings(
+    steps_per_token=1, points_per_token=1, goal_jitter=0.0, restart_share=0.0, segment_goal_share=0.0, held_steps=0
+)
 
 
 @dataclass
@@ -41,22 +46,13 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[BehaviourCloningTask, Wi
     cloning = BehaviourCloning(**sizes, **network)
     cloning.normalizer = Normalizer.fit(data)
     trained, held_out = (
-        WindowDataset(
-            part,
-            steps_per_token=1,
-            steps_per_point=1,
-            num_tokens=1,
-            goal_jitter=0.0,
-            position_dim=inputs.goal_dim,
-            restart_share=0.0,
-            segment_goal_share=0.0,
-        )
+        WindowDataset(part, ONE_STEP, num_tokens=1, position_dim=inputs.goal_dim)
         for part in hold_out(data, share=settings.validation_share)
     )
     task = BehaviourCloningTask(
         cloning=cloning,
-        learning_rate=inputs.learning_rate,
-        weight_decay=inputs.weight_decay,
+        learning_rate=inputs.optimizer.learning_rate,
+        weight_decay=inputs.optimizer.weight_decay,
         held_out=held_out,
         metadata={
             "env": inputs.env_name,

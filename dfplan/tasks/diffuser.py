@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from dfplan.errors import UserError
 from dfplan.options import group
-from dfplan.tasks.groups import ModelSettings, RetraceSettings
+from dfplan.settings.retrace import RetraceSettings
+from dfplan.tasks.groups import ModelSettings
 from dfplan.tasks.inputs import Inputs
 
 if TYPE_CHECKING:
@@ -66,8 +67,8 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[DiffuserTask, SegmentWin
         unet=unet,
         normalizer=windows.normalizer(),
         num_levels=sizes["num_levels"],
-        learning_rate=inputs.learning_rate,
-        compiled=inputs.compiled,
+        learning_rate=inputs.optimizer.learning_rate,
+        compiled=inputs.optimizer.compiled,
         metadata={
             "env": inputs.env_name,
             "model": {name: sizes[name] for name in ("name", "width", "num_layers", "horizon", "num_levels")},

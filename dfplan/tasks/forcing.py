@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from dfplan import plugins
 from dfplan.errors import UserError
 from dfplan.options import group
-from dfplan.tasks.groups import DiffusionSettings, ModelSettings, RetraceSettings, WindowsSettings
+from dfplan.settings.diffusion import DiffusionSettings
+from dfplan.settings.retrace import RetraceSettings
+from dfplan.tasks.groups import ModelSettings, WindowsSettings
 from dfplan.tasks.inputs import Inputs
 
 if TYPE_CHECKING:
@@ -139,13 +141,13 @@ def build_task(
     """The task alone, its network with initial weights."""
     import torch
 
-    from dfplan.diffusion import Parameterization, Schedule
     from dfplan.models.forcing_model import build_denoiser
     from dfplan.tasks.trajectory_windows import build_layout
     from dfplan.tokens import Normalizer
-    from dfplan.training.forcing import ForcingLevels
 
     diffusion = settings.diffusion
+    if settings.windows.held_steps:  # windows themselves say then which of them show no goal
+        diffusion = replace(diffusion, goal_dropped=0.0)
     layout = build_layout(settings.windows, trajectories, goal_dim=inputs.goal_dim)
     model: dict[str, Any] = {name: value for name, value in asdict(settings.model).items() if value is not None}
     sizes = {name: value for name, value in model.items() if name != "name"}
@@ -154,27 +156,10 @@ def build_task(
         denoiser=build_denoiser(settings.model.name, layout=layout, **sizes),
         layout=layout,
         normalizer=Normalizer.fit(trajectories, rewards_recorded=not inputs.goal_dim),
-        parameterization=Parameterization(diffusion.prediction, Schedule(diffusion.schedule)),
-        levels=ForcingLevels(
-            kind=diffusion.levels,
-            goal_dropped=0.0
-            if settings.windows.held_steps
-            else diffusion.goal_dropped,  # held windows say which show none
-            context_noised=diffusion.context_noised,
-            returns_shown=diffusion.returns_shown,
-            actions_known=diffusion.actions_known,
-            actions_apart=diffusion.actions_apart,
-        ),
-        loss_weight=diffusion.loss_weight,
-        action_weight=diffusion.action_weight,
-        after_goal_weight=diffusion.after_goal_weight,
-        learning_rate=inputs.learning_rate,
-        matrix_learning_rate=inputs.matrix_learning_rate,
-        weight_decay=inputs.weight_decay,
+        diffusion=diffusion,
+        optimizer=inputs.optimizer,
         scorer=scorer,
         validation=validation,
-        compiled=inputs.compiled,
-        matrix_precision=inputs.matrix_precision,
         metadata={
             "env": inputs.env_name,
             "model": model,

@@ -47,8 +47,8 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ImageDDPMTask, Digits]":
     task = ImageDDPMTask(
         unet=unet,
         num_levels=settings.num_levels,
-        learning_rate=inputs.learning_rate,
-        weight_decay=inputs.weight_decay,
+        learning_rate=inputs.optimizer.learning_rate,
+        weight_decay=inputs.optimizer.weight_decay,
         held_out=held_out,
         metadata={
             "model": {"name": NAME, **sizes, "num_levels": settings.num_levels},

@@ -8,6 +8,7 @@ from typing import Any
 
 from dfplan.domain import Domain
 from dfplan.errors import UserError
+from dfplan.settings.training import OptimizerSettings
 from dfplan.types import Trajectories
 
 
@@ -21,11 +22,7 @@ class Inputs:
         num_tokens: tokens of a training window of this environment.
         seed: what every random number derives from; ``build`` seeds the initial weights with it.
         cache_folder: where datasets, and what else can be made again, are kept.
-        learning_rate: of the optimizer.
-        matrix_learning_rate: of Muon, where the task uses it.
-        weight_decay: of the optimizers.
-        matrix_precision: of Muon's iteration, float32 or bfloat16.
-        compiled: train through ``torch.compile``.
+        optimizer: how weights are moved; what is said of Muon counts where the task uses it.
         provenance: how the weights come to be; belongs into the description of what is exported.
         say: tells the person at the terminal a line.
         progress: ``with progress("what") as show: show(done, total)`` shows a progress bar.
@@ -38,11 +35,7 @@ class Inputs:
     num_tokens: int
     seed: int
     cache_folder: Path
-    learning_rate: float
-    matrix_learning_rate: float
-    weight_decay: float
-    matrix_precision: str
-    compiled: bool
+    optimizer: OptimizerSettings
     provenance: Mapping[str, Any]
     say: Callable[[str], None]
     progress: Callable[[str], AbstractContextManager[Callable[[int, int], None]]]

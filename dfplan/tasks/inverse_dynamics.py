@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dfplan.options import group, option
-from dfplan.tasks.groups import RetraceSettings
+from dfplan.settings.retrace import RetraceSettings
 from dfplan.tasks.inputs import Inputs
 from dfplan.tasks.pixel_forcing import FramesSettings
 
@@ -63,8 +63,8 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[InverseDynamicsTask, Obs
     pairs, held_out = (ObservationPairs(part, most_steps=settings.most_steps) for part in parts)
     task = InverseDynamicsTask(
         inverse=inverse,
-        learning_rate=inputs.learning_rate,
-        weight_decay=inputs.weight_decay,
+        learning_rate=inputs.optimizer.learning_rate,
+        weight_decay=inputs.optimizer.weight_decay,
         held_out=held_out,
         metadata={"env": inputs.env_name, "provenance": dict(inputs.provenance)},
     )

@@ -56,7 +56,7 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[KeypointTask, FrameDatas
     )
     task = KeypointTask(
         tokenizer=tokenizer,
-        learning_rate=inputs.learning_rate,
+        learning_rate=inputs.optimizer.learning_rate,
         foreground_weight=settings.foreground_weight,
         noise=settings.noise,
         held_out=held_out,

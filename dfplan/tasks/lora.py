@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from dfplan.errors import UserError
 from dfplan.options import group, option
+from dfplan.settings.diffusion import DiffusionSettings
+from dfplan.settings.retrace import RetraceSettings
 from dfplan.tasks import forcing
-from dfplan.tasks.groups import DiffusionSettings, ModelSettings, RetraceSettings, WindowsSettings
+from dfplan.tasks.groups import ModelSettings, WindowsSettings
 from dfplan.tasks.inputs import Inputs
 
 if TYPE_CHECKING:

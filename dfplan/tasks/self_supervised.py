@@ -44,8 +44,8 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[SelfSupervisedTask, Fram
         encoder=FrameEncoder(feature_dim=settings.feature_dim, width=settings.width),
         expander_dim=settings.expander_dim,
         loss=settings.loss,
-        learning_rate=inputs.learning_rate,
-        weight_decay=inputs.weight_decay,
+        learning_rate=inputs.optimizer.learning_rate,
+        weight_decay=inputs.optimizer.weight_decay,
         validation=held_out,
         metadata={"env": inputs.env_name, "provenance": dict(inputs.provenance)},
     )

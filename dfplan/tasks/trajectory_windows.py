@@ -1,13 +1,14 @@
 """From trajectories to the windows of tokens that a denoiser is trained on: driven anew, held out, cut."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from dfplan.data.split import hold_out
 from dfplan.data.windows import WindowDataset, WindowMixture
 from dfplan.domains.maze.pursuit import Pursuit
 from dfplan.domains.maze.retrace import retrace
-from dfplan.errors import UserError
-from dfplan.tasks.groups import RetraceSettings, WindowsSettings
+from dfplan.settings.retrace import RetraceSettings
+from dfplan.tasks.groups import WindowsSettings
 from dfplan.tokens import TokenLayout
 from dfplan.types import PointMass, PositionSupport, Trajectories
 
@@ -25,22 +26,14 @@ def drive_anew(
     """The data as they are, or, where it is asked for, their ways driven anew."""
     if not settings.num_steps:
         return trajectories
-    if settings.shortest_hold > settings.longest_hold:
-        raise UserError(
-            f"retrace.shortest_hold must be at most retrace.longest_hold; got {settings.shortest_hold} and "
-            f"{settings.longest_hold}"
-        )
     return retrace(
         trajectories,
         Pursuit(point_mass, goal_radius=goal_radius, support=support, tube=settings.tube),
+        settings,
         point_mass=point_mass,
         support=support,
-        num_steps=settings.num_steps,
-        seed=seed,
         goal_radius=goal_radius,
-        noise=settings.noise,
-        hold_steps=(settings.shortest_hold, settings.longest_hold),
-        return_share=settings.return_share,
+        seed=seed,
         on_progress=on_progress,
     )
 
@@ -50,28 +43,16 @@ def build_datasets(
     trajectories: Trajectories,
     *,
     num_tokens: int,
-    held_steps: int = 0,
     aimless_share: float = 0.0,
     goal_dim: int = 2,
 ) -> tuple[WindowDataset, WindowDataset | None]:
     """Windows to train on, and held-out windows to validate on."""
+    build_layout(windows, trajectories, goal_dim=goal_dim)  # refuses tokens that cannot be cut into so many points
     parts: tuple[Trajectories, ...] = (trajectories,)
     if windows.validation_share > 0:
         parts = hold_out(trajectories, share=windows.validation_share)
     datasets = [
-        WindowDataset(
-            part,
-            steps_per_token=windows.steps_per_token,
-            steps_per_point=build_layout(windows, trajectories, goal_dim=goal_dim).steps_per_point,
-            num_tokens=num_tokens,
-            goal_radius=windows.goal_radius,
-            goal_jitter=windows.goal_jitter,
-            restart_share=windows.restart_share,
-            segment_goal_share=windows.segment_goal_share,
-            held_steps=held_steps,
-            aimless_share=aimless_share,
-            position_dim=goal_dim,
-        )
+        WindowDataset(part, windows, num_tokens=num_tokens, aimless_share=aimless_share, position_dim=goal_dim)
         for part in parts
     ]
     return datasets[0], datasets[1] if len(datasets) == 2 else None
@@ -89,13 +70,11 @@ def mix_datasets(
 
     ``goal_dropped`` is the share of windows that show no goal; where windows are held, these are not.
     """
-    train, validation = build_datasets(
-        windows, trajectories, num_tokens=num_tokens, held_steps=windows.held_steps, aimless_share=goal_dropped
-    )
+    train, validation = build_datasets(windows, trajectories, num_tokens=num_tokens, aimless_share=goal_dropped)
     share = windows.collected_share
     if not share:
         return train, validation
-    others, held_out = build_datasets(windows, collected, num_tokens=num_tokens)
+    others, held_out = build_datasets(replace(windows, held_steps=0), collected, num_tokens=num_tokens)
     mixed = WindowMixture(train, others, share=share)
     return mixed, validation and held_out and WindowMixture(validation, held_out, share=share)
 

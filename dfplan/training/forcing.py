@@ -10,14 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from dfplan.data.windows import WindowBatch
-from dfplan.diffusion import Parameterization, add_noise, loss_weights, sample_levels
+from dfplan.diffusion import Parameterization, Schedule, add_noise, loss_weights, sample_levels
 from dfplan.domain import PlanScorer
 from dfplan.models.bundle import save_bundle
 from dfplan.models.denoiser import Denoiser
+from dfplan.settings.diffusion import DiffusionSettings
+from dfplan.settings.training import OptimizerSettings
 from dfplan.tokens import CONTEXT_TOKEN, GOAL_TOKEN, NUM_PREFIX_TOKENS, Normalizer, TokenLayout, without
 from dfplan.tokens.normalizer import SHARE_MEAN, SHARE_STD
 from dfplan.training.batch import beside
-from dfplan.training.muon import MatrixPrecision, Muon
+from dfplan.training.muon import Muon
 from dfplan.training.task import Dataset
 
 
@@ -25,7 +27,7 @@ from dfplan.training.task import Dataset
 class ForcingLevels:
     """How training draws noise levels.
 
-    Args:
+    Attributes:
         kind: ``independent`` (Diffusion Forcing), ``shared`` (full sequence) or ``next`` (teacher forcing).
         goal_dropped: share of windows whose goal token is pure noise, which trains the unconditional model too.
         context_noised: share of windows whose context is noisy, half of them at most at level 0.2, half at any level;
@@ -37,13 +39,19 @@ class ForcingLevels:
         absent: of actions, rewards and observations those that the data do not have: pure noise throughout.
     """
 
-    kind: str = "independent"
-    goal_dropped: float = 0.15
-    context_noised: float = 0.2
-    actions_known: float = 0.08
-    actions_apart: float = 0.08
+    kind: str
+    goal_dropped: float
+    context_noised: float
+    actions_known: float
+    actions_apart: float
+    returns_shown: bool
     absent: frozenset[str] = frozenset()
-    returns_shown: bool = False
+
+    @classmethod
+    def of(cls, settings: DiffusionSettings, *, absent: frozenset[str] = frozenset()) -> "ForcingLevels":
+        """As settings have it."""
+        same = ("goal_dropped", "context_noised", "actions_known", "actions_apart", "returns_shown")
+        return cls(settings.levels, **{name: getattr(settings, name) for name in same}, absent=absent)
 
     def draw(self, shape: tuple[int, int], *, generator: torch.Generator) -> Tensor:
         """Levels ``[batch, prefix + tokens, 2]`` (actions; the rest) for ``shape = (batch, tokens)`` without prefix."""
@@ -61,6 +69,11 @@ class ForcingLevels:
         scale = torch.where(noised < self.context_noised / 2, 0.2, 1.0) * (noised < self.context_noised)
         prefix[:, CONTEXT_TOKEN] = scale * roughness
         return torch.cat([prefix, torch.stack([actions, rest], dim=-1)], dim=1)
+
+
+def parameterization_of(settings: DiffusionSettings) -> Parameterization:
+    """What the network predicts, and its noise schedule."""
+    return Parameterization(settings.prediction, Schedule(settings.schedule))
 
 
 def as_asked(levels: Tensor, *, dynamics: Tensor, aimless: Tensor) -> Tensor:
@@ -98,19 +111,13 @@ class ForcingTask:
         denoiser: the network.
         layout: what a token holds.
         normalizer: measured on the data.
-        parameterization: what the network predicts, and the noise schedule.
-        levels: how noise levels are drawn.
-        loss_weight: ``uniform`` or ``min_snr``.
-        action_weight: weight of the action slots against the other slots (there are many more of them).
-        after_goal_weight: weight of tokens after the goal was reached; they matter little to a planner.
-        learning_rate: of AdamW.
-        matrix_learning_rate: of Muon, which trains the matrices of the blocks.
-        matrix_precision: of Muon's iteration, see :func:`~dfplan.training.muon.fastest_precision`.
-        weight_decay: of both.
+        diffusion: how noise is drawn, what is predicted, and what weighs how much. Of action slots there are much fewer
+            than of others, and tokens after the goal was reached matter little to a planner.
+        optimizer: how weights are moved; of its precision see :func:`~dfplan.training.muon.fastest_precision`.
         scorer: what makes a plan good, measured on the data; exported with the weights.
         validation: held-out windows, or None.
         metadata: what the exported bundle says of its making; plain JSON values.
-        compiled: train through ``torch.compile`` (1.4 times faster on 2 CPU cores; needs a C++ compiler).
+        absent: of actions, rewards and observations those that the data do not have.
     """
 
     def __init__(
@@ -119,38 +126,25 @@ class ForcingTask:
         denoiser: Denoiser,
         layout: TokenLayout,
         normalizer: Normalizer,
-        parameterization: Parameterization,
-        levels: ForcingLevels,
-        loss_weight: str,
-        action_weight: float,
-        after_goal_weight: float,
-        learning_rate: float,
-        matrix_learning_rate: float,
-        weight_decay: float,
+        diffusion: DiffusionSettings,
+        optimizer: OptimizerSettings,
         scorer: PlanScorer,
         validation: Dataset | None,
         metadata: Mapping[str, Any],
-        compiled: bool = False,
-        matrix_precision: MatrixPrecision = "float32",
+        absent: frozenset[str] = frozenset(),
     ) -> None:
         self.modules: dict[str, nn.Module] = {"denoiser": denoiser}
-        self.denoise = torch.compile(denoiser) if compiled else denoiser
-        self.layout = layout
-        self.normalizer = normalizer
-        self.parameterization = parameterization
-        self.levels = levels
-        self.loss_weight = loss_weight
-        self.after_goal_weight = after_goal_weight
-        self.learning_rate = learning_rate
-        self.matrix_learning_rate = matrix_learning_rate
-        self.matrix_precision: MatrixPrecision = matrix_precision
-        self.weight_decay = weight_decay
+        self.denoise = torch.compile(denoiser) if optimizer.compiled else denoiser
+        self.layout, self.normalizer = layout, normalizer
+        self.diffusion, self.optimizer = diffusion, optimizer
+        self.parameterization = parameterization_of(diffusion)
+        self.levels = ForcingLevels.of(diffusion, absent=absent)
         self.scorer = scorer
         self.validation = validation
         self.metadata = dict(metadata)
         self.slot_weight = torch.ones(layout.token_dim)
-        self.slot_weight[: layout.num_action_slots] = action_weight
-        self.slot_weight[layout.slots_of(levels.absent)] = 0.0
+        self.slot_weight[: layout.num_action_slots] = diffusion.action_weight
+        self.slot_weight[layout.slots_of(absent)] = 0.0
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Muon for the matrices of the blocks, AdamW for everything else."""
@@ -159,15 +153,17 @@ class ForcingTask:
         chosen = {id(parameter) for parameter in matrices}
         others = [parameter for parameter in denoiser.parameters() if id(parameter) not in chosen]
         optimizers: list[torch.optim.Optimizer] = [
-            torch.optim.AdamW(others, lr=self.learning_rate, weight_decay=self.weight_decay, betas=(0.9, 0.99))
+            torch.optim.AdamW(
+                others, lr=self.optimizer.learning_rate, weight_decay=self.optimizer.weight_decay, betas=(0.9, 0.99)
+            )
         ]
         if matrices:
             optimizers.append(
                 Muon(
                     matrices,
-                    matrix_precision=self.matrix_precision,
-                    lr=self.matrix_learning_rate,
-                    weight_decay=self.weight_decay,
+                    matrix_precision=self.optimizer.matrix_precision,
+                    lr=self.optimizer.matrix_learning_rate,
+                    weight_decay=self.optimizer.weight_decay,
                     adjust_lr_fn="match_rms_adamw",
                 )
             )
@@ -195,7 +191,9 @@ class ForcingTask:
         goal_shown = levels[:, GOAL_TOKEN, :1] == 0
         token_weight = torch.where(goal_shown, weights["shown"], weights["hidden"])
         rest = levels[:, NUM_PREFIX_TOKENS:, 1]
-        token_weight = token_weight * loss_weights(rest, kind=self.loss_weight, parameterization=self.parameterization)
+        token_weight = token_weight * loss_weights(
+            rest, kind=self.diffusion.loss_weight, parameterization=self.parameterization
+        )
         # Known actions are inputs, not targets.
         known = self.layout.per_slot(levels[:, NUM_PREFIX_TOKENS:]) == 0
         slot_weight = torch.where(known, 0.0, self.slot_weight.to(clean.device)) * token_weight[..., None]
@@ -206,7 +204,7 @@ class ForcingTask:
     def _tokens(self, batch: WindowBatch) -> tuple[Tensor, dict[str, Tensor]]:
         """Normalised clean tokens with their prefix, and token weights with the goal shown or hidden."""
         valid = torch.as_tensor(batch.valid).float()
-        after = torch.where(torch.as_tensor(batch.before_goal), 1.0, self.after_goal_weight)
+        after = torch.where(torch.as_tensor(batch.before_goal), 1.0, self.diffusion.after_goal_weight)
         tokens = clean_tokens(
             batch, layout=self.layout, normalizer=self.normalizer, returns_shown=self.levels.returns_shown
         )

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from dfplan.errors import UserError
 from dfplan.models.denoiser import Denoiser
 from dfplan.models.forcing_model import ForcingModel
-from dfplan.training.forcing import ForcingTask
+from dfplan.training.forcing import ForcingTask, parameterization_of
 
 
 class LoraTask(ForcingTask):
@@ -34,11 +34,12 @@ class LoraTask(ForcingTask):
     def __init__(
         self, *, base: ForcingModel, rank: int, alpha: float, origin: Mapping[str, Any], **arguments: Any
     ) -> None:
-        for name in ("layout", "parameterization"):
-            if vars(arguments[name]) != vars(getattr(base, name)):
+        asked = {"layout": arguments["layout"], "parameterization": parameterization_of(arguments["diffusion"])}
+        for name, each in asked.items():
+            if vars(each) != vars(getattr(base, name)):
                 raise UserError(
-                    f"the base has {name} {getattr(base, name)}, the settings ask for {arguments[name]}; give the "
-                    "windows. and diffusion. options that the base was trained with"
+                    f"the base has {name} {getattr(base, name)}, the settings ask for {each}; give the windows. and "
+                    "diffusion. options that the base was trained with"
                 )
         size = base.denoiser.num_parameters
         denoiser = add_low_rank(base.denoiser, rank=rank, alpha=alpha) if rank else base.denoiser.requires_grad_(True)
@@ -58,7 +59,8 @@ class LoraTask(ForcingTask):
         if not self.rank:
             return super().configure_optimizers()
         additions = [each for each in self.modules["denoiser"].parameters() if each.requires_grad]
-        return [torch.optim.AdamW(additions, lr=self.learning_rate, weight_decay=self.weight_decay, betas=(0.9, 0.99))]
+        rate, decay = self.optimizer.learning_rate, self.optimizer.weight_decay
+        return [torch.optim.AdamW(additions, lr=rate, weight_decay=decay, betas=(0.9, 0.99))]
 
     def denoiser_weights(self) -> Mapping[str, Tensor]:
         """The weights with the additions added, by the names of the network without them."""

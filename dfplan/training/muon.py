@@ -3,12 +3,13 @@
 import time
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-MatrixPrecision = Literal["float32", "bfloat16"]
+from dfplan.settings.training import MatrixPrecision
+
 _TRIAL_SIZE = 256  # about the size of a block's matrices
 _TRIALS = 3
 

@@ -1,9 +1,8 @@
 """The learning-rate schedule: a pure function of the step, so a checkpoint need not store it."""
 
 import math
-from typing import Literal
 
-Decay = Literal["cosine", "linear", "constant"]
+from dfplan.settings.training import Decay
 
 
 def learning_rate_multiplier(

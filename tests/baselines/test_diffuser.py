@@ -198,7 +198,8 @@ def test_clamped_ends_cost_nothing_and_the_rest_counts():
 def test_it_learns_straight_lines_and_its_bundle_plans_them(tmp_path):
     data = there_and_back()
     windows = SegmentWindows(data, goal=np.zeros(2), goal_radius=0.3, horizon=16)
-    settings = {"batch_size": 32, "seed": 0, "decay": "constant", "gradient_clip": None, "ema_decay": 0.99}
+    settings = {"batch_size": 32, "seed": 0, "warmup_steps": 0, "decay": "constant"}
+    settings |= {"gradient_clip": None, "ema_decay": 0.99}
     result = train(
         task_on(windows), windows, run_folder=tmp_path / "run", num_steps=250, device="cpu", progress=False, **settings
     )

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from dfplan.cli.arguments import closest, for_hydra, read_words, split_options
+from dfplan.cli.arguments import for_hydra, read_words, split_options
 from dfplan.cli.compose import alternatives, compose_options, reading, run, to_schema
 from dfplan.cli.schema import flatten, schema_of, text_options
 from dfplan.errors import UserError
+from dfplan.ranges import closest
 
 
 @pytest.mark.parametrize(

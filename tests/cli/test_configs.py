@@ -1,15 +1,24 @@
 """Every shipped configuration composes, fits its schema, and says what each option means."""
 
+from dataclasses import fields
+
 import gymnasium
 import pytest
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from omegaconf import OmegaConf
 
 import dfplan_envs  # noqa: F401 - registers the environments
-from dfplan.cli.compose import plain, readable_errors, to_schema
-from dfplan.cli.folders import config_folder, group_choices
+from dfplan.cli.compose import plain, readable_errors, reading, to_schema
+from dfplan.cli.declared import GROUPS as DECLARED_SCHEMAS
+from dfplan.cli.folders import DECLARED, config_folder, group_choices
 from dfplan.cli.schema import SCHEMAS, flatten
+from dfplan.cli.structure import values_of
 from dfplan.errors import UserError
+from dfplan.planner.settings import PlannerSettings
+from dfplan.settings.diffusion import DiffusionSettings
+from dfplan.settings.retrace import RetraceSettings
+from dfplan.settings.windows import WindowSettings
+from dfplan.training.settings import Settings
 
 GROUPS = {
     "eval": ("env", "planner", "controller", "experiment"),
@@ -34,7 +43,7 @@ REQUIRED = {"record": ["data=made.hdf5"]}
 
 
 def composed(command: str, *overrides: str):
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+    with reading(None):
         return to_schema(command, compose(command, overrides=[*REQUIRED.get(command, []), *overrides]))
 
 
@@ -58,9 +67,41 @@ def test_every_choice_of_a_group_of_one_task_composes(group):
 
 def test_every_group_has_choices_and_every_file_is_reached():
     files = set(config_folder().rglob("*.yaml"))
-    reached = {config_folder() / group / f"{choice}.yaml" for _, group, choice in CHOICES}
-    reached |= {config_folder() / group / f"{choice}.yaml" for group in TASK_GROUPS for choice in group_choices(group)}
+    choices = {(group, choice) for _, group, choice in CHOICES}
+    choices |= {(group, choice) for group in TASK_GROUPS for choice in group_choices(group)}
+    reached = {config_folder() / group / f"{choice}.yaml" for group, choice in choices - set(DECLARED.items())}
     assert files == reached | {config_folder() / f"{command}.yaml" for command in SCHEMAS}
+
+
+LIBRARY = {
+    "planner": PlannerSettings,
+    "windows": WindowSettings,
+    "diffusion": DiffusionSettings,
+    "retrace": RetraceSettings,
+    "training": Settings,
+}
+
+
+@pytest.mark.parametrize("group", LIBRARY)
+def test_what_is_shipped_as_default_is_the_default_of_the_library(group):
+    """Nothing between the declarations and a run says another value, and what is declared twice says the same."""
+    (command,) = [name for name in ("plan", "train") if group in GROUPS[name]]
+    shipped, declared = getattr(composed(command), group), DECLARED_SCHEMAS[group]
+    assert shipped == declared()
+    for each in fields(LIBRARY[group]):
+        if each.name in shipped.__dict__ and each.name != "guidance":
+            assert (each.default, each.metadata) == (
+                declared.__dataclass_fields__[each.name].default,
+                declared.__dataclass_fields__[each.name].metadata,
+            )
+
+
+@pytest.mark.parametrize("group", DECLARED)
+def test_a_variant_says_only_what_differs(group):
+    default = values_of(DECLARED_SCHEMAS[group])
+    for path in (config_folder() / group).glob("*.yaml"):
+        own = {name: value for name, value in OmegaConf.load(path).items() if name != "defaults"}
+        assert not [name for name, value in own.items() if default[name] == value], path
 
 
 @pytest.mark.parametrize("choice", group_choices("env"))
@@ -89,7 +130,7 @@ def test_every_published_number_has_its_own_experiment():
 
 @pytest.mark.parametrize("command", SCHEMAS)
 def test_every_number_refuses_words_nan_and_values_out_of_range(command):
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+    with reading(None):
         defaults = compose(command, overrides=REQUIRED.get(command, []))
     for name, each in flatten(SCHEMAS[command]):
         limits, wrong = each.metadata, []

@@ -5,6 +5,7 @@ import pytest
 
 from dfplan.data.windows import WindowDataset, WindowMixture
 from dfplan.errors import UserError
+from dfplan.settings.windows import WindowSettings
 from dfplan.types import Trajectories
 
 STEPS, POINTS_EVERY, TOKENS = 4, 2, 3
@@ -26,8 +27,10 @@ def _trajectories(lengths, *, segment_ends=()):
 
 
 def _dataset(trajectories, **changes):
-    arguments = {"steps_per_token": STEPS, "steps_per_point": POINTS_EVERY, "num_tokens": TOKENS} | changes
-    return WindowDataset(trajectories, **arguments)
+    arguments = {"num_tokens": TOKENS, "aimless_share": 0.0}
+    arguments = {name: changes.pop(name, value) for name, value in arguments.items()}
+    settings = {"steps_per_token": STEPS, "points_per_token": STEPS // POINTS_EVERY, "segment_goal_share": 0.5}
+    return WindowDataset(trajectories, WindowSettings(**{**settings, "held_steps": 0, **changes}), **arguments)
 
 
 def _window(first, goal, *, lengths=(30,), **changes):

@@ -3,16 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from tiny_model import tiny_denoiser, tiny_model, tiny_trajectories
+from tiny_model import tiny_denoiser, tiny_model, tiny_trajectories, tiny_windows
 
-from dfplan.data.windows import WindowDataset
 from dfplan.errors import UserError
 from dfplan.evaluation.hidden_states import hidden_states
 from dfplan.evaluation.representations import linear_probe
 
 
 def batch(number: int = 200):
-    data = WindowDataset(tiny_trajectories(num=64), steps_per_token=4, steps_per_point=2, num_tokens=5)
+    data = tiny_windows(tiny_trajectories(num=64))
     return data.sample(number, np.random.default_rng(0))
 
 

@@ -7,14 +7,15 @@ import pytest
 import torch
 from tiny_model import DENOISERS, LAYOUT, POINT_MASS, tiny_denoiser, tiny_trajectories
 
-from dfplan.diffusion import Parameterization, Schedule
 from dfplan.domains.maze.scorer import PointMassScorer
 from dfplan.domains.maze.support import measure_support
 from dfplan.errors import UserError
 from dfplan.models.bundle import load_bundle, save_bundle
 from dfplan.models.forcing_model import load_forcing_model
+from dfplan.settings.diffusion import DiffusionSettings
+from dfplan.settings.training import OptimizerSettings
 from dfplan.tokens import Normalizer
-from dfplan.training.forcing import ForcingLevels, ForcingTask
+from dfplan.training.forcing import ForcingTask
 
 SIZES = {"width": 16, "num_layers": 2}
 
@@ -25,14 +26,8 @@ def _task(name, **changes):
         "denoiser": tiny_denoiser(name),
         "layout": LAYOUT,
         "normalizer": Normalizer.fit(trajectories),
-        "parameterization": Parameterization("clean", Schedule("cosine")),
-        "levels": ForcingLevels(),
-        "loss_weight": "uniform",
-        "action_weight": 0.1,
-        "after_goal_weight": 0.1,
-        "learning_rate": 1e-3,
-        "matrix_learning_rate": 1e-3,
-        "weight_decay": 0.0,
+        "diffusion": DiffusionSettings(prediction="clean", schedule="cosine", action_weight=0.1, after_goal_weight=0.1),
+        "optimizer": OptimizerSettings(learning_rate=1e-3, matrix_learning_rate=1e-3, weight_decay=0.0),
         "scorer": PointMassScorer(POINT_MASS, measure_support(trajectories), goal_radius=0.4),
         "validation": None,
         "metadata": {"env": "none", "model": {"name": name, **SIZES}, "num_tokens": 6},

@@ -6,15 +6,16 @@ import torch
 from tiny_model import LAYOUT, POINT_MASS, tiny_denoiser, tiny_trajectories
 
 from dfplan.cli.commands.verify import verify
-from dfplan.diffusion import Parameterization, Schedule
 from dfplan.domains.maze.scorer import PointMassScorer
 from dfplan.domains.maze.support import measure_support
 from dfplan.errors import UserError
 from dfplan.models.bundle import load_bundle, save_bundle
 from dfplan.models.forcing_model import load_forcing_model
 from dfplan.models.inverse_dynamics import InverseDynamics, load_inverse_dynamics, save_inverse_dynamics
+from dfplan.settings.diffusion import DiffusionSettings
+from dfplan.settings.training import OptimizerSettings
 from dfplan.tokens import Normalizer
-from dfplan.training.forcing import ForcingLevels, ForcingTask
+from dfplan.training.forcing import ForcingTask
 
 WEIGHT = "denoiser.project_out.weight"
 MASS = vars(POINT_MASS)
@@ -29,14 +30,8 @@ def honest(tmp_path_factory):
         denoiser=tiny_denoiser(),
         layout=LAYOUT,
         normalizer=Normalizer.fit(trajectories),
-        parameterization=Parameterization("clean", Schedule("cosine")),
-        levels=ForcingLevels(),
-        loss_weight="uniform",
-        action_weight=0.1,
-        after_goal_weight=0.1,
-        learning_rate=1e-3,
-        matrix_learning_rate=1e-3,
-        weight_decay=0.0,
+        diffusion=DiffusionSettings(prediction="clean", schedule="cosine", action_weight=0.1, after_goal_weight=0.1),
+        optimizer=OptimizerSettings(learning_rate=1e-3, matrix_learning_rate=1e-3, weight_decay=0.0),
         scorer=PointMassScorer(POINT_MASS, measure_support(trajectories), goal_radius=0.4),
         validation=None,
         metadata={

@@ -5,16 +5,16 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from tiny_model import LAYOUT, SCORER, tiny_denoiser, tiny_model, tiny_trajectories
+from tiny_model import LAYOUT, SCORER, tiny_denoiser, tiny_model, tiny_trajectories, tiny_windows
 
-from dfplan.data.windows import WindowDataset
-from dfplan.diffusion import Parameterization, Schedule
 from dfplan.errors import UserError
 from dfplan.models.denoiser import Denoiser
 from dfplan.models.forcing_model import load_forcing_model
 from dfplan.planner import Planner, PlannerSettings
+from dfplan.settings.diffusion import DiffusionSettings
+from dfplan.settings.training import OptimizerSettings
 from dfplan.tokens import NUM_PREFIX_TOKENS, Normalizer
-from dfplan.training.forcing import ForcingLevels, ForcingTask
+from dfplan.training.forcing import ForcingTask
 
 STATES = np.array([[1.0, 1.0, 0.0, 0.0], [3.0, 2.0, 1.0, 0.0]])
 GOALS = np.array([[4.0, 4.0], [2.0, 3.0]])
@@ -73,25 +73,20 @@ def test_actions_alone_follow_from_the_observation_and_a_roll_out_says_where_the
 
 
 def test_other_slots_cannot_be_absent():
-    with pytest.raises(UserError, match="absent must be actions, rewards, observations or None; got 'goals'"):
+    with pytest.raises(UserError, match="absent must be one of actions, rewards, observations; got 'goals'"):
         PlannerSettings(absent="goals")
 
 
 def task_without(*absent):
     data = tiny_trajectories()
-    windows = WindowDataset(data, steps_per_token=4, steps_per_point=2, num_tokens=4)
+    windows = tiny_windows(data, num_tokens=4)
     task = ForcingTask(
         denoiser=tiny_denoiser().requires_grad_(True),
         layout=LAYOUT,
         normalizer=Normalizer.fit(data),
-        parameterization=Parameterization("clean", Schedule("linear")),
-        levels=ForcingLevels(absent=frozenset(absent), actions_known=0.0),
-        loss_weight="uniform",
-        action_weight=1.0,
-        after_goal_weight=1.0,
-        learning_rate=1e-3,
-        matrix_learning_rate=1e-3,
-        weight_decay=0.0,
+        diffusion=DiffusionSettings(prediction="clean", actions_known=0.0, action_weight=1.0, after_goal_weight=1.0),
+        optimizer=OptimizerSettings(learning_rate=1e-3, matrix_learning_rate=1e-3, weight_decay=0.0),
+        absent=frozenset(absent),
         scorer=SCORER,
         validation=None,
         metadata={"env": "none", "model": {"name": "transformer", "width": 16, "num_layers": 2}, "num_tokens": 4},

@@ -324,14 +324,14 @@ def test_what_cannot_be_predicted_is_refused(change, complaint):
     [
         ({"num_levels": 0}, "num_levels must be at least 1; got 0"),
         ({"num_candidates": 0}, "num_candidates must be at least 1; got 0"),
-        ({"quorum": 1.5}, "quorum must lie between 0 and 1; got 1.5"),
-        ({"eta": -0.1}, "eta must lie between 0 and 1"),
-        ({"eta": float("nan")}, "eta must lie between 0 and 1"),
-        ({"slope": float("inf")}, "slope must be 0 or more; got inf"),
-        ({"goal_guidance": -1}, "goal_guidance must be 0 or more"),
-        ({"window_tokens": -1}, "window_tokens must be 0 or more"),
+        ({"quorum": 1.5}, "quorum must be at most 1; got 1.5"),
+        ({"eta": -0.1}, "eta must be at least 0; got -0.1"),
+        ({"eta": float("nan")}, "eta must be a finite number; got nan"),
+        ({"slope": float("inf")}, "slope must be a finite number; got inf"),
+        ({"goal_guidance": -1}, "goal_guidance must be at least 0"),
+        ({"window_tokens": -1}, "window_tokens must be at least 0"),
         ({"level_power": 0.0}, "level_power must be above 0; got 0.0"),
-        ({"budget_ms": 0}, "budget_ms must be above 0, or None for no limit; got 0"),
+        ({"budget_ms": 0}, "budget_ms must be above 0; got 0"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings, complaint):
@@ -439,7 +439,5 @@ def test_a_matrix_that_no_sampler_can_follow_is_refused():
         plan(lambda num_tokens: torch.zeros(3, num_tokens, dtype=torch.int64))
     with pytest.raises(UserError, match="matrix made 2 columns for 5 tokens"):
         plan(lambda num_tokens: torch.tensor([[2, 2], [0, 0]]))
-    with pytest.raises(
-        UserError, match="matrix must be pyramid, full-sequence, autoregressive or a function; got 'up'"
-    ):
+    with pytest.raises(UserError, match="matrix must be one of pyramid, full-sequence, autoregressive; got 'up'"):
         PlannerSettings(matrix="up")

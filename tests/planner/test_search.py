@@ -237,7 +237,7 @@ def test_mistakes_are_said():
         Budget()
     with pytest.raises(UserError, match="milliseconds must be 0 or more; got nan"):
         Budget(milliseconds=float("nan"))
-    with pytest.raises(UserError, match="selection must be puct or uct; got 'best'"):
+    with pytest.raises(UserError, match="selection must be one of puct, uct; got 'best'"):
         Rule(selection="best")
     with pytest.raises(UserError, match="exploration"):
         Rule(exploration=-1)

@@ -6,14 +6,16 @@ import torch
 from tiny_model import tiny_model
 
 from dfplan.data.windows import WindowDataset
-from dfplan.diffusion import Parameterization, Schedule
 from dfplan.errors import UserError
 from dfplan.models.forcing_model import build_denoiser, load_forcing_model
 from dfplan.planner import Planner, PlannerSettings
 from dfplan.scorers import ReturnScorer
+from dfplan.settings.diffusion import DiffusionSettings
+from dfplan.settings.training import OptimizerSettings
+from dfplan.settings.windows import WindowSettings
 from dfplan.tokens import Normalizer, TokenLayout
 from dfplan.training import train
-from dfplan.training.forcing import ForcingLevels, ForcingTask
+from dfplan.training.forcing import ForcingTask
 from dfplan.types import Trajectories
 
 LAYOUT = TokenLayout(2, 1, action_dim=1, observation_dim=2, position_dim=0)
@@ -42,19 +44,14 @@ def model(tmp_path_factory):
         denoiser=build_denoiser("transformer", layout=LAYOUT, **sizes),
         layout=LAYOUT,
         normalizer=Normalizer.fit(data, rewards_recorded=True),
-        parameterization=Parameterization("velocity", Schedule("linear")),
-        levels=ForcingLevels(returns_shown=True, goal_dropped=0.1),
-        loss_weight="uniform",
-        action_weight=1.0,
-        after_goal_weight=1.0,
-        learning_rate=1e-2,
-        matrix_learning_rate=1e-2,
-        weight_decay=0.0,
+        diffusion=DiffusionSettings(returns_shown=True, goal_dropped=0.1, action_weight=1.0, after_goal_weight=1.0),
+        optimizer=OptimizerSettings(learning_rate=1e-2, matrix_learning_rate=1e-2, weight_decay=0.0),
         scorer=ReturnScorer(0.9, None),
         validation=None,
         metadata={"env": "none", "model": {"name": "transformer", **sizes}, "num_tokens": 4},
     )
-    windows = WindowDataset(data, steps_per_token=2, steps_per_point=2, num_tokens=4, position_dim=0)
+    settings = WindowSettings(steps_per_token=2, points_per_token=1, segment_goal_share=0.5, held_steps=0)
+    windows = WindowDataset(data, settings, num_tokens=4, position_dim=0)
     run = tmp_path_factory.mktemp("returns") / "run"
     how = {"batch_size": 32, "num_steps": 150, "seed": 0, "device": "cpu", "progress": False, "decay": "constant"}
     train(task, windows, run_folder=run, **how)

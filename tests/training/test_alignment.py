@@ -1,19 +1,21 @@
 """REPA: what it must not change, what it must teach, and that its control learns nothing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from tiny_model import LAYOUT, SCORER, tiny_denoiser, tiny_trajectories
+from tiny_model import LAYOUT, SCORER, tiny_denoiser, tiny_trajectories, tiny_windows
 
-from dfplan.data.windows import WindowDataset
-from dfplan.diffusion import Parameterization, Schedule
 from dfplan.errors import UserError
 from dfplan.models.forcing_model import load_forcing_model
 from dfplan.models.frame_encoder import frozen_encoder
+from dfplan.settings.diffusion import DiffusionSettings
+from dfplan.settings.training import OptimizerSettings
 from dfplan.tokens import Normalizer
 from dfplan.training import train
 from dfplan.training.alignment import AlignedForcingTask, Alignment, FrameFeatures, StateFeatures
-from dfplan.training.forcing import ForcingLevels, ForcingTask
+from dfplan.training.forcing import ForcingTask
 from dfplan.training.representation_losses import negative_cosine
 
 
@@ -25,24 +27,16 @@ def render(positions: np.ndarray) -> np.ndarray:
     return frames
 
 
-def windows() -> WindowDataset:
-    return WindowDataset(tiny_trajectories(), steps_per_token=4, steps_per_point=2, num_tokens=5)
-
-
 def arguments(name: str = "transformer", **changes) -> dict:
     denoiser = tiny_denoiser(name).train().requires_grad_(True)
     values = {
         "denoiser": denoiser,
         "layout": LAYOUT,
         "normalizer": Normalizer.fit(tiny_trajectories()),
-        "parameterization": Parameterization("velocity", Schedule("linear")),
-        "levels": ForcingLevels(),
-        "loss_weight": "uniform",
-        "action_weight": 0.1,
-        "after_goal_weight": 0.25,
-        "learning_rate": 3e-3,
-        "matrix_learning_rate": 1e-2,
-        "weight_decay": 0.01,
+        "diffusion": DiffusionSettings(
+            prediction="velocity", schedule="linear", action_weight=0.1, after_goal_weight=0.25
+        ),
+        "optimizer": OptimizerSettings(learning_rate=3e-3, matrix_learning_rate=1e-2, weight_decay=0.01),
         "scorer": SCORER,
         "validation": None,
         "metadata": {
@@ -71,7 +65,7 @@ def state_alignment(**changes) -> Alignment:
 
 
 def step(task, *, seed: int = 0):
-    batch = windows().sample(16, np.random.default_rng(seed))
+    batch = tiny_windows().sample(16, np.random.default_rng(seed))
     return task.training_step(batch, generator=torch.Generator().manual_seed(seed))
 
 
@@ -113,14 +107,14 @@ def test_each_token_is_aligned_with_the_frame_at_its_last_step():
         return observations
 
     task = aligned(Alignment(target=target, feature_dim=4, depth=1, num_tokens=10_000))
-    batch = windows().sample(16, np.random.default_rng(0))
+    batch = tiny_windows().sample(16, np.random.default_rng(0))
     task.training_step(batch, generator=torch.Generator().manual_seed(0))
     expected = batch.observations[:, 1::2][batch.valid]
     assert sorted(map(tuple, seen[0].tolist())) == sorted(map(tuple, expected.tolist()))
 
 
 def test_alignment_is_learnt_where_the_features_can_be_told_from_the_tokens():
-    task = aligned(state_alignment(weight=5.0, depth=2), levels=ForcingLevels(kind="shared"))
+    task = aligned(state_alignment(weight=5.0, depth=2), diffusion=replace(arguments()["diffusion"], levels="shared"))
     optimizers = task.configure_optimizers()
     for number in range(60):
         loss, metrics = step(task, seed=number)
@@ -136,7 +130,15 @@ def test_alignment_is_learnt_where_the_features_can_be_told_from_the_tokens():
 
 def train_for_test(task, folder):
     return train(
-        task, windows(), run_folder=folder, num_steps=4, batch_size=8, seed=3, device="cpu", progress=False, log_every=1
+        task,
+        tiny_windows(),
+        run_folder=folder,
+        num_steps=4,
+        batch_size=8,
+        seed=3,
+        device="cpu",
+        progress=False,
+        log_every=1,
     )
 
 
@@ -203,7 +205,10 @@ def test_a_block_that_is_not_there_is_refused():
 
 @pytest.mark.slow
 def test_compiled_training_aligns_the_same(tmp_path):
-    plain, compiled = aligned(state_alignment()), aligned(state_alignment(), compiled=True)
+    plain, compiled = (
+        aligned(state_alignment()),
+        aligned(state_alignment(), optimizer=replace(arguments()["optimizer"], compiled=True)),
+    )
     for seed in range(2):
         (loss, metrics), (loss_too, metrics_too) = step(plain, seed=seed), step(compiled, seed=seed)
         assert float(loss.detach()) == pytest.approx(float(loss_too.detach()), rel=1e-4)

@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 import torch
-from tiny_model import LAYOUT, SCORER, tiny_denoiser, tiny_model, tiny_trajectories
+from tiny_model import LAYOUT, SCORER, tiny_denoiser, tiny_model, tiny_windows
 
 from dfplan.cli.main import main
-from dfplan.data.windows import WindowDataset
 from dfplan.errors import UserError
 from dfplan.models import load_forcing_model
 from dfplan.models.denoiser import Denoiser, DenoiserState
+from dfplan.settings.diffusion import DiffusionSettings
+from dfplan.settings.training import OptimizerSettings
 from dfplan.tasks.distill import Settings, find_teacher, sampler
 from dfplan.tokens import GOAL_TOKEN, NUM_PREFIX_TOKENS
 from dfplan.training.distillation import DistillationTask
-from dfplan.training.forcing import ForcingLevels
 
 TOKENS = 6
 
@@ -30,23 +30,17 @@ class Echo(Denoiser):
         return noisy, DenoiserState((noisy,))
 
 
-def _windows() -> WindowDataset:
-    return WindowDataset(
-        tiny_trajectories(), num_tokens=TOKENS, steps_per_token=LAYOUT.steps_per_token, steps_per_point=2
-    )
-
-
 def _task(denoiser, *, teacher, **changes) -> DistillationTask:
     model = tiny_model(prediction="velocity")
-    options = {"loss_weight": "uniform", "action_weight": 0.5, "after_goal_weight": 1.0, "levels": ForcingLevels()}
-    options |= {"learning_rate": 3e-3, "matrix_learning_rate": 3e-3, "weight_decay": 0.0, "validation": None}
-    options |= {"layout": LAYOUT, "normalizer": model.normalizer, "parameterization": model.parameterization}
+    options = {"diffusion": DiffusionSettings(action_weight=0.5, after_goal_weight=1.0), "validation": None}
+    options |= {"optimizer": OptimizerSettings(learning_rate=3e-3, matrix_learning_rate=3e-3, weight_decay=0.0)}
+    options |= {"layout": LAYOUT, "normalizer": model.normalizer}
     options |= {"scorer": SCORER, "metadata": {}} | changes
     return DistillationTask(teacher=teacher, denoiser=denoiser, **options)
 
 
 def _step(task, *, size=16, seed=0):
-    batch = _windows().sample(size, np.random.default_rng(0))
+    batch = tiny_windows(num_tokens=TOKENS).sample(size, np.random.default_rng(0))
     return task.training_step(batch, generator=torch.Generator().manual_seed(seed))
 
 
@@ -90,7 +84,7 @@ def test_half_of_the_goals_are_those_of_another_window():
     seen = []
     task = _task(Echo(), teacher=lambda prefix, noise: seen.append(prefix) or noise)
     _step(task, size=8)
-    own = task._tokens(_windows().sample(8, np.random.default_rng(0)))[0][:, GOAL_TOKEN]
+    own = task._tokens(tiny_windows(num_tokens=TOKENS).sample(8, np.random.default_rng(0)))[0][:, GOAL_TOKEN]
     assert torch.equal(seen[0][4:, GOAL_TOKEN], own[4:])
     assert torch.equal(seen[0][:4, GOAL_TOKEN], own[[3, 0, 1, 2]])
 

@@ -5,12 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from tiny_model import DENOISERS, LAYOUT, SCORER, tiny_trajectories
+from tiny_model import DENOISERS, LAYOUT, SCORER, tiny_trajectories, tiny_windows
 
 from dfplan.data.windows import WindowDataset
-from dfplan.diffusion import Parameterization, Schedule
 from dfplan.models.denoiser import Denoiser, DenoiserState
 from dfplan.models.forcing_model import build_denoiser
+from dfplan.settings.diffusion import DiffusionSettings
+from dfplan.settings.training import OptimizerSettings
 from dfplan.tokens import CONTEXT_TOKEN, GOAL_TOKEN, NUM_PREFIX_TOKENS, Normalizer
 from dfplan.training.forcing import ForcingLevels, ForcingTask, as_asked
 
@@ -30,27 +31,24 @@ class ConstantDenoiser(Denoiser):
 
 
 def _dataset(trajectories, **changes):
-    arguments = {"steps_per_token": LAYOUT.steps_per_token, "steps_per_point": LAYOUT.steps_per_point} | changes
-    return WindowDataset(trajectories, num_tokens=TOKENS, **arguments)
+    windows = tiny_windows(trajectories, num_tokens=TOKENS)
+    return WindowDataset(trajectories, dataclasses.replace(windows.settings, **changes), num_tokens=TOKENS)
 
 
-def _task(denoiser, **changes):
+def _task(denoiser, *, validation=None, **changes):
     arguments = {
         "layout": LAYOUT,
         "normalizer": Normalizer.fit(tiny_trajectories()),
-        "parameterization": Parameterization("clean", Schedule("linear")),
-        "levels": ForcingLevels(),
-        "loss_weight": "uniform",
-        "action_weight": 0.1,
-        "after_goal_weight": 0.25,
-        "learning_rate": 3e-3,
-        "matrix_learning_rate": 3e-3,
-        "weight_decay": 0.0,
+        "diffusion": DiffusionSettings(
+            prediction="clean", schedule="linear", action_weight=0.1, after_goal_weight=0.25
+        ),
+        "optimizer": OptimizerSettings(learning_rate=3e-3, matrix_learning_rate=3e-3, weight_decay=0.0),
         "scorer": SCORER,
-        "validation": None,
+        "validation": validation,
         "metadata": {},
     }
-    return ForcingTask(denoiser=denoiser, **(arguments | changes))
+    arguments["diffusion"] = dataclasses.replace(arguments["diffusion"], **changes)
+    return ForcingTask(denoiser=denoiser, **arguments)
 
 
 def _loss(task, batch, *, seed=0):
@@ -67,7 +65,9 @@ def batch():
 
 
 def _draw(**changes):
-    levels = ForcingLevels(**changes).draw((20_000, 5), generator=torch.Generator().manual_seed(0))
+    levels = ForcingLevels.of(DiffusionSettings(**changes)).draw(
+        (20_000, 5), generator=torch.Generator().manual_seed(0)
+    )
     assert levels.shape == (20_000, NUM_PREFIX_TOKENS + 5, 2)
     assert (levels >= 0).all()
     assert (levels <= 1).all()
@@ -105,7 +105,7 @@ def test_actions_are_known_and_apart_as_often_as_promised():
 
 def test_windows_that_teach_dynamics_have_clean_actions_and_no_goal():
     dynamics = torch.arange(1000) % 4 == 0
-    plain = ForcingLevels().draw((1000, 5), generator=torch.Generator().manual_seed(0))
+    plain = ForcingLevels.of(DiffusionSettings()).draw((1000, 5), generator=torch.Generator().manual_seed(0))
     drawn = as_asked(plain, dynamics=dynamics, aimless=torch.zeros_like(dynamics))
     assert (drawn[dynamics][:, NUM_PREFIX_TOKENS:, 0] == 0).all()
     assert (drawn[dynamics][:, GOAL_TOKEN] == 1).all()
@@ -116,7 +116,9 @@ def test_windows_that_teach_dynamics_have_clean_actions_and_no_goal():
 
 def test_windows_without_an_aim_show_no_goal_and_are_otherwise_as_drawn():
     aimless = torch.arange(1000) % 4 == 0
-    plain = ForcingLevels(goal_dropped=0.0).draw((1000, 5), generator=torch.Generator().manual_seed(0))
+    plain = ForcingLevels.of(DiffusionSettings(goal_dropped=0.0)).draw(
+        (1000, 5), generator=torch.Generator().manual_seed(0)
+    )
     drawn = as_asked(plain, dynamics=torch.zeros_like(aimless), aimless=aimless)
     assert torch.equal(drawn[:, GOAL_TOKEN, 0], aimless.float())
     drawn[:, GOAL_TOKEN] = plain[:, GOAL_TOKEN]
@@ -128,7 +130,7 @@ def test_a_window_that_teaches_dynamics_tells_nothing_of_its_goal(batch):
     elsewhere = dataclasses.replace(taught, goal=taught.goal + 1, before_goal=~taught.before_goal)
     denoiser = build_denoiser("transformer", layout=LAYOUT, width=16, num_layers=1)
     denoiser.eval()
-    task = _task(denoiser, parameterization=Parameterization("velocity", Schedule("linear")))
+    task = _task(denoiser, prediction="velocity")
     assert _loss(task, taught) == _loss(task, elsewhere)
     assert _loss(task, taught) != pytest.approx(_loss(task, batch), rel=1e-2)
 
@@ -136,7 +138,7 @@ def test_a_window_that_teaches_dynamics_tells_nothing_of_its_goal(batch):
 def test_levels_of_the_tokens_are_independent_or_shared():
     apart = _draw(actions_known=0, actions_apart=0)[:, NUM_PREFIX_TOKENS:, 1]
     assert (torch.corrcoef(apart.T) - torch.eye(5)).abs().max() < 0.03
-    shared = _draw(kind="shared", actions_known=0, actions_apart=0)[:, NUM_PREFIX_TOKENS:]
+    shared = _draw(levels="shared", actions_known=0, actions_apart=0)[:, NUM_PREFIX_TOKENS:]
     assert (shared == shared[:, :1, :1]).all()
 
 
@@ -164,17 +166,17 @@ def test_what_lies_past_the_end_of_a_trajectory_does_not_count(batch):
 
 def test_known_actions_are_inputs_and_not_targets(batch):
     denoiser = ConstantDenoiser()
-    task = _task(denoiser, levels=ForcingLevels(actions_known=1.0))
+    task = _task(denoiser, actions_known=1.0)
     before = _loss(task, batch)
     denoiser.prediction[..., : LAYOUT.num_action_slots] = 100
     assert _loss(task, batch) == before
-    assert _loss(_task(denoiser, levels=ForcingLevels(actions_known=0.0)), batch) > before
+    assert _loss(_task(denoiser, actions_known=0.0), batch) > before
 
 
 def test_the_loss_is_the_weighted_mean_over_all_slots(batch):
     # A constant 0 predicts the mean of the data: every slot's error is its own clean value squared.
     whole = dataclasses.replace(batch, valid=np.ones_like(batch.valid), before_goal=np.ones_like(batch.before_goal))
-    task = _task(ConstantDenoiser(), levels=ForcingLevels(actions_known=0.0))
+    task = _task(ConstantDenoiser(), actions_known=0.0)
     normalizer = task.normalizer
     tokens = LAYOUT.pack(
         normalizer.actions(torch.from_numpy(batch.actions)),
@@ -188,16 +190,15 @@ def test_the_loss_is_the_weighted_mean_over_all_slots(batch):
 
 @pytest.mark.parametrize(("goal_dropped", "share"), [(0.0, 0.25), (1.0, 1.0)])
 def test_tokens_after_the_goal_count_less_where_the_goal_is_shown(batch, goal_dropped, share):
-    levels = ForcingLevels(goal_dropped=goal_dropped)
     valid = np.ones_like(batch.valid)
     before, after = (dataclasses.replace(batch, valid=valid, before_goal=np.full_like(valid, each)) for each in (1, 0))
-    task = _task(ConstantDenoiser(), levels=levels)
+    task = _task(ConstantDenoiser(), goal_dropped=goal_dropped)
     assert _loss(task, after) == pytest.approx(share * _loss(task, before), rel=1e-5)
 
 
 def test_parts_of_a_batch_add_up_to_the_whole(batch):
     # Nothing is divided by what is valid: accumulated halves then have the gradient of the whole.
-    task = _task(ConstantDenoiser(), levels=ForcingLevels(goal_dropped=0.0, actions_known=0.0, actions_apart=0.0))
+    task = _task(ConstantDenoiser(), goal_dropped=0.0, actions_known=0.0, actions_apart=0.0)
     halves = [
         dataclasses.replace(batch, **{name: value[part] for name, value in vars(batch).items()})
         for part in (slice(0, 32), slice(32, 64))
@@ -248,8 +249,9 @@ def test_overfits_eight_short_trajectories(name, prediction):
     torch.manual_seed(0)
     task = _task(
         build_denoiser(name, layout=LAYOUT, width=64, num_layers=2),
-        parameterization=Parameterization(prediction, Schedule("linear")),
-        levels=ForcingLevels(goal_dropped=0.0, context_noised=0.0),
+        prediction=prediction,
+        goal_dropped=0.0,
+        context_noised=0.0,
         validation=dataset,
     )
     optimizers = task.configure_optimizers()

@@ -6,16 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tiny_model import DENOISERS, LAYOUT, SCORER, SUPPORT, tiny_denoiser, tiny_model, tiny_trajectories
+from tiny_model import DENOISERS, LAYOUT, SCORER, SUPPORT, tiny_denoiser, tiny_model, tiny_trajectories, tiny_windows
 
-from dfplan.data.windows import WindowDataset
-from dfplan.diffusion import Parameterization, Schedule
 from dfplan.errors import UserError
 from dfplan.models.forcing_model import load_forcing_model
+from dfplan.settings.diffusion import DiffusionSettings
+from dfplan.settings.training import OptimizerSettings
 from dfplan.tasks.lora import find_base
 from dfplan.tokens import Normalizer, TokenLayout
 from dfplan.training import train
-from dfplan.training.forcing import ForcingLevels, ForcingTask
+from dfplan.training.forcing import ForcingTask
 from dfplan.training.lora import LoraTask, add_low_rank, merged_weights
 
 pytest.importorskip("peft")
@@ -28,14 +28,10 @@ def lora_task(base, *, rank=2, **changes):
         "denoiser": tiny_denoiser(seed=7),  # what the task would begin with if it had no base
         "layout": LAYOUT,
         "normalizer": Normalizer.fit(tiny_trajectories(seed=5)),
-        "parameterization": Parameterization("velocity", Schedule("linear")),
-        "levels": ForcingLevels(),
-        "loss_weight": "uniform",
-        "action_weight": 0.1,
-        "after_goal_weight": 0.25,
-        "learning_rate": 1e-2,
-        "matrix_learning_rate": 1e-2,
-        "weight_decay": 0.0,
+        "diffusion": DiffusionSettings(
+            prediction="velocity", schedule="linear", action_weight=0.1, after_goal_weight=0.25
+        ),
+        "optimizer": OptimizerSettings(learning_rate=1e-2, matrix_learning_rate=1e-2, weight_decay=0.0),
         "scorer": SCORER,
         "validation": None,
         "metadata": {"env": "new", "model": SIZES, "num_tokens": 5},
@@ -43,17 +39,10 @@ def lora_task(base, *, rank=2, **changes):
     return LoraTask(base=base, rank=rank, alpha=4.0, origin={"base": "old"}, **(arguments | changes))
 
 
-def windows():
-    return WindowDataset(
-        tiny_trajectories(),
-        steps_per_token=LAYOUT.steps_per_token,
-        steps_per_point=LAYOUT.steps_per_point,
-        num_tokens=5,
-    )
-
-
 def train_a_little(task, folder):
-    return train(task, windows(), run_folder=folder, num_steps=8, batch_size=16, seed=0, device="cpu", progress=False)
+    return train(
+        task, tiny_windows(), run_folder=folder, num_steps=8, batch_size=16, seed=0, device="cpu", progress=False
+    )
 
 
 def look(denoiser, *, tokens=7):
@@ -121,7 +110,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
         for num_steps in stops:
             torch.manual_seed(0)  # of the additions
             task, resume = lora_task(tiny_model()), num_steps != stops[0]
-            train(task, windows(), run_folder=tmp_path / folder, num_steps=num_steps, resume=resume, **arguments)
+            train(task, tiny_windows(), run_folder=tmp_path / folder, num_steps=num_steps, resume=resume, **arguments)
     one, other = (load_forcing_model(tmp_path / folder / "model").denoiser.state_dict() for folder in "ab")
     assert all(torch.equal(value, other[name]) for name, value in one.items())
 
@@ -150,8 +139,8 @@ def test_of_the_bundled_planner_less_than_5_percent_is_trained():
     ("changes", "message"),
     [
         ({"layout": TokenLayout(steps_per_token=8, points_per_token=2)}, "the base has layout .*steps_per_token=4"),
-        ({"parameterization": Parameterization("clean", Schedule("linear"))}, "the base has parameterization"),
-        ({"parameterization": Parameterization("velocity", Schedule("cosine"))}, "the base has parameterization"),
+        ({"diffusion": DiffusionSettings(prediction="clean")}, "the base has parameterization"),
+        ({"diffusion": DiffusionSettings(schedule="cosine")}, "the base has parameterization"),
     ],
 )
 def test_settings_that_do_not_fit_the_base_are_refused(changes, message):

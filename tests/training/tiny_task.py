@@ -63,6 +63,7 @@ class Points:
 
 def train_tiny(task: TinyTask, folder: Path, *, dataset: Points | None = None, **changes) -> TrainingResult:
     values = {"num_steps": 30, "batch_size": 8, "seed": 5, "warmup_steps": 3, "checkpoint_every": 10, "log_every": 7}
+    values |= {"decay": "cosine", "decay_start": 0.0, "ema_decay": 0.999, "validate_every": 0}
     values |= {"device": "cpu", "progress": False}
     return train(task, dataset or Points(), run_folder=folder, **(values | changes))
 

@@ -8,7 +8,7 @@ import torch
 from rich.console import Console
 
 from dfplan.cli.any_environment import usual_options
-from dfplan.cli.arguments import closest, name_of, read_words
+from dfplan.cli.arguments import name_of, read_words
 from dfplan.cli.build import describe_weights, select_device
 from dfplan.cli.build_agents import build_named_agent
 from dfplan.cli.compose import compose_options, plain, readable_errors, to_schema
@@ -23,6 +23,7 @@ from dfplan.evaluation.bench_tables import render_bench
 from dfplan.evaluation.report import write_record
 from dfplan.evaluation.rollout import Agent
 from dfplan.evaluation.timing import measure_agents
+from dfplan.ranges import closest
 
 # What agents share; said once, for all of them.
 SHARED = ("env", "goal", "seed", "n_episodes", "n_envs", "device", "threads", "output", "experiment")

@@ -5,10 +5,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from dfplan.cli.arguments import closest, read_words
+from dfplan.cli.arguments import read_words
 from dfplan.cli.folders import make_run_folder, release
 from dfplan.errors import UserError, printable
 from dfplan.files import write_whole
+from dfplan.ranges import closest
 
 OPTIONS = {
     "data": "the data set",

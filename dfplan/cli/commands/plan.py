@@ -1,5 +1,6 @@
 """``dfplan plan``: one plan, and how it was denoised row by row, or found in a tree of plans."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,11 @@ def run(config: PlanConfig) -> int:
     device = select_device(config.device, threads=config.threads)
     domain = find_domain(config.env.id)
     situation = domain.situation(start=config.start, goal=config.goal, seed=config.seed)
-    for place in config.planner.guidance.waypoints or ():
+    for place in config.planner.guidance.waypoints:
         domain.check_place("planner.guidance.waypoints", place)
     weights = find_weights(config.weights, env_name=config.env.name)
-    config.planner.guidance = with_objective(config.planner.guidance, config.objective)
+    guidance = with_objective(config.planner.guidance, config.objective)
+    config.planner = replace(config.planner, guidance=guidance)
     planner = build_planner(config.planner, weights=weights, env_name=config.env.name, device=device, say=say)
     trees, plan = _plan(config, domain, situation, planner, weights=weights)
     folder = make_run_folder("plan", env_name=config.env.name, chosen=config.output)

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from dfplan.domains.find import find_domain
 from dfplan.errors import EndedEarly, UserError
 from dfplan.evaluation.report import find_commit
 from dfplan.files import read_small, user_path
+from dfplan.settings.training import Length, Loop, OptimizerSettings
 from dfplan.tasks.inputs import Inputs
 from dfplan.training import Logger, TrainingResult, train, wandb_logger
 from dfplan.training.muon import fastest_precision
@@ -31,13 +32,6 @@ from dfplan.types import Trajectories
 
 MAX_CONFIG_BYTES = 1 << 20
 NO_DATA = "none"  # data=none: the task brings its own
-TASKS_AFFAIR = (
-    "learning_rate",
-    "matrix_learning_rate",
-    "weight_decay",
-    "matrix_precision",
-    "compiled",
-)  # not the loop's
 # What runs did from before there were these options; their records lack them.
 BEFORE: dict[str, dict[str, Any]] = {
     "training": {"matrix_precision": "bfloat16"},
@@ -84,9 +78,11 @@ def carry_out(config: TrainConfig, *, data: Trajectories | None = None) -> Train
         raise UserError("several processes must agree on a run folder; give output=<folder>")
     if device.type == "cuda" and device.index:
         raise UserError(f"training picks its own GPU; use device=cuda with CUDA_VISIBLE_DEVICES={device.index}")
-    config.training.compiled = resolve_compiled(config.training.compiled, say=say)
-    if config.training.matrix_precision is None:
-        config.training.matrix_precision = fastest_precision(device)
+    config.training = replace(
+        config.training,
+        compiled=resolve_compiled(config.training.compiled, say=say),
+        matrix_precision=config.training.matrix_precision or fastest_precision(device),
+    )
     domain = find_domain(config.env.id)
     if domain.tasks is not None and config.task.name not in domain.tasks:
         raise UserError(f"task={config.task.name} is for mazes, and {config.env.name} is none; leave it out")
@@ -96,7 +92,7 @@ def carry_out(config: TrainConfig, *, data: Trajectories | None = None) -> Train
     task, dataset = find_task(config.task.name).build(settings_of(config), inputs)
     kind = config.env.name if trajectories else config.task.name
     folder = user_path(config.resume) if config.resume else _new_folder(config, kind=kind)
-    training = {name: value for name, value in asdict(config.training).items() if name not in TASKS_AFFAIR}
+    training: Any = {each.name: getattr(config.training, each.name) for each in (*fields(Length), *fields(Loop))}
     return train(
         task,
         dataset,
@@ -151,7 +147,9 @@ def build_inputs(
         progress=progress_bar,
         loaded=trajectories,
         domain=domain,
-        **{name: getattr(config.training, name) for name in TASKS_AFFAIR},
+        optimizer=OptimizerSettings(
+            **{each.name: getattr(config.training, each.name) for each in fields(OptimizerSettings)}
+        ),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from dfplan.domains.maze.support import without_gaps
 from dfplan.errors import UserError
+from dfplan.settings.retrace import RetraceSettings
 from dfplan.types import PointMass, PositionSupport, Trajectories
 
 
@@ -30,15 +31,12 @@ class PathDriver(Protocol):
 def retrace(
     trajectories: Trajectories,
     driver: PathDriver,
+    settings: RetraceSettings,
     *,
     point_mass: PointMass,
     support: PositionSupport,
-    num_steps: int,
     seed: int,
     goal_radius: float = 0.5,
-    noise: float = 0.4,
-    hold_steps: tuple[int, int] = (16, 64),
-    return_share: float = 0.0,
     num_drivers: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Trajectories:
@@ -53,15 +51,13 @@ def retrace(
     Args:
         trajectories: the data; observations are positions followed by velocities.
         driver: drives along a path.
+        settings: how much is imagined, before legs are thrown away, how long is stood, and after which share of
+            finished legs the driver is put somewhere beside its goal and drives back: what it does there decides
+            whether a planner holds its goal, and arriving shows little of it.
         point_mass: how actions move the agent.
         support: which positions the data visited.
-        num_steps: rows to imagine, before legs are thrown away.
         seed: of all that is drawn.
         goal_radius: distance that counts as being at the goal.
-        noise: largest standard deviation of the noise on the actions; each leg draws its own between 0 and this.
-        hold_steps: shortest and longest time at the end of a leg.
-        return_share: share of finished legs after which the driver is put somewhere beside its goal and drives back:
-            what it does there decides whether a planner holds its goal, and arriving shows little of it.
         num_drivers: driven side by side; they share nothing. None is as many as drive 1,000 rows each, at most 256.
         on_progress: called as ``on_progress(done, total)``.
 
@@ -69,15 +65,14 @@ def retrace(
         UserError: no leg came through.
     """
     support = without_gaps(support)
-    returns = _Returns(share=return_share, support=support, reach=1.5 * goal_radius, max_speed=point_mass.max_speed)
     legs = _Legs(
         trajectories,
         driver,
+        settings,
         generator=np.random.default_rng(seed),
-        hold_steps=hold_steps,
-        noise=noise,
-        returns=returns,
+        returns=_Returns(support, reach=1.5 * goal_radius, max_speed=point_mass.max_speed),
     )
+    num_steps = settings.num_steps
     num_drivers = num_drivers or min(max(1, num_steps // 1000), 256)
     state = legs.begin(num_drivers)
     dim, rounds = trajectories.actions.shape[1], -(-num_steps // num_drivers)
@@ -89,11 +84,7 @@ def retrace(
         observations[:, now], actions[:, now], number[:, now] = state, action, legs.number
         state = _step(state, action, point_mass=point_mass, support=support)
         at_goal = np.linalg.norm(state[:, :dim] - legs.goals, axis=1) <= goal_radius
-        done, lost = legs.judge(now, at_goal=at_goal, inside=support.contains(state[:, :dim]))
-        for index in np.flatnonzero(done).tolist():
-            state[index] = legs.proceed(index, state[index], now=now)
-        for index in np.flatnonzero(lost).tolist():
-            state[index] = legs.restart(index, now=now)
+        state = legs.go_along(now, state, at_goal=at_goal, inside=support.contains(state[:, :dim]))
         if on_progress is not None:
             on_progress(min((now + 1) * num_drivers, num_steps), num_steps)
     return _collect(observations, actions, number, legs, source=f"{trajectories.source}, driven anew")
@@ -120,7 +111,6 @@ def _step(state: np.ndarray, action: np.ndarray, *, point_mass: PointMass, suppo
 class _Returns:
     """From where drivers that have arrived are sent back to their goals: anywhere visited within ``reach`` of them."""
 
-    share: float
     support: PositionSupport
     reach: float
     max_speed: float
@@ -155,14 +145,13 @@ class _Legs:
         self,
         data: Trajectories,
         driver: PathDriver,
+        settings: RetraceSettings,
         *,
         generator: np.random.Generator,
-        hold_steps: tuple[int, int],
-        noise: float,
         returns: _Returns,
     ) -> None:
-        self.data, self.driver, self.generator = data, driver, generator
-        self.hold_steps, self.noise, self.returns = hold_steps, noise, returns
+        self.data, self.driver, self.settings = data, driver, settings
+        self.generator, self.returns = generator, returns
         rows = len(data)
         self._last_row = np.repeat(data.starts[1:] - 1, np.diff(data.starts))
         ends = np.where(data.segment_ends, np.arange(rows), rows)
@@ -191,10 +180,20 @@ class _Legs:
         """What is added to the actions of one step, ``(drivers, dim)``."""
         return self.generator.normal(size=self.goals.shape) * self._noise_level
 
+    def go_along(self, now: int, state: np.ndarray, *, at_goal: np.ndarray, inside: np.ndarray) -> np.ndarray:
+        """Send on whoever has come to the end of a leg, and bring back whoever is lost; returns all states."""
+        done, lost = self.judge(now, at_goal=at_goal, inside=inside)
+        for index in np.flatnonzero(done).tolist():
+            state[index] = self.proceed(index, state[index], now=now)
+        for index in np.flatnonzero(lost).tolist():
+            state[index] = self.restart(index, now=now)
+        return state
+
     def judge(self, now: int, *, at_goal: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Which legs have ended well and which are lost, both ``(drivers,)`` bool, after step ``now``."""
         arriving = at_goal & (self._release < 0)
-        holds = self.generator.integers(*self.hold_steps, size=len(at_goal), endpoint=True)
+        shortest, longest = self.settings.shortest_hold, self.settings.longest_hold
+        holds = self.generator.integers(shortest, longest, size=len(at_goal), endpoint=True)
         self._release = np.where(arriving, now + holds, self._release)
         arrived = self._release >= 0
         over = arrived & (now >= self._release)
@@ -213,7 +212,7 @@ class _Legs:
 
     def proceed(self, index: int, state: np.ndarray, *, now: int) -> np.ndarray:
         """What comes after a finished leg: back to the same goal from beside it, or the next leg; returns the state."""
-        if self.generator.random() >= self.returns.share:
+        if self.generator.random() >= self.settings.return_share:
             self.go_on(index, state, now=now)
             return state
         goal = self.goals[index].copy()
@@ -243,7 +242,7 @@ class _Legs:
         self.goals[index] = path[-1]
         self.driver.drive_along(index, path=path, goal=path[-1])
         self._deadline[index], self._release[index] = deadline, -1
-        self._noise_level[index] = self.generator.uniform(0, self.noise)
+        self._noise_level[index] = self.generator.uniform(0, self.settings.noise)
         self.number[index] = self._next_number
         self._next_number += 1
 

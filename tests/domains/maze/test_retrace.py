@@ -13,6 +13,7 @@ from dfplan.domains.maze.generate import generate_maze2d
 from dfplan.domains.maze.retrace import _step, retrace
 from dfplan.domains.maze.support import measure_support, without_gaps
 from dfplan.errors import UserError
+from dfplan.settings.retrace import RetraceSettings
 from dfplan.types import PointMass, PositionSupport
 
 HOLD = (32, 48)
@@ -25,18 +26,16 @@ def collected(tmp_path_factory):
     return read_d4rl(path)
 
 
-def driven(collected, *, support=None, seed=0, num_steps=6_000, noise=0.2, return_share=0.0):
+def driven(collected, *, support=None, seed=0, **changes):
     point_mass = fit_point_mass(collected)
+    usual = {"num_steps": 6_000, "noise": 0.2, "return_share": 0.0}
     return retrace(
         collected,
         Pursuit(point_mass, goal_radius=0.5, support=support or measure_support(collected), tube=0.45),
+        RetraceSettings(shortest_hold=HOLD[0], longest_hold=HOLD[1], **(usual | changes)),
         point_mass=point_mass,
         support=support or measure_support(collected),
-        num_steps=num_steps,
         seed=seed,
-        noise=noise,
-        hold_steps=HOLD,
-        return_share=return_share,
         num_drivers=10,
     )
 
