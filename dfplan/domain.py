@@ -223,6 +223,22 @@ class Domain(Protocol):
         """Whether agents are told of goals, where there are any."""
         ...
 
+    def generate(
+        self, path: Path, *, num_steps: int | None, on_progress: Callable[[int, int], None], **how: Any
+    ) -> None:
+        """Make a data set by a documented procedure, as ``dfplan generate`` does.
+
+        Args:
+            path: of the HDF5 file to write, in D4RL's layout.
+            num_steps: transitions; None is what the procedure has.
+            on_progress: called as ``on_progress(done, total)``.
+            how: ``seed``, and ``noise``: standard deviation of the noise on the actions.
+
+        Raises:
+            UserError: no procedure is known, or it cannot be written.
+        """
+        ...
+
     def load(self, source: str, *, say: Callable[[str], None], **how: Any) -> Trajectories:
         """Read a data set and check that it is of this domain.
 

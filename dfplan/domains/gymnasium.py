@@ -109,6 +109,12 @@ class GymnasiumDomain:
         """None: an environment begins as it likes."""
         return None
 
+    def generate(self, path: Path, **how: Any) -> None:
+        """See :class:`dfplan.domain.Domain`: nobody knows how."""
+        raise UserError(
+            f"no procedure is known that makes data of {self.env_id}; record some, as Minari, HDF5, ... have it"
+        )
+
     def load(
         self, source: str, *, say: Callable[[str], None], leave_out: Sequence[int] = (), **how: Any
     ) -> Trajectories:

@@ -1,10 +1,10 @@
-"""``dfplan generate``: a dataset of a maze by a published or documented procedure, written as D4RL HDF5."""
+"""``dfplan generate``: a data set by a published or documented procedure, written as D4RL HDF5."""
 
 from dfplan.cli.folders import TAKEN, dataset_folder, take
 from dfplan.cli.progress import progress_bar
 from dfplan.cli.schema import GenerateConfig
-from dfplan.domains.maze.demonstrations import CLOSED_DOOR, demonstrate_closed_door
-from dfplan.domains.maze.sources import default_num_steps, generate_file, generated_file
+from dfplan.domains.find import find_domain
+from dfplan.domains.maze.sources import generated_file
 from dfplan.errors import UserError
 from dfplan.files import user_path
 
@@ -19,15 +19,7 @@ def run(config: GenerateConfig) -> None:
         raise UserError(f"{path} exists; choose another output=, or overwrite=true to replace it")
     if chosen:
         take(path.with_name(f".{path.name}{TAKEN}"), chosen=path)
-    how = {"seed": config.seed, "noise": config.noise}
+    domain = find_domain(config.env.id)
     with progress_bar(f"generating {config.env.name}") as show:
-        if config.env.id == CLOSED_DOOR:
-            from dfplan.data.formats import write  # slow to import, and of no use to the mazes
-
-            data = demonstrate_closed_door(num_steps=config.num_steps or 128_000, **how, on_progress=show)
-            path.unlink(missing_ok=True)
-            write(data, path)
-        else:
-            num_steps = config.num_steps or default_num_steps(config.env.id)
-            generate_file(path, env_id=config.env.id, num_steps=num_steps, **how, on_progress=show)
+        domain.generate(path, num_steps=config.num_steps, seed=config.seed, noise=config.noise, on_progress=show)
     print(path)

@@ -5,13 +5,26 @@ from pathlib import Path
 from typing import Any
 
 from dfplan.domains.gymnasium import GymnasiumDomain
+from dfplan.domains.maze.demonstrations import demonstrate_closed_door
 from dfplan.domains.maze.sources import generated_file
 from dfplan.errors import UserError
 from dfplan.types import Trajectories
 
+NUM_STEPS = 128_000
+
 
 class ClosedDoorDomain(GymnasiumDomain):
     """See :class:`dfplan.domain.Domain`; its data may be generated."""
+
+    def generate(
+        self, path: Path, *, num_steps: int | None, on_progress: Callable[[int, int], None], **how: Any
+    ) -> None:
+        """See :class:`dfplan.domain.Domain`: a driver that knows which way is open, and does not show it at first."""
+        from dfplan.data.formats import write  # slow to import
+
+        data = demonstrate_closed_door(num_steps=num_steps or NUM_STEPS, on_progress=on_progress, **how)
+        path.unlink(missing_ok=True)
+        write(data, path)
 
     def load(
         self, source: str, *, say: Callable[[str], None], cache_folder: Path | None = None, **how: Any

@@ -14,7 +14,7 @@ from dfplan.domains.maze.environment import load_maze, shows_frames, step_second
 from dfplan.domains.maze.frames import load_camera
 from dfplan.domains.maze.protocol import MazeProtocol
 from dfplan.domains.maze.scorer import PointMassScorer
-from dfplan.domains.maze.sources import check_trajectories, load_trajectories
+from dfplan.domains.maze.sources import check_trajectories, default_num_steps, generate_file, load_trajectories
 from dfplan.domains.maze.support import measure_support
 from dfplan.errors import UserError
 from dfplan.types import Bounds, Plan, Trajectories
@@ -66,6 +66,13 @@ class MazeDomain:
                 say=say,
                 on_progress=show,
             )
+
+    def generate(
+        self, path: Path, *, num_steps: int | None, on_progress: Callable[[int, int], None], **how: Any
+    ) -> None:
+        """See :class:`dfplan.domain.Domain`: by D4RL's procedure, of states."""
+        steps = num_steps or default_num_steps(self.env_id)
+        generate_file(path, env_id=self.env_id, num_steps=steps, on_progress=on_progress, **how)
 
     def take(self, data: Trajectories, *, say: Callable[[str], None]) -> Trajectories:
         """See :class:`dfplan.domain.Domain`."""

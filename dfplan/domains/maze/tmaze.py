@@ -1,6 +1,7 @@
 """The T-maze as a domain: the arm that pays is named at the start alone, so that an agent has to remember it."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -56,6 +57,10 @@ class TMazeDomain(GymnasiumDomain):
     def reset_options(self, episode: int) -> dict[str, Any]:
         """Either arm is named in turns."""
         return {"cue": 1 if episode % 2 else -1}
+
+    def generate(self, path: Path, **how: Any) -> None:
+        """See :class:`dfplan.domain.Domain`: training drives its own."""
+        raise UserError(f"no data of {self.env_id} are kept: `dfplan train task=memory` drives its own demonstrations")
 
     def load(self, source: str, *, say: Callable[[str], None], **how: Any) -> Trajectories:
         """See :class:`dfplan.domain.Domain`.
