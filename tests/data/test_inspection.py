@@ -8,6 +8,7 @@ import pytest
 from robot_data import STEP, robot, trajectories
 
 from dfplan.data.inspection import inspect
+from dfplan.data.inspection.motion import find_leaps
 from dfplan.data.inspection.steps import find_pairs
 from dfplan.domains.maze.generate import generate_maze2d
 from dfplan.types import Bounds
@@ -220,3 +221,22 @@ def test_nothing_makes_an_inspection_fail(kind, seed):
     found = inspect(trajectories(arrays))
     assert found.summary["episodes"] == ends.sum()
     assert all(str(each) for each in found.findings)
+
+
+def test_a_whirl_leaps_nowhere():
+    """Two joints that swing slowly, and in three of forty episodes whirl, as Reacher's do by a hand of the wrong sign."""
+    generator, steps = np.random.default_rng(0), 50
+    episodes = []
+    for episode in range(40):
+        whirl = 2.4 if episode % 13 == 12 else 0.0  # radians a step
+        turned = np.cumsum(whirl + generator.normal(0, 0.02, (steps, 2)), axis=0) + generator.uniform(-3, 3, 2)
+        episodes.append(np.concatenate([np.cos(turned), np.sin(turned)], axis=1))
+    observations = np.concatenate(episodes).astype(np.float32)
+    ends = np.arange(len(observations)) % steps == steps - 1
+    arrays = {"observations": observations, "actions": np.zeros((len(observations), 1), np.float32)}
+    rewards = np.zeros(len(observations), np.float32)
+    data = trajectories(arrays | {"rewards": rewards, "terminals": np.zeros_like(ends), "timeouts": ends})
+    assert not len(find_leaps(data, find_pairs(data)))
+    begins = data.starts[3]  # an end that no flag tells, in a slow one, is found nonetheless
+    joined = replace(data, starts=np.delete(data.starts, 3))
+    assert find_leaps(joined, find_pairs(joined)).tolist() == [begins - 1]

@@ -29,6 +29,7 @@ UNEVEN = 1.2  # times the usual step: at most 1.07 in recorded motion, at least 
 WHOLE = 0.15  # how far from a whole number the steps may be that others fit into
 MOST_STALE = 0.5  # of leaps
 FEW = 2  # dimensions, any of which may leap alone
+AROUND, STANDS_OUT = 2, 2  # steps at either side, than the longest of which a leap is so many times as long
 EXACT = 0.95  # correlation of steps with velocities that are trusted with telling leaps
 MOST_FIT, FEWEST_MISSING = 0.9, 0.02  # of steps
 CLOCK_NAMES = ("time", "timestamp", "stamp", "t")
@@ -54,8 +55,23 @@ def find_leaps(data: Trajectories, pairs: list[Pair]) -> np.ndarray:
         if len(dimensions) > 1:  # a velocity that was cut to a range tells nothing
             cut = _at_its_limits(data.observations[:, dimensions[1]])
             found[:-1] &= ~(cut[:-1] | cut[1:])
+        else:
+            found &= _stands_out(data, dimensions[0])
         votes += found
     return np.flatnonzero(votes >= (1 if len(columns) <= FEW else -(-len(columns) // 2)))
+
+
+def _stands_out(data: Trajectories, dimension: int) -> np.ndarray:
+    """Rows whose step to the next is far longer than the two before and after it: all of a whirl is long.
+
+    Returns:
+        ``(rows,)`` bool.
+    """
+    lengths = np.abs(np.diff(data.observations[:, dimension].astype(np.float64), append=np.nan))
+    lengths[data.starts[1:] - 1] = 0.0
+    padded = np.pad(lengths, AROUND)
+    others = [padded[offset : offset + len(lengths)] for offset in range(2 * AROUND + 1) if offset != AROUND]
+    return lengths > STANDS_OUT * np.max(others, axis=0)
 
 
 def _at_its_limits(values: np.ndarray) -> np.ndarray:
