@@ -72,6 +72,20 @@ def user_path(path: str | Path) -> Path:
         raise UserError(f"{path}: no home folder is known that ~ could mean; write the path out") from error
 
 
+def cache_folder() -> Path:
+    """What can be made or fetched again: ``$DFPLAN_CACHE``, else the user's cache folder.
+
+    Raises:
+        UserError: there is neither.
+    """
+    try:
+        if named := os.environ.get("DFPLAN_CACHE"):
+            return user_path(named)
+        return user_path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "dfplan"
+    except UserError as error:
+        raise UserError("no home folder to keep datasets in; name a folder: DFPLAN_CACHE=<folder>") from error
+
+
 def read_small(path: Path, *, at_most: int) -> bytes:
     """Return what is in a file that anybody may have made, without waiting for a pipe or filling the memory.
 

@@ -35,7 +35,7 @@ SLOTS = ("actions", "rewards", "observations")  # of a token
 
 @dataclass(frozen=True, repr=False)
 class Trajectories:
-    """Recorded trajectories laid end to end.
+    """Recorded trajectories laid end to end; arrays that are large are maps of a file, and read-only.
 
     Row ``t`` holds the true state before action ``t``. The last row of a trajectory is the observation that it ended
     in, and has no action (zeros) unless ``last_actions`` says otherwise. A window of ``n`` steps from row ``t`` reads
@@ -99,8 +99,8 @@ class Trajectories:
     def constant_dimensions(self) -> np.ndarray:
         """Which dimensions of an observation never vary, ``(observation_dim,)`` bool; nothing is learned from them."""
         constant = (self.observations[:FEW_ROWS] == self.observations[:1]).all(axis=0)
-        if constant.any():  # most that vary do so at once, and need no look at all rows
-            constant[constant] = (self.observations[:, constant] == self.observations[:1, constant]).all(axis=0)
+        for index in np.flatnonzero(constant):  # most that vary do so at once, and need no look at all rows
+            constant[index] = (self.observations[:, index] == self.observations[0, index]).all()
         return constant
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import dfplan
 from dfplan.errors import UserError
+from dfplan.files import cache_folder as cache_folder
 from dfplan.files import read_small, user_path
 
 PACKAGE = Path(dfplan.__file__).parent
@@ -44,20 +45,6 @@ def group_choices(group: str) -> list[str]:
 def bundled_weights() -> Path:
     """Folder of the weights that come with the package, one sub-folder per environment."""
     return PACKAGE / "weights"
-
-
-def cache_folder() -> Path:
-    """What can be made or fetched again: ``$DFPLAN_CACHE``, else the user's cache folder.
-
-    Raises:
-        UserError: there is neither.
-    """
-    try:
-        if named := os.environ.get("DFPLAN_CACHE"):
-            return user_path(named)
-        return user_path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "dfplan"
-    except UserError as error:
-        raise UserError("no home folder to keep datasets in; name a folder: DFPLAN_CACHE=<folder>") from error
 
 
 def dataset_folder() -> Path:

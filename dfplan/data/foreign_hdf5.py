@@ -1,10 +1,12 @@
 """Opens arrays of an HDF5 file that anybody may have made: what it declares is checked before any of it is read."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import h5py
+import numpy as np
 
+from dfplan.blocks import slices, stacked
 from dfplan.errors import UserError
 
 MAX_FILE_BYTES = MAX_BYTES = 8 * 2**30
@@ -47,6 +49,14 @@ def open_arrays(file: h5py.File, keys: Collection[str], *, path: Path) -> dict[s
             f"{MAX_EXPANSION} times the file are read; it is no honest dataset, get another"
         )
     return found
+
+
+def read_rows(data: h5py.Dataset, convert: Callable[[np.ndarray], np.ndarray] = np.asarray) -> np.ndarray:
+    """All rows as ``convert`` gives them, read block by block where they are large: then they are mapped."""
+    if not data.ndim:
+        return convert(data[()])
+    chunk = data.chunks[0] if data.chunks else 1  # which is unpacked as a whole
+    return stacked(convert(data[rows]) for rows in slices(len(data), data.nbytes / max(1, len(data)), multiple=chunk))
 
 
 def group_names(file: h5py.File, key: str, *, path: Path) -> list[str]:

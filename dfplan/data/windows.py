@@ -1,5 +1,6 @@
 """Windows of trajectories with a goal in hindsight: what one training batch is made of."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -77,20 +78,33 @@ class WindowDataset:
         self._index()
 
     def _index(self) -> None:
-        """Note where windows may start and, per row, where its trajectory and its segment end."""
+        """Note where windows may start and segments end: a few numbers a trajectory, as rows may be very many."""
         data, rows = self.trajectories, len(self.trajectories)
-        self._last_row = np.repeat(data.starts[1:] - 1, np.diff(data.starts))
-        ends = np.where(data.segment_ends, np.arange(rows), rows)
-        self._segment_end = np.minimum(np.minimum.accumulate(ends[::-1])[::-1], self._last_row)
-        self._starts = np.flatnonzero(np.arange(rows) + self.settings.steps_per_token <= self._last_row)
-        if not len(self._starts):
+        self._segment_ends = np.append(np.flatnonzero(data.segment_ends), rows)
+        possible = np.maximum(np.diff(data.starts) - self.settings.steps_per_token, 0)
+        self._num_before = np.append(0, np.cumsum(possible))  # of the rows that windows may start at
+        if not self._num_before[-1]:
             raise UserError(
                 f"no trajectory of {data.source} is as long as one token ({self.settings.steps_per_token} steps); "
                 "use longer trajectories or a smaller steps_per_token"
             )
         restarts = np.concatenate([data.starts[:-1], np.flatnonzero(data.segment_ends) + 1])
         restarts = restarts[restarts < rows]
-        self._restarts = restarts[restarts + 2 * self.settings.steps_per_token <= self._last_row[restarts]]
+        self._restarts = restarts[restarts + 2 * self.settings.steps_per_token <= self._last_row(restarts)]
+
+    def _last_row(self, rows: np.ndarray) -> np.ndarray:
+        """The last row of the trajectory that each row is of."""
+        starts = self.trajectories.starts
+        return starts[np.searchsorted(starts, rows, side="right")] - 1
+
+    def _segment_end(self, rows: np.ndarray) -> np.ndarray:
+        """The row at which the segment of each row ends."""
+        return np.minimum(self._segment_ends[np.searchsorted(self._segment_ends, rows)], self._last_row(rows))
+
+    def _start(self, numbers: np.ndarray) -> np.ndarray:
+        """The rows that windows may start at, by their numbers."""
+        trajectory = np.searchsorted(self._num_before, numbers, side="right") - 1
+        return self.trajectories.starts[trajectory] + numbers - self._num_before[trajectory]
 
     @property
     def num_steps(self) -> int:
@@ -107,21 +121,23 @@ class WindowDataset:
         return self.window(first, goal=goal, aimless=aimless)
 
     def _draw_starts(self, batch_size: int, generator: np.random.Generator) -> np.ndarray:
-        anywhere = self._draw_rows(self._starts, batch_size, generator)
+        anywhere = self._draw_rows(int(self._num_before[-1]), self._start, batch_size, generator)
         if not len(self._restarts):
             return anywhere
-        restart = self._draw_rows(self._restarts, batch_size, generator)
+        restart = self._draw_rows(len(self._restarts), self._restarts.__getitem__, batch_size, generator)
         restart = restart + generator.integers(self.settings.steps_per_token, size=batch_size)
         return np.where(generator.random(batch_size) < self.settings.restart_share, restart, anywhere)
 
-    def _draw_rows(self, rows: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
-        """``count`` of the ``rows``; where windows are held, each the one of two with the longer way ahead."""
-        drawn = rows[generator.integers(len(rows), size=(2 if self.settings.held_steps else 1, count))]
-        ahead = self._segment_end[drawn] - drawn
+    def _draw_rows(
+        self, number: int, row: Callable[[np.ndarray], np.ndarray], count: int, generator: np.random.Generator
+    ) -> np.ndarray:
+        """``count`` rows of a ``number``; where windows are held, each the one of two with the longer way ahead."""
+        drawn = row(generator.integers(number, size=(2 if self.settings.held_steps else 1, count)))
+        ahead = self._segment_end(drawn) - drawn
         return drawn[ahead.argmax(axis=0), np.arange(count)]
 
     def _draw_goals(self, first: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        end = np.maximum(self._segment_end[first], first + 1)
+        end = np.maximum(self._segment_end(first), first + 1)
         on_the_way = first + 1 + (generator.random(len(first)) * (end - first)).astype(np.int64)
         row = np.where(
             generator.random(len(first)) < self.settings.segment_goal_share, end, np.minimum(on_the_way, end)
@@ -136,11 +152,11 @@ class WindowDataset:
 
         Those that are ``aimless`` ``(batch,)`` go on past their segment's end in any case; None is none of them.
         """
-        data, last = self.trajectories, self._last_row[first]
+        data, last = self.trajectories, self._last_row(first)
         aimless = np.zeros(len(first), dtype=bool) if aimless is None else aimless
         held = (~aimless)[:, None] & bool(self.settings.held_steps)
         steps = first[:, None] + np.arange(self.num_steps + 1)
-        rows = np.where(held, self._held(steps, self._segment_end[first, None]), np.minimum(steps, last[:, None]))
+        rows = np.where(held, self._held(steps, self._segment_end(first)[:, None]), np.minimum(steps, last[:, None]))
         positions = data.observations[rows[:, 1:], : self.position_dim]
         at_goal = np.linalg.norm(positions - goal[:, None], axis=-1) <= self.settings.goal_radius
         by_token = at_goal.reshape(len(first), self.num_tokens, self.settings.steps_per_token)

@@ -16,6 +16,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
+from dfplan.blocks import deviation, is_mapped, rows_of, rows_where, stacked
 from dfplan.domain import PlanScorer, Situation, Spec
 from dfplan.domains.episodes import EpisodeProtocol
 from dfplan.errors import UserError
@@ -133,8 +134,12 @@ class GymnasiumDomain:
         for note in data.notes:
             say(f"{data.source}: {note}")
         if self.has_goals and data.achieved_goals is not None:
-            achieved = np.concatenate([data.achieved_goals, data.observations], axis=1)
-            data = replace(data, observations=achieved.astype(np.float32))
+            parts = data.achieved_goals, data.observations
+            observations = (np.concatenate([each[rows] for each in parts], axis=1) for rows in rows_of(parts[1]))
+            data = replace(data, observations=stacked(each.astype(np.float32, copy=False) for each in observations))
+        mapped = sum(each.nbytes for each in data.per_row().values() if is_mapped(each))
+        if mapped:
+            say(f"{data.source}: {mapped:,} bytes of it stay on disk, as they are large for the memory that is left")
         self._check_data(data)
         if not self.spec.goal_dim and data.rewards is None:
             raise UserError(
@@ -146,7 +151,7 @@ class GymnasiumDomain:
     def fit_scorer(self, data: Trajectories) -> PlanScorer:
         """See :class:`dfplan.domain.Domain`: how near goals are, or what is earned and still to be earned."""
         if self.has_goals:
-            spread = float(data.observations[:, : self.spec.goal_dim].std(axis=0).max())
+            spread = float(deviation(data.observations[:, : self.spec.goal_dim], np.float32).max())
             return GoalScorer(self.goal_radius or 0.1 * spread)
         return ReturnScorer(DISCOUNT, fit_value(data, discount=DISCOUNT))
 
@@ -223,12 +228,14 @@ class GymnasiumDomain:
                 f"{spec.observation_dim}{goals}, and {bounds.low.size}; choose the env= that it was recorded in"
             )
         margin = ROUNDING * (bounds.high - bounds.low)
-        outside = ((data.actions < bounds.low - margin) | (data.actions > bounds.high + margin)).any(axis=1)
-        outside &= data.actions.any(axis=1)  # rows without an action hold zeros
-        if outside.any():
-            row = int(outside.argmax())
+        low, high = bounds.low - margin, bounds.high + margin
+        outside = rows_where(  # rows without an action hold zeros
+            lambda acted: ((acted < low) | (acted > high)).any(axis=1) & acted.any(axis=1), data.actions
+        )
+        if len(outside):
+            row = int(outside[0])
             raise UserError(
-                f"{data.source}: {outside.sum()} actions lie outside of what {self.env_id} takes, the first in row "
+                f"{data.source}: {len(outside)} actions lie outside of what {self.env_id} takes, the first in row "
                 f"{row}: {data.actions[row].tolist()}; bring them to its units, or clip them if the environment did"
             )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from dfplan.blocks import deviation, slices
 from dfplan.measured import check_values
 from dfplan.types import Trajectories
 
@@ -43,9 +44,14 @@ class ValueFunction:
 
     def _features(self, states: np.ndarray) -> np.ndarray:
         """``(..., 1 + observation_dim + features)``."""
-        normal = (states - self.mean) / self.std
-        waves = np.cos(normal @ self.frequencies + self.phases)
-        return np.concatenate([np.ones((*states.shape[:-1], 1)), normal, waves], axis=-1)
+        dim = states.shape[-1]
+        found = np.empty((*states.shape[:-1], 1 + dim + len(self.phases)))  # filled in place, as there may be very many
+        found[..., 0] = 1
+        normal = found[..., 1 : 1 + dim] = (states - self.mean) / self.std
+        waves = np.matmul(normal, self.frequencies, out=found[..., 1 + dim :])
+        waves += self.phases
+        np.cos(waves, out=waves)
+        return found
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What a bundle keeps, by name."""
@@ -82,27 +88,26 @@ def fit_value(data: Trajectories, *, discount: float, seed: int = 0) -> ValueFun
         seed: of the features.
     """
     assert data.rewards is not None
-    observations = data.observations.astype(np.float64)
-    std = observations.std(axis=0)
-    dim, generator = observations.shape[1], np.random.default_rng(seed)
+    std = deviation(data.observations)
+    dim, generator = data.observations.shape[1], np.random.default_rng(seed)
     value = ValueFunction(
-        mean=observations.mean(axis=0),
+        mean=data.observations.mean(axis=0, dtype=np.float64),
         std=np.where(std > 1e-6, std, 1.0),
         frequencies=generator.normal(size=(dim, NUM_FEATURES)) / math.sqrt(dim),
         phases=generator.uniform(0, 2 * np.pi, NUM_FEATURES),
         weights=np.zeros(1 + dim + NUM_FEATURES),
         range=np.zeros(2),
     )
-    rows = np.arange(0, len(data), -(-len(data) // MAX_ROWS))
-    features = value._features(observations[rows])
-    gram = features.T @ features + RIDGE * len(rows) * np.eye(features.shape[1])
-    last = data.starts[1:] - 1
+    stride = -(-len(data) // MAX_ROWS)
+    features = value._features(data.observations[::stride].astype(np.float64))
+    gram = features.T @ features + RIDGE * len(features) * np.eye(features.shape[1])
+    ends = data.observations[data.starts[1:] - 1].astype(np.float64)
     going_on = ~_terminated(data)
     for _ in range(NUM_PASSES):
-        after = np.where(going_on, value(observations[last]), 0.0)
-        returns = _returns(data, after=after, discount=discount)
-        weights = np.linalg.solve(gram, features.T @ returns[rows])
-        value = replace(value, weights=weights, range=np.array([returns.min(), returns.max()]))
+        beyond = np.concatenate([value(ends[rows]) for rows in slices(len(ends), features.nbytes / len(features))])
+        after = np.where(going_on, beyond, 0.0)
+        returns, extremes = _returns(data, after=after, discount=discount, stride=stride)
+        value = replace(value, weights=np.linalg.solve(gram, features.T @ returns), range=extremes)
     return value
 
 
@@ -115,20 +120,24 @@ def _terminated(data: Trajectories) -> np.ndarray:
     return data.terminations[last] | data.terminations[before]
 
 
-def _returns(data: Trajectories, *, after: np.ndarray, discount: float) -> np.ndarray:
-    """Discounted return from every row to the end of its trajectory, and ``after`` beyond, ``(rows,)``.
+def _returns(data: Trajectories, *, after: np.ndarray, discount: float, stride: int) -> tuple[np.ndarray, np.ndarray]:
+    """Discounted return from every ``stride``-th row to the end of its trajectory, and ``after`` beyond.
 
     The last row of a trajectory has no reward, unless it has an action, too.
+
+    Returns:
+        One for each such row, and ``(2,)`` the least and the largest of all rows.
     """
     assert data.rewards is not None
-    found, lengths = np.zeros(len(data)), np.diff(data.starts)
-    rewards = data.rewards.astype(np.float64)
-    ahead = after.astype(np.float64).copy()
+    found, lengths = np.zeros(-(-len(data) // stride)), np.diff(data.starts)
+    ahead, low, high = after.astype(np.float64).copy(), np.inf, -np.inf
     # All trajectories side by side, from their ends backwards.
     for step in range(int(lengths.max())):
         at = np.flatnonzero(lengths > step)
         rows = data.starts[1:][at] - 1 - step
         if step or data.last_actions:
-            ahead[at] = rewards[rows] + discount * ahead[at]
-        found[rows] = ahead[at]
-    return found
+            ahead[at] = data.rewards[rows] + discount * ahead[at]
+        low, high = min(low, ahead[at].min()), max(high, ahead[at].max())
+        kept = rows % stride == 0
+        found[rows[kept] // stride] = ahead[at[kept]]
+    return found, np.array([low, high])

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dfplan.blocks import deviation
 from dfplan.errors import UserError
 from dfplan.types import Trajectories
 
@@ -61,7 +62,7 @@ class Normalizer(nn.Module):
         """
         measured: dict[str, Any] = {}
         for name, values in (("action", trajectories.actions), ("observation", trajectories.observations)):
-            mean, std = values.mean(axis=0, dtype="float64"), values.std(axis=0, dtype="float64")
+            mean, std = values.mean(axis=0, dtype="float64"), deviation(values)
             if not np.isfinite(std).all():
                 raise UserError(
                     f"{name} dimensions {(~np.isfinite(std)).nonzero()[0].tolist()} hold values that are not finite in "
@@ -74,7 +75,7 @@ class Normalizer(nn.Module):
                 raise UserError(
                     f"{trajectories.source} has no rewards, and without goals plans are made for nothing else"
                 )
-            std = float(trajectories.rewards.std(dtype="float64"))
+            std = float(deviation(trajectories.rewards))
             measured["reward_mean"] = float(trajectories.rewards.mean(dtype="float64"))
             measured["reward_std"] = std if std > VARIES else 1.0
         return cls(**measured)

@@ -1,13 +1,15 @@
 """D4RL's HDF5 layout, of all tasks: locomotion, AntMaze, Adroit, Kitchen and the mazes as they are recorded."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from dfplan.blocks import rows_where
 from dfplan.data.d4rl_file import open_dataset, read_metadata
-from dfplan.data.foreign_hdf5 import open_arrays
+from dfplan.data.foreign_hdf5 import open_arrays, read_rows
 from dfplan.data.formats.extras import OWN, OWN_ARRAYS, with_differences
 from dfplan.data.formats.layout import lay_out, vectors
 from dfplan.errors import UserError
@@ -31,7 +33,7 @@ def read(path: str | Path) -> Trajectories:
         found = open_arrays(file, KEYS, path=path)
         arrays = {key: _read(key, data, path) for key, data in found.items()}
         own_keys = {f"{OWN}/{name}": name for name in OWN_ARRAYS}
-        own = {own_keys[key]: data[()] for key, data in open_arrays(file, own_keys, path=path).items()}
+        own = {own_keys[key]: read_rows(data) for key, data in open_arrays(file, own_keys, path=path).items()}
     plain = lay_out_rows(arrays, source=str(path), checksum=checksum)
     facts = read_metadata(path).get(OWN)
     return plain if facts is None else with_differences(plain, own, facts)
@@ -51,18 +53,16 @@ def lay_out_rows(arrays: Mapping[str, np.ndarray], *, source: str, checksum: str
     rows = len(arrays["observations"])
     if wrong := {key: len(array) for key, array in arrays.items() if len(array) != rows}:
         raise UserError(f"{source}: all keys must have as many rows as observations, {rows}; got {wrong}")
-    flags = np.zeros(rows, bool)
-    cuts = arrays.get("terminals", flags) | arrays.get("timeouts", flags)
-    cuts[-1:] = True
+    flagged = [np.flatnonzero(arrays[key]) for key in ("terminals", "timeouts") if key in arrays]
+    last = np.unique(np.concatenate([*flagged, np.arange(max(0, rows - 1), rows)]))
     follows, notes = arrays.pop("next_observations", None), ()
     if follows is not None:
-        unmarked = ~cuts[:-1] & (follows[:-1] != arrays["observations"][1:]).any(axis=1)
-        cuts[:-1] |= unmarked
-        if unmarked.any():
-            notes = (
-                f"{unmarked.sum()} episodes end without a flag, the first at row {np.argmax(unmarked)} of the file",
-            )
-    ends = np.flatnonzero(cuts) + 1
+        apart = rows_where(lambda one, other: (one != other).any(axis=1), follows[:-1], arrays["observations"][1:])
+        unmarked = np.setdiff1d(apart, last)
+        last = np.union1d(last, unmarked)
+        if len(unmarked):
+            notes = (f"{len(unmarked)} episodes end without a flag, the first at row {unmarked[0]} of the file",)
+    ends = last + 1
     names = {"terminals": "terminations", "timeouts": "truncations", "infos/goal": "goals"}
     return lay_out(
         {names.get(key, key): array for key, array in arrays.items()},
@@ -79,10 +79,12 @@ def _read(key: str, data: h5py.Dataset, path: Path) -> np.ndarray:
     if data.dtype.kind not in "fiub" or data.ndim != (1 if one_a_row else 2):
         shape = "one number" if one_a_row else "a vector of numbers"
         raise UserError(f"{path}: {key} must be {shape} a row; got {data.dtype} of shape {list(data.shape)}")
-    values = data[()]
     if key not in ("terminals", "timeouts"):
-        flat = vectors(values, name=key, source=str(path))
+        flat = read_rows(data, partial(vectors, name=key, source=str(path)))
         return flat[:, 0] if one_a_row else flat
+    values = read_rows(data)
+    if values.dtype == bool:
+        return values
     if not np.isin(values, (0, 1)).all():
         row = int(np.argmin(np.isin(values, (0, 1))))
         raise UserError(f"{path}, row {row}: {key} must be 0 or 1; got {values[row]}; mend the key")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from dfplan.blocks import Column, rows_where, slices
 from dfplan.errors import UserError
 from dfplan.types import Trajectories
 
@@ -92,20 +93,29 @@ def lay_out(
     arrays: dict[str, np.ndarray] = {"segment_ends": np.zeros(starts[-1], bool), **steps}
     if finals is not None:
         check_finite(finals, name="final observations", starts=np.arange(len(finals) + 1), source=source)
-        ends = starts[1:] - 1
-        last = ends + np.arange(1, len(starts))
-        copies = np.ones(starts[-1], np.int64)
-        copies[ends] = 2  # and the second of them is written over, which is quicker than two masks
-        taken = np.repeat(np.arange(starts[-1]), copies)
-        for name, values in arrays.items():
-            arrays[name] = values.take(taken, axis=0)
-            if name == "observations":
-                arrays[name][last] = finals
-            elif name not in KEPT_AT_FINALS:
-                arrays[name][last] = 0  # nothing is done there
         starts = starts + np.arange(len(starts))
+        arrays = _with_finals(arrays, finals, starts)
     data = Trajectories(**arrays, starts=starts, source=source, last_actions=finals is None, notes=notes, **facts)
     return _with_note_of_constants(data)
+
+
+def _with_finals(arrays: Mapping[str, np.ndarray], finals: np.ndarray, starts: np.ndarray) -> dict[str, np.ndarray]:
+    """Arrays per step with a row more behind each episode, of which ``starts`` tells where they begin then."""
+    columns = {name: Column() for name in arrays}
+    for rows in slices(int(starts[-1]), sum(each.nbytes for each in arrays.values()) / starts[-1]):
+        first, behind = np.searchsorted(starts[1:] - 1, [rows.start, rows.stop])
+        last = starts[first + 1 : behind + 1] - 1 - rows.start
+        taken = np.zeros(rows.stop - rows.start, np.int64)
+        taken[last] = 1
+        taken = np.arange(rows.start - first, rows.stop - first) - np.cumsum(taken)  # the last step is there twice
+        for name, values in arrays.items():
+            block = np.asarray(values).take(taken, axis=0)
+            if name == "observations":
+                block[last] = finals[first:behind]
+            elif name not in KEPT_AT_FINALS:
+                block[last] = 0  # nothing is done there
+            columns[name].append(block)
+    return {name: column.array() for name, column in columns.items()}
 
 
 def check_ends(ends: np.ndarray, *, num_steps: int, source: str) -> np.ndarray:
@@ -140,9 +150,11 @@ def check_finite(values: np.ndarray, *, name: str, starts: np.ndarray, source: s
         UserError: some are; names the episode and the row in it.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(values.sum()) or np.isfinite(values).all():  # a sum is quicker, and finite only where all are
+        if np.isfinite(values.sum()):  # which is quicker, and finite only where all are
             return
-    bad = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))
+    bad = rows_where(lambda block: ~np.isfinite(block).all(axis=1), values.reshape(len(values), -1))
+    if not len(bad):
+        return
     raise UserError(
         f"{source}, {place(int(bad[0]), starts)}: {name} has NaN or infinity, as have {len(bad) - 1} more rows (what "
         "single precision cannot hold counts as infinite); take these out, or record the data set again"

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from dfplan.blocks import Column, rows_where
 from dfplan.data.d4rl_file import hash_file
 from dfplan.data.formats.extras import OWN_ARRAYS, with_differences
 from dfplan.data.formats.layout import check_bytes, flattened, lay_out, vectors
@@ -49,28 +50,30 @@ def lay_out_episodes(
     Raises:
         UserError: one has a layout that does not fit, or none has a step; names the episode.
     """
-    episodes, empty, names = [], [], ()
+    columns: dict[str, Column] = {}
+    lengths, finals, empty, names, widths = [], [], [], (), {}
     for episode in given:
         arrays, names = _arrays(episode, f"{source}, episode {episode.id}")
-        if len(arrays["actions"]):
-            episodes.append(arrays)
-        else:
+        steps = len(arrays["actions"])
+        if not steps:
             empty.append(int(episode.id))
-    if not episodes:
+            continue
+        columns = columns or {name: Column() for name in arrays}
+        for name, column in columns.items():
+            if widths.setdefault(name, arrays[name].shape[1:]) != arrays[name].shape[1:]:
+                raise UserError(f"{source}: {name} must be as long in all episodes; record the data set again")
+            column.append(arrays[name] if name in GOALS.values() else arrays[name][:steps])
+        lengths.append(steps)
+        finals.append(arrays["observations"][-1])
+    if not lengths:
         raise UserError(f"{source} has no episode with a step; choose another data set")
-    for name in ("observations", "actions"):
-        if len({each[name].shape[1:] for each in episodes}) > 1:
-            raise UserError(f"{source}: {name} must be as long in all episodes; record the data set again")
-    goals = {name: np.concatenate([each[name] for each in episodes]) for name in GOALS.values() if name in episodes[0]}
+    found = {name: column.array() for name, column in columns.items()}
+    goals = {name: found.pop(name) for name in GOALS.values() if name in found}
     data = lay_out(
-        {
-            name: np.concatenate([each[name][: len(each["actions"])] for each in episodes])
-            for name in episodes[0]
-            if name not in goals
-        },
-        ends=np.cumsum([len(each["actions"]) for each in episodes]),
+        found,
+        ends=np.cumsum(lengths),
         source=source,
-        finals=np.stack([each["observations"][-1] for each in episodes]),
+        finals=np.stack(finals),
         notes=(f"left out, as they are without a step: episodes {', '.join(map(str, empty))}",) if empty else (),
         checksum=checksum,
         observation_names=names,
@@ -98,7 +101,7 @@ def _with_own_part(plain: Trajectories, file: Path) -> Trajectories:
 
 def _with_goals(data: Trajectories, goals: dict[str, Any]) -> Trajectories:
     for name, values in goals.items():
-        if not np.isfinite(values).all():
+        if len(rows_where(lambda block: ~np.isfinite(block).all(axis=1), values)):
             raise UserError(f"{data.source}: {name} have NaN or infinity; record the data set again")
     return replace(data, **goals)
 
