@@ -2,11 +2,13 @@
 
 from dataclasses import asdict, replace
 
+from dfplan import plugins
 from dfplan.files import user_path
 from dfplan.planner import GuidanceSettings
 from dfplan.planner.objectives import load_distance_field
 from dfplan.settings.guidance import GuidanceNumbers
 
+OBJECTIVES = ("reward", "distance", "time", "stay", "smoothness", "progress")
 NAMED_WEIGHT = 30.0  # of an objective that is asked for by its name
 
 
@@ -19,7 +21,14 @@ def build_guidance(guidance: GuidanceNumbers) -> GuidanceSettings:
 
 
 def with_objective(guidance: GuidanceNumbers, name: str | None) -> GuidanceNumbers:
-    """The same with the named objective, unless it has a weight already."""
-    if name is None or getattr(guidance, name) > 0:
+    """The same with the named objective, unless it has a weight already; of an installed package, as it weighs it.
+
+    Raises:
+        UserError: nobody knows it.
+    """
+    if name is None:
         return guidance
-    return replace(guidance, **{name: NAMED_WEIGHT})
+    if name not in OBJECTIVES:
+        plugins.find("objectives", name, own=dict.fromkeys(OBJECTIVES))
+        return replace(guidance, custom=name)
+    return guidance if getattr(guidance, name) > 0 else replace(guidance, **{name: NAMED_WEIGHT})

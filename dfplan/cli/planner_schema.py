@@ -6,8 +6,6 @@ from dfplan.options import group, option
 from dfplan.settings.guidance import GuidanceNumbers
 from dfplan.settings.planning import PlanningNumbers, Rule, TreeSettings
 
-OBJECTIVES = ("reward", "distance", "time", "stay", "smoothness", "progress")
-
 
 @dataclass(frozen=True)
 class TreeLimits:

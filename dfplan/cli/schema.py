@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, get_args
 
 from dfplan.cli.folders import group_choices
-from dfplan.cli.planner_schema import OBJECTIVES, PlannerConfig
+from dfplan.cli.planner_schema import PlannerConfig
 from dfplan.cli.structure import plain_type
 from dfplan.cli.task_modules import DEFAULT_TASK, find_task, is_group
 from dfplan.options import group, option
@@ -176,8 +176,8 @@ class PlanConfig(RunConfig):
     )
     goal: list[float] | None = option("mazes: x,y to plan to; null = the environment's own goal", length=2)
     objective: str | None = option(
-        "what else the plan is steered towards, with a weight of 30 (or as planner.guidance says); null = nothing",
-        choices=OBJECTIVES,
+        "what else the plan is steered towards: reward, distance, time, stay, smoothness, progress, with a weight of "
+        "30 (or as planner.guidance says), or one of an installed package; null = nothing"
     )
     weights: str = option("bundled, bundled-rnn (maze2d-large), or a folder: of a model or of a training run")
 

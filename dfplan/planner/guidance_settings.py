@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from dfplan import plugins
 from dfplan.errors import UserError
 from dfplan.planner.constraints import Constraints
 from dfplan.planner.objectives import (
@@ -55,6 +56,8 @@ class GuidanceSettings(GuidanceNumbers):
         ]
         if self.distance_field is not None:
             parts.append((self.progress, field_progress(self.distance_field)))
+        if self.custom is not None:
+            parts.append((1.0, plugins.find("objectives", self.custom, own={})))
         parts += [(self.constraints, each) for each in self._constraints()]
         wanted = [(weight, each) for weight, each in parts if weight > 0]
         if not wanted:

@@ -29,6 +29,9 @@ class GuidanceNumbers:
     constraints: float = option(
         "weight of waypoints, keep_out, keep_in, max_speed; they are kept without, too", default=0.0, low=0
     )
+    custom: str | None = option(
+        "name of an objective that an installed package brings; it is weighted there (docs/plugins.md)", default=None
+    )
     method: str = option(
         "how they are kept: chosen = the candidate that keeps most; parts = way-points are goals of parts, mended and "
         "driven in imagination; routes = and around what is in the way by the map of visited positions; detours = and "

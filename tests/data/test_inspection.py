@@ -224,7 +224,7 @@ def test_nothing_makes_an_inspection_fail(kind, seed):
 
 
 def test_a_whirl_leaps_nowhere():
-    """Two joints that swing slowly, and in three of forty episodes whirl, as Reacher's do by a hand of the wrong sign."""
+    """Two joints swing slowly, and in three of forty episodes whirl, as Reacher does by a hand of the wrong sign."""
     generator, steps = np.random.default_rng(0), 50
     episodes = []
     for episode in range(40):

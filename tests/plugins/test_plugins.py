@@ -22,8 +22,24 @@ PARTS = {
     "domains": "Slide-v0",
     "denoisers": "averages",
     "scorers": "slide",
+    "objectives": "leftwards",
     "tokenizers": "brightness",
 }
+
+
+STEERED = """
+import numpy as np, torch
+from dfplan.models import load_forcing_model
+from dfplan.planner import GuidanceSettings, Planner, PlannerSettings
+model = load_forcing_model("run/model")
+places = []
+for custom in (None, "leftwards"):
+    settings = PlannerSettings(num_candidates=1, guidance=GuidanceSettings(custom=custom, lowest_level=0.0))
+    generators = [torch.Generator().manual_seed(seed) for seed in range(8)]
+    plan = Planner(model, settings=settings).plan(np.zeros((8, 2), np.float32), horizon=8, generators=generators)
+    places.append(plan.observations[..., 0].mean())
+assert places[1] < places[0] - 0.01, places
+"""
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +101,9 @@ def test_a_package_outside_brings_one_part_of_every_kind(site, tmp_path):
     dfplan(site, "eval", "env=Slide-v0", "weights=run", *few, folder=tmp_path)
     episodes = json.loads((tmp_path / "scores" / "results.json").read_text())["episodes"]
     assert np.isfinite([each["return"] for each in episodes]).all()
+    dfplan(site, "plan", "env=Slide-v0", "weights=run", "objective=leftwards", "output=plan", folder=tmp_path)
+    answer = python(site, "-c", STEERED, folder=tmp_path)
+    assert answer.returncode == 0, answer.stderr
 
 
 @pytest.mark.slow

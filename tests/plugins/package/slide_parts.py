@@ -71,6 +71,11 @@ class RunningAverage(Denoiser):
         return self.head(torch.cat([embedded, sums / counts], dim=-1)), DenoiserState((kept,))
 
 
+def leftwards(plan):
+    """How far to the left a plan is, in units of log-probability."""
+    return -100 * plan.observations[..., 0].mean(dim=-1)
+
+
 class Brightness(FrameTokenizer):
     """A picture by its brightness alone."""
 
