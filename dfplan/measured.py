@@ -1,12 +1,14 @@
 """What was measured on data and travels with weights: refused where it cannot have been measured. Needs no torch."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from dfplan.types import PointMass, PositionSupport, Reach
 
+FORMER_NAMES = {"position_dim": "goal_dim"}  # of sizes, until November 2026
 MAX_VALUE = 1e9  # of a weight or a statistic: squares and their sums stay far inside single precision
 _POSITIVE = ("std", "seconds", "pixels_per_unit")  # endings of names of what others are divided by
 _LEAST = 1e-9
@@ -65,3 +67,8 @@ def check_physics(
         raise ValueError(
             f"the visited positions, from {support.origin.tolist()} to {end.tolist()}, are not where the data is"
         )
+
+
+def with_present_names(sizes: Mapping[str, Any]) -> dict[str, Any]:
+    """Sizes as a bundle or an export tells them, which may be of a time when some had other names."""
+    return {FORMER_NAMES.get(name, name): value for name, value in sizes.items()}

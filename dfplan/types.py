@@ -286,7 +286,7 @@ class Reach:
         mean: np.ndarray,
         std: np.ndarray,
         *,
-        position_dim: int,
+        goal_dim: int,
         point_mass: PointMass | None,
         support: "PositionSupport | None" = None,
         margin: float = MARGIN,
@@ -296,13 +296,13 @@ class Reach:
         Args:
             mean: ``(observation_dim,)`` of which the leading numbers are the position, and as many velocities follow.
             std: ``(observation_dim,)``.
-            position_dim: numbers in a position.
+            goal_dim: numbers in a goal.
             point_mass: how actions move the robot; None where that is unknown.
             support: where the data was. With it, positions and velocities lie in the data's range with a margin, and
                 not just within ``FARTHEST`` standard deviations, as all else does.
             margin: share of the range.
         """
-        observations, dim = Bounds.around(mean, std, deviations=FARTHEST), position_dim
+        observations, dim = Bounds.around(mean, std, deviations=FARTHEST), goal_dim
         if support is not None and point_mass is not None:
             known = Bounds(observations.low.copy(), observations.high.copy())
             fastest = np.full(len(known.low[dim : 2 * dim]), point_mass.max_speed)

@@ -39,7 +39,7 @@ def main() -> None:
     layout, middle = planner.manifest.layout, planner.manifest.normalization.observation_mean
     for _ in range(2):
         began = time.perf_counter()
-        plan(middle, middle[: layout["position_dim"]], 0)
+        plan(middle, middle[: layout["goal_dim"]], 0)
     serve_plans(
         answer,
         descriptor=arguments.socket,

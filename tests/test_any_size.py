@@ -55,8 +55,8 @@ def folder(request, tmp_path_factory) -> Path:
     """A bundle of a network that was trained for three steps."""
     observation_dim, action_dim, goal_dim = request.param
     data = trajectories(observation_dim, action_dim)
-    layout = TokenLayout(4, 2, action_dim=action_dim, observation_dim=observation_dim, position_dim=goal_dim)
-    windows = tiny_windows(data, num_tokens=NUM_TOKENS, position_dim=goal_dim)
+    layout = TokenLayout(4, 2, action_dim=action_dim, observation_dim=observation_dim, goal_dim=goal_dim)
+    windows = tiny_windows(data, num_tokens=NUM_TOKENS, goal_dim=goal_dim)
     torch.manual_seed(0)
     sizes = {"width": 16, "num_layers": 1}
     task = ForcingTask(
@@ -90,7 +90,7 @@ def asked(model: ForcingModel) -> dict:
     generator = np.random.default_rng(1)
     return {
         "observations": generator.normal(size=(BATCH, layout.observation_dim)).astype(np.float32),
-        "goals": generator.normal(size=(BATCH, layout.position_dim)).astype(np.float32),
+        "goals": generator.normal(size=(BATCH, layout.goal_dim)).astype(np.float32),
     }
 
 
@@ -120,7 +120,7 @@ def test_the_reward_of_a_token_is_that_of_the_data_where_there_are_no_goals(mode
     plan = Planner(model, settings=PlannerSettings(num_candidates=2)).plan(
         **asked(model), horizon=HORIZON, generators=generators()
     )
-    rewards_recorded = not model.layout.position_dim
+    rewards_recorded = not model.layout.goal_dim
     assert (plan.rewards.mean() < -50) == rewards_recorded
 
 
@@ -128,7 +128,7 @@ def test_an_agent_acts_within_its_bounds_with_goals_or_without(model):
     planner = Planner(model, settings=PlannerSettings(num_candidates=2))
     agent = MPCAgent(planner, controller=PlannedActions(model.layout.action_dim), replan_every=2, horizon=HORIZON)
     given = asked(model)
-    agent.reset(seeds=range(BATCH), **({"goals": given["goals"]} if model.layout.position_dim else {}))
+    agent.reset(seeds=range(BATCH), **({"goals": given["goals"]} if model.layout.goal_dim else {}))
     for _ in range(3):
         actions = agent.act(given["observations"])
         assert actions.shape == (BATCH, model.layout.action_dim)

@@ -29,7 +29,7 @@ def script(monkeypatch):
 def test_operations_are_those_of_the_matrix_products(script):
     """One layer of width 16 by hand: 12 w² a token in the block, attention, and what goes in and out of it."""
     network = TransformerDenoiser(
-        token_dim=5, position_slots=(0,), num_prefix_tokens=2, width=16, num_layers=1, num_heads=2
+        token_dim=5, goal_slots=(0,), num_prefix_tokens=2, width=16, num_layers=1, num_heads=2
     )
     with torch.no_grad():
         row = script("forward_speed").measure(network, "training window", batch=3, tokens=6, seconds=0.01)

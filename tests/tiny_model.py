@@ -72,7 +72,7 @@ def tiny_trajectories(*, num: int = 8, num_steps: int = 24, seed: int = 0) -> Tr
     )
 
 
-def tiny_windows(data: Trajectories | None = None, *, num_tokens: int = 5, position_dim: int = 2) -> WindowDataset:
+def tiny_windows(data: Trajectories | None = None, *, num_tokens: int = 5, goal_dim: int = 2) -> WindowDataset:
     """Return windows of tokens as ``LAYOUT`` has them, with goals on the way too."""
     settings = WindowSettings(
         steps_per_token=LAYOUT.steps_per_token,
@@ -80,7 +80,7 @@ def tiny_windows(data: Trajectories | None = None, *, num_tokens: int = 5, posit
         segment_goal_share=0.5,
         held_steps=0,
     )
-    return WindowDataset(data or tiny_trajectories(), settings, num_tokens=num_tokens, position_dim=position_dim)
+    return WindowDataset(data or tiny_trajectories(), settings, num_tokens=num_tokens, goal_dim=goal_dim)
 
 
 class LineDenoiser(Denoiser):

@@ -105,7 +105,7 @@ def _headers() -> dict[str, bytes]:
 
 def _descriptions() -> dict[str, dict[str, Any]]:
     """Changed metadata of honest weights."""
-    layout = {"steps_per_token": 16, "points_per_token": 2, "action_dim": 2, "observation_dim": 4, "position_dim": 2}
+    layout = {"steps_per_token": 16, "points_per_token": 2, "action_dim": 2, "observation_dim": 4, "goal_dim": 2}
     model = {"name": "transformer", "width": 128, "num_layers": 4, "num_heads": 4}
     return {
         "a width of 10^9": {"model": model | {"width": HUGE}},

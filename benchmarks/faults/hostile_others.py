@@ -242,7 +242,7 @@ def _field_bomb(place: Path, canary: Path) -> None:
 HONEST_MANIFEST = {
     "kind": "dfplan export",
     "format_version": 1,
-    "layout": {"steps_per_token": 4, "points_per_token": 2, "action_dim": 2, "observation_dim": 4, "position_dim": 2},
+    "layout": {"steps_per_token": 4, "points_per_token": 2, "action_dim": 2, "observation_dim": 4, "goal_dim": 2},
     "normalization": {
         "action_mean": [0, 0],
         "action_std": [1, 1],

@@ -51,7 +51,7 @@ class Beliefs:
     def __init__(self, planner: Planner, batch: int) -> None:
         self.planner = planner
         self._watch = ResetWatch(
-            batch, observation_dim=planner.observation_dim, reach=planner.reach, position_dim=planner.position_dim
+            batch, observation_dim=planner.observation_dim, reach=planner.reach, goal_dim=planner.goal_dim
         )
         self._episodes: list[_Episodes] = []
         self.begin(np.arange(batch), step=0)
@@ -79,7 +79,7 @@ class Beliefs:
 
         Args:
             observations: ``(batch, observation_dim)``.
-            goals: ``(batch, position_dim)`` of all; None shows none.
+            goals: ``(batch, goal_dim)`` of all; None shows none.
             levels: ``(batch,)`` how noisy each observation is known to be; None is as the planner's settings have it.
             step: of the agent.
         """

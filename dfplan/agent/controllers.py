@@ -12,11 +12,11 @@ class Controller(Protocol):
     """Turns plans into actions for a batch of environments."""
 
     def reset(self, goals: np.ndarray) -> None:
-        """Begin new episodes with goals ``(batch, position_dim)``."""
+        """Begin new episodes with goals ``(batch, goal_dim)``."""
         ...
 
     def restart(self, indices: np.ndarray, goals: np.ndarray) -> None:
-        """Begin new episodes for the rows ``indices`` alone, with goals ``(len(indices), position_dim)``."""
+        """Begin new episodes for the rows ``indices`` alone, with goals ``(len(indices), goal_dim)``."""
         ...
 
     def follow(self, plan: Plan, *, indices: np.ndarray, observations: np.ndarray) -> None:
@@ -52,24 +52,24 @@ class PlannedActions:
         """See :class:`Controller`."""
         self._plans: list[np.ndarray] = [self._nothing] * len(goals)
         # Where each planned action begins: what goals are about, or, without goals, the whole observation.
-        self._positions: list[np.ndarray] = [np.zeros((0, goals.shape[1]))] * len(goals)
+        self._places: list[np.ndarray] = [np.zeros((0, goals.shape[1]))] * len(goals)
         self._next = np.zeros(len(goals), dtype=np.int64)
 
     def restart(self, indices: np.ndarray, goals: np.ndarray) -> None:
         """See :class:`Controller`."""
         for index, goal in zip(indices, goals, strict=True):
-            self._plans[index], self._positions[index] = self._nothing, np.zeros((0, len(goal)))
+            self._plans[index], self._places[index] = self._nothing, np.zeros((0, len(goal)))
         self._next[indices] = 0
 
     def follow(self, plan: Plan, *, indices: np.ndarray, observations: np.ndarray) -> None:
         """See :class:`Controller`."""
         for row, index in enumerate(indices):
-            width = self._positions[index].shape[1] or observations.shape[1]
+            width = self._places[index].shape[1] or observations.shape[1]
             num_steps, points = plan.num_steps[row], plan.observations[row, :, :width]
             start = observations[row, : points.shape[1]]
             along = steps_along(start[None], points[None], steps_per_point=plan.steps_per_point)[0]
             self._plans[index] = plan.actions[row, :num_steps]
-            self._positions[index] = np.concatenate([start[None], along])[:num_steps]
+            self._places[index] = np.concatenate([start[None], along])[:num_steps]
         self._next[indices] = 0
 
     def act(self, observations: np.ndarray) -> np.ndarray:
@@ -87,7 +87,7 @@ class PlannedActions:
     def disagreement(self, observations: np.ndarray) -> np.ndarray:
         """Distance between where the plan is at this step, interpolated between its points, and where the agent is."""
         found = np.full(len(observations), np.inf)
-        for row, (positions, step) in enumerate(zip(self._positions, self._next, strict=True)):
-            if step < len(positions):
-                found[row] = np.linalg.norm(observations[row, : positions.shape[1]] - positions[step])
+        for row, (places, step) in enumerate(zip(self._places, self._next, strict=True)):
+            if step < len(places):
+                found[row] = np.linalg.norm(observations[row, : places.shape[1]] - places[step])
         return found

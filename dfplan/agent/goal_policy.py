@@ -13,26 +13,24 @@ from dfplan.errors import UserError
 
 
 class GoalObservation(gymnasium.ObservationWrapper):
-    """Puts the goal of ``info["goal"]`` into the observation, in the shape that Gymnasium-Robotics' mazes have.
+    """Puts the goal of ``info["goal"]`` into the observation, in the shape that Gymnasium-Robotics has.
 
     Observations become ``{"observation", "achieved_goal", "desired_goal"}``, so that a policy that is shown nothing but
     observations, as in Stable-Baselines3, knows where to go in every episode.
 
     Args:
-        env: its ``info`` of reset holds ``goal`` ``(position_dim,)``; the position is the first of an observation.
-        position_dim: numbers in a position.
+        env: its ``info`` of reset holds ``goal`` ``(goal_dim,)``; the place is the first of an observation.
+        goal_dim: numbers in a goal.
     """
 
-    def __init__(self, env: gymnasium.Env, *, position_dim: int = 2) -> None:
+    def __init__(self, env: gymnasium.Env, *, goal_dim: int = 2) -> None:
         super().__init__(env)
         inner = env.observation_space
         if not isinstance(inner, spaces.Box) or len(inner.shape) != 1:
             raise UserError(f"GoalObservation needs an environment with flat observations; got {inner}")
-        position = spaces.Box(inner.low[:position_dim], inner.high[:position_dim], dtype=inner.dtype.type)
-        self.observation_space = spaces.Dict(
-            {"observation": inner, "achieved_goal": position, "desired_goal": position}
-        )
-        self._goal = np.zeros(position_dim)
+        place = spaces.Box(inner.low[:goal_dim], inner.high[:goal_dim], dtype=inner.dtype.type)
+        self.observation_space = spaces.Dict({"observation": inner, "achieved_goal": place, "desired_goal": place})
+        self._goal = np.zeros(goal_dim)
 
     def reset(self, **options: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """See Gymnasium."""
@@ -92,7 +90,7 @@ class GoalPolicy:
             raise UserError(f"the observation has no {sorted(missing)[0]!r}; wrap the environment in GoalObservation")
         shown, wanted = (numbers_of(name, observation[name]) for name in ("observation", "desired_goal"))
         single, rows = shown.ndim == 1, np.atleast_2d(shown)
-        width = self._agent.planner.position_dim
+        width = self._agent.planner.goal_dim
         goals = checked_rows("desired_goal", np.atleast_2d(wanted), num_rows=len(rows), width=width)
         if len(goals) != len(self._goals):
             self._agent.reset(seeds=range(self._seed, self._seed + len(goals)), goals=goals)

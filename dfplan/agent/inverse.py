@@ -40,14 +40,14 @@ class InverseControl:
         """See :class:`~dfplan.agent.controllers.Controller`."""
         self._points: list[np.ndarray | None] = [None] * len(goals)
         # Where the plan is after each step, for `disagreement`.
-        self._positions = [np.zeros((0, goals.shape[1]))] * len(goals)
+        self._places = [np.zeros((0, goals.shape[1]))] * len(goals)
         self._spacing = np.ones(len(goals), dtype=np.int64)
         self._elapsed = np.zeros(len(goals), dtype=np.int64)
 
     def restart(self, indices: np.ndarray, goals: np.ndarray) -> None:
         """See :class:`~dfplan.agent.controllers.Controller`."""
         for index in indices:
-            self._points[index], self._positions[index] = None, self._positions[index][:0]
+            self._points[index], self._places[index] = None, self._places[index][:0]
 
     def follow(self, plan: Plan, *, indices: np.ndarray, observations: np.ndarray) -> None:
         """See :class:`~dfplan.agent.controllers.Controller`.
@@ -64,10 +64,10 @@ class InverseControl:
             )
         for row, index in enumerate(indices):
             points = plan.observations[row, : max(1, plan.num_steps[row] // plan.steps_per_point)]
-            dim = self._positions[index].shape[1]
+            dim = self._places[index].shape[1]
             start, spacing = observations[row, :dim], plan.steps_per_point
             along = steps_along(start[None], points[None, :, :dim], steps_per_point=spacing)[0]
-            self._points[index], self._positions[index] = points, np.concatenate([start[None], along])
+            self._points[index], self._places[index] = points, np.concatenate([start[None], along])
             self._spacing[index], self._elapsed[index] = plan.steps_per_point, 0
 
     def act(self, observations: np.ndarray) -> np.ndarray:
@@ -91,7 +91,7 @@ class InverseControl:
     def disagreement(self, observations: np.ndarray) -> np.ndarray:
         """Distance from where the plan is at this step, interpolated between its points; infinite past its end."""
         found = np.full(len(observations), np.inf)
-        for row, (positions, step) in enumerate(zip(self._positions, self._elapsed, strict=True)):
-            if step < len(positions):
-                found[row] = np.linalg.norm(observations[row, : positions.shape[1]] - positions[step])
+        for row, (places, step) in enumerate(zip(self._places, self._elapsed, strict=True)):
+            if step < len(places):
+                found[row] = np.linalg.norm(observations[row, : places.shape[1]] - places[step])
         return found

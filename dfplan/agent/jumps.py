@@ -14,22 +14,22 @@ def has_jumped(
     before: np.ndarray,
     *,
     reach: Reach,
-    position_dim: int,
+    goal_dim: int,
     steps: np.ndarray | int = 1,
 ) -> np.ndarray:
     """Which rows lie farther from those of before than the robot can have moved, and not as if it had been pushed.
 
     Args:
-        observations: ``(batch, observation_dim)``, or positions ``(batch, position_dim)`` alone.
+        observations: ``(batch, observation_dim)``, or places ``(batch, goal_dim)`` alone.
         before: ``(batch, observation_dim)`` of some steps ago; NaN where there are none, from which nothing jumps.
         reach: how far the robot gets in a step.
-        position_dim: leading numbers of an observation that are the position; as many velocities follow, if there are.
+        goal_dim: leading numbers of an observation that are the place; as many velocities follow, if there are.
         steps: how many steps ago, one number or ``(batch,)``.
 
     Returns:
         ``(batch,)`` bool.
     """
-    dim = position_dim
+    dim = goal_dim
     if not np.isfinite(reach.step):  # nobody knows how far it gets
         return np.zeros(len(observations), dtype=bool)
     far = np.abs(observations[:, :dim] - before[:, :dim]).max(axis=1, initial=0) > (_JUMP + steps - 1) * reach.step
@@ -54,11 +54,11 @@ class ResetWatch:
         batch: environments.
         observation_dim: numbers in an observation.
         reach: how far the robot gets in a step.
-        position_dim: see :func:`has_jumped`.
+        goal_dim: see :func:`has_jumped`.
     """
 
-    def __init__(self, batch: int, *, observation_dim: int, reach: Reach, position_dim: int) -> None:
-        self._reach, self._dim = reach, position_dim
+    def __init__(self, batch: int, *, observation_dim: int, reach: Reach, goal_dim: int) -> None:
+        self._reach, self._dim = reach, goal_dim
         self._last = np.full((batch, observation_dim), np.nan)
         self._counted = self._last.copy()  # the last observation that counts, or NaN
         self._steps = np.zeros(batch)  # since then
@@ -76,7 +76,7 @@ class ResetWatch:
             np.abs(seen[:, : self._dim] - self._last[:, : self._dim]).max(axis=1, initial=0) <= _JUMP * self._reach.step
         )
         near &= _keeps_speed(seen, self._last, reach=self._reach, dim=self._dim)
-        begun = near & has_jumped(seen, self._counted, reach=self._reach, position_dim=self._dim, steps=self._steps)
+        begun = near & has_jumped(seen, self._counted, reach=self._reach, goal_dim=self._dim, steps=self._steps)
         self._counted[near], self._steps[near], self._last = seen[near], 0, seen
         return begun
 

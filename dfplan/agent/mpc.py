@@ -31,7 +31,7 @@ class PlanMaker(Protocol):
         ...
 
     @property
-    def position_dim(self) -> int:
+    def goal_dim(self) -> int:
         """Length of a goal."""
         ...
 
@@ -134,7 +134,7 @@ class MPCAgent:
 
         Args:
             seeds: one per environment; the plans of row k depend on seed k alone.
-            goals: ``(batch, position_dim)``; None where there are none, or none is to be shown to the planner.
+            goals: ``(batch, goal_dim)``; None where there are none, or none is to be shown to the planner.
         """
         if goals is not None and len(seeds) != len(goals):
             raise UserError(f"each goal needs a seed; got {len(seeds)} seeds and {len(goals)} goals")
@@ -155,7 +155,7 @@ class MPCAgent:
 
         Args:
             indices: ``(restarted,)`` which environments.
-            goals: ``(restarted, position_dim)``; None is those that they have.
+            goals: ``(restarted, goal_dim)``; None is those that they have.
         """
         goals = self._goals[indices] if goals is None else self._checked_goals(goals, num_rows=len(indices))
         self._goals[indices], self._begun[indices], self._over[indices] = goals, self._step, False
@@ -213,7 +213,7 @@ class MPCAgent:
             self._begun[jumped] = self._step
         if self._obligations is not None:
             self._obligations.restart(np.flatnonzero(jumped))
-            self._obligations.observe(observations[:, : self.planner.position_dim])
+            self._obligations.observe(observations[:, : self.planner.goal_dim])
         self._seen = observations.astype(np.float64)
         reasons = self._reasons(observations, jumped)
         wanting = np.flatnonzero(reasons != "")
@@ -237,16 +237,16 @@ class MPCAgent:
         """Which rows begin an episode that nobody told of, ``(batch,)`` bool: see :meth:`act`.
 
         Args:
-            observations: ``(batch, observation_dim)``, or positions ``(batch, position_dim)`` alone.
+            observations: ``(batch, observation_dim)``, or places ``(batch, goal_dim)`` alone.
         """
         if self._reach is None or not self._seen.size:
             return np.zeros(len(observations), dtype=bool)
-        return has_jumped(observations, self._seen, reach=self._reach, position_dim=self.planner.position_dim)
+        return has_jumped(observations, self._seen, reach=self._reach, goal_dim=self.planner.goal_dim)
 
     def _shown(self, rows: np.ndarray | slice) -> np.ndarray | None:
-        """Goals ``(rows, position_dim)`` as they are shown to the planner; None where none is."""
+        """Goals ``(rows, goal_dim)`` as they are shown to the planner; None where none is."""
         goals = self._goals[rows]
-        return goals if goals.shape[1] == self.planner.position_dim else None
+        return goals if goals.shape[1] == self.planner.goal_dim else None
 
     def _observation_bounds(self, levels: np.ndarray | None) -> Bounds | None:
         if levels is not None and isinstance(self.planner, Planner):
@@ -259,8 +259,8 @@ class MPCAgent:
         return self.planner.believe(observations, self._shown(rows), levels=levels)
 
     def _checked_goals(self, goals: np.ndarray, *, num_rows: int) -> np.ndarray:
-        """A copy of goals ``(num_rows, position_dim)`` in double precision."""
-        bounds, width = None if self._reach is None else self._reach.goals, self.planner.position_dim
+        """A copy of goals ``(num_rows, goal_dim)`` in double precision."""
+        bounds, width = None if self._reach is None else self._reach.goals, self.planner.goal_dim
         return np.array(checked_rows("goals", goals, num_rows=num_rows, width=width, bounds=bounds), np.float64)
 
     def _reasons(self, observations: np.ndarray, jumped: np.ndarray) -> np.ndarray:

@@ -82,7 +82,7 @@ def check_options(config: EvalConfig, domain: Domain) -> None:
     name = config.env.name
     for option, default in OPTIONS.items():
         if option not in domain.options and getattr(config, option) != default:
-            raise UserError(f"{option}={getattr(config, option)} is for mazes, and {name} is none; leave it out")
+            raise UserError(f"{option}={getattr(config, option)} is not for {name}; leave it out")
     if not domain.shows_frames and (config.view, config.tokenizer) != ("top", "trained"):
         raise UserError(f"{name} shows states: there is nothing to view= and no tokenizer=; leave them out")
     if domain.shows_frames and config.agent != "trained":
@@ -119,7 +119,7 @@ def _planning(
     check_sees(domain, sight is not None, weights=weights, env_name=config.env.name)
     layout = planner.model.layout
     if sight is None or isinstance(sight, FrameObserver):
-        _check_sizes((layout.observation_dim, layout.action_dim, layout.position_dim), config, domain)
+        _check_sizes((layout.observation_dim, layout.action_dim, layout.goal_dim), config, domain)
     agent = build_agent(
         planner,
         domain,

@@ -20,7 +20,7 @@ class EpisodeWindows:
         steps_per_point: steps between two kept observations.
         num_tokens: tokens of a window; those past the end of an episode are not valid.
         from_start: whether windows begin where their episode does.
-        position_dim: length of a goal, which is not used.
+        goal_dim: length of a goal, which is not used.
 
     Raises:
         UserError: an episode is shorter than one token.
@@ -34,7 +34,7 @@ class EpisodeWindows:
         steps_per_point: int,
         num_tokens: int,
         from_start: bool,
-        position_dim: int = 2,
+        goal_dim: int = 2,
     ) -> None:
         shortest = int(np.diff(trajectories.starts).min()) - 1
         if shortest < steps_per_token:
@@ -47,7 +47,7 @@ class EpisodeWindows:
         self.steps_per_point = steps_per_point
         self.num_tokens = num_tokens
         self.from_start = from_start
-        self.position_dim = position_dim
+        self.goal_dim = goal_dim
 
     def sample(self, batch_size: int, generator: np.random.Generator) -> WindowBatch:
         """Draw a batch; the same generator state gives the same batch."""
@@ -66,7 +66,7 @@ class EpisodeWindows:
         shape = (len(first), self.num_tokens)
         return WindowBatch(
             context=data.observations[first],
-            goal=np.zeros((len(first), self.position_dim), np.float32),
+            goal=np.zeros((len(first), self.goal_dim), np.float32),
             actions=data.actions[rows[:, :-1]],
             observations=data.observations[rows[:, self.steps_per_point :: self.steps_per_point]],
             rewards=np.zeros(shape, np.float32),

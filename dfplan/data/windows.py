@@ -16,7 +16,7 @@ class WindowBatch:
 
     Attributes:
         context: ``(batch, observation_dim)`` observation before the first step.
-        goal: ``(batch, position_dim)``.
+        goal: ``(batch, goal_dim)``.
         actions: ``(batch, steps, action_dim)``.
         observations: ``(batch, points, observation_dim)``, every ``steps_per_point`` steps.
         rewards: ``(batch, tokens)`` share of each token's steps within ``goal_radius`` of the goal; without goals, the
@@ -43,7 +43,7 @@ class WindowDataset:
 
     A window starts at any row, or, with probability ``restart_share``, within one token after the collector drew a new
     goal, so that turning round is seen often enough. Its goal is where the collector was heading (probability
-    ``segment_goal_share``) or a later position on the way there, moved by up to ``goal_jitter`` per axis. Goals on the
+    ``segment_goal_share``) or a later place on the way there, moved by up to ``goal_jitter`` per axis. Goals on the
     way of one segment keep the plans short: between two goals of the collector the route is direct.
 
     With ``held_steps``, windows repeat the last steps of their segment from where it ends to where they end themselves:
@@ -56,7 +56,7 @@ class WindowDataset:
         trajectories: the data.
         settings: see above; ``held_steps`` is 0 for data whose segments do not end standing still for as long.
         num_tokens: tokens of a window.
-        position_dim: leading dimensions of an observation that goals are about; 0 where there are no goals: then
+        goal_dim: leading dimensions of an observation that goals are about; 0 where there are no goals: then
             rewards are those on record, and no window shows a goal.
         aimless_share: see above.
 
@@ -70,11 +70,11 @@ class WindowDataset:
         settings: WindowSettings,
         *,
         num_tokens: int,
-        position_dim: int = 2,
+        goal_dim: int = 2,
         aimless_share: float = 0.0,
     ) -> None:
         self.trajectories, self.settings = trajectories, settings
-        self.num_tokens, self.position_dim, self.aimless_share = num_tokens, position_dim, aimless_share
+        self.num_tokens, self.goal_dim, self.aimless_share = num_tokens, goal_dim, aimless_share
         self._index()
 
     def _index(self) -> None:
@@ -143,12 +143,12 @@ class WindowDataset:
             generator.random(len(first)) < self.settings.segment_goal_share, end, np.minimum(on_the_way, end)
         )
         jitter = generator.uniform(
-            -self.settings.goal_jitter, self.settings.goal_jitter, size=(len(first), self.position_dim)
+            -self.settings.goal_jitter, self.settings.goal_jitter, size=(len(first), self.goal_dim)
         )
-        return (self.trajectories.observations[row, : self.position_dim] + jitter).astype(np.float32)
+        return (self.trajectories.observations[row, : self.goal_dim] + jitter).astype(np.float32)
 
     def window(self, first: np.ndarray, *, goal: np.ndarray, aimless: np.ndarray | None = None) -> WindowBatch:
-        """Cut the windows that start at rows ``first`` ``(batch,)`` with the given goals ``(batch, position_dim)``.
+        """Cut the windows that start at rows ``first`` ``(batch,)`` with the given goals ``(batch, goal_dim)``.
 
         Those that are ``aimless`` ``(batch,)`` go on past their segment's end in any case; None is none of them.
         """
@@ -157,11 +157,11 @@ class WindowDataset:
         held = (~aimless)[:, None] & bool(self.settings.held_steps)
         steps = first[:, None] + np.arange(self.num_steps + 1)
         rows = np.where(held, self._held(steps, self._segment_end(first)[:, None]), np.minimum(steps, last[:, None]))
-        positions = data.observations[rows[:, 1:], : self.position_dim]
-        at_goal = np.linalg.norm(positions - goal[:, None], axis=-1) <= self.settings.goal_radius
+        places = data.observations[rows[:, 1:], : self.goal_dim]
+        at_goal = np.linalg.norm(places - goal[:, None], axis=-1) <= self.settings.goal_radius
         by_token = at_goal.reshape(len(first), self.num_tokens, self.settings.steps_per_token)
         rewards = by_token.mean(axis=-1, dtype=np.float32)
-        if not self.position_dim:
+        if not self.goal_dim:
             by_token, aimless = np.zeros_like(by_token), np.ones_like(aimless)
             rewards = np.zeros_like(rewards)
             if data.rewards is not None:

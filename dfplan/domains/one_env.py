@@ -110,7 +110,7 @@ def _domain_of(env: gymnasium.Env[Any, Any]) -> Domain:
 
 def _check_sizes(model: ForcingModel, env: gymnasium.Env[Any, Any], domain: Domain) -> None:
     spec, layout = domain.spec, model.layout
-    found = layout.observation_dim, layout.action_dim, layout.position_dim
+    found = layout.observation_dim, layout.action_dim, layout.goal_dim
     wanted = spec.observation_dim, spec.action_bounds.low.size, spec.goal_dim
     if domain.shows_frames or wanted != found:
         raise UserError(

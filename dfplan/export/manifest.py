@@ -16,7 +16,7 @@ import numpy as np
 from dfplan.domain import PlanScorer
 from dfplan.errors import UserError
 from dfplan.files import is_sealed, sealed_json, write_whole
-from dfplan.measured import check_values
+from dfplan.measured import check_values, with_present_names
 from dfplan.scorers import read_scorer
 from dfplan.types import Bounds
 
@@ -193,8 +193,9 @@ def _read_sealed(path: Path) -> dict[str, Any]:
 
 
 def _parsed(content: Mapping[str, Any]) -> Manifest:
-    may_be_0 = ("action_dim", "position_dim")
-    layout = {name: _size(value, least=int(name not in may_be_0)) for name, value in content["layout"].items()}
+    may_be_0 = ("action_dim", "goal_dim")
+    told = with_present_names(content["layout"])
+    layout = {name: _size(value, least=int(name not in may_be_0)) for name, value in told.items()}
     widths = {"action": layout["action_dim"], "observation": layout["observation_dim"]}
     measured = dict(content["normalization"])
     for name in ("action_mean", "action_std", "observation_mean", "observation_std"):
@@ -207,17 +208,17 @@ def _parsed(content: Mapping[str, Any]) -> Manifest:
         cache_layers=_size(content["cache_layers"]),
         cache_width=_size(content["cache_width"]),
         num_tokens=_size(content["num_tokens"]),
-        scorer=_scorer(content, position_dim=layout["position_dim"]),
+        scorer=_scorer(content, goal_dim=layout["goal_dim"]),
         action_bounds=_action_bounds(content, action_dim=layout["action_dim"]),
     )
     _check_measured(manifest)
     return manifest
 
 
-def _scorer(content: Mapping[str, Any], *, position_dim: int) -> PlanScorer:
+def _scorer(content: Mapping[str, Any], *, goal_dim: int) -> PlanScorer:
     arrays = {name: np.array(values, np.float32) for name, values in content.get("scorer_arrays", {}).items()}
     if "support" in content:
-        arrays[VISITED] = _visited(content["support"], dim=position_dim)
+        arrays[VISITED] = _visited(content["support"], dim=goal_dim)
     return read_scorer(content, arrays)
 
 

@@ -35,7 +35,7 @@ class OnnxPlanner:
         self.token_dim = self.num_action_slots + 1 + layout["points_per_token"] * layout["observation_dim"]
         self.steps_per_point = layout["steps_per_token"] // layout["points_per_token"]
         self.settings = self.manifest.planner
-        normal, dim = self.manifest.normalization, layout["position_dim"]
+        normal, dim = self.manifest.normalization, layout["goal_dim"]
         self.reach = self.manifest.scorer.reach(
             normal.observation_mean, normal.observation_std, goal_dim=dim, margin=MARGIN
         )
@@ -59,7 +59,7 @@ class OnnxPlanner:
 
         Args:
             observations: ``(batch, observation_dim)``.
-            goals: ``(batch, position_dim)``.
+            goals: ``(batch, goal_dim)``.
             horizon: steps to look ahead; rounded up to whole tokens.
             noise: ``(batch, *noise_shape(horizon))`` float32, standard Gaussian.
 
@@ -70,7 +70,7 @@ class OnnxPlanner:
         rows, width = len(observations), layout["observation_dim"]
         bounds = self.reach.observations, self.reach.goals
         context = checked_rows("observations", observations, num_rows=rows, width=width, bounds=bounds[0])
-        goal = checked_rows("goals", goals, num_rows=rows, width=layout["position_dim"], bounds=bounds[1])
+        goal = checked_rows("goals", goals, num_rows=rows, width=layout["goal_dim"], bounds=bounds[1])
         context, goal = context.astype(np.float32), goal.astype(np.float32)
         noise = self._checked_noise(noise, (rows, *self.noise_shape(horizon)))
         noise = noise.reshape(-1, *noise.shape[2:])
@@ -131,7 +131,7 @@ class OnnxPlanner:
     def _prefix_cache(self, context: np.ndarray, goal: np.ndarray) -> np.ndarray:
         """The cache after the goal and context tokens, both in the slots of a token's last observation."""
         layout, normal = self.manifest.layout, self.manifest.normalization
-        last, dim = self.token_dim - layout["observation_dim"], layout["position_dim"]
+        last, dim = self.token_dim - layout["observation_dim"], layout["goal_dim"]
         prefix = np.zeros((len(goal), PREFIX_TOKENS, self.token_dim), np.float32)
         prefix[:, 0, last : last + dim] = (goal - normal.observation_mean[:dim]) / normal.observation_std[:dim]
         prefix[:, 1, last:] = (context - normal.observation_mean) / normal.observation_std

@@ -96,17 +96,17 @@ class LevelEmbedding(nn.Module):
 
 
 class TokenEmbedding(nn.Module):
-    """Embeds noisy tokens: their numbers, sines and cosines of the positions among them, and which kind they are.
+    """Embeds noisy tokens: their numbers, sines and cosines of the places among them, and which kind they are.
 
-    Walls are thin against the size of a maze; without the sines a small network sees positions too coarsely (measured
+    What bounds a way is thin against the whole; without the sines a small network sees places too coarsely (measured
     in docs/log.md).
 
     Args:
         token_dim: numbers in a token.
         width: size of the embedding.
-        position_slots: slots of a token that hold normalised positions.
+        goal_slots: slots of a token that hold normalised places.
         num_prefix_tokens: leading tokens of a sequence that each get a kind of their own (goal, context).
-        num_frequencies: sine/cosine pairs per position, wavelengths 8, 4, 2, … in normalised units.
+        num_frequencies: sine/cosine pairs per place, wavelengths 8, 4, 2, … in normalised units.
     """
 
     def __init__(
@@ -114,24 +114,24 @@ class TokenEmbedding(nn.Module):
         *,
         token_dim: int,
         width: int,
-        position_slots: Sequence[int],
+        goal_slots: Sequence[int],
         num_prefix_tokens: int,
         num_frequencies: int = 6,
     ) -> None:
         super().__init__()
         self.num_prefix_tokens = num_prefix_tokens
-        self.register_buffer("position_slots", torch.tensor(position_slots, dtype=torch.int64), persistent=False)
+        self.register_buffer("goal_slots", torch.tensor(goal_slots, dtype=torch.int64), persistent=False)
         frequencies = (math.pi / 4) * 2.0 ** torch.arange(num_frequencies)
         self.register_buffer("frequencies", frequencies, persistent=False)
-        self.project = nn.Linear(token_dim + 2 * num_frequencies * len(position_slots), width)
+        self.project = nn.Linear(token_dim + 2 * num_frequencies * len(goal_slots), width)
         self.kind = nn.Embedding(num_prefix_tokens + 1, width)
 
-    position_slots: Tensor
+    goal_slots: Tensor
     frequencies: Tensor
 
     def forward(self, noisy: Tensor, *, first: int) -> Tensor:
         """Embed tokens ``[batch, tokens, token_dim]``, the first of which is number ``first`` of its sequence."""
-        angles = (noisy[..., self.position_slots, None] * self.frequencies).flatten(-2)
+        angles = (noisy[..., self.goal_slots, None] * self.frequencies).flatten(-2)
         features = torch.cat([noisy, angles.sin(), angles.cos()], dim=-1)
         numbers = torch.arange(first, first + noisy.shape[1], device=noisy.device)
         return self.project(features) + self.kind(numbers.clamp(max=self.num_prefix_tokens))

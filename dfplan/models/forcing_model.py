@@ -13,7 +13,7 @@ from dfplan import plugins
 from dfplan.diffusion import Parameterization, Schedule
 from dfplan.domain import PlanScorer
 from dfplan.errors import UserError
-from dfplan.measured import check_values
+from dfplan.measured import check_values, with_present_names
 from dfplan.models.bundle import load_bundle
 from dfplan.models.denoiser import Denoiser
 from dfplan.models.description import (
@@ -117,7 +117,7 @@ class ForcingModel:
     def reach(self, *, margin: float | None = MARGIN) -> Reach:
         """What can be planned from and to; see :meth:`dfplan.domain.PlanScorer.reach`."""
         mean, std = self.normalizer.observation_mean.cpu().numpy(), self.normalizer.observation_std.cpu().numpy()
-        return self.scorer.reach(mean, std, goal_dim=self.layout.position_dim, margin=margin)
+        return self.scorer.reach(mean, std, goal_dim=self.layout.goal_dim, margin=margin)
 
     def to(self, device: str) -> "ForcingModel":
         """Move the weights; returns itself."""
@@ -140,7 +140,7 @@ def build_denoiser(name: str, *, layout: TokenLayout, causal: bool = True, **siz
     """
     shared: dict[str, Any] = {
         "token_dim": layout.token_dim,
-        "position_slots": layout.position_slots,
+        "goal_slots": layout.goal_slots,
         "num_prefix_tokens": NUM_PREFIX_TOKENS,
     }
     network = plugins.find("denoisers", name, own=DENOISERS)
@@ -165,7 +165,7 @@ def load_forcing_model(folder: Path) -> ForcingModel:
     """
     tensors, metadata = load_bundle(folder, check=partial(_check_claims, folder=folder))
     try:
-        layout = TokenLayout(**metadata["layout"])
+        layout = TokenLayout(**with_present_names(metadata["layout"]))
         denoiser = build_denoiser(layout=layout, **metadata["model"])
         parameterization = Parameterization(metadata["prediction"], Schedule(metadata["schedule"]))
         num_tokens = check_num_tokens(metadata["num_tokens"])
@@ -202,12 +202,13 @@ def _check_claims(shapes: Mapping[str, tuple[int, ...]], metadata: Mapping[str, 
     """Refuse a description whose layout and network are not those of the tensors, before these take any memory."""
     try:
         sizes = {name: value for name, value in metadata["model"].items() if name not in ("name", "causal")}
-        for each in (metadata["layout"], sizes):
+        described = with_present_names(metadata["layout"])
+        for each in (described, sizes):
             check_sizes(each, shapes)
         causal = metadata["model"].get("causal", True)  # absent from bundles of before there was a choice
         if type(causal) is not bool:
             raise ValueError(f"causal must be true or false; got {causal!r:.40}")
-        layout = TokenLayout(**metadata["layout"])
+        layout = TokenLayout(**described)
         if metadata["model"]["name"] in DENOISERS:
             check_numbers(
                 num_layers=sizes["num_layers"], width=sizes["width"], token_dim=layout.token_dim, shapes=shapes

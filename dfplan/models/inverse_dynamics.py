@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from dfplan.errors import UserError
+from dfplan.measured import with_present_names
 from dfplan.models.bundle import load_bundle, save_bundle
 from dfplan.models.description import check_sizes
 from dfplan.models.forcing_model import SENSELESS, load_weights
@@ -24,20 +25,20 @@ class InverseDynamics(nn.Module):
     bring about anyhow, so that it learns a correction rather than coordinates of the maze.
 
     Args:
-        position_dim: numbers in a position; an observation is a position and its speed.
+        goal_dim: numbers in a goal; an observation is a place, such as a goal is, and its speed.
         action_dim: numbers in an action.
         most_steps: largest number of steps between the two.
         width: hidden size.
     """
 
-    def __init__(self, *, position_dim: int = 2, action_dim: int = 2, most_steps: int = 16, width: int = 128) -> None:
+    def __init__(self, *, goal_dim: int = 2, action_dim: int = 2, most_steps: int = 16, width: int = 128) -> None:
         super().__init__()
-        self.sizes = {"position_dim": position_dim, "action_dim": action_dim, "most_steps": most_steps, "width": width}
-        self.position_dim, self.most_steps = position_dim, most_steps
+        self.sizes = {"goal_dim": goal_dim, "action_dim": action_dim, "most_steps": most_steps, "width": width}
+        self.goal_dim, self.most_steps = goal_dim, most_steps
         self.register_buffer("speed_std", torch.ones(()))
         self.register_buffer("step_seconds", torch.ones(()))
         self.network = nn.Sequential(
-            nn.Linear(3 * position_dim + 1, width),
+            nn.Linear(3 * goal_dim + 1, width),
             nn.SiLU(),
             nn.Linear(width, width),
             nn.SiLU(),
@@ -51,11 +52,11 @@ class InverseDynamics(nn.Module):
         """Actions ``(batch, action_dim)``, about in [-1, 1].
 
         Args:
-            observations: ``(batch, 2 * position_dim)``.
-            later: ``(batch, 2 * position_dim)``.
+            observations: ``(batch, 2 * goal_dim)``.
+            later: ``(batch, 2 * goal_dim)``.
             steps: ``(batch,)``, from 1 to ``most_steps``.
         """
-        dim = self.position_dim
+        dim = self.goal_dim
         speed, later_speed = observations[:, dim:], later[:, dim:]
         seconds = steps[:, None] * self.step_seconds
         mean_speed = (later[:, :dim] - observations[:, :dim]) / seconds
@@ -82,7 +83,7 @@ def load_inverse_dynamics(folder: Path) -> InverseDynamics:
         UserError: the bundle is missing or damaged, or is of something else.
     """
     tensors, metadata = load_bundle(folder, check=partial(_check_claims, folder=folder))
-    inverse = InverseDynamics(**metadata["inverse_dynamics"])
+    inverse = InverseDynamics(**with_present_names(metadata["inverse_dynamics"]))
     load_weights(inverse, tensors, prefix=_PREFIX, folder=folder)
     return inverse.eval().requires_grad_(False)
 
@@ -90,8 +91,8 @@ def load_inverse_dynamics(folder: Path) -> InverseDynamics:
 def _check_claims(shapes: Mapping[str, tuple[int, ...]], metadata: Mapping[str, Any], *, folder: Path) -> None:
     """Refuse sizes that the tensors cannot have come from, before anything is built from them."""
     try:
-        sizes = metadata["inverse_dynamics"]
-        if set(sizes) != {"position_dim", "action_dim", "most_steps", "width"}:
+        sizes = with_present_names(metadata["inverse_dynamics"])
+        if set(sizes) != {"goal_dim", "action_dim", "most_steps", "width"}:
             raise ValueError(f"its sizes are {sorted(sizes)}")
         check_sizes({name: value for name, value in sizes.items() if name != "most_steps"}, shapes)
         if type(sizes["most_steps"]) is not int or not 1 <= sizes["most_steps"] <= 1000:

@@ -17,7 +17,7 @@ class RecurrentDenoiser(Denoiser):
 
     Args:
         token_dim: numbers in a token.
-        position_slots: slots of a token that hold positions (they also enter as sines and cosines).
+        goal_slots: slots of a token that hold places (they also enter as sines and cosines).
         num_prefix_tokens: leading tokens with a kind of their own.
         width: size of the belief in each layer.
         num_layers: stacked recurrent layers.
@@ -27,7 +27,7 @@ class RecurrentDenoiser(Denoiser):
         self,
         *,
         token_dim: int,
-        position_slots: Sequence[int],
+        goal_slots: Sequence[int],
         num_prefix_tokens: int,
         width: int = 256,
         num_layers: int = 2,
@@ -35,7 +35,7 @@ class RecurrentDenoiser(Denoiser):
         super().__init__()
         self.token_dim = token_dim
         self.embed_tokens = TokenEmbedding(
-            token_dim=token_dim, width=width, position_slots=position_slots, num_prefix_tokens=num_prefix_tokens
+            token_dim=token_dim, width=width, goal_slots=goal_slots, num_prefix_tokens=num_prefix_tokens
         )
         self.embed_levels = LevelEmbedding(width)
         self.layers = nn.ModuleList(nn.GRU(width, width, batch_first=True) for _ in range(num_layers))

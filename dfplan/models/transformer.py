@@ -113,7 +113,7 @@ class TransformerDenoiser(Denoiser):
 
     Args:
         token_dim: numbers in a token.
-        position_slots: slots of a token that hold positions (they also enter as sines and cosines).
+        goal_slots: slots of a token that hold positions (they also enter as sines and cosines).
         num_prefix_tokens: leading tokens with a kind of their own.
         width: hidden size, a multiple of ``2 * num_heads``.
         num_layers: blocks.
@@ -128,7 +128,7 @@ class TransformerDenoiser(Denoiser):
         self,
         *,
         token_dim: int,
-        position_slots: Sequence[int],
+        goal_slots: Sequence[int],
         num_prefix_tokens: int,
         width: int = 128,
         num_layers: int = 4,
@@ -141,7 +141,7 @@ class TransformerDenoiser(Denoiser):
         self.token_dim = token_dim
         self.causal = causal
         self.embed_tokens = TokenEmbedding(
-            token_dim=token_dim, width=width, position_slots=position_slots, num_prefix_tokens=num_prefix_tokens
+            token_dim=token_dim, width=width, goal_slots=goal_slots, num_prefix_tokens=num_prefix_tokens
         )
         self.embed_levels = LevelEmbedding(width)
         self.modulate = nn.Linear(width, 6 * width)

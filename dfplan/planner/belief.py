@@ -26,7 +26,7 @@ class Belief:
 
     Attributes:
         observations: ``[batch, observation_dim]`` the last ones, in the units of the environment.
-        goals: ``[batch, position_dim]`` likewise; None where none is shown.
+        goals: ``[batch, goal_dim]`` likewise; None where none is shown.
         tokens: ``[batch, 2 + history, token_dim]`` goal, context and what was done and seen since; normalised, and
             without the noise that the levels speak of.
         levels: ``[batch, 2 + history, 2]`` how noisy they are known to be (actions; the rest).

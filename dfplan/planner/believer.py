@@ -97,9 +97,9 @@ class Believer:
         return self.model.layout.observation_dim
 
     @property
-    def position_dim(self) -> int:
+    def goal_dim(self) -> int:
         """Length of a goal."""
-        return self.model.layout.position_dim
+        return self.model.layout.goal_dim
 
     @without_gradients
     def believe(
@@ -109,7 +109,7 @@ class Believer:
 
         Args:
             observations: ``(batch, observation_dim)``.
-            goals: ``(batch, position_dim)``; None shows none.
+            goals: ``(batch, goal_dim)``; None shows none.
             levels: ``(batch,)`` noise level of each observation, 0 (as it is) … 1 (says nothing); None is
                 ``context_level`` of the settings.
 
@@ -121,7 +121,7 @@ class Believer:
     def _believe(
         self, observations: np.ndarray, goals: np.ndarray | None, *, levels: np.ndarray | None, num_rows: int
     ) -> Belief:
-        if goals is None and not self.position_dim:
+        if goals is None and not self.goal_dim:
             goals = np.zeros((num_rows, 0))
         found = self._levels(levels, num_rows=num_rows)
         seen = self._checked("observations", observations, num_rows=num_rows, levels=levels)
@@ -220,7 +220,7 @@ class Believer:
     def _checked(self, name: str, values: np.ndarray, *, num_rows: int, levels: np.ndarray | None = None) -> Tensor:
         """Observations or goals as a float32 tensor on the model's device."""
         layout = self.model.layout
-        widths = {"observations": layout.observation_dim, "goals": layout.position_dim}
+        widths = {"observations": layout.observation_dim, "goals": layout.goal_dim}
         bounds = self.reach.goals if name == "goals" else self.observation_bounds(levels)
         rows = checked_rows(name, values, num_rows=num_rows, width=widths[name], bounds=bounds)
         return torch.as_tensor(rows, dtype=torch.float32, device=self.device)
@@ -237,13 +237,13 @@ class Believer:
     def belief_of(self, seen: Tensor, goal: Tensor | None, level: Tensor | None = None) -> Belief:
         """What is known of an observation alone; a goal token that tells nothing, or without weight, is pure noise."""
         normalizer, layout = self.model.normalizer, self.model.layout
-        shown = seen[:, : layout.position_dim] if goal is None else goal
+        shown = seen[:, : layout.goal_dim] if goal is None else goal
         wanted = self.settings.wanted_reward
         earned = 0.0 if wanted is None else normalizer.rewards(torch.full((len(seen),), wanted, device=self.device))
         tokens = layout.prefix(normalizer.observations(shown), normalizer.observations(seen), rewards=earned)
         levels = torch.zeros(len(seen), NUM_PREFIX_TOKENS, 2, device=self.device)
         levels[:, CONTEXT_TOKEN] = self.settings.context_level if level is None else level[:, None]
-        tells = goal is not None if layout.position_dim else wanted is not None
+        tells = goal is not None if layout.goal_dim else wanted is not None
         if not tells or self.settings.goal_guidance == 0:
             tokens, levels = hide_goal(tokens, levels)
         return Belief(seen, goal, tokens, levels)

@@ -120,7 +120,7 @@ def propose(
         model: what they are of.
         tokens: ``[plans, tokens, token_dim]``, clean.
         start: ``[batch, observation_dim]``; the plans of a row lie one after the other.
-        goal: ``[batch, position_dim]``, likewise; None is none, though the scorer may know of goals.
+        goal: ``[batch, goal_dim]``, likewise; None is none, though the scorer may know of goals.
         lengths: ``(plans,)`` how many tokens of each are planned.
     """
     layout, normalizer = model.layout, model.normalizer
@@ -145,26 +145,26 @@ def judge(
     A plan that keeps more of them is worth more than any that keeps less; it arrives once the way-points are
     passed, and is judged up to there.
     """
-    if proposals.goals.shape[1] < planner.model.layout.position_dim:
+    if proposals.goals.shape[1] < planner.model.layout.goal_dim:
         return Score(value=np.zeros(len(proposals.states)), arrival=proposals.num_steps + 1), None
     if not planner.constraints or planner.plans_parts:
         return planner.scorer.score(proposals), None
     model, num_steps, dim = planner.model, proposals.num_steps, proposals.goals.shape[1]
     start = proposals.starts[:, :dim]
-    positions = steps_along(start, proposals.states[..., :dim], steps_per_point=proposals.steps_per_point)
-    positions = np.concatenate([start[:, None], positions], axis=1)
+    places = steps_along(start, proposals.states[..., :dim], steps_per_point=proposals.steps_per_point)
+    places = np.concatenate([start[:, None], places], axis=1)
     limits: dict[str, Any] = {"radius": model.goal_radius, "passed": passed}
-    passes = planner.constraints.passes(positions, num_steps=num_steps, **limits)
+    passes = planner.constraints.passes(places, num_steps=num_steps, **limits)
     last = passes.max(axis=1, initial=0)
     score = planner.scorer.score(replace(proposals, not_before=np.where(last > num_steps, 0, last)))
     verdict = planner.constraints.judge(
-        positions,
+        places,
         num_steps=np.minimum(score.arrival, num_steps),
         seconds_per_step=model.step_seconds,
         **limits,
     )
     broken = np.array([len(names) for names in verdict.broken]) + verdict.missed.sum(axis=1)
-    return replace(score, value=score.value - BROKEN * positions.shape[1] * broken), verdict
+    return replace(score, value=score.value - BROKEN * places.shape[1] * broken), verdict
 
 
 def states_of(model: ForcingModel, history: Sequence[Tensor], chosen: np.ndarray) -> np.ndarray:

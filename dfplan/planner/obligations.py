@@ -42,13 +42,13 @@ class Obligations:
         for index in indices:
             self._before[index], self._planned[index], self._driven[index] = None, (), ()
 
-    def observe(self, positions: np.ndarray, *, steps: int = 1) -> None:
+    def observe(self, places: np.ndarray, *, steps: int = 1) -> None:
         """Take note of where the environments are, ``(batch, dim)``, so many steps after they were seen last."""
-        before = [now if last is None else last for now, last in zip(positions, self._before, strict=True)]
-        step = np.stack([np.stack(before), positions], axis=1)
+        before = [now if last is None else last for now, last in zip(places, self._before, strict=True)]
+        step = np.stack([np.stack(before), places], axis=1)
         verdict = self.constraints.judge(
             step,
-            num_steps=np.ones(len(positions), dtype=np.int64),
+            num_steps=np.ones(len(places), dtype=np.int64),
             radius=self.radius,
             seconds_per_step=steps * self.seconds_per_step,
             passed=self.passed,
@@ -57,7 +57,7 @@ class Obligations:
         for index, names in enumerate(verdict.broken):
             new = [name for name in names if name != "waypoints" and name not in self._driven[index]]
             self._driven[index] = (*self._driven[index], *new)
-            self._before[index] = positions[index]
+            self._before[index] = places[index]
 
     def follow(self, plan: Plan, *, indices: np.ndarray) -> None:
         """Take note of new plans."""

@@ -32,7 +32,7 @@ class Planner(WindowDenoiser):
         settings: how to plan.
         objective: one more to guide plans by gradients, beside those of the settings.
         constraints: what plans must keep beside what the settings say: a list of
-            :class:`~dfplan.planner.constraints.Constraints` and of functions that judge positions
+            :class:`~dfplan.planner.constraints.Constraints` and of functions that judge places
             ``(steps + 1, dim)`` of a plan: 0 or more is kept.
     """
 
@@ -71,7 +71,7 @@ class Planner(WindowDenoiser):
 
         Args:
             observations: ``(batch, observation_dim)``.
-            goals: ``(batch, position_dim)``; None shows none.
+            goals: ``(batch, goal_dim)``; None shows none.
             horizon: and the others: as of :meth:`plan_from`.
             generators: likewise.
             committed: likewise.
@@ -264,7 +264,7 @@ class Planner(WindowDenoiser):
 
         Args:
             states: ``(parts, observation_dim)`` where each part begins.
-            ends: ``(parts, position_dim)`` where it is to end.
+            ends: ``(parts, goal_dim)`` where it is to end.
             generators: one a part.
             how: the other arguments of :meth:`sample`.
         """

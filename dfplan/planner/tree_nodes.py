@@ -93,7 +93,7 @@ class GrowingPlans:
         self._first: list[PlanNode] = []  # first plans that are no node yet
         self._places = np.zeros(
             (0, 1 + (self.goal.shape[1] or self.start.shape[1]))
-        )  # tokens until a place, and its position
+        )  # tokens until a place, and that place
 
     @property
     def _passes_more(self) -> bool:
@@ -168,11 +168,11 @@ class GrowingPlans:
         return 0.5 + math.atan((mean - cost) / std) / math.pi
 
     def path(self, node: int) -> np.ndarray:
-        """Positions ``(points, dim)`` of a node from where it leaves its parent to where it arrives or ends."""
-        plan, positions = self.nodes[node], [self.start[:, : self.goal.shape[1]]]
-        positions.append(self._states(plan.tokens[None])[0, :, : self.goal.shape[1]])
+        """Places ``(points, dim)`` of a node from where it leaves its parent to where it arrives or ends."""
+        plan, places = self.nodes[node], [self.start[:, : self.goal.shape[1]]]
+        places.append(self._states(plan.tokens[None])[0, :, : self.goal.shape[1]])
         first = plan.num_kept * self.layout.points_per_token
-        return torch.cat(positions)[first : 1 - (-plan.arrival // self.layout.steps_per_point)].cpu().numpy()
+        return torch.cat(places)[first : 1 - (-plan.arrival // self.layout.steps_per_point)].cpu().numpy()
 
     def _strength(self, sibling: int) -> float:
         return self.tree.strengths[sibling % len(self.tree.strengths)]

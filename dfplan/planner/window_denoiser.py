@@ -179,7 +179,7 @@ class WindowDenoiser(Believer):
             raise UserError("objectives steer plans by their goals, and none is shown; give goals, or no objective")
         return Guidance(
             self.objective,
-            starts=context[:, : self.model.layout.position_dim],
+            starts=context[:, : self.model.layout.goal_dim],
             goals=goal,
             normalizer=self.model.normalizer,
             goal_radius=self.model.goal_radius if goal.shape[1] else 1.0,

@@ -70,6 +70,6 @@ class WorldModel:
 
     def draw(self, observations: np.ndarray) -> np.ndarray:
         """Frames ``(…, height, width, channels)`` uint8 of predicted observations ``(…, observation_dim)``."""
-        positions = observations[..., : self.planner.position_dim].reshape(-1, self.planner.position_dim)
+        positions = observations[..., : self.planner.goal_dim].reshape(-1, self.planner.goal_dim)
         frames = self.sight.frames(positions)
         return frames.reshape(*observations.shape[:-1], *frames.shape[1:])

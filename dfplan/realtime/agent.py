@@ -46,7 +46,7 @@ class RealtimeAgent:
         patience: how much may go wrong for how long, and what is done then.
         obligations: what must be kept, and the planner was told of (:func:`~dfplan.realtime.process.planner_command`):
             which way-points were passed is told to it from then on, and what is broken to the caller; None is nothing.
-        goal_bounds: ``(goal_dim,)`` each, goals outside are refused; None is the gate's limits of positions, which are
+        goal_bounds: ``(goal_dim,)`` each, goals outside are refused; None is the gate's limits of places, which are
             the leading half of an observation.
         clock: seconds, monotonic; deadlines and stamps are read on it.
     """
@@ -203,8 +203,8 @@ class RealtimeAgent:
         self._latch.record("observation", good=verdict.fault is None)
         episode.unseen_steps += steps
         if self._obligations is not None and verdict.observation is not None:
-            positions = verdict.observation[None, : len(self._goal_bounds.low)]
-            self._obligations.observe(positions, steps=max(episode.unseen_steps, 1))
+            places = verdict.observation[None, : len(self._goal_bounds.low)]
+            self._obligations.observe(places, steps=max(episode.unseen_steps, 1))
             episode.unseen_steps = 0
         if verdict.fault is None:
             episode.seen, episode.blind_steps = verdict.observation, 0

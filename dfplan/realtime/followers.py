@@ -19,7 +19,7 @@ class Follower(Protocol):
         ...
 
     def reset(self, goal: np.ndarray) -> None:
-        """Begin a new episode with a goal ``(position_dim,)`` and without a plan."""
+        """Begin a new episode with a goal ``(goal_dim,)`` and without a plan."""
         ...
 
     def join(self, plan: Plan, *, observation: np.ndarray, elapsed: int) -> None:
@@ -39,7 +39,7 @@ class Follower(Protocol):
         ...
 
     def disagreement(self, observation: np.ndarray) -> float:
-        """How far the present position lies from where the plan has it; 0 if it cannot tell."""
+        """How far the present place lies from where the plan has it; 0 if it cannot tell."""
         ...
 
     def needs_plan(self, observation: np.ndarray) -> bool:
@@ -89,9 +89,9 @@ class ActionQueue:
         """See :class:`Follower`."""
         if self._plan is None or not len(self._states):
             return 0.0
-        positions = self._states[:, : _position_dim(self._states)]
-        at, steps = self._now, np.arange(len(positions)) * self._plan.steps_per_point
-        expected = [np.interp(at, steps, positions[:, axis]) for axis in range(positions.shape[1])]
+        places = self._states[:, : _goal_dim(self._states)]
+        at, steps = self._now, np.arange(len(places)) * self._plan.steps_per_point
+        expected = [np.interp(at, steps, places[:, axis]) for axis in range(places.shape[1])]
         return float(np.linalg.norm(observation[: len(expected)] - expected))
 
     def needs_plan(self, observation: np.ndarray) -> bool:
@@ -181,7 +181,7 @@ class PathFollower:
         """See :class:`Follower`: the distance to the nearest point of the path."""
         if self._path is None:
             return 0.0
-        dim = _position_dim(self._path)
+        dim = _goal_dim(self._path)
         return float(np.linalg.norm(self._path[:, :dim] - observation[:dim], axis=1).min())
 
     def needs_plan(self, observation: np.ndarray) -> bool:
@@ -189,6 +189,6 @@ class PathFollower:
         return bool(self._controller.needs_plan(observation[None])[0])
 
 
-def _position_dim(states: np.ndarray) -> int:
-    """Numbers in a position: states are positions, then velocities."""
+def _goal_dim(states: np.ndarray) -> int:
+    """Numbers in a place: states are places, then velocities."""
     return states.shape[1] // 2

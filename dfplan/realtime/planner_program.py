@@ -83,7 +83,7 @@ class PlanMaker:
     def warm_up(self) -> float:
         """Plan twice for nothing; returns the seconds of the second, as the first of a process takes far longer."""
         middle = self._model.normalizer.observation_mean.cpu().numpy()[None].astype(np.float64)
-        support, dim = self._model.support, self._model.layout.position_dim
+        support, dim = self._model.support, self._model.layout.goal_dim
         centers = support.origin + support.cell * (np.argwhere(support.visited) + 0.5)
         if len(centers):  # the middle itself may lie where the data never was, and nothing can be kept from there
             middle[0, :dim] = centers[np.linalg.norm(centers - middle[0, :dim], axis=1).argmin()]

@@ -28,7 +28,7 @@ class NothingMeasured:
 
     def reach(self, mean: np.ndarray, std: np.ndarray, *, goal_dim: int, margin: float | None) -> Reach:
         """See :class:`~dfplan.domain.PlanScorer`: only what is far from the data's mean is out of it."""
-        return Reach.around(mean, std, position_dim=goal_dim, point_mass=None)
+        return Reach.around(mean, std, goal_dim=goal_dim, point_mass=None)
 
     def keeping(self, constraints: Any) -> NoReturn:
         """See :class:`~dfplan.domain.PlanScorer`: where plans may go instead, it does not know.

@@ -4,15 +4,15 @@ import numpy as np
 
 
 def steps_along(start: np.ndarray, points: np.ndarray, *, steps_per_point: int) -> np.ndarray:
-    """Positions at every step, linear between the planned points.
+    """Places at every step, linear between the planned points.
 
     Args:
-        start: ``(batch, dim)`` position planned from.
-        points: ``(batch, points, dim)`` planned positions, one every ``steps_per_point`` steps.
+        start: ``(batch, dim)`` place planned from.
+        points: ``(batch, points, dim)`` planned places, one every ``steps_per_point`` steps.
         steps_per_point: steps between two points.
 
     Returns:
-        ``(batch, points * steps_per_point, dim)``; entry ``k`` is the position after ``k + 1`` steps.
+        ``(batch, points * steps_per_point, dim)``; entry ``k`` is the place after ``k + 1`` steps.
     """
     knots = np.concatenate([start[:, None], points], axis=1)
     share = (np.arange(1, steps_per_point + 1) / steps_per_point)[None, None, :, None]
@@ -21,7 +21,7 @@ def steps_along(start: np.ndarray, points: np.ndarray, *, steps_per_point: int) 
 
 
 def first_arrival(
-    positions: np.ndarray,
+    places: np.ndarray,
     goals: np.ndarray,
     *,
     radius: float,
@@ -31,7 +31,7 @@ def first_arrival(
     """First step at which each path lies within ``radius`` of its goal.
 
     Args:
-        positions: ``(batch, steps, dim)``, entry ``k`` after ``k + 1`` steps.
+        places: ``(batch, steps, dim)``, entry ``k`` after ``k + 1`` steps.
         goals: ``(batch, dim)``.
         radius: distance that counts as arrived.
         num_steps: ``(batch,)`` how many steps of each path are planned.
@@ -40,8 +40,8 @@ def first_arrival(
     Returns:
         ``(batch,)`` int64 in ``1 … num_steps``; ``num_steps + 1`` where it never arrives.
     """
-    there = np.linalg.norm(positions - goals[:, None], axis=-1) <= radius
-    steps = np.arange(1, positions.shape[1] + 1)
+    there = np.linalg.norm(places - goals[:, None], axis=-1) <= radius
+    steps = np.arange(1, places.shape[1] + 1)
     there &= steps <= num_steps[:, None]
     if after is not None:
         there &= steps >= after[:, None]

@@ -34,7 +34,7 @@ class GuidanceNumbers:
     )
     method: str = option(
         "how they are kept: chosen = the candidate that keeps most; parts = way-points are goals of parts, mended and "
-        "driven in imagination; routes = and around what is in the way by the map of visited positions; detours = and "
+        "driven in imagination; routes = and around what is in the way by the map of visited places; detours = and "
         "around it by chance",
         default="routes",
         choices=METHODS,

@@ -46,7 +46,7 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[BehaviourCloningTask, Wi
     cloning = BehaviourCloning(**sizes, **network)
     cloning.normalizer = Normalizer.fit(data)
     trained, held_out = (
-        WindowDataset(part, ONE_STEP, num_tokens=1, position_dim=inputs.goal_dim)
+        WindowDataset(part, ONE_STEP, num_tokens=1, goal_dim=inputs.goal_dim)
         for part in hold_out(data, share=settings.validation_share)
     )
     task = BehaviourCloningTask(

@@ -52,7 +52,7 @@ def build_datasets(
     if windows.validation_share > 0:
         parts = hold_out(trajectories, share=windows.validation_share)
     datasets = [
-        WindowDataset(part, windows, num_tokens=num_tokens, aimless_share=aimless_share, position_dim=goal_dim)
+        WindowDataset(part, windows, num_tokens=num_tokens, aimless_share=aimless_share, goal_dim=goal_dim)
         for part in parts
     ]
     return datasets[0], datasets[1] if len(datasets) == 2 else None
@@ -86,5 +86,5 @@ def build_layout(windows: WindowsSettings, trajectories: Trajectories, *, goal_d
         points_per_token=windows.points_per_token,
         action_dim=trajectories.actions.shape[1],
         observation_dim=trajectories.observations.shape[1],
-        position_dim=goal_dim,
+        goal_dim=goal_dim,
     )

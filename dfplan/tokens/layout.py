@@ -1,6 +1,6 @@
 """Which slots of a token hold actions, reward and observations, and how steps are packed into tokens.
 
-A sequence is ``[goal, context, token, token, …]``. The goal token holds the goal position, the context token the
+A sequence is ``[goal, context, token, token, …]``. The goal token holds the goal, the context token the
 present observation; a token stands for ``steps_per_token`` steps::
 
     step        t          t+1   …   t+8       …   t+16
@@ -21,7 +21,7 @@ from dfplan.errors import UserError
 GOAL_TOKEN = 0
 CONTEXT_TOKEN = 1
 NUM_PREFIX_TOKENS = 2
-MAY_BE_0 = ("action_dim", "position_dim")
+MAY_BE_0 = ("action_dim", "goal_dim")
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class TokenLayout:
         steps_per_token: environment steps that one token stands for.
         points_per_token: observations kept of those steps, evenly spaced, the last one included.
         action_dim: numbers in an action; 0 where there are none.
-        observation_dim: numbers in an observation; the first ``position_dim`` of them are what goals are about, such as
-            a position.
-        position_dim: numbers in a goal; 0 where there are no goals.
+        observation_dim: numbers in an observation; the first ``goal_dim`` of them are what goals are about, such as
+            a place.
+        goal_dim: numbers in a goal; 0 where there are no goals.
 
     Raises:
         UserError: another size below 1, or points that do not divide the steps.
@@ -44,7 +44,7 @@ class TokenLayout:
     points_per_token: int = 2
     action_dim: int = 2
     observation_dim: int = 4
-    position_dim: int = 2
+    goal_dim: int = 2
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -55,8 +55,8 @@ class TokenLayout:
             raise UserError(
                 f"points_per_token must divide steps_per_token; got {self.points_per_token} and {self.steps_per_token}"
             )
-        if self.position_dim > self.observation_dim:
-            raise UserError(f"position_dim {self.position_dim} exceeds observation_dim {self.observation_dim}")
+        if self.goal_dim > self.observation_dim:
+            raise UserError(f"goal_dim {self.goal_dim} exceeds observation_dim {self.observation_dim}")
 
     @property
     def steps_per_point(self) -> int:
@@ -84,11 +84,11 @@ class TokenLayout:
         return self.num_action_slots + 1 + self.points_per_token * self.observation_dim
 
     @property
-    def position_slots(self) -> tuple[int, ...]:
-        """Slots that hold a position, point by point."""
+    def goal_slots(self) -> tuple[int, ...]:
+        """Slots that hold a place, point by point."""
         first = self.observation_slots.start
         starts = range(first, self.token_dim, self.observation_dim)
-        return tuple(start + axis for start in starts for axis in range(self.position_dim))
+        return tuple(start + axis for start in starts for axis in range(self.goal_dim))
 
     def per_slot(self, levels: Tensor) -> Tensor:
         """Spread levels ``[batch, tokens, 2 or 3]`` over slots ``[batch, tokens, token_dim]``.
@@ -131,14 +131,14 @@ class TokenLayout:
         return actions, tokens[..., self.reward_slot], observations
 
     def prefix(self, goals: Tensor, observations: Tensor, *, rewards: Tensor | float = 0.0) -> Tensor:
-        """Goal and context tokens ``[batch, 2, token_dim]`` from goals ``[batch, position_dim]`` and observations.
+        """Goal and context tokens ``[batch, 2, token_dim]`` from goals ``[batch, goal_dim]`` and observations.
 
         Both sit in the slots of a token's last observation. ``rewards`` ``[batch]`` wanted, where any are, sit with the
         goal in the slot of a token's reward; the other slots are zero.
         """
         tokens = goals.new_zeros(len(goals), NUM_PREFIX_TOKENS, self.token_dim)
         last = self.token_dim - self.observation_dim
-        tokens[:, GOAL_TOKEN, last : last + self.position_dim] = goals
+        tokens[:, GOAL_TOKEN, last : last + self.goal_dim] = goals
         tokens[:, CONTEXT_TOKEN, last:] = observations
         tokens[:, GOAL_TOKEN, self.reward_slot] = rewards
         return tokens

@@ -81,9 +81,9 @@ class FrameFeatures:
 
     Args:
         encoder: from frames ``[n, 64, 64, 3]`` uint8 to features ``[n, dim]``; its weights get no gradients from here.
-        render: from positions ``(n, position_dim)`` to frames, such as the ``render`` of a camera.
+        render: from positions ``(n, goal_dim)`` to frames, such as the ``render`` of a camera.
         seen: observations ``[n, observation_dim]`` on whose frames mean and spread of each feature are measured.
-        position_dim: leading dimensions of an observation that are the position.
+        goal_dim: leading dimensions of an observation that goals are about.
 
     Attributes:
         mean: of each feature, ``[dim]``.
@@ -98,11 +98,11 @@ class FrameFeatures:
         render: Callable[[np.ndarray], np.ndarray],
         *,
         seen: Tensor,
-        position_dim: int = 2,
+        goal_dim: int = 2,
     ) -> None:
         self.encoder = encoder.eval().requires_grad_(False)
         self.render = render
-        self.position_dim = position_dim
+        self.goal_dim = goal_dim
         raw = self._raw(seen)
         self.mean, std = raw.mean(dim=0), raw.std(dim=0)
         self.std = std.clamp_min(max(self._FLOOR * float(std.max()), torch.finfo(std.dtype).tiny))
@@ -114,7 +114,7 @@ class FrameFeatures:
 
     @torch.no_grad()
     def _raw(self, observations: Tensor) -> Tensor:
-        frames = torch.from_numpy(self.render(observations[:, : self.position_dim].cpu().numpy()))
+        frames = torch.from_numpy(self.render(observations[:, : self.goal_dim].cpu().numpy()))
         return self.encoder.to(observations.device)(frames.to(observations.device)).float()
 
 
@@ -124,19 +124,19 @@ class StateFeatures:
     Args:
         mean: of observations, ``(observation_dim,)``.
         std: of observations.
-        position_dim: leading dimensions of an observation that are the position.
+        goal_dim: leading dimensions of an observation that goals are about.
     """
 
     _FREQUENCIES = (1.0, 2.0, 4.0)  # in turns of half a circle per standard deviation
 
-    def __init__(self, mean: Tensor, std: Tensor, *, position_dim: int = 2) -> None:
-        self.mean, self.std, self.position_dim = mean, std, position_dim
-        self.feature_dim = len(mean) + 2 * len(self._FREQUENCIES) * position_dim
+    def __init__(self, mean: Tensor, std: Tensor, *, goal_dim: int = 2) -> None:
+        self.mean, self.std, self.goal_dim = mean, std, goal_dim
+        self.feature_dim = len(mean) + 2 * len(self._FREQUENCIES) * goal_dim
 
     def __call__(self, observations: Tensor) -> Tensor:
         """See :data:`FeatureTarget`."""
         normal = (observations - self.mean.to(observations.device)) / self.std.to(observations.device)
-        angles = torch.cat([normal[:, : self.position_dim] * torch.pi * each for each in self._FREQUENCIES], dim=1)
+        angles = torch.cat([normal[:, : self.goal_dim] * torch.pi * each for each in self._FREQUENCIES], dim=1)
         return torch.cat([normal, angles.sin(), angles.cos()], dim=1)
 
 

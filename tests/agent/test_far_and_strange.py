@@ -185,7 +185,7 @@ def test_lists_are_as_good_as_arrays():
 class Spoiled:
     """Makes plans that are not finite, or go too far."""
 
-    observation_dim, position_dim = 4, 2
+    observation_dim, goal_dim = 4, 2
 
     def __init__(self, *, actions=0.0, states=0.0):
         self.actions, self.states = actions, states

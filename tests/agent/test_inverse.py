@@ -121,7 +121,7 @@ def test_a_bundle_gives_the_same_actions(tmp_path):
     assert torch.equal(again(*asked), inverse(*asked))
 
 
-@pytest.mark.parametrize("change", [{"width": 10**9}, {"most_steps": 10**9}, {"depth": 3}, {"position_dim": "2"}])
+@pytest.mark.parametrize("change", [{"width": 10**9}, {"most_steps": 10**9}, {"depth": 3}, {"goal_dim": "2"}])
 def test_a_description_that_its_tensors_contradict_is_refused(change, tmp_path):
     save_inverse_dynamics(tmp_path, InverseDynamics(width=16), {})
     tensors, metadata = load_bundle(tmp_path)

@@ -86,7 +86,7 @@ def test_mapped_trajectories_are_those_in_memory(tmp_path, monkeypatch, scarce, 
 def _looked_at(data):
     """Windows, statistics and what else training makes of data."""
     part, _ = hold_out(data, share=0.1)
-    windows = WindowDataset(part, windows_of(4), num_tokens=3, position_dim=0)
+    windows = WindowDataset(part, windows_of(4), num_tokens=3, goal_dim=0)
     normalizer = Normalizer.fit(data, rewards_recorded=True)
     return {
         **vars(windows.sample(64, np.random.default_rng(3))),

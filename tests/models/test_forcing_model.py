@@ -160,7 +160,7 @@ HUGE = 10**9
         ("model", {"num_heads": 2**70}),
         ("layout", {"steps_per_token": HUGE}),
         ("layout", {"points_per_token": HUGE, "steps_per_token": HUGE}),
-        ("layout", {"observation_dim": HUGE, "position_dim": HUGE}),
+        ("layout", {"observation_dim": HUGE, "goal_dim": HUGE}),
         ("layout", {"action_dim": HUGE}),
     ],
     ids=str,

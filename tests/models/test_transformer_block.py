@@ -30,7 +30,7 @@ def test_a_rotation_turns_each_pair_by_its_angle():
 def test_with_and_without_gradients_the_network_says_the_same(past, batch):
     torch.manual_seed(0)
     network = TransformerDenoiser(
-        token_dim=5, position_slots=(0, 1), num_prefix_tokens=2, width=16, num_layers=2, num_heads=2
+        token_dim=5, goal_slots=(0, 1), num_prefix_tokens=2, width=16, num_layers=2, num_heads=2
     )
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
@@ -48,7 +48,7 @@ def test_values_and_offsets_of_blocks_enter_as_they_did():
     torch.manual_seed(0)
     width, heads, tokens = 16, 2, 3
     network = TransformerDenoiser(
-        token_dim=5, position_slots=(0, 1), num_prefix_tokens=2, width=width, num_layers=1, num_heads=heads
+        token_dim=5, goal_slots=(0, 1), num_prefix_tokens=2, width=width, num_layers=1, num_heads=heads
     )
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.3)

@@ -42,7 +42,7 @@ def identity():
 
 
 def guidance(objective, *, batch, **options):
-    places = torch.zeros(batch, LAYOUT.position_dim)
+    places = torch.zeros(batch, LAYOUT.goal_dim)
     options = {"normalizer": identity(), "goal_radius": 1.0, "seconds_per_point": 1.0} | options
     return Guidance(objective, **({"starts": places, "goals": places} | options))
 
@@ -395,7 +395,7 @@ def test_the_objective_sees_what_was_planned_before_the_window():
     seen.clear()
     after = guided_mean(recording, num_levels=1, slope=1.0, strength=3.0, before=before)
     torch.testing.assert_close(after, alone)  # a linear objective does not care
-    planned = LAYOUT.unpack(before)[2][..., : LAYOUT.position_dim]
+    planned = LAYOUT.unpack(before)[2][..., : LAYOUT.goal_dim]
     for (positions, levels), points in zip(seen, shapes, strict=True):
         assert positions.shape[1] == points + planned.shape[1]
         torch.testing.assert_close(positions[:, : planned.shape[1]], planned.expand(len(positions), -1, -1))

@@ -18,7 +18,7 @@ from dfplan.training import train
 from dfplan.training.forcing import ForcingTask
 from dfplan.types import Trajectories
 
-LAYOUT = TokenLayout(2, 1, action_dim=1, observation_dim=2, position_dim=0)
+LAYOUT = TokenLayout(2, 1, action_dim=1, observation_dim=2, goal_dim=0)
 
 
 def episodes(num=40, num_steps=8):
@@ -51,7 +51,7 @@ def model(tmp_path_factory):
         metadata={"env": "none", "model": {"name": "transformer", **sizes}, "num_tokens": 4},
     )
     settings = WindowSettings(steps_per_token=2, points_per_token=1, segment_goal_share=0.5, held_steps=0)
-    windows = WindowDataset(data, settings, num_tokens=4, position_dim=0)
+    windows = WindowDataset(data, settings, num_tokens=4, goal_dim=0)
     run = tmp_path_factory.mktemp("returns") / "run"
     how = {"batch_size": 32, "num_steps": 150, "seed": 0, "device": "cpu", "progress": False, "decay": "constant"}
     train(task, windows, run_folder=run, **how)

@@ -9,8 +9,8 @@ from dfplan.tokens import CONTEXT_TOKEN, GOAL_TOKEN, NUM_PREFIX_TOKENS, TokenLay
 LAYOUTS = [
     TokenLayout(),
     TokenLayout(steps_per_token=1, points_per_token=1),
-    TokenLayout(steps_per_token=6, points_per_token=3, action_dim=3, observation_dim=5, position_dim=1),
-    TokenLayout(steps_per_token=4, points_per_token=4, action_dim=1, observation_dim=2, position_dim=2),
+    TokenLayout(steps_per_token=6, points_per_token=3, action_dim=3, observation_dim=5, goal_dim=1),
+    TokenLayout(steps_per_token=4, points_per_token=4, action_dim=1, observation_dim=2, goal_dim=2),
 ]
 
 
@@ -57,14 +57,14 @@ def test_slots_are_actions_reward_observations(layout):
 
 def test_position_slots_hold_the_positions(layout, steps):
     tokens = layout.pack(*steps)
-    positions = steps[2][..., : layout.position_dim].reshape(3, 5, -1)
-    assert torch.equal(tokens[..., layout.position_slots], positions)
+    positions = steps[2][..., : layout.goal_dim].reshape(3, 5, -1)
+    assert torch.equal(tokens[..., layout.goal_slots], positions)
 
 
 def test_the_default_token_by_hand():
     layout = TokenLayout()
     assert (layout.num_action_slots, layout.reward_slot, layout.token_dim) == (32, 32, 41)
-    assert layout.position_slots == (33, 34, 37, 38)
+    assert layout.goal_slots == (33, 34, 37, 38)
     assert layout.steps_per_point == 8
 
 
@@ -78,14 +78,14 @@ def test_levels_spread_over_their_slots(layout):
 
 
 def test_prefix_puts_goal_and_context_where_a_token_has_its_last_observation(layout):
-    goals = torch.randn(3, layout.position_dim)
+    goals = torch.randn(3, layout.goal_dim)
     observations = torch.randn(3, layout.observation_dim)
     prefix = layout.prefix(goals, observations)
     assert prefix.shape == (3, NUM_PREFIX_TOKENS, layout.token_dim)
     _, _, states = layout.unpack(prefix)
     states = states.view(3, NUM_PREFIX_TOKENS, layout.points_per_token, layout.observation_dim)
     assert torch.equal(states[:, CONTEXT_TOKEN, -1], observations)
-    assert torch.equal(states[:, GOAL_TOKEN, -1, : layout.position_dim], goals)
+    assert torch.equal(states[:, GOAL_TOKEN, -1, : layout.goal_dim], goals)
     assert (prefix != 0).sum() == goals.numel() + observations.numel()
 
 
@@ -95,7 +95,7 @@ def test_prefix_puts_goal_and_context_where_a_token_has_its_last_observation(lay
         ({"steps_per_token": 0}, "steps_per_token must be at least 1; got 0"),
         ({"action_dim": -2}, "action_dim must be at least 0; got -2"),
         ({"steps_per_token": 16, "points_per_token": 3}, "must divide steps_per_token; got 3 and 16"),
-        ({"position_dim": 5}, "position_dim 5 exceeds observation_dim 4"),
+        ({"goal_dim": 5}, "goal_dim 5 exceeds observation_dim 4"),
     ],
 )
 def test_sizes_that_do_not_fit_are_refused(sizes, complaint):

@@ -90,7 +90,7 @@ def load_diffuser(folder: Path) -> DiffuserModel:
         low, high = (each[metadata["action_dim"] :].numpy() for each in (normalizer.minimum, normalizer.maximum))
         check_values("limits_std", (normalizer.maximum - normalizer.minimum).numpy())
         dim = metadata["observation_dim"] // 2
-        reach = Reach.around((low + high) / 2, (high - low) / 2, position_dim=dim, point_mass=point_mass)
+        reach = Reach.around((low + high) / 2, (high - low) / 2, goal_dim=dim, point_mass=point_mass)
         check_physics(reach=reach, point_mass=point_mass, goal_radius=goal_radius)
     except ValueError as error:
         raise _no_diffuser(folder, error) from error

@@ -43,9 +43,9 @@ class DiffuserPlanner:
         low, high = (each[model.action_dim :] for each in limits)
         bounds = Bounds(low, high).widened(MARGIN)
         self.reach = replace(
-            Reach.around(low, high - low, position_dim=self.position_dim, point_mass=model.point_mass),
+            Reach.around(low, high - low, goal_dim=self.goal_dim, point_mass=model.point_mass),
             observations=bounds,
-            goals=Bounds(bounds.low[: self.position_dim], bounds.high[: self.position_dim]),
+            goals=Bounds(bounds.low[: self.goal_dim], bounds.high[: self.goal_dim]),
         )
 
     @property
@@ -54,7 +54,7 @@ class DiffuserPlanner:
         return self.model.observation_dim
 
     @property
-    def position_dim(self) -> int:
+    def goal_dim(self) -> int:
         """Length of a goal: observations are positions and their velocities."""
         return self.model.observation_dim // 2
 
@@ -71,7 +71,7 @@ class DiffuserPlanner:
 
         Args:
             observations: ``(batch, observation_dim)``.
-            goals: ``(batch, position_dim)``.
+            goals: ``(batch, goal_dim)``.
             horizon: rows of a trajectory, the present observation included, rounded up to what the network can halve;
                 it was trained on ``model.horizon``.
             generators: one CPU generator per environment.
@@ -90,8 +90,8 @@ class DiffuserPlanner:
         observations = checked_rows(
             "observations", observations, num_rows=rows, width=self.observation_dim, bounds=self.reach.observations
         )
-        goals = checked_rows("goals", goals, num_rows=rows, width=self.position_dim, bounds=self.reach.goals)
-        at_rest = np.concatenate([goals, np.zeros((rows, self.observation_dim - self.position_dim))], axis=1)
+        goals = checked_rows("goals", goals, num_rows=rows, width=self.goal_dim, bounds=self.reach.goals)
+        at_rest = np.concatenate([goals, np.zeros((rows, self.observation_dim - self.goal_dim))], axis=1)
         first, last = (
             self.model.normalizer.tokens(torch.as_tensor(each, dtype=torch.float32, device=self.device))
             for each in (observations, at_rest)
@@ -110,7 +110,7 @@ class DiffuserPlanner:
         batch, horizon = tokens.shape[:2]
         states = tokens[:, 1:, self.model.action_dim :]
         num_steps = np.full(batch, horizon - 1)
-        positions = states[..., : self.position_dim]
+        positions = states[..., : self.goal_dim]
         there = np.linalg.norm(positions - goals[:, None], axis=-1) <= self.model.goal_radius
         return Plan(
             observations=states,

@@ -14,8 +14,8 @@ class StateTracker:
     """
 
     def reset(self, goals: np.ndarray) -> None:
-        """Begin new episodes with goals ``(batch, position_dim)``."""
-        self._position_dim = goals.shape[1]
+        """Begin new episodes with goals ``(batch, goal_dim)``."""
+        self._goal_dim = goals.shape[1]
         self._states: list[np.ndarray | None] = [None] * len(goals)
         self._step = np.zeros(len(goals), dtype=np.int64)
 
@@ -36,7 +36,7 @@ class StateTracker:
         """Actions ``(batch, action_dim)`` in [-1, 1]; zeros for a row without a plan. Advances time by one step."""
         error = np.stack([self._target(row, each) for row, each in enumerate(observations)]) - observations
         self._step += 1
-        actions = error[:, : self._position_dim] + error[:, self._position_dim :]
+        actions = error[:, : self._goal_dim] + error[:, self._goal_dim :]
         return actions.clip(-1, 1).astype(np.float32)
 
     def _target(self, row: int, observation: np.ndarray) -> np.ndarray:
@@ -45,7 +45,7 @@ class StateTracker:
             return observation
         if step < len(states):
             return states[step]
-        return np.concatenate([states[-1, : self._position_dim], np.zeros(states.shape[1] - self._position_dim)])
+        return np.concatenate([states[-1, : self._goal_dim], np.zeros(states.shape[1] - self._goal_dim)])
 
     def needs_plan(self, observations: np.ndarray) -> np.ndarray:
         """Always."""
@@ -56,5 +56,5 @@ class StateTracker:
         found = np.full(len(observations), np.inf)
         for row, (states, step) in enumerate(zip(self._states, self._step, strict=True)):
             if states is not None and step < len(states):
-                found[row] = np.linalg.norm((states[step] - observations[row])[: self._position_dim])
+                found[row] = np.linalg.norm((states[step] - observations[row])[: self._goal_dim])
         return found

@@ -33,7 +33,7 @@ class SegmentWindows:
 
     Args:
         trajectories: the data.
-        goal: ``(position_dim,)`` the maze's own goal.
+        goal: ``(goal_dim,)`` the maze's own goal.
         goal_radius: of the disc; the agent is inside nearer than that.
         horizon: rows of a window.
 

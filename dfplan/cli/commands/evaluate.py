@@ -71,7 +71,7 @@ def judge_driven(rollouts: Rollouts, planner: Planner | None) -> Verdict | None:
     """How well what was driven keeps the constraints of a planner; None where there are none."""
     if planner is None or not planner.constraints:
         return None
-    places = np.stack(rollouts.states)[..., : planner.position_dim]
+    places = np.stack(rollouts.states)[..., : planner.goal_dim]
     return planner.constraints.judge(
         places.astype(np.float64),
         num_steps=np.full(len(rollouts), places.shape[1] - 1),

@@ -8,21 +8,21 @@ from dfplan.types import PointMass, Trajectories
 FEWEST_MEASURED = 8  # steps of an axis that a point mass is fitted to
 
 
-def fit_point_mass(trajectories: Trajectories, *, position_dim: int = 2, max_rows: int = 200_000) -> PointMass:
+def fit_point_mass(trajectories: Trajectories, *, goal_dim: int = 2, max_rows: int = 200_000) -> PointMass:
     """Fit one point mass to all axes by least squares, twice: the second time without the rows that hit something.
 
     Args:
         trajectories: observations are positions followed by velocities of as many axes.
-        position_dim: number of axes.
+        goal_dim: number of axes.
         max_rows: rows used, from the start of the data.
 
     Raises:
         UserError: the observations are not positions and velocities, there are too few, or actions explain nothing of
             the motion.
     """
-    if trajectories.observations.shape[1] != 2 * position_dim or trajectories.actions.shape[1] != position_dim:
+    if trajectories.observations.shape[1] != 2 * goal_dim or trajectories.actions.shape[1] != goal_dim:
         raise UserError(
-            f"a point mass needs positions, velocities and actions of {position_dim} axes; got observations of "
+            f"a point mass needs positions, velocities and actions of {goal_dim} axes; got observations of "
             f"{trajectories.observations.shape[1]} and actions of {trajectories.actions.shape[1]} numbers"
         )
     rows = min(max_rows, len(trajectories))
@@ -30,10 +30,10 @@ def fit_point_mass(trajectories: Trajectories, *, position_dim: int = 2, max_row
     inside[trajectories.starts[1:][trajectories.starts[1:] <= rows] - 1] = False
     before = np.flatnonzero(inside[: rows - 1])
     observations, actions = trajectories.observations.astype(np.float64), trajectories.actions.astype(np.float64)
-    velocity, next_velocity = (observations[index, position_dim:].ravel() for index in (before, before + 1))
-    moved = (observations[before + 1, :position_dim] - observations[before, :position_dim]).ravel()
+    velocity, next_velocity = (observations[index, goal_dim:].ravel() for index in (before, before + 1))
+    moved = (observations[before + 1, :goal_dim] - observations[before, :goal_dim]).ravel()
     action = actions[before].ravel()
-    max_speed = float(np.abs(observations[:rows, position_dim:]).max())
+    max_speed = float(np.abs(observations[:rows, goal_dim:]).max())
     free = np.abs(velocity) < 0.9 * max_speed
     if np.count_nonzero(free) < FEWEST_MEASURED:
         raise UserError(

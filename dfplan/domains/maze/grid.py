@@ -31,7 +31,7 @@ class GridPlanner:
     """
 
     observation_dim = 4
-    position_dim = 2
+    goal_dim = 2
 
     def __init__(
         self, support: PositionSupport, *, point_mass: PointMass, goal_radius: float, margin: float = 0.3
@@ -44,7 +44,7 @@ class GridPlanner:
         self.reach = Reach.around(
             np.append(middle, [0, 0]),
             np.append(middle - support.origin, [point_mass.max_speed] * 2),
-            position_dim=2,
+            goal_dim=2,
             point_mass=point_mass,
             support=support,
         )
@@ -76,7 +76,7 @@ class GridPlanner:
         observations, goals = np.asanyarray(observations, np.float64), np.asanyarray(goals, np.float64)
         rows, reach = len(generators), self.reach
         checked_rows("observations", observations, num_rows=rows, width=self.observation_dim, bounds=reach.observations)
-        checked_rows("goals", goals, num_rows=rows, width=self.position_dim, bounds=reach.goals)
+        checked_rows("goals", goals, num_rows=rows, width=self.goal_dim, bounds=reach.goals)
         starts = observations[:, :2]
         cells, moves = self.grid.paths(self.grid.nearest(starts), self.grid.nearest(goals))
         points = self.grid.centers[cells[:, : -(-horizon // self.steps_per_point)]]

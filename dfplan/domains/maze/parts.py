@@ -66,7 +66,7 @@ class PartPlanner:
     Args:
         planner: has constraints.
         context: ``[batch, observation_dim]``.
-        goal: ``[batch, position_dim]``.
+        goal: ``[batch, goal_dim]``.
         num_tokens: most tokens of a plan.
         generators: one an environment.
         passed: way-points passed before, or None.

@@ -16,11 +16,11 @@ class PathDriver(Protocol):
     """Drives a batch of point masses along paths and holds their ends."""
 
     def reset(self, goals: np.ndarray) -> None:
-        """Begin with goals ``(batch, position_dim)``."""
+        """Begin with goals ``(batch, goal_dim)``."""
         ...
 
     def drive_along(self, index: int, *, path: np.ndarray, goal: np.ndarray) -> None:
-        """Send one row along ``path`` ``(points, position_dim)`` to ``goal`` ``(position_dim,)``."""
+        """Send one row along ``path`` ``(points, goal_dim)`` to ``goal`` ``(goal_dim,)``."""
         ...
 
     def act(self, observations: np.ndarray) -> np.ndarray:

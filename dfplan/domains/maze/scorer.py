@@ -91,7 +91,7 @@ class PointMassScorer:
         return Reach.around(
             mean,
             std,
-            position_dim=goal_dim,
+            goal_dim=goal_dim,
             point_mass=self.point_mass,
             support=None if margin is None else self.support,
             margin=margin or 0.0,

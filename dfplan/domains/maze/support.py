@@ -8,17 +8,17 @@ from dfplan.types import PositionSupport, Trajectories
 
 
 def measure_support(
-    trajectories: Trajectories, *, position_dim: int = 2, cell: float = 0.1, least_visits: int = 3
+    trajectories: Trajectories, *, goal_dim: int = 2, cell: float = 0.1, least_visits: int = 3
 ) -> PositionSupport:
     """Count the rows in every cell of a grid over the positions.
 
     Args:
         trajectories: the data.
-        position_dim: leading dimensions of an observation that are the position.
+        goal_dim: leading dimensions of an observation that are the position.
         cell: edge length of a cell, in environment units.
         least_visits: rows that make a cell visited.
     """
-    positions = trajectories.observations[:, :position_dim].astype(np.float64)
+    positions = trajectories.observations[:, :goal_dim].astype(np.float64)
     origin = np.floor(positions.min(axis=0) / cell) * cell
     index = np.floor((positions - origin) / cell).astype(np.int64)
     shape = tuple(index.max(axis=0) + 1)

@@ -15,8 +15,8 @@ class PredictedPlan:
     """Predicted clean plans of a batch, differentiable.
 
     Attributes:
-        starts: ``[batch, position_dim]`` positions planned from.
-        goals: ``[batch, position_dim]``.
+        starts: ``[batch, goal_dim]`` positions planned from.
+        goals: ``[batch, goal_dim]``.
         observations: ``[batch, points, observation_dim]`` in environment units; the position comes first.
         rewards: ``[batch, tokens]`` predicted share of each token's steps that is spent at the goal.
         levels: ``[batch or 1, tokens]`` noise level in [0, 1] of the tokens that the plan was predicted from.
@@ -34,7 +34,7 @@ class PredictedPlan:
 
     @property
     def positions(self) -> Tensor:
-        """Planned positions ``[batch, points, position_dim]``."""
+        """Planned positions ``[batch, points, goal_dim]``."""
         return self.observations[..., : self.starts.shape[-1]]
 
     @property
@@ -50,7 +50,7 @@ class PredictedPlan:
 
     @property
     def path(self) -> Tensor:
-        """The start and the planned positions ``[batch, 1 + points, position_dim]``."""
+        """The start and the planned positions ``[batch, 1 + points, goal_dim]``."""
         return torch.cat([self.starts[:, None], self.positions], dim=1)
 
 

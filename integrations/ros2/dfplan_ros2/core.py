@@ -69,7 +69,7 @@ class NodeCore:
         self._newest = (observation, self._clock() - age)
 
     def take_goal(self, goal: np.ndarray) -> None:
-        """Take a goal ``(position_dim,)``; each begins an episode.
+        """Take a goal ``(goal_dim,)``; each begins an episode.
 
         One where the robot cannot be is left aside, and flagged at the next tick: whoever can send goals must not be
         able to end the node.

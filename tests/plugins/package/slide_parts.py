@@ -48,11 +48,11 @@ class SlideDomain(GymnasiumDomain):
 class RunningAverage(Denoiser):
     """A token is guessed from itself and the mean of those before it: causal, with the sums for a state."""
 
-    def __init__(self, *, token_dim, position_slots, num_prefix_tokens, width, **others):
+    def __init__(self, *, token_dim, goal_slots, num_prefix_tokens, width, **others):
         super().__init__()
         self.token_dim = token_dim
         self.embed = TokenEmbedding(
-            token_dim=token_dim, width=width, position_slots=position_slots, num_prefix_tokens=num_prefix_tokens
+            token_dim=token_dim, width=width, goal_slots=goal_slots, num_prefix_tokens=num_prefix_tokens
         )
         self.levels = LevelEmbedding(width)
         self.head = nn.Sequential(nn.Linear(2 * width, width), nn.SiLU(), nn.Linear(width, token_dim))

@@ -23,7 +23,7 @@ class DfplanPolicy(PreTrainedPolicy):
     """Plans from the state to the goal and acts.
 
     A batch holds ``observation.state`` ``(batch, observation_dim)`` and ``observation.environment_state``, the goal,
-    ``(batch, position_dim)``. A row begins a new episode after :meth:`reset` and where its goal changes; the first
+    ``(batch, goal_dim)``. A row begins a new episode after :meth:`reset` and where its goal changes; the first
     observation needs no history before it.
 
     Args:
