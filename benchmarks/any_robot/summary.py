@@ -35,11 +35,19 @@ def summarize(records: list[Record]) -> dict[str, Any]:
 
 
 def table(records: list[Record]) -> str:
-    """A line for each row of the newest record of each robot that was trained on data made by hand."""
+    """A line for each row of the newest record of each robot with data made by hand, then the other successes."""
     newest = {record["robot"]: record for record in reversed(records) if "rows" in record}
     lines = [row("robot", "", "return [95 %]", "of each training", "success %"), "|---|---|---:|---:|---:|"]
     for name, record in newest.items():
         lines += [line(name, title, found) for title, found in record["rows"].items()]
+    lines += ["", row("success", "% [95 %]", "episodes", "file"), "|---|---:|---:|---|"]
+    told: set[str] = set()
+    for record in records:  # the newest first
+        for name, found in record["figures"].items():
+            if "rows" not in record and name not in told:
+                told.add(name)
+                mean, low, high = (100 * found[each] for each in ("mean", "low", "high"))
+                lines.append(row(name, f"{mean:.1f} [{low:.1f}, {high:.1f}]", str(found["n"]), source(record)))
     files = "  \n".join(f"{name}: {source(record)}" for name, record in newest.items())
     return "\n".join(lines) + f"\n\n{files}"
 
