@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -54,11 +55,14 @@ class WindowDataset:
 
     Args:
         trajectories: the data.
-        settings: see above; ``held_steps`` is 0 for data whose segments do not end standing still for as long.
+        settings: see above; ``held_steps`` is 0 for data whose segments do not end standing still for as long. None is
+            of the ``numbers``.
         num_tokens: tokens of a window.
         goal_dim: leading dimensions of an observation that goals are about; 0 where there are no goals: then
             rewards are those on record, and no window shows a goal.
         aimless_share: see above.
+        numbers: settings one by one, of windows that are not held unless they say so; ``steps_per_point`` for
+            ``points_per_token`` will do.
 
     Raises:
         UserError: no trajectory is as long as one token.
@@ -67,13 +71,14 @@ class WindowDataset:
     def __init__(
         self,
         trajectories: Trajectories,
-        settings: WindowSettings,
+        settings: WindowSettings | None = None,
         *,
         num_tokens: int,
         goal_dim: int = 2,
         aimless_share: float = 0.0,
+        **numbers: Any,
     ) -> None:
-        self.trajectories, self.settings = trajectories, settings
+        self.trajectories, self.settings = trajectories, settings or _settings_of(**numbers)
         self.num_tokens, self.goal_dim, self.aimless_share = num_tokens, goal_dim, aimless_share
         self._index()
 
@@ -188,6 +193,14 @@ class WindowDataset:
             return steps
         beyond = np.maximum(steps - end - 1, 0) % self.settings.held_steps
         return np.where(steps > end, end - self.settings.held_steps + 1 + beyond, steps)
+
+
+def _settings_of(*, steps_per_token: int = 16, steps_per_point: int | None = None, **numbers: Any) -> WindowSettings:
+    if steps_per_point is not None:
+        if steps_per_token % steps_per_point:
+            raise UserError(f"steps_per_point must divide steps_per_token; got {steps_per_point} and {steps_per_token}")
+        numbers["points_per_token"] = steps_per_token // steps_per_point
+    return WindowSettings(steps_per_token=steps_per_token, **({"held_steps": 0} | numbers))
 
 
 @dataclass(frozen=True)

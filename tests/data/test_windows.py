@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tiny_model import tiny_trajectories
 
 from dfplan.data.windows import WindowDataset, WindowMixture
 from dfplan.errors import UserError
@@ -231,3 +232,13 @@ def test_a_mixture_may_be_of_one_kind(share):
     batch = WindowMixture(data, data, share=share).sample(8, np.random.default_rng(0))
     assert (batch.dynamics == bool(share)).all()
     assert len(batch.actions) == 8
+
+
+def test_settings_may_be_said_one_by_one():
+    data = tiny_trajectories()
+    said = WindowDataset(data, steps_per_token=8, steps_per_point=2, num_tokens=3, goal_jitter=0.2)
+    assert said.settings == WindowSettings(steps_per_token=8, points_per_token=4, held_steps=0, goal_jitter=0.2)
+    one, other = (
+        each.sample(4, np.random.default_rng(0)) for each in (said, WindowDataset(data, said.settings, num_tokens=3))
+    )
+    np.testing.assert_array_equal(one.goal, other.goal)
