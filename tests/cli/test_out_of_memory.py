@@ -1,5 +1,7 @@
 """Too little memory is one line that names the options to change."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -45,7 +47,8 @@ def raise_(error):
 )
 def test_every_way_of_saying_it_is_understood(ask):
     config = train_schema("forcing")()
-    config.training.batch_size, config.training.accumulation, config.retrace.num_steps = 64, 1, 0
+    config.training = dataclasses.replace(config.training, batch_size=64, accumulation=1)
+    config.retrace = dataclasses.replace(config.retrace, num_steps=0)
     with pytest.raises(UserError, match="out of memory") as caught, told_in_one_line("train", config):
         ask()
     said = "lower training.batch_size (now 64) or raise training.accumulation (now 1) or free some memory"

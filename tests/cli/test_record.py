@@ -115,7 +115,7 @@ def test_episodes_in_a_maze_are_data_of_that_maze(capsys):
         (["env=maze2d-umaze"], "give data=..."),
         (["env=maze2d-umaze", "data=x.csv"], "are not written; choose minari:"),
         (["env=maze2d-umaze", "data=x.hdf5", "goal=detour"], "goal must be one of fixed, random"),
-        (["env=Pendulum-v1", "data=x.hdf5", "goal=random"], "is for mazes"),
+        (["env=Pendulum-v1", "data=x.hdf5", "goal=random"], "is not for"),
         (["env=MountainCarContinuous-v0", "data=folder"], "give fps"),
         (["env=maze2d-umaze", "data=minari:no name at all"], "is no name of a data set"),
         (["env=pixel-tmaze", "data=frames.hdf5"], "shows frames"),

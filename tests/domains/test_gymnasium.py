@@ -146,7 +146,7 @@ def test_an_id_becomes_the_options_that_suit_short_problems_where_nothing_else_i
     [
         (["train", "env=Pendulum-v1"], "data=generated is for mazes"),
         (["train", "env=Pendulum-v1", "data=none", "task=autoencoder"], "task=autoencoder is for mazes"),
-        (["eval", "env=Pendulum-v1", "goal=random"], "goal=random is for mazes"),
+        (["eval", "env=Pendulum-v1", "goal=random"], "goal=random is not for"),
         (["eval", "env=Pendulum-v1"], "no weights for Pendulum-v1 come with dfplan"),
         (["eval", "env=Pendulum-v1", "weights=bundled-rnn"], "no weights for Pendulum-v1-rnn"),
         (["train", "env=CartPole-v1", "data=x.hdf5"], "bounded box"),
