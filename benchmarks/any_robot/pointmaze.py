@@ -10,13 +10,14 @@ import gymnasium
 import numpy as np
 import torch
 
-import dfplan
 from dfplan.agent import MPCAgent, Pursuit
+from dfplan.cli.build import describe_weights, find_weights
 from dfplan.domain import Spec
 from dfplan.domains.episodes import EpisodeProtocol
 from dfplan.domains.gymnasium import register_known
 from dfplan.evaluation.report import build_record
 from dfplan.evaluation.rollout import evaluate_agent
+from dfplan.models import load_forcing_model
 from dfplan.planner import Planner, PlannerSettings
 from dfplan.types import Bounds
 
@@ -121,8 +122,9 @@ def main() -> int:
 def measure(size: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """The record of one size."""
     is_bundled, name = arguments.weights == "bundled", f"maze2d-{size}"
-    model, env_id = dfplan.load(name if is_bundled else Path(arguments.weights) / name), f"PointMaze_{SIZES[size]}-v3"
-    provenance = model.metadata["provenance"]
+    folder = find_weights("bundled" if is_bundled else str(Path(arguments.weights) / name), env_name=name)
+    model, env_id = load_forcing_model(folder), f"PointMaze_{SIZES[size]}-v3"
+    trained = model.metadata["provenance"]["config"]
     environments = PointMazes(env_id)
     agent = MPCAgent(
         Planner(model, settings=PlannerSettings()),
@@ -133,8 +135,8 @@ def measure(size: str, arguments: argparse.Namespace) -> dict[str, Any]:
     protocol = EpisodeProtocol(environments)
     rollouts = evaluate_agent(agent, protocol, num_episodes=arguments.episodes, num_envs=20, seed=arguments.seed)
     measures = protocol.measure(rollouts)
-    weights = {"name": name, "commit": provenance["commit"]}
-    weights |= {key: provenance["config"][key] for key in ("data", "dataset", "seed", "training")}
+    weights = {"name": name, **describe_weights(folder, model.metadata)}
+    weights |= {"dataset": {"source": trained["data"], **trained["dataset"]}, "training": trained["training"]}
     named = {"env": env_id, "planner": model.metadata["model"]["name"], "controller": "pursuit", "device": "cpu"}
     return build_record(rollouts, measures, weights=weights, **named) | {
         "question": "do weights in the coordinates of maze2d drive PointMaze v3?",

@@ -60,7 +60,7 @@ def test_training_lowers_the_loss_on_held_out_pairs_and_exports_the_encoder(tmp_
     before = trained.validate(trained.modules, seed=0)
     train(
         trained, pairs(), run_folder=tmp_path, num_steps=25, batch_size=32, seed=0, device="cpu", progress=False,
-        ema_decay=0.0,
+        warmup_steps=0, ema_decay=0.0,
     )  # fmt: skip
     assert trained.validate(trained.modules, seed=0)["loss"] < 0.9 * before["loss"]
     encoder, _ = load_frame_encoder(tmp_path / "model")
