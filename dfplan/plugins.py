@@ -16,6 +16,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from dfplan.errors import UserError
+from dfplan.ranges import closest
 
 
 @cache
@@ -46,9 +47,10 @@ def find(group: str, name: str, *, own: Mapping[str, Any]) -> Any:
         return own[name]
     others = installed(group)
     if name not in others:
-        names = ", ".join([*own, *others])
+        names = [*own, *others]
         raise UserError(
-            f"unknown {group.removesuffix('s')} {name!r:.60}; choose one of {names}, or install its package"
+            f"unknown {group.removesuffix('s')} {name!r:.60}; choose one of {', '.join(names)}, or install its package"
+            f"{closest(name, names)}"
         )
     try:
         return others[name].load()

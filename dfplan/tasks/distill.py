@@ -1,7 +1,7 @@
 """One-step distillation: a planner's network learns to do in one call what it does in several."""
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,13 +41,15 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[DistillationTask, Datase
     folder = find_teacher(settings.teacher, env_name=inputs.env_name)
     model = load_forcing_model(folder)
 
-    def make(*, layout: Any, metadata: dict[str, Any], **options: Any) -> DistillationTask:
+    predicted = model.parameterization
+
+    def make(*, layout: Any, metadata: dict[str, Any], diffusion: Any, **options: Any) -> DistillationTask:
         if layout != model.layout:
             raise UserError(f"{folder} was trained on windows of {model.layout}; give those, not {layout}")
         options |= {
             "denoiser": copy.deepcopy(model.denoiser).train().requires_grad_(True),
             "normalizer": model.normalizer,
-            "parameterization": model.parameterization,
+            "diffusion": replace(diffusion, prediction=predicted.kind, schedule=predicted.schedule.name),
             "metadata": metadata | {"model": model.metadata["model"], "num_tokens": model.num_tokens},
         }
         return DistillationTask(teacher=sampler(model, settings), layout=layout, **options)

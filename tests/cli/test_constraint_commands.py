@@ -82,4 +82,6 @@ def test_a_tree_keeps_what_it_must(capsys):
 def test_objectives_have_names(capsys):
     assert main(["plan", "objective=smoothness", "threads=1", "output=smooth"]) == 0
     assert main(["plan", "objective=smoothly"]) == 2
-    assert "objective must be one of reward, distance, time, stay, smoothness, progress" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "choose one of reward, distance, time, stay, smoothness, progress, or install its package" in said
+    assert "(did you mean 'smoothness'?)" in said
