@@ -25,6 +25,9 @@ from dfplan.domains.maze.waypoint_controller import WaypointController
 
 NOISE = 0.5
 NEVER = 10**9
+# From maze2d's coordinates, where cells are centred 0.2 before whole numbers, to ones where these are the centres: the
+# ball of PointMaze gets 0.4 away from them, and the driver rounds a place to know its cell.
+TO_CENTRES = np.array([0.2, 0.2, 0, 0])
 LAST_LEG = 0.7  # no wall is between what is nearer than that
 
 
@@ -68,10 +71,11 @@ def drive(env: gymnasium.Env, *, seed: int) -> Iterator[dict[str, Any]]:
     yield {"observations": observed}
     while True:
         seen = shown.turned(observed)
-        *force, _ = controller.act(*seen["observation"], *seen["desired_goal"])
-        missing = seen["desired_goal"] - seen["observation"][:2]
+        state, target = seen["observation"] + TO_CENTRES, seen["desired_goal"] + TO_CENTRES[:2]
+        *force, _ = controller.act(*state, *target)
+        missing = target - state[:2]
         if np.hypot(*missing) < LAST_LEG:  # the last way-point is the target, which need not be in the middle of a cell
-            force = np.clip(10 * missing - seen["observation"][2:], -1, 1)
+            force = np.clip(10 * missing - state[2:], -1, 1)
         down, right = np.clip(np.array(force) + NOISE * generator.standard_normal(2), -1, 1)
         action = np.array([right, -down], np.float32)
         observed, reward, terminated, truncated, info = env.step(action)

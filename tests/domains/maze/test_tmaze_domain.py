@@ -77,4 +77,4 @@ def test_it_is_evaluated_planned_in_and_compared_by_the_command_line(env, tmp_pa
     assert main(["eval", *words, "weights=run", "controller=pursuit"]) == 2
     assert "controller=pursuit is not for" in capsys.readouterr().err
     assert main(["eval", *words, "weights=run", "goal=random"]) == 2
-    assert "goal=random is for mazes" in capsys.readouterr().err
+    assert "goal=random is not for" in capsys.readouterr().err
