@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -131,28 +132,31 @@ def measure_agents(
         measured[1] = {name: MeasuredAgent(agent, batch=1) for name, agent in agents.items()}
         with bar("one alone") as show:
             evaluate_agents(measured[1], protocol, seed=seed, num_episodes=1, num_envs=1, on_progress=show)
+    limits: dict[str, Any] = {"num_plans": num_plans, "least_plans": least_plans, "timing_seconds": timing_seconds}
     costs: dict[str, dict[int, Cost]] = {name: {} for name in agents}
     for batch, theirs in sorted(measured.items()):
-        decisions = {name: np.array(each.decisions) for name, each in theirs.items()}
         with bar(f"planning for {batch}") as show:
-            time_first_plans(
-                theirs,
-                protocol,
-                seed=seed,
-                batch=batch,
-                num_plans=num_plans,
-                least_plans=least_plans,
-                timing_seconds=timing_seconds,
-                on_progress=show,
-            )
-        for name, each in theirs.items():
-            costs[name][batch] = Cost(
-                plan_seconds=np.array([seconds / plans for plans, seconds in each.first_plans]),
-                decision_seconds=decisions[name],
-                peak_bytes=each.peak_bytes,
-                peak_gpu_bytes=each.peak_gpu_bytes,
-            )
+            found = _costs(theirs, protocol, batch=batch, seed=seed, on_progress=show, **limits)
+        for name, cost in found.items():
+            costs[name][batch] = cost
     return {name: Measured(rollouts[name], costs[name]) for name in agents}
+
+
+def _costs(
+    agents: Mapping[str, MeasuredAgent], protocol: EvaluationProtocol, *, batch: int, **how: Any
+) -> dict[str, Cost]:
+    """What agents cost that have driven, once their first plans are timed; ``how`` as of :func:`time_first_plans`."""
+    decisions = {name: np.array(each.decisions) for name, each in agents.items()}
+    time_first_plans(agents, protocol, batch=batch, **how)
+    return {
+        name: Cost(
+            plan_seconds=np.array([seconds / plans for plans, seconds in each.first_plans]),
+            decision_seconds=decisions[name],
+            peak_bytes=each.peak_bytes,
+            peak_gpu_bytes=each.peak_gpu_bytes,
+        )
+        for name, each in agents.items()
+    }
 
 
 def time_first_plans(

@@ -13,9 +13,6 @@ PROGRAM = Path(__file__).parents[2] / "benchmarks" / "realtime" / "run.py"
 # A loop that the system lets go first misses nothing, however busy the machine is. One that has to wait its turn, as
 # without the right to SCHED_FIFO, is held up by others now and then, for which it cannot be blamed.
 MOST_MISSED_WITHOUT_PRIORITY = 0.01
-# A loop cannot run where the hypervisor runs another machine (the kernel's steal time): of a processor that is shared
-# some 20 ms, a few times a minute. One tick in a thousand has any of it, so that hardly one of the loop's own passes.
-MOST_HELD_UP = 0.001
 MOST_BEGUN_LATE = 0.05  # a robot that the machine holds up more often than this measures nothing
 
 
@@ -29,8 +26,6 @@ def test_five_minutes_without_a_missed_tick(tmp_path):
     found = json.loads(path.read_text())["soak"]
     assert found["ticks"] >= 5600
     allowed = 0 if found["real_time_priority"] else MOST_MISSED_WITHOUT_PRIORITY * found["ticks"]
-    assert found["late_while_held_up"] <= MOST_HELD_UP * found["ticks"], found
-    allowed += found["late_while_held_up"]
     assert found["missed"] <= allowed, found
     assert found["begun_late_by_the_robot"] <= MOST_BEGUN_LATE * found["ticks"], found
     assert found["unanswered_by_the_robots_count"] <= allowed, found
