@@ -199,6 +199,11 @@ class Domain(Protocol):
         ...
 
     @property
+    def procedure(self) -> Collection[str]:
+        """Options of `dfplan generate` that its way of making data has; empty where there is no way."""
+        ...
+
+    @property
     def shows_frames(self) -> bool:
         """Whether agents are shown pictures rather than states."""
         ...
@@ -224,7 +229,13 @@ class Domain(Protocol):
         ...
 
     def generate(
-        self, path: Path, *, num_steps: int | None, on_progress: Callable[[int, int], None], **how: Any
+        self,
+        path: Path,
+        *,
+        num_steps: int | None,
+        on_progress: Callable[[int, int], None],
+        say: Callable[[str], None],
+        **how: Any,
     ) -> None:
         """Make a data set by a documented procedure, as ``dfplan generate`` does.
 
@@ -232,7 +243,9 @@ class Domain(Protocol):
             path: of the HDF5 file to write, in D4RL's layout.
             num_steps: transitions; None is what the procedure has.
             on_progress: called as ``on_progress(done, total)``.
-            how: ``seed``, and ``noise``: standard deviation of the noise on the actions.
+            say: hears what was found on the way.
+            how: ``seed``, and of :attr:`procedure` what is asked for: ``noise``, standard deviation of the noise on the
+                actions; ``quality``, of those who drive; ``policy``, the path of one.
 
         Raises:
             UserError: no procedure is known, or it cannot be written.

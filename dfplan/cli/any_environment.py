@@ -15,6 +15,7 @@ SHORT = {
     "plan": {"planner": "short"},
     "bench": {},
     "export": {},
+    "generate": {},
 }
 # Where agents remember: one token is planned at a time, and its actions are carried out. Training makes its own data.
 REMEMBERING = ("tmaze", "pixel-tmaze")

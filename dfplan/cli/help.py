@@ -53,7 +53,11 @@ EXAMPLES = {
         "dfplan train resume=runs/train/...",
     ),
     "export": ("dfplan export env=maze2d-large", "dfplan export weights=runs/train/... planner.num_candidates=4"),
-    "generate": ("dfplan generate env=maze2d-large", "dfplan generate env=maze2d-umaze num_steps=10000 output=u.hdf5"),
+    "generate": (
+        "dfplan generate env=maze2d-large",
+        "dfplan generate env=maze2d-umaze num_steps=10000 output=u.hdf5",
+        "dfplan generate env=Hopper-v5 quality=medium policy=tqc-hopper.safetensors output=hopper-medium.hdf5",
+    ),
 }
 INDENT, WIDTH = 35, 118
 

@@ -235,7 +235,15 @@ class GenerateConfig:
     env: EnvConfig = group(EnvConfig, "the environment")
     seed: int = option("what every random number derives from", low=0, high=2**32 - 1)
     num_steps: int | None = option("transitions; null = as many as the published dataset", low=1)
-    noise: float = option("standard deviation of the action noise; 0.5 = the published data", low=0)
+    noise: float | None = option(
+        "scripted drivers: standard deviation of the noise on the actions; null = 0.5, as the published data", low=0
+    )
+    quality: str | None = option(
+        "published experts: expert = the policy as published; medium = one that earns 35 to 50 % of it; mixed = six, "
+        "from poor to expert",
+        choices=("expert", "medium", "mixed"),
+    )
+    policy: str | None = option("published experts: file of the policy, safetensors", path=True)
     output: str | None = option("file to write; null = the dataset cache, where training looks", path=True)
     overwrite: bool = option("replace an existing file")
 

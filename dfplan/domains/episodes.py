@@ -44,13 +44,16 @@ class EpisodeProtocol:
 
     Args:
         environments: which.
+        reference: returns that are 0 and 100 on D4RL's scale, of actions at random and of its expert; None is no scale.
     """
 
-    def __init__(self, environments: Environments) -> None:
-        self.environments, self.env_id = environments, environments.env_id
+    def __init__(self, environments: Environments, *, reference: tuple[float, float] | None = None) -> None:
+        self.environments, self.env_id, self.reference = environments, environments.env_id, reference
         self.most_steps = environments.spec.episode_steps
+        version = self.env_id.rpartition("-")[2]
         self.rows: Mapping[str, tuple[str, str, float, int]] = {
             "return": ("return", "sum of rewards", 1, 2),
+            "normalized_return": ("normalised return", f"D4RL's scale x 100 on {version}: regenerated data", 1, 1),
             "steps": ("steps", "of an episode", 1, 1),
             "success_rate": ("success", "% that ended in success", 100, 1),
         }
@@ -72,6 +75,11 @@ class EpisodeProtocol:
         """See :class:`~dfplan.protocol.EvaluationProtocol`; a success is one at the last step."""
         returns, lengths = rollouts.returns, np.array([len(rewards) for rewards in rollouts.rewards], float)
         metrics = {"return": mean_interval(returns), "steps": mean_interval(lengths)}
+        facts: dict[str, Any] = {}
+        if self.reference is not None:
+            random, expert = self.reference
+            metrics["normalized_return"] = mean_interval(100 * (returns - random) / (expert - random))
+            facts["d4rl_reference"] = {"random": random, "expert": expert, "data": "regenerated"}
         success: Sequence[bool | None] = [None] * len(rollouts)
         if rollouts.success is not None:
             success = [bool(each[-1]) for each in rollouts.success]
@@ -83,7 +91,7 @@ class EpisodeProtocol:
                 {"return": float(total), "steps": int(steps)} | ({} if succeeds is None else {"success": succeeds})
                 for total, steps, succeeds in zip(returns, lengths, success, strict=True)
             ],
-            facts={},
+            facts=facts,
         )
 
     def draw(self, rollouts: Rollouts, *, path: Path, name: str, guidance: Any | None) -> Path:

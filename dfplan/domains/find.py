@@ -1,4 +1,4 @@
-"""Finds the domain of an environment: the mazes' own, or what serves any environment of Gymnasium."""
+"""Finds the domain of an environment: its own, or what serves any environment of Gymnasium."""
 
 from functools import cache
 
@@ -11,6 +11,8 @@ from dfplan.domains.maze.closed_door import ClosedDoorDomain
 from dfplan.domains.maze.domain import MazeDomain
 from dfplan.domains.maze.environment import qualified_id
 from dfplan.domains.maze.tmaze import TMazeDomain
+from dfplan.domains.published.domain import PublishedDomain
+from dfplan.domains.published.worlds import WORLDS
 from dfplan.errors import UserError
 
 OURS = "dfplan_envs"
@@ -39,4 +41,4 @@ def find_domain(env_id: str) -> Domain:
         env.close()
         if own is not None:
             return own(env_id)
-    return GymnasiumDomain(env_id)
+    return PublishedDomain(env_id) if env_id in WORLDS else GymnasiumDomain(env_id)

@@ -59,6 +59,7 @@ class GymnasiumDomain:
     """
 
     options: frozenset[str] = frozenset()
+    procedure: frozenset[str] = frozenset()
     tasks: frozenset[str] | None = frozenset({"forcing", "behaviour-cloning"})
     shows_frames = drives_anew = False
     tells_goals = True

@@ -60,7 +60,7 @@ TEXTS = {
     "eval": ("output", "weights", "tokenizer", "controller.inverse", "planner.guidance.distance_field"),
     "plan": ("output", "weights"),
     "bench": ("output",),
-    "generate": ("output",),
+    "generate": ("policy", "output"),
     "export": ("output", "weights"),
     "train": ("output", "data", "resume"),
 }

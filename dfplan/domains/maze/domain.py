@@ -31,6 +31,7 @@ class MazeDomain:
     """
 
     options = frozenset({"goal", "goal_given", "view", "vectorization", "tokenizer", "agent", "ddim_steps"})
+    procedure = frozenset({"noise"})
     drives_anew = tells_goals = True
     achieved_apart = False
     tasks = None
@@ -68,7 +69,13 @@ class MazeDomain:
             )
 
     def generate(
-        self, path: Path, *, num_steps: int | None, on_progress: Callable[[int, int], None], **how: Any
+        self,
+        path: Path,
+        *,
+        num_steps: int | None,
+        on_progress: Callable[[int, int], None],
+        say: Callable[[str], None],
+        **how: Any,
     ) -> None:
         """See :class:`dfplan.domain.Domain`: by D4RL's procedure, of states."""
         steps = num_steps or default_num_steps(self.env_id)

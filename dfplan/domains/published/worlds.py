@@ -1,0 +1,55 @@
+"""For which environments experts are published, where, and how lesser data is made of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dfplan.domains.published.lesser import Band
+
+RL_TRAINED_AGENTS = "github.com/DLR-RM/rl-trained-agents (commit cd35bde, MIT)"
+HAND_DAPG = "github.com/aravindr93/hand_dapg (commit 9a1de23, Apache-2.0)"
+EARNING = (Band(0.05, 0.15), Band(0.15, 0.25), Band(0.25, 0.35), Band(0.35, 0.5), Band(0.5, 0.7))
+FAILING = (Band(0.0, 0.1),) * 4
+EXPERT = Band(1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class World:
+    """An environment with a published expert.
+
+    Attributes:
+        policy: which one it is.
+        source: where it is published.
+        scored_by_success: whether lesser policies are told by how often they succeed rather than by their return.
+        num_steps: of a data set, unless something else is asked for.
+        qualities: by the name of a data set, what share of the expert's score its policies have; they drive in equal
+            parts.
+        reference: D4RL's returns of actions at random and of its expert, 0 and 100 on its scale.
+    """
+
+    policy: str
+    source: str
+    scored_by_success: bool
+    num_steps: int
+    qualities: Mapping[str, tuple[Band, ...]]
+    reference: tuple[float, float]
+
+
+def _locomotion(policy: str, random: float, expert: float) -> World:
+    mixed = {"expert": (EXPERT,), "medium": (Band(0.35, 0.5),), "mixed": (*EARNING, EXPERT)}
+    return World(policy, RL_TRAINED_AGENTS, False, 300_000, mixed, (random, expert))
+
+
+def _hand(policy: str, random: float, expert: float) -> World:
+    qualities = {"expert": (EXPERT,), "mixed": (*FAILING, EXPERT, EXPERT)}
+    return World(policy, HAND_DAPG, True, 100_000, qualities, (random, expert))
+
+
+WORLDS: Mapping[str, World] = {  # references: d4rl/infos.py
+    "Hopper-v5": _locomotion("tqc/Hopper-v3_1", -20.272305, 3234.3),
+    "Walker2d-v5": _locomotion("tqc/Walker2d-v3_1", 1.629008, 4592.3),
+    "HalfCheetah-v5": _locomotion("tqc/HalfCheetah-v3_1", -280.178953, 12135.0),
+    "AdroitHandDoor-v1": _hand("dapg/policies/door-v0.pickle", -56.512833, 2880.5693087298737),
+    "AdroitHandHammer-v1": _hand("dapg/policies/hammer-v0.pickle", -274.856578, 12794.134825156867),
+    "AdroitHandPen-v1": _hand("dapg/policies/pen-v0.pickle", 96.262799, 3076.8331017826877),
+    "AdroitHandRelocate-v1": _hand("dapg/policies/relocate-v0.pickle", -6.425911, 4233.877797728884),
+}
