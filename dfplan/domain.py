@@ -282,6 +282,18 @@ class Domain(Protocol):
         """
         ...
 
+    def drive_anew(self, data: Trajectories, retrace: Any, *, scorer: Any, seed: int, on_progress: Any) -> Trajectories:
+        """The ways of the data driven anew, where :attr:`drives_anew`.
+
+        Args:
+            data: as :meth:`load` returns them.
+            retrace: how, a :class:`~dfplan.settings.retrace.RetraceSettings`.
+            scorer: what :meth:`fit_scorer` measured on them.
+            seed: of what is random.
+            on_progress: called as ``on_progress(done, total)``.
+        """
+        ...
+
     def achieved_goal(self, observations: np.ndarray) -> np.ndarray:
         """What observations ``(..., observation_dim)`` have achieved of a goal, ``(..., goal_dim)``."""
         ...

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.types import PointMass, PositionSupport, Reach
+from dfplan.domains import former
+from dfplan.types import DoubleIntegrator, Reach, Support
 
-FORMER_NAMES = {"position_dim": "goal_dim"}  # of sizes, until November 2026
 MAX_VALUE = 1e9  # of a weight or a statistic: squares and their sums stay far inside single precision
 _POSITIVE = ("std", "seconds", "pixels_per_unit")  # endings of names of what others are divided by
 _LEAST = 1e-9
@@ -43,7 +43,7 @@ def check_values(name: str, values: np.ndarray) -> None:
 
 
 def check_physics(
-    *, reach: Reach, point_mass: PointMass, goal_radius: float, support: PositionSupport | None = None
+    *, reach: Reach, dynamics: DoubleIntegrator, goal_radius: float, support: Support | None = None
 ) -> None:
     """Refuse a robot, a goal or a map that cannot have been measured on the data that the normaliser was.
 
@@ -52,7 +52,7 @@ def check_physics(
     """
     low, high = reach.goals.low, reach.goals.high
     size, fastest = float((high - low).max()), float((reach.observations.high - reach.observations.low).max())
-    found = vars(point_mass) | {"goal_radius": goal_radius, "step * max_speed": reach.step}
+    found = vars(dynamics) | {"goal_radius": goal_radius, "step * max_speed": reach.step}
     limits = {"decay": _MOST_DECAY, "gain": fastest, "max_speed": fastest, "step": size}
     limits |= {"step * max_speed": size, "goal_radius": size}
     for name, largest in limits.items():
@@ -61,14 +61,14 @@ def check_physics(
     if support is None:
         return
     if support.origin.shape != low.shape or support.visited.ndim != len(low) or not support.visited.size:
-        raise ValueError(f"the visited positions are no grid of {len(low)} dimensions")
+        raise ValueError(f"the visited places are no grid of {len(low)} dimensions")
     end = support.origin + support.cell * np.array(support.visited.shape)
     if not (support.cell > 0 and ((low <= support.origin) & (support.origin < end) & (end <= high)).all()):
         raise ValueError(
-            f"the visited positions, from {support.origin.tolist()} to {end.tolist()}, are not where the data is"
+            f"the visited places, from {support.origin.tolist()} to {end.tolist()}, are not where the data is"
         )
 
 
 def with_present_names(sizes: Mapping[str, Any]) -> dict[str, Any]:
     """Sizes as a bundle or an export tells them, which may be of a time when some had other names."""
-    return {FORMER_NAMES.get(name, name): value for name, value in sizes.items()}
+    return {former.NAMES.get(name, name): value for name, value in sizes.items()}

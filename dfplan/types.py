@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from dfplan.domains import former
+
 
 def _shapes(self: object) -> str:
     """Name every array by its shape, so that a printed record fits on one line."""
@@ -239,15 +241,15 @@ class Bounds:
 
 
 @dataclass(frozen=True)
-class PointMass:
-    """How actions move an agent, per axis: ``v' = clip(decay * v + gain * a, ±max_speed)``, ``x' = x + step * v'``.
+class DoubleIntegrator:
+    """A robot pushed by actions, per axis: ``v' = clip(decay * v + gain * a, ±max_speed)``, ``x' = x + step * v'``.
 
-    Measured on data by :func:`dfplan.domains.maze.dynamics.fit_point_mass`; knows nothing of walls.
+    Measured on data by :func:`dfplan.domains.maze.dynamics.fit_dynamics`; knows nothing of obstacles.
 
     Attributes:
         decay: share of the velocity that survives a step.
         gain: velocity that a full action adds in one step.
-        step: position moved per step and unit of velocity (seconds per step).
+        step: way per step and unit of velocity (seconds per step).
         max_speed: largest speed per axis.
     """
 
@@ -271,7 +273,7 @@ class Reach:
     Attributes:
         observations: what can be planned from.
         goals: where can be planned to.
-        step: farthest that a position moves along an axis in one step, in environment units; infinite where unknown.
+        step: farthest way along an axis in one step, in environment units; infinite where unknown.
         speed: largest velocity along an axis; likewise.
     """
 
@@ -287,44 +289,39 @@ class Reach:
         std: np.ndarray,
         *,
         goal_dim: int,
-        point_mass: PointMass | None,
-        support: "PositionSupport | None" = None,
-        margin: float = MARGIN,
+        dynamics: DoubleIntegrator | None = None,
+        known: Bounds | None = None,
     ) -> "Reach":
-        """From what is known of the observations of the data.
+        """From what is known of the data's observations, which lie within ``FARTHEST`` standard deviations.
 
         Args:
-            mean: ``(observation_dim,)`` of which the leading numbers are the position, and as many velocities follow.
+            mean: ``(observation_dim,)``.
             std: ``(observation_dim,)``.
-            goal_dim: numbers in a goal.
-            point_mass: how actions move the robot; None where that is unknown.
-            support: where the data was. With it, positions and velocities lie in the data's range with a margin, and
-                not just within ``FARTHEST`` standard deviations, as all else does.
-            margin: share of the range.
+            goal_dim: numbers in a goal, which an observation begins with.
+            dynamics: how actions move the robot; None where that is unknown.
+            known: between which numbers as many leading ones of an observation lie, besides.
         """
-        observations, dim = Bounds.around(mean, std, deviations=FARTHEST), goal_dim
-        if support is not None and point_mass is not None:
-            known = Bounds(observations.low.copy(), observations.high.copy())
-            fastest = np.full(len(known.low[dim : 2 * dim]), point_mass.max_speed)
-            for part, each in ((slice(dim), support.range), (slice(dim, 2 * dim), Bounds(-fastest, fastest))):
-                known.low[part], known.high[part] = each.widened(margin).low, each.widened(margin).high
-            observations = observations & known
+        observations = Bounds.around(mean, std, deviations=FARTHEST)
+        if known is not None:
+            leading = observations.low[: len(known.low)], observations.high[: len(known.low)]
+            np.maximum(leading[0], known.low, out=leading[0])
+            np.minimum(leading[1], known.high, out=leading[1])
         return cls(
             observations=observations,
-            goals=Bounds(observations.low[:dim], observations.high[:dim]),
-            step=math.inf if point_mass is None else point_mass.step * point_mass.max_speed,
-            speed=math.inf if point_mass is None else point_mass.max_speed,
+            goals=Bounds(observations.low[:goal_dim], observations.high[:goal_dim]),
+            step=math.inf if dynamics is None else dynamics.step * dynamics.max_speed,
+            speed=math.inf if dynamics is None else dynamics.max_speed,
         )
 
 
 @dataclass(frozen=True, repr=False)
-class PositionSupport:
-    """Where the data has been: a grid over positions. It is all that dfplan ever knows of walls.
+class Support:
+    """Where the data has been: a grid over places. It is all that dfplan ever knows of obstacles.
 
     Measured by :func:`dfplan.domains.maze.support.measure_support`.
 
     Attributes:
-        visited: bool, one axis per dimension of a position; True where the data was often enough.
+        visited: bool, one axis per dimension of a place; True where the data was often enough.
         origin: ``(dim,)`` corner of the first cell, in environment units.
         cell: edge length of a cell, in environment units.
     """
@@ -337,14 +334,17 @@ class PositionSupport:
 
     @property
     def range(self) -> Bounds:
-        """Between which positions the data was, to a cell."""
+        """Between which places the data was, to a cell."""
         return Bounds(self.origin, self.origin + self.cell * np.array(self.visited.shape))
 
-    def contains(self, positions: np.ndarray) -> np.ndarray:
-        """Which positions ``(..., dim)`` lie in a visited cell, ``(...)`` bool."""
+    def contains(self, places: np.ndarray) -> np.ndarray:
+        """Which places ``(..., dim)`` lie in a visited cell, ``(...)`` bool."""
         shape = np.array(self.visited.shape)
-        place = (positions - self.origin) / self.cell
-        inside = ((place >= 0) & (place < shape)).all(axis=-1)
+        cell = (places - self.origin) / self.cell
+        inside = ((cell >= 0) & (cell < shape)).all(axis=-1)
         # Clipped before it becomes a whole number, which what lies far outside is none of.
-        index = np.nan_to_num(np.clip(place, 0, shape - 1)).astype(np.int64)
+        index = np.nan_to_num(np.clip(cell, 0, shape - 1)).astype(np.int64)
         return self.visited[tuple(np.moveaxis(index, -1, 0))] & inside
+
+
+__getattr__ = former.names_of(__name__)

@@ -35,7 +35,7 @@ from dfplan.realtime import (
     run_loop,
     undisturbed,
 )
-from dfplan.realtime.motion import point_mass_motion
+from dfplan.realtime.motion import integrator_motion
 from dfplan.realtime.process import planner_command
 from dfplan.realtime.stream import MessageStream
 from dfplan.realtime.wire import Message, encode
@@ -140,7 +140,7 @@ def build_agent(
         options: of the supervisor (``plan_timeout``), the agent (``period``), or its patience.
     """
     model = load_forcing_model(weights)
-    motion = point_mass_motion(model.point_mass)
+    motion = integrator_motion(model.dynamics)
     settings = {"num_candidates": 16} if controller == "pursuit" else {"num_candidates": 4}
     planning = PlanningSupervisor(
         PlannerProcess(command or planner_command(weights, horizon=STEPS, settings=settings, constraints=constraints)),
@@ -159,7 +159,7 @@ def build_agent(
         max_age=4 / rate,
         motion=motion,
     )
-    driver = Pursuit(model.point_mass, goal_radius=model.goal_radius, constraints=constraints)
+    driver = Pursuit(model.dynamics, goal_radius=model.goal_radius, constraints=constraints)
     pursuit = PathFollower(driver, motion=motion)
     return RealtimeAgent(
         planning,
@@ -167,7 +167,7 @@ def build_agent(
         follower=pursuit if controller == "pursuit" else ActionQueue(),
         replan_every=32 if controller == "pursuit" else 8,
         period=options.pop("period", 1 / rate),
-        obligations=Obligations(constraints, radius=model.goal_radius, seconds_per_step=model.point_mass.step),
+        obligations=Obligations(constraints, radius=model.goal_radius, seconds_per_step=model.dynamics.step),
         patience=Patience(safe_action=brake, **options),
     )
 

@@ -10,13 +10,13 @@ from dfplan.models.denoiser import Denoiser, DenoiserState
 from dfplan.models.forcing_model import ForcingModel, build_denoiser
 from dfplan.settings.windows import WindowSettings
 from dfplan.tokens import Normalizer, TokenLayout
-from dfplan.types import Bounds, PointMass, PositionSupport, Trajectories
+from dfplan.types import Bounds, DoubleIntegrator, Support, Trajectories
 
 LAYOUT = TokenLayout(steps_per_token=4, points_per_token=2)
 DENOISERS = ("transformer", "rnn")
 # The numbers of maze2d.
-POINT_MASS = PointMass(decay=0.99809, gain=0.238164, step=0.01, max_speed=5.0)
-SUPPORT = PositionSupport(visited=np.ones((100, 100), dtype=bool), origin=np.zeros(2), cell=0.1)
+POINT_MASS = DoubleIntegrator(decay=0.99809, gain=0.238164, step=0.01, max_speed=5.0)
+SUPPORT = Support(visited=np.ones((100, 100), dtype=bool), origin=np.zeros(2), cell=0.1)
 SCORER = PointMassScorer(POINT_MASS, SUPPORT, goal_radius=0.5)
 
 

@@ -30,7 +30,7 @@ REPLAN_EVERY = 32  # as controller=pursuit has it
 
 
 class AsMaze2D(gymnasium.Wrapper):
-    """A PointMaze in the coordinates of maze2d, as ``dfplan.data.minari_data.to_d4rl_coordinates`` has them for data.
+    """A PointMaze in the coordinates of maze2d, as ``dfplan.domains.maze.pointmaze`` has them for data.
 
     PointMaze has its origin in the middle, x to the right and y upwards; in maze2d x is the row, y the column, and
     cell (i, j) is centred on ``(i - 0.2, j - 0.2)``.
@@ -128,7 +128,7 @@ def measure(size: str, arguments: argparse.Namespace) -> dict[str, Any]:
     environments = PointMazes(env_id)
     agent = MPCAgent(
         Planner(model, settings=PlannerSettings()),
-        controller=Pursuit(model.point_mass, goal_radius=model.goal_radius),
+        controller=Pursuit(model.dynamics, goal_radius=model.goal_radius),
         replan_every=REPLAN_EVERY,
         horizon=environments.spec.episode_steps,
     )

@@ -87,7 +87,7 @@ def _unconstrained(
     plan = planner.plan(np.concatenate([start, [0, 0]])[None], goal[None], horizon=horizon, generators=[seed])
     last = -(-min(int(plan.arrival[0]), int(plan.num_steps[0])) // plan.steps_per_point)
     way = np.concatenate([start[None], plan.observations[0, :last, :2]])
-    seconds = planner.model.point_mass.step * plan.steps_per_point * last
+    seconds = planner.model.dynamics.step * plan.steps_per_point * last
     return way, float(arc_lengths(way)[-1]) / seconds
 
 
@@ -118,7 +118,7 @@ def _draw(
     length = _way(grid, start, waypoint) + _way(grid, waypoint, goal)
     if not np.isfinite(length):
         return "no way", None
-    if length / limit > HURRY * maze.max_episode_steps * model.point_mass.step:
+    if length / limit > HURRY * maze.max_episode_steps * model.dynamics.step:
         return "no time", None
     return "", Case(number, start, goal, disc, waypoint, limit)
 

@@ -138,7 +138,7 @@ def drive(case: Case, planner: Planner, *, maze: Any, controller: str) -> dict[s
     """One episode to its end."""
     model, plans = planner.model, []
     driver = (
-        Pursuit(model.point_mass, goal_radius=model.goal_radius, constraints=planner.constraints)
+        Pursuit(model.dynamics, goal_radius=model.goal_radius, constraints=planner.constraints)
         if controller == "pursuit"
         else PlannedActions()
     )
@@ -163,7 +163,7 @@ def drive(case: Case, planner: Planner, *, maze: Any, controller: str) -> dict[s
         np.stack(positions)[None],
         num_steps=np.array([len(success)]),
         radius=model.goal_radius,
-        seconds_per_step=model.point_mass.step,
+        seconds_per_step=model.dynamics.step,
     )
     return {
         "success": any(success),

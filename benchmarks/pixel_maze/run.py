@@ -47,7 +47,7 @@ def measure(maze: str, *, weights: list[str], way: str, common: list[str]) -> di
         "seeing": [run_one([sight, f"weights={each}", *options]) for each in weights],
     }
     if way == "pursuit":
-        found["goal_as_position"] = run_one([sight, f"weights={weights[0]}", "goal_given=position", *options])
+        found["goal_as_position"] = run_one([sight, f"weights={weights[0]}", "goal_given=state", *options])
     return found
 
 

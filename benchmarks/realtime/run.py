@@ -164,7 +164,7 @@ def _waiting_scores(seeds: range, *, controller: str) -> list[float]:
     is_pursuit = controller == "pursuit"
     agent = MPCAgent(
         Planner(model, settings=PlannerSettings(num_candidates=16 if is_pursuit else 4)),
-        controller=Pursuit(model.point_mass, goal_radius=model.goal_radius) if is_pursuit else PlannedActions(),
+        controller=Pursuit(model.dynamics, goal_radius=model.goal_radius) if is_pursuit else PlannedActions(),
         replan_every=32 if is_pursuit else 8,
         horizon=STEPS,
     )

@@ -24,7 +24,7 @@ from dfplan.files import write_whole
 from dfplan.models import ForcingModel, load_forcing_model
 from dfplan.models.bundle import load_bundle
 from dfplan.planner import Planner, PlannerSettings
-from dfplan.realtime.motion import NoiseEstimate, point_mass_motion
+from dfplan.realtime.motion import NoiseEstimate, integrator_motion
 from dfplan.realtime.planner_program import level_of_noise
 from dfplan.types import PlanEvent
 
@@ -74,7 +74,7 @@ class DisturbedAgent:
     ) -> None:
         self._agent, self._model, self._treatment = agent, model, treatment
         self._noise, self._delay, self._dropped, self._bias = noise, int(delay), dropped, bias
-        self._motion = point_mass_motion(model.point_mass)
+        self._motion = integrator_motion(model.dynamics)
         self.on_plan: Callable[[PlanEvent], None] | None = None
 
     def reset(self, *, seeds: Sequence[int], goals: np.ndarray) -> None:
@@ -158,7 +158,7 @@ def measure(*, disturbance: str, treatment: str, controller: str, episodes: int,
     is_pursuit = controller == "pursuit"
     agent = MPCAgent(
         Planner(model, settings=PlannerSettings(num_candidates=16 if is_pursuit else 4)),
-        controller=Pursuit(model.point_mass, goal_radius=model.goal_radius) if is_pursuit else PlannedActions(),
+        controller=Pursuit(model.dynamics, goal_radius=model.goal_radius) if is_pursuit else PlannedActions(),
         replan_every=32 if is_pursuit else 8,
         horizon=STEPS,
     )

@@ -119,7 +119,7 @@ def frame_datasets(env: str) -> tuple[FrameDataset, FrameDataset]:
 def sample(dataset: FrameDataset, number: int, *, seed: int) -> Sample:
     """So many frames, the same for every tokenizer."""
     batch = dataset.sample(number, np.random.default_rng([seed, 1]))
-    return Sample(torch.from_numpy(batch["frames"]), batch["positions"])
+    return Sample(torch.from_numpy(batch["frames"]), batch["places"])
 
 
 def principal(fit: Sample, *, latent_dim: int) -> FrameTokenizer:

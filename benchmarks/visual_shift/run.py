@@ -111,12 +111,12 @@ def measure(maze: str, *, eyes: Path | None, arguments: argparse.Namespace) -> l
 
     def add(name: str, *, shift: Shift, view: str, observer: FrameObserver) -> None:
         frames = load_camera(env_id, view=view).render(positions)
-        found = observer.positions(shifted(frames, shift=shift, generator=np.random.default_rng(arguments.seed)))
+        found = observer.places(shifted(frames, shift=shift, generator=np.random.default_rng(arguments.seed)))
         errors = np.linalg.norm(found - positions, axis=1)
         horizon = load_maze(env_id).max_episode_steps
         agent = MPCAgent(
             Planner(model, settings=PlannerSettings()),
-            controller=Pursuit(model.point_mass, goal_radius=model.goal_radius),
+            controller=Pursuit(model.dynamics, goal_radius=model.goal_radius),
             replan_every=arguments.replan_every,
             horizon=horizon,
         )

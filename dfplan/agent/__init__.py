@@ -25,6 +25,6 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name != "Pursuit":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from dfplan.domains.maze.pursuit import Pursuit  # the mazes' own, under the name of its fellows
+    from dfplan.domains.maze.pursuit import Pursuit  # a domain's own, under the name of its fellows
 
     return Pursuit

@@ -13,7 +13,7 @@ from dfplan.errors import UserError
 
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 PAIR = re.compile(rf"\s*\(?\s*({NUMBER})\s*,\s*({NUMBER})\s*\)?\s*")
-POSITION_KEYS = {"plan": ("start", "goal")}
+PLACE_KEYS = {"plan": ("start", "goal")}
 ROW_KEYS = ("planner.guidance.waypoints", "planner.guidance.keep_out", "planner.guidance.keep_in")
 ROW = re.compile(rf"\s*{NUMBER}(?:\s*,\s*{NUMBER})*\s*")
 WORD_KEYS = ("agents",)
@@ -101,7 +101,7 @@ def for_hydra(command: str, option: str) -> str:
     """The option as Hydra's grammar has it.
 
     Raises:
-        UserError: no position, or the name of a file that leads out of its folder.
+        UserError: no place, or the name of a file that leads out of its folder.
     """
     key, equals, value = option.partition("=")
     name = name_of(option)
@@ -109,8 +109,8 @@ def for_hydra(command: str, option: str) -> str:
         raise UserError(f"{name} must be a value or the name of a choice; got {option!r}")
     if not equals:
         return option
-    if name in POSITION_KEYS.get(command, ()):
-        return f"{key}={_position(name, value)}"
+    if name in PLACE_KEYS.get(command, ()):
+        return f"{key}={_place(name, value)}"
     if name in ROW_KEYS and ROW.fullmatch(value.removeprefix("[").removesuffix("]")):
         # One row alone: 7,1 or [7,1] becomes Hydra's list of lists [[7,1]].
         return f"{key}=[[{value.removeprefix('[').removesuffix(']')}]]"
@@ -119,7 +119,7 @@ def for_hydra(command: str, option: str) -> str:
     return option
 
 
-def _position(key: str, value: str) -> str:
+def _place(key: str, value: str) -> str:
     """``1,1`` becomes Hydra's list ``[1,1]``; a list, ``null`` or a sweep of lists is left as it is."""
     if value == "null" or value.startswith("["):
         return value

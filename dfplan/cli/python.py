@@ -34,8 +34,9 @@ def train(
         agent = dfplan.Agent(model, gymnasium.make("Hopper-v5"))
 
     Args:
-        data: trajectories in memory, or what ``data=`` names: a data set, or for a maze "generated" or "d4rl".
-        env: a Gymnasium id, or the name of a maze such as ``maze2d-large``.
+        data: trajectories in memory, or what ``data=`` names: a data set, or, where the environment
+            has such, "generated" or "d4rl".
+        env: a Gymnasium id, or the name of a configuration such as ``maze2d-large``.
         steps: optimiser steps; None is what the command line takes.
         seed: what every random number derives from.
         output: the run folder, a new or empty one; None is ``runs/train/<env>/<time>``.

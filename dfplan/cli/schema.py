@@ -20,7 +20,7 @@ from dfplan.settings.training import Length, Loop, MatrixPrecision, Rates
 
 @dataclass
 class EnvConfig:
-    """A maze, or any environment of Gymnasium."""
+    """One of dfplan's environments, or any of Gymnasium."""
 
     name: str = option("name of the environment in result files and weights", characters="-.")
     id: str = option("Gymnasium id", characters="-./")
@@ -98,8 +98,8 @@ class AgentConfig(ComputeConfig):
     n_envs: int = option("environments side by side; changes speed and memory, not results", low=1)
     weights: str = option("bundled, bundled-rnn (maze2d-large), or a folder: of a model or of a training run")
     agent: str = option(
-        "trained = plans with weights=; grid = the shortest path over the positions that the data visited, no network; "
-        "two that are told the maze: waypoints = the data's own driver, oracle = a strong heuristic",
+        "trained = plans with weights=; grid = the shortest path over the places that the data visited, no network; "
+        "two that are told the map: waypoints = the data's own driver, oracle = a strong heuristic",
         choices=("trained", "grid", "waypoints", "oracle"),
     )
     ddim_steps: int | None = option(
@@ -115,14 +115,14 @@ class EvalConfig(AgentConfig, RunConfig):
     """``dfplan eval``."""
 
     goal: str = option(
-        "fixed = the maze's own; random = one drawn per episode (Multi2D); detour = start and goal cells whose way is "
-        "at least 3 times the straight line, which leads into dead ends",
+        "fixed = the environment's own; random = one drawn per episode (Multi2D); detour = start and goal cells whose "
+        "way is at least 3 times the straight line, which leads into dead ends",
         choices=("fixed", "random", "detour"),
     )
     goal_given: str = option(
         "what the agent is told where the environment shows frames: image = a picture of itself at the goal; "
-        "position = where it is",
-        choices=("image", "position"),
+        "state = where it is",
+        choices=("image", "state"),
     )
     view: str = option(
         "where the environment shows frames: top = as in training; mujoco = drawn by MuJoCo, in other colours and with "
@@ -145,7 +145,9 @@ class RecordConfig(AgentConfig):
     """``dfplan record``."""
 
     data: str = option("data set to write: minari:<data set id>, <file>.hdf5 (D4RL), or a folder (LeRobot v3.0)")
-    goal: str = option("mazes: fixed = the maze's own; random = one drawn per episode", choices=("fixed", "random"))
+    goal: str = option(
+        "where goals are chosen: fixed = the environment's own; random = one per episode", choices=("fixed", "random")
+    )
     description: str = option("what is done in the episodes, in words; Minari and LeRobot keep it")
     fps: float | None = option("LeRobot: frames a second, where the environment does not say", above=0)
 
@@ -172,9 +174,12 @@ class PlanConfig(RunConfig):
 
     planner: PlannerConfig = group(PlannerConfig, "how the plan is made")
     start: list[float] | None = option(
-        "mazes: x,y to plan from; null = the first start cell; elsewhere an episode begins as seed= says", length=2
+        "x,y to plan from, where that can be chosen; null = the first start cell, or as an episode begins by seed=",
+        length=2,
     )
-    goal: list[float] | None = option("mazes: x,y to plan to; null = the environment's own goal", length=2)
+    goal: list[float] | None = option(
+        "x,y to plan to, where that can be chosen; null = the environment's own goal", length=2
+    )
     objective: str | None = option(
         "what else the plan is steered towards: reward, distance, time, stay, smoothness, progress, with a weight of "
         "30 (or as planner.guidance says), or one of an installed package; null = nothing"

@@ -215,7 +215,7 @@ def _read_arrays(file: h5py.File, path: Path) -> dict[str, np.ndarray]:
             f"{path} has neither timeouts nor the true state in infos/qpos and infos/qvel, so where its trajectories "
             "end is unknown; use a newer version of the dataset, or add the key timeouts"
         )
-    # A maze's rewards follow from its goals, so a file without good ones will do.
+    # Rewards there follow from its goals, so a file without good ones will do.
     if rewards is not None and rewards.shape == arrays["observations"].shape[:1] and rewards.dtype.kind in "bfiu":
         arrays[REWARDS] = rewards[()].astype(np.float32)
     return arrays
@@ -283,7 +283,7 @@ def _join(arrays: Mapping[str, np.ndarray], *, source: str, checksum: str) -> Tr
         terminations=terminals[keep] if "terminals" in arrays else None,
         truncations=timeouts[keep] if "timeouts" in arrays else None,
     )
-    return cut_jumps(trajectories, position_dim=observations.shape[1] // 2, row_numbers=np.flatnonzero(keep))
+    return cut_jumps(trajectories, num_axes=observations.shape[1] // 2, row_numbers=np.flatnonzero(keep))
 
 
 def _holds_true_state(arrays: Mapping[str, np.ndarray]) -> bool:
@@ -293,8 +293,8 @@ def _holds_true_state(arrays: Mapping[str, np.ndarray]) -> bool:
     return sum(arrays[key].shape[1] for key in TRUE_STATE_KEYS) == arrays["observations"].shape[1]
 
 
-def _jumps(positions: np.ndarray, *, ends: np.ndarray) -> bool:
-    """Tell whether the position moves four times as far across any of the ends as nine steps of ten do elsewhere."""
-    distance = np.abs(np.diff(positions, axis=0)).max(axis=1)
+def _jumps(places: np.ndarray, *, ends: np.ndarray) -> bool:
+    """Tell whether the place moves four times as far across any of the ends as nine steps of ten do elsewhere."""
+    distance = np.abs(np.diff(places, axis=0)).max(axis=1)
     across, within = distance[ends[:-1]], distance[~ends[:-1]]
     return bool(len(across) and len(within) and across.max() > 4 * np.quantile(within, 0.9))

@@ -18,20 +18,20 @@ FEWEST_EXACT, FEWEST_MULTIPLE, MOST_UNEXPLAINED, LARGEST_MULTIPLE = 0.15, 0.15, 
 LARGEST_CHANGE = 5  # of the velocity over a step, in long usual steps per step
 
 
-def cut_jumps(trajectories: Trajectories, *, position_dim: int, row_numbers: np.ndarray | None = None) -> Trajectories:
+def cut_jumps(trajectories: Trajectories, *, num_axes: int, row_numbers: np.ndarray | None = None) -> Trajectories:
     """End a trajectory wherever its next row cannot follow: at an end that has no flag, or where rows are missing.
 
     A row that is separated from all others thereby is left out.
 
     Args:
         trajectories: the data.
-        position_dim: leading numbers of an observation that are the position; see :func:`find_jumps`.
+        num_axes: leading numbers of an observation that are coordinates; see :func:`find_jumps`.
         row_numbers: ``(rows,)`` by which the note names rows; None counts them.
 
     Returns:
         The data, every step of which is possible; where some were not, a note says how many.
     """
-    jumps = find_jumps(trajectories, position_dim=position_dim)
+    jumps = find_jumps(trajectories, num_axes=num_axes)
     if not jumps.any():
         return trajectories
     cuts = jumps.copy()
@@ -58,30 +58,30 @@ def cut_jumps(trajectories: Trajectories, *, position_dim: int, row_numbers: np.
     )
 
 
-def find_jumps(trajectories: Trajectories, *, position_dim: int) -> np.ndarray:
+def find_jumps(trajectories: Trajectories, *, num_axes: int) -> np.ndarray:
     """Find the steps inside trajectories that are impossible.
 
     Along every axis a step is expected to be what the velocity makes of it, at one of its ends or something in between.
-    The velocities are the numbers behind the position, as many of them, where the data bear that out; elsewhere they
+    The velocities are the numbers behind the coordinates, as many of them, where the data bear that out; elsewhere they
     are the steps before and after. Impossible is what lies further outside than twice the length of a long usual step
     (a tenth of it where velocities tell the steps exactly) *and* fifty times further than usual, by which noise and
-    coarse numbers pass; and a change of velocity by five times a large one. No such step is in the mazes' data, in the
+    coarse numbers pass; and a change of velocity by five times a large one. No such step is in D4RL's maze2d, in the
     motion of Gymnasium's Hopper and HalfCheetah, in pushers that people steer, or in the ways of pedestrians. Where
     many a step is exactly one, and many another two or more, rows were taken out all the time, and what is usual tells
     nothing: there it is a tenth of a long step alone.
 
     Args:
         trajectories: the data.
-        position_dim: leading numbers of an observation that are the position, in one unit.
+        num_axes: leading numbers of an observation that are coordinates, in one unit.
 
     Returns:
         ``(rows,)`` bool, True where the next row belongs to the same trajectory and cannot follow.
     """
-    moved, jumps = _steps(trajectories, position_dim), np.zeros(len(trajectories), bool)
+    moved, jumps = _steps(trajectories, num_axes), np.zeros(len(trajectories), bool)
     sample = _sample(moved)
     if len(sample) < FEWEST_MEASURED:
         return jumps
-    expected = [_Expected(trajectories, moved, sample, axis=axis) for axis in range(position_dim)]
+    expected = [_Expected(trajectories, moved, sample, axis=axis) for axis in range(num_axes)]
     lengths = np.nan_to_num(np.abs([each.before[sample] for each in expected])).max(axis=0)
     lengths = lengths[lengths > 0]
     if len(lengths) < FEWEST_MEASURED:
@@ -125,24 +125,24 @@ class _Expected:
         return any(np.quantile(np.abs(moved - each)[sample], 0.6) < error for each in (self.before, self.after))
 
 
-def step_times(trajectories: Trajectories, *, position_dim: int) -> dict[int, float | None]:
+def step_times(trajectories: Trajectories, *, num_axes: int) -> dict[int, float | None]:
     """The time between two rows by which the velocities explain the motion, for every axis along which something moves.
 
-    None where they contradict it: the numbers behind the position, which should be its velocities, are none.
+    None where they contradict it: the numbers behind the coordinates, which should be velocities, are none.
     """
-    moved = _steps(trajectories, position_dim)
+    moved = _steps(trajectories, num_axes)
     sample = _sample(moved)
     moving = np.count_nonzero(moved[sample], axis=0) >= FEWEST_MEASURED
     times: dict[int, float | None] = {}
     for axis in np.flatnonzero(moving).tolist():
-        velocity = _velocity(trajectories, axis, position_dim)
+        velocity = _velocity(trajectories, axis, num_axes)
         times[axis] = None if velocity is None else _step_time(moved[sample, axis], velocity, sample)
     return times
 
 
-def _steps(trajectories: Trajectories, position_dim: int) -> np.ndarray:
-    """By how much each row's position differs from the next one's, ``(rows - 1, dim)``; NaN between trajectories."""
-    moved = np.diff(trajectories.observations[:, :position_dim].astype(np.float64), axis=0)
+def _steps(trajectories: Trajectories, num_axes: int) -> np.ndarray:
+    """By how much each row's coordinates differ from the next one's, ``(rows - 1, dim)``; NaN between trajectories."""
+    moved = np.diff(trajectories.observations[:, :num_axes].astype(np.float64), axis=0)
     moved[trajectories.starts[1:-1] - 1] = np.nan
     return moved
 
@@ -153,11 +153,11 @@ def _sample(moved: np.ndarray) -> np.ndarray:
     return steps[:: max(1, len(steps) // NUM_MEASURED)]
 
 
-def _velocity(trajectories: Trajectories, axis: int, position_dim: int) -> np.ndarray | None:
+def _velocity(trajectories: Trajectories, axis: int, num_axes: int) -> np.ndarray | None:
     """What should be the velocity along an axis, ``(rows,)``."""
-    if trajectories.observations.shape[1] < 2 * position_dim:
+    if trajectories.observations.shape[1] < 2 * num_axes:
         return None
-    return trajectories.observations[:, position_dim + axis].astype(np.float64)
+    return trajectories.observations[:, num_axes + axis].astype(np.float64)
 
 
 def _step_time(moved: np.ndarray, velocity: np.ndarray, sample: np.ndarray) -> float | None:

@@ -1,10 +1,9 @@
-"""Datasets of Minari from the local store, and the way from Gymnasium-Robotics' maze coordinates to D4RL's.
+"""Datasets of Minari from the local store.
 
 Downloads nothing: ``minari download <id>`` does, and ``MINARI_DATASETS_PATH`` names the store.
 """
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -49,34 +48,6 @@ def read_minari(
     main_file = Path(dataset.storage.data_path) / MAIN_FILE
     checksum = hash_file(main_file) if main_file.is_file() else ""
     return found.joined(checksum=checksum)
-
-
-def is_pointmaze(dataset_id: str) -> bool:
-    """Tell whether it was recorded in a PointMaze of Gymnasium-Robotics, whose coordinates differ from D4RL's."""
-    spec = _open(dataset_id).env_spec
-    return spec is not None and spec.id.startswith("PointMaze")
-
-
-def to_d4rl_coordinates(trajectories: Trajectories, *, num_rows: int, num_columns: int) -> Trajectories:
-    """Turn PointMaze trajectories into those of the same walls in D4RL's maze2d; ball and motors are the same.
-
-    PointMaze has its origin in the middle, x to the right and y upwards, and cell (i, j) centred on
-    ``(j + 0.5 - num_columns / 2, num_rows / 2 - i - 0.5)``; in maze2d x is the row, y the column, and the cell is
-    centred on ``(i - 0.2, j - 0.2)``.
-
-    Args:
-        trajectories: observations ``(rows, 4)``: position and velocity; actions ``(rows, 2)``.
-        num_rows: of the maze's layout, outer walls included.
-        num_columns: likewise.
-    """
-    x, y, vx, vy = trajectories.observations.T
-    right, up = trajectories.actions.T
-    observations = np.stack([num_rows / 2 - 0.7 - y, x + num_columns / 2 - 0.7, -vy, vx], axis=1)
-    return replace(
-        trajectories,
-        observations=observations.astype(np.float32),
-        actions=np.stack([-up, right], axis=1).astype(np.float32),
-    )
 
 
 def open_minari(dataset_id: str) -> Any:
@@ -202,7 +173,7 @@ class _Episodes:
             notes=notes,
             **arrays,
         )
-        return cut_jumps(trajectories, position_dim=trajectories.observations.shape[1] // 2)
+        return cut_jumps(trajectories, num_axes=trajectories.observations.shape[1] // 2)
 
     def _notes(self) -> tuple[str, ...]:
         notes = {"left out as asked": self.left_out, "left out, as they are without a step": self.without_step}

@@ -1,4 +1,4 @@
-"""Where :mod:`dfplan.domains.maze.sources` stood before the mazes were a domain: scripts from then still find it."""
+"""Where :mod:`dfplan.domains.maze.sources` stood before it moved into its domain: scripts from then still find it."""
 
 import sys
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from dfplan import plugins
 from dfplan.diffusion import Parameterization, Schedule
 from dfplan.domain import PlanScorer
+from dfplan.domains import former
 from dfplan.errors import UserError
 from dfplan.measured import check_values, with_present_names
 from dfplan.models.bundle import load_bundle
@@ -29,7 +30,7 @@ from dfplan.models.rnn import RecurrentDenoiser
 from dfplan.models.transformer import TransformerDenoiser
 from dfplan.scorers import read_scorer
 from dfplan.tokens import NUM_PREFIX_TOKENS, Normalizer, TokenLayout
-from dfplan.types import MARGIN, SLOTS, Bounds, PointMass, PositionSupport, Reach
+from dfplan.types import MARGIN, SLOTS, Bounds, DoubleIntegrator, Reach, Support
 
 DENOISERS = {"transformer": TransformerDenoiser, "rnn": RecurrentDenoiser}
 MEASURED = ("support.", "scorer.")  # names of tensors begin so that are a scorer's
@@ -91,14 +92,17 @@ class ForcingModel:
         return actions.clamp(low, high)
 
     @property
-    def point_mass(self) -> PointMass:
-        """How actions move the agent; refused where there is no point mass."""
-        return self._measured("point_mass")
+    def dynamics(self) -> DoubleIntegrator:
+        """How actions move the robot; refused where that was not measured."""
+        return self._measured("dynamics")
 
     @property
-    def support(self) -> PositionSupport:
-        """Which positions the training data visited; likewise."""
+    def support(self) -> Support:
+        """Which places the training data visited; likewise."""
         return self._measured("support")
+
+    def __getattr__(self, name: str) -> Any:
+        return former.present(self, name)
 
     def _measured(self, name: str) -> Any:
         """What a scorer keeps that was measured on the data.
@@ -108,9 +112,9 @@ class ForcingModel:
         """
         if not hasattr(self.scorer, name):
             raise UserError(
-                "these weights know of no point mass and no visited positions (they score plans by "
-                f"{self.scorer.kind}); controller=pursuit and agent=grid need both: use weights of a maze, or "
-                "controller=actions"
+                "these weights know neither how actions move the robot nor where the data was (they score plans by "
+                f"{self.scorer.kind}); controller=pursuit and agent=grid need both: use weights that do, such as "
+                "maze2d-large, or controller=actions"
             )
         return getattr(self.scorer, name)
 

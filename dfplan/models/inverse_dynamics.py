@@ -22,7 +22,7 @@ class InverseDynamics(nn.Module):
     """A small network ``(observation, later observation, steps between) -> action``.
 
     What it is shown of the later observation is the difference from the present one less what the present speed would
-    bring about anyhow, so that it learns a correction rather than coordinates of the maze.
+    bring about anyhow, so that it learns a correction rather than coordinates of its surroundings.
 
     Args:
         goal_dim: numbers in a goal; an observation is a place, such as a goal is, and its speed.

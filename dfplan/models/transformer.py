@@ -1,4 +1,4 @@
-"""The transformer denoiser: rotary positions, level-modulated blocks, causal by default with a key/value cache."""
+"""The transformer denoiser: rotary embeddings, level-modulated blocks, causal by default with a key/value cache."""
 
 import math
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ ROWS_IN_CACHE = 384  # tokens that pass a feed-forward together: what lies betwe
 
 
 def _rotate_(values: Tensor, cosine: Tensor, sine: Tensor, *, head_dim: int) -> None:
-    """Rotate ``[batch, tokens, heads * head_dim]`` by position, in place (RoFormer, arXiv 2104.09864, section 3.4.2).
+    """Rotate ``[batch, tokens, heads * head_dim]`` by where tokens stand, in place (RoFormer: arXiv 2104.09864, 3.4.2).
 
     A value of the first half of a head and its partner of the second are the two coordinates that turn; ``sine`` is
     negative in the first half.
@@ -88,7 +88,7 @@ class _Block(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         batch, tokens, width = hidden.shape
         query_key_value: Tensor = self.attention_in(hidden)
-        # Keys are stored rotated: a cached token keeps its position.
+        # Keys are stored rotated: a cached token stays where it stood.
         _rotate_(query_key_value[..., : 2 * width], *rotation, head_dim=width // self.num_heads)
         query, pair = query_key_value[..., :width], query_key_value[..., width:]
         known = pair if cache is None else torch.cat([cache, pair], dim=1)
@@ -113,7 +113,7 @@ class TransformerDenoiser(Denoiser):
 
     Args:
         token_dim: numbers in a token.
-        goal_slots: slots of a token that hold positions (they also enter as sines and cosines).
+        goal_slots: slots of a token that hold what goals are compared with (they also enter as sines and cosines).
         num_prefix_tokens: leading tokens with a kind of their own.
         width: hidden size, a multiple of ``2 * num_heads``.
         num_layers: blocks.

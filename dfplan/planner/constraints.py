@@ -1,6 +1,6 @@
 """What a plan, or what was driven, must keep: regions, way-points, a speed limit, anything that a function can judge.
 
-Everything is judged on positions, one a step, by plain arrays; no torch and no maze.
+Everything is judged on places, one a step, by plain arrays; no torch and no map.
 """
 
 import math
@@ -12,12 +12,12 @@ import numpy as np
 
 from dfplan.errors import UserError
 from dfplan.planner.regions import Region, as_numbers, as_region, distance_to
-from dfplan.types import PositionSupport, Verdict
+from dfplan.types import Support, Verdict
 
-SPEED_TOLERANCE = 1e-3  # share of the limit: positions of single precision, a step apart, tell no speed exactly
+SPEED_TOLERANCE = 1e-3  # share of the limit: places of single precision, a step apart, tell no speed exactly
 
 Judgement = Callable[[np.ndarray], float]
-"""Maps positions ``(steps + 1, dim)``, the start first, to a margin: 0 or more (or True) is kept, less is broken."""
+"""Maps places ``(steps + 1, dim)``, the start first, to a margin: 0 or more (or True) is kept, less is broken."""
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,15 @@ class Constraints:
     """What must be kept. Regions and way-points may be given as plain lists.
 
     Attributes:
-        keep_out: regions (discs ``[x, y, radius]``, boxes ``[x1, y1, x2, y2]``) in none of which a position may lie.
-        keep_in: regions, in one of which every position must lie.
-        waypoints: positions to come near, each within the radius that counts as being at a goal.
+        keep_out: regions (discs ``[x, y, radius]``, boxes ``[x1, y1, x2, y2]``) in none of which a place may lie.
+        keep_in: regions, in one of which every place must lie.
+        waypoints: places to come near, each within the radius that counts as being at a goal.
         in_order: whether the way-points are to be passed in the order given.
         max_speed: environment units per second not to exceed; None is no limit.
         functions: further judgements, called by their ``__name__`` where they are broken.
 
     Raises:
-        UserError: a region without size, a way-point that is no finite position, a speed that is not above 0.
+        UserError: a region without size, a way-point that is not finite, a speed that is not above 0.
     """
 
     keep_out: Sequence[Region | Sequence[float]] = ()
@@ -48,7 +48,7 @@ class Constraints:
             object.__setattr__(self, name, tuple(as_region(row) for row in getattr(self, name)))
         places = tuple(tuple(float(axis) for axis in place) for place in self.waypoints)
         if not all(math.isfinite(axis) for place in places for axis in place):
-            raise UserError(f"way-points must be finite positions; got {[list(place) for place in places]}")
+            raise UserError(f"way-points must be finite numbers; got {[list(place) for place in places]}")
         object.__setattr__(self, "waypoints", places)
         object.__setattr__(self, "functions", tuple(self.functions))
         if self.max_speed is not None and not (math.isfinite(self.max_speed) and self.max_speed > 0):
@@ -88,21 +88,21 @@ class Constraints:
             "max_speed": self.max_speed,
         }
 
-    def clearances(self, positions: np.ndarray) -> dict[str, np.ndarray]:
-        """By the names of what is asked, how far positions ``(..., dim)`` are on the right side; negative is not."""
+    def clearances(self, places: np.ndarray) -> dict[str, np.ndarray]:
+        """By the names of what is asked, how far places ``(..., dim)`` are on the right side; negative is not."""
         found = {}
         if self.keep_out:
-            found["keep_out"] = distance_to(self.keep_out, positions)  # type: ignore[arg-type]
+            found["keep_out"] = distance_to(self.keep_out, places)  # type: ignore[arg-type]
         if self.keep_in:
-            found["keep_in"] = -distance_to(self.keep_in, positions)  # type: ignore[arg-type]
+            found["keep_in"] = -distance_to(self.keep_in, places)  # type: ignore[arg-type]
         return found
 
-    def clearance(self, positions: np.ndarray) -> np.ndarray:
+    def clearance(self, places: np.ndarray) -> np.ndarray:
         """The least of :meth:`clearances`, ``(...)``; infinite where there are no regions."""
-        found = list(self.clearances(positions).values())
-        return np.min(found, axis=0) if found else np.full(positions.shape[:-1], np.inf)
+        found = list(self.clearances(places).values())
+        return np.min(found, axis=0) if found else np.full(places.shape[:-1], np.inf)
 
-    def restrict(self, support: PositionSupport, *, margin: float = 0.0) -> PositionSupport:
+    def restrict(self, support: Support, *, margin: float = 0.0) -> Support:
         """The support less the cells whose centres are not at least ``margin`` clear of what is forbidden."""
         if not (self.keep_out or self.keep_in):
             return support
@@ -115,7 +115,7 @@ class Constraints:
 
     def judge(
         self,
-        positions: np.ndarray,
+        places: np.ndarray,
         *,
         num_steps: np.ndarray,
         radius: float,
@@ -125,50 +125,48 @@ class Constraints:
         """Judge plans, or what was driven.
 
         Args:
-            positions: ``(batch, steps + 1, dim)``, one a step, the start first.
-            num_steps: ``(batch,)`` how many steps of each row there are; positions beyond them do not count.
+            places: ``(batch, steps + 1, dim)``, one a step, the start first.
+            num_steps: ``(batch,)`` how many steps of each row there are; places beyond them do not count.
             radius: distance that counts as passing a way-point.
-            seconds_per_step: time between two positions.
+            seconds_per_step: time between two places.
             passed: ``(batch, waypoints)`` bool, way-points that were passed before; None is none.
         """
-        counted = np.arange(positions.shape[1]) <= num_steps[:, None]
-        regions = {
-            name: np.where(counted, each, np.inf).min(axis=1) for name, each in self.clearances(positions).items()
-        }
-        speeds = np.linalg.norm(np.diff(positions, axis=1), axis=-1) / seconds_per_step
+        counted = np.arange(places.shape[1]) <= num_steps[:, None]
+        regions = {name: np.where(counted, each, np.inf).min(axis=1) for name, each in self.clearances(places).items()}
+        speeds = np.linalg.norm(np.diff(places, axis=1), axis=-1) / seconds_per_step
         top_speed = np.where(counted[:, 1:], speeds, 0).max(axis=1, initial=0)
-        passes = self.passes(positions, num_steps=num_steps, radius=radius, passed=passed)
+        passes = self.passes(places, num_steps=num_steps, radius=radius, passed=passed)
         missed = passes > num_steps[:, None]
         broken: list[tuple[str, ...]] = []
-        for row in range(len(positions)):
+        for row in range(len(places)):
             names = [name for name, clearance in regions.items() if clearance[row] < 0]
             if missed[row].any():
                 names.append("waypoints")
             if self.max_speed is not None and top_speed[row] > self.max_speed * (1 + SPEED_TOLERANCE):
                 names.append("max_speed")
-            own = positions[row, : num_steps[row] + 1]
+            own = places[row, : num_steps[row] + 1]
             names += [_name(function) for function in self.functions if not _keeps(function(own))]
             broken.append(tuple(names))
         return Verdict(
             broken=tuple(broken),
-            clearance=np.min(list(regions.values()), axis=0) if regions else np.full(len(positions), np.inf),
+            clearance=np.min(list(regions.values()), axis=0) if regions else np.full(len(places), np.inf),
             missed=missed,
             passes=passes,
             top_speed=top_speed,
         )
 
     def passes(
-        self, positions: np.ndarray, *, num_steps: np.ndarray, radius: float, passed: np.ndarray | None = None
+        self, places: np.ndarray, *, num_steps: np.ndarray, radius: float, passed: np.ndarray | None = None
     ) -> np.ndarray:
         """Step at which each way-point is passed ``(batch, waypoints)`` int64; ``num_steps + 1`` where it never is.
 
         In order, a way-point counts only once those before it were passed. The arguments are those of :meth:`judge`.
         """
-        batch, steps = positions.shape[0], np.arange(positions.shape[1])
+        batch, steps = places.shape[0], np.arange(places.shape[1])
         found = np.zeros((batch, len(self.waypoints)), dtype=np.int64)
         since = np.zeros(batch, dtype=np.int64)
         for number, place in enumerate(self.waypoints):
-            there = np.linalg.norm(positions - np.asarray(place), axis=-1) <= radius
+            there = np.linalg.norm(places - np.asarray(place), axis=-1) <= radius
             there &= (steps <= num_steps[:, None]) & (steps >= since[:, None])
             step = np.where(there.any(axis=1), there.argmax(axis=1), num_steps + 1)
             found[:, number] = step if passed is None else np.where(passed[:, number], 0, step)
@@ -193,7 +191,7 @@ def as_constraints(asked: "Constraints | Sequence[Constraints | Judgement]") -> 
             found = found & Constraints(functions=(each,))
         else:
             raise UserError(
-                "constraints are Constraints(keep_out=[[x, y, radius]], …) or functions of positions "
+                "constraints are Constraints(keep_out=[[x, y, radius]], …) or functions of places "
                 f"(steps + 1, dim); got {each!r}"
             )
     return found

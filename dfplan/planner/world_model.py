@@ -13,16 +13,16 @@ from dfplan.planner.planner import Planner
 class Sight(Protocol):
     """What frames are seen and drawn with: see :class:`dfplan.domains.maze.observer.FrameObserver`."""
 
-    def positions(self, frames: np.ndarray) -> np.ndarray:
-        """Positions ``(n, 2)`` in frames ``(n, height, width, channels)`` uint8."""
+    def places(self, frames: np.ndarray) -> np.ndarray:
+        """Places ``(n, 2)`` in frames ``(n, height, width, channels)`` uint8."""
         ...
 
     def observations(self, history: np.ndarray) -> np.ndarray:
-        """Observations ``(batch, observation_dim)`` from the last positions ``(frames, batch, 2)``, oldest first."""
+        """Observations ``(batch, observation_dim)`` from the last places ``(frames, batch, 2)``, oldest first."""
         ...
 
-    def frames(self, positions: np.ndarray) -> np.ndarray:
-        """Frames ``(n, height, width, channels)`` uint8 of positions ``(n, 2)``."""
+    def frames(self, places: np.ndarray) -> np.ndarray:
+        """Frames ``(n, height, width, channels)`` uint8 of places ``(n, 2)``."""
         ...
 
 
@@ -65,11 +65,11 @@ class WorldModel:
                 f"history must be (frames, {len(actions)}, height, width, channels), one column a row of actions; "
                 f"got {list(history.shape)}"
             )
-        seen = np.stack([self.sight.positions(frames) for frames in history])
+        seen = np.stack([self.sight.places(frames) for frames in history])
         return self.planner.predict(self.sight.observations(seen), actions, generators=generators)
 
     def draw(self, observations: np.ndarray) -> np.ndarray:
         """Frames ``(…, height, width, channels)`` uint8 of predicted observations ``(…, observation_dim)``."""
-        positions = observations[..., : self.planner.goal_dim].reshape(-1, self.planner.goal_dim)
-        frames = self.sight.frames(positions)
+        places = observations[..., : self.planner.goal_dim].reshape(-1, self.planner.goal_dim)
+        frames = self.sight.frames(places)
         return frames.reshape(*observations.shape[:-1], *frames.shape[1:])

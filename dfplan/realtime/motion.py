@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dfplan.types import PointMass
+from dfplan.domains import former
+from dfplan.types import DoubleIntegrator
 
 Motion = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Maps an observation ``(observation_dim,)`` and an action ``(action_dim,)`` to the observation one step later."""
@@ -13,14 +14,14 @@ Motion = Callable[[np.ndarray, np.ndarray], np.ndarray]
 _MEDIAN_TO_STD = 1.4826  # of the absolute value of a Gaussian
 
 
-def point_mass_motion(point_mass: PointMass) -> Motion:
-    """Motion of a point mass that is observed as positions, then velocities."""
+def integrator_motion(dynamics: DoubleIntegrator) -> Motion:
+    """Motion of a robot that is observed as its coordinates, then their velocities."""
 
     def move(observation: np.ndarray, action: np.ndarray) -> np.ndarray:
-        position, velocity = np.split(observation, 2)
-        pushed = point_mass.decay * velocity + point_mass.gain * action
-        velocity = np.clip(pushed, -point_mass.max_speed, point_mass.max_speed)
-        return np.concatenate([position + point_mass.step * velocity, velocity])
+        place, velocity = np.split(observation, 2)
+        pushed = dynamics.decay * velocity + dynamics.gain * action
+        velocity = np.clip(pushed, -dynamics.max_speed, dynamics.max_speed)
+        return np.concatenate([place + dynamics.step * velocity, velocity])
 
     return move
 
@@ -30,7 +31,7 @@ class NoiseEstimate:
 
     Independent noise of standard deviation ``s`` on every observation makes the difference of two, less the motion
     between them, spread by about ``s * sqrt(2)``. The median of the last differences stands for the spread, so that a
-    single hit against a wall does not count. A constant bias cannot be seen this way.
+    single collision does not count. A constant bias cannot be seen this way.
 
     Args:
         motion: what is expected.
@@ -64,3 +65,6 @@ class NoiseEstimate:
         """Forget everything."""
         self._differences.clear()
         self._expected = None
+
+
+__getattr__ = former.names_of(__name__)

@@ -22,8 +22,6 @@ __all__ = [
     "steps_along",
 ]
 
-FIRST_KIND = "point_mass"  # of bundles from before there were several
-
 
 def read_scorer(description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> PlanScorer:
     """The scorer that ``describe`` told of.
@@ -32,8 +30,9 @@ def read_scorer(description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
         KeyError, TypeError, ValueError: it makes no sense.
         UserError: nobody knows a scorer of that kind.
     """
-    from dfplan.domains.maze.scorer import PointMassScorer  # the one that a domain has of its own
+    from dfplan.domains.maze import scorer as of_domain  # the one that a domain has of its own
 
-    own = {each.kind: each for each in (PointMassScorer, GoalScorer, ReturnScorer)}
-    kind = plugins.find("scorers", description.get("scorer", FIRST_KIND), own=own)
+    own = {each.kind: each for each in (of_domain.SCORER, GoalScorer, ReturnScorer)}
+    # Bundles from before there were several do not say which: it was that one.
+    kind = plugins.find("scorers", description.get("scorer", of_domain.SCORER.kind), own=own)
     return kind.from_description(description, arrays)

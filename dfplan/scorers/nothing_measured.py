@@ -28,7 +28,7 @@ class NothingMeasured:
 
     def reach(self, mean: np.ndarray, std: np.ndarray, *, goal_dim: int, margin: float | None) -> Reach:
         """See :class:`~dfplan.domain.PlanScorer`: only what is far from the data's mean is out of it."""
-        return Reach.around(mean, std, goal_dim=goal_dim, point_mass=None)
+        return Reach.around(mean, std, goal_dim=goal_dim)
 
     def keeping(self, constraints: Any) -> NoReturn:
         """See :class:`~dfplan.domain.PlanScorer`: where plans may go instead, it does not know.
@@ -37,8 +37,8 @@ class NothingMeasured:
             UserError: always.
         """
         raise UserError(
-            f"these weights know of no point mass and no visited positions (they score plans by {self.kind}); "
-            "constraints need both: use weights of a maze, or leave the constraints out"
+            "these weights know neither how actions move the robot nor where the data was (they score plans by "
+            f"{self.kind}); constraints need both: use weights that do, such as maze2d-large, or leave them out"
         )
 
     def plan_parts(self, planner: Any, context: Any, goal: Any, **asked: Any) -> NoReturn:

@@ -1,10 +1,10 @@
-"""Diffuser for mazes, the baseline; it has its own fixed ways of cutting windows and of drawing noise.
+"""Diffuser, the baseline, for plans to a fixed goal; it has its own fixed ways of cutting windows and of drawing noise.
 
 As published it learns from the data as collected; ``retrace.num_steps`` shows it the ways that our planner is shown.
 """
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dfplan.errors import UserError
 from dfplan.options import group
@@ -33,10 +33,6 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[DiffuserTask, SegmentWin
     import torch
 
     from dfplan.baselines.diffuser import DiffuserTask, SegmentWindows, TemporalUnet
-    from dfplan.domains.maze.dynamics import fit_point_mass
-    from dfplan.domains.maze.environment import load_maze
-    from dfplan.domains.maze.support import measure_support
-    from dfplan.tasks.trajectory_windows import drive_anew
 
     inputs.check_states()
     sizes = {name: value for name, value in asdict(settings.model).items() if value is not None}
@@ -45,24 +41,15 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[DiffuserTask, SegmentWin
             "task=diffuser needs model.horizon and model.num_levels of model=diffuser; recipe=diffuser-large has the "
             "published"
         )
-    maze, collected = load_maze(inputs.env_id), inputs.trajectories
-    point_mass = fit_point_mass(collected)
-    with inputs.progress("ways driven anew") as show:
-        trajectories = drive_anew(
-            settings.retrace,
-            collected,
-            point_mass=point_mass,
-            support=measure_support(collected),
-            goal_radius=maze.goal_radius,
-            seed=inputs.seed,
-            on_progress=show,
-        )
+    scorer: Any = inputs.domain.fit_scorer(inputs.trajectories)
+    trajectories = inputs.drive_anew(inputs.trajectories, settings.retrace, scorer=scorer)
     action_dim, observation_dim = trajectories.actions.shape[1], trajectories.observations.shape[1]
     torch.manual_seed(inputs.seed)  # of the initial weights
     unet = TemporalUnet(token_dim=action_dim + observation_dim, width=sizes["width"], num_layers=sizes["num_layers"])
     if sizes["horizon"] % unet.step_multiple:
         raise UserError(f"model.horizon must be a multiple of {unet.step_multiple}; got {sizes['horizon']}")
-    windows = SegmentWindows(trajectories, goal=maze.goal_cell, goal_radius=maze.goal_radius, horizon=sizes["horizon"])
+    goal = inputs.domain.situation(start=None, goal=None, seed=inputs.seed).goal
+    windows = SegmentWindows(trajectories, goal=goal, goal_radius=scorer.goal_radius, horizon=sizes["horizon"])
     task = DiffuserTask(
         unet=unet,
         normalizer=windows.normalizer(),
@@ -74,9 +61,8 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[DiffuserTask, SegmentWin
             "model": {name: sizes[name] for name in ("name", "width", "num_layers", "horizon", "num_levels")},
             "action_dim": action_dim,
             "observation_dim": observation_dim,
-            "goal_radius": maze.goal_radius,
-            "point_mass": vars(point_mass),
             "provenance": inputs.provenance,
+            **scorer.describe()[0],
         },
     )
     return task, windows

@@ -13,10 +13,10 @@ from dfplan.tasks.groups import ModelSettings, WindowsSettings
 from dfplan.tasks.inputs import Inputs
 
 if TYPE_CHECKING:
-    from dfplan.domain import Domain, PlanScorer
+    from dfplan.domain import PlanScorer
     from dfplan.training.forcing import ForcingTask
     from dfplan.training.task import Dataset
-    from dfplan.types import PointMass, Trajectories
+    from dfplan.types import Trajectories
 
 
 @dataclass
@@ -38,35 +38,40 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, Dataset]":
     from dfplan.training.forcing import ForcingTask
 
     inputs.check_states()
-    if not inputs.domain.drives_anew:
-        return build_for_domain(settings, inputs, inputs.domain)
     return build_training(settings, inputs, make=ForcingTask)
 
 
-def build_for_domain(settings: Settings, inputs: Inputs, domain: "Domain") -> "tuple[ForcingTask, Dataset]":
-    """The task and the windows of any robot: nothing is driven anew, and what makes a plan good the domain measures.
+def build_training(
+    settings: Settings,
+    inputs: Inputs,
+    *,
+    make: "Callable[..., ForcingTask]",
+    scorer: "PlanScorer | None" = None,
+) -> "tuple[ForcingTask, Dataset]":
+    """The task that ``make`` makes of the arguments of ``ForcingTask``, and the windows.
+
+    Without a ``scorer``, the domain measures on the data what makes a plan good.
 
     Raises:
-        UserError: data that are too short, or options that are for mazes.
+        UserError: data that are too short, or settings that contradict each other or the domain.
     """
-    from dfplan.tasks.trajectory_windows import build_datasets
-    from dfplan.training.forcing import ForcingTask
+    from dfplan.tasks.trajectory_windows import mix_datasets
 
     check_network(settings.model.name)
-    windows, trajectories = settings.windows, inputs.trajectories
-    if settings.retrace.num_steps or windows.held_steps or windows.collected_share:
-        raise UserError(
-            f"{inputs.env_name} is no maze, whose ways could be driven anew; give retrace=none, windows.held_steps=0 "
-            "and windows.collected_share=0, or leave all three out"
-        )
-    scorer = domain.fit_scorer(trajectories)
-    radius = getattr(scorer, "goal_radius", None)
-    if radius is not None:
-        inputs.say(f"{inputs.env_name}: at the goal is within {radius:.4g} of it, by the environment's own rewards")
-        windows = replace(windows, goal_radius=radius)
-    settings = replace(settings, windows=windows)
-    trained, validation = build_datasets(windows, trajectories, num_tokens=inputs.num_tokens, goal_dim=inputs.goal_dim)
-    return build_task(settings, inputs, trajectories, make=ForcingTask, scorer=scorer, validation=validation), trained
+    check_ways(settings, inputs)
+    collected = inputs.trajectories
+    scorer = scorer or inputs.domain.fit_scorer(collected)
+    settings, scorer = with_one_radius(settings, scorer, inputs)
+    trajectories = inputs.drive_anew(collected, settings.retrace, scorer=scorer)
+    windows, validation = mix_datasets(
+        settings.windows,
+        trajectories,
+        collected=collected,
+        num_tokens=inputs.num_tokens,
+        goal_dim=inputs.goal_dim,
+        goal_dropped=settings.diffusion.goal_dropped,
+    )
+    return build_task(settings, inputs, trajectories, make=make, scorer=scorer, validation=validation), windows
 
 
 def check_network(name: str) -> None:
@@ -82,51 +87,39 @@ def check_network(name: str) -> None:
     plugins.find("denoisers", name, own=DENOISERS)
 
 
-def build_training(
-    settings: Settings,
-    inputs: Inputs,
-    *,
-    make: "Callable[..., ForcingTask]",
-    point_mass: "PointMass | None" = None,
-) -> "tuple[ForcingTask, Dataset]":
-    """The task that ``make`` makes of the arguments of ``ForcingTask``, and the windows.
+def check_ways(settings: Settings, inputs: Inputs) -> None:
+    """Refuse to drive anew what cannot be, and to hold ends at which nothing stands still for as long.
 
-    Without a ``point_mass``, one is fitted to the data.
+    Raises:
+        UserError: the settings ask for that.
     """
-    from dfplan.domains.maze.dynamics import fit_point_mass
-    from dfplan.domains.maze.scorer import PointMassScorer
-    from dfplan.domains.maze.support import measure_support
-    from dfplan.tasks.trajectory_windows import drive_anew, mix_datasets
-
-    check_network(settings.model.name)
-    standing = settings.retrace.shortest_hold if settings.retrace.num_steps else 0
-    if settings.windows.held_steps > standing:
+    windows, retrace = settings.windows, settings.retrace
+    if not inputs.domain.drives_anew and (retrace.num_steps or windows.held_steps or windows.collected_share):
         raise UserError(
-            f"windows.held_steps={settings.windows.held_steps} wants ways that end standing still for as long, and "
+            f"the ways of {inputs.env_name} cannot be driven anew; give retrace=none, windows.held_steps=0 "
+            "and windows.collected_share=0, or leave all three out"
+        )
+    standing = retrace.shortest_hold if retrace.num_steps else 0
+    if windows.held_steps > standing:
+        raise UserError(
+            f"windows.held_steps={windows.held_steps} wants ways that end standing still for as long, and "
             f"these do for {standing} steps at least; with retrace=none give windows=collected, else a longer "
             "retrace.shortest_hold"
         )
-    collected = inputs.trajectories
-    point_mass, support = point_mass or fit_point_mass(collected), measure_support(collected)
-    with inputs.progress("ways driven anew") as show:
-        trajectories = drive_anew(
-            settings.retrace,
-            collected,
-            point_mass=point_mass,
-            support=support,
-            goal_radius=settings.windows.goal_radius,
-            seed=inputs.seed,
-            on_progress=show,
-        )
-    windows, validation = mix_datasets(
-        settings.windows,
-        trajectories,
-        collected=collected,
-        num_tokens=inputs.num_tokens,
-        goal_dropped=settings.diffusion.goal_dropped,
-    )
-    scorer = PointMassScorer(point_mass, support, goal_radius=settings.windows.goal_radius)
-    return build_task(settings, inputs, trajectories, make=make, scorer=scorer, validation=validation), windows
+
+
+def with_one_radius(settings: Settings, scorer: Any, inputs: Inputs) -> tuple[Settings, "PlanScorer"]:
+    """Both with the same distance that counts as being at the goal.
+
+    It is the settings' where ways are driven anew, as they say then how long is stood there; elsewhere the scorer's.
+    """
+    radius = getattr(scorer, "goal_radius", None)
+    if inputs.domain.drives_anew:
+        return settings, replace(scorer, goal_radius=settings.windows.goal_radius)
+    if radius is None:
+        return settings, scorer
+    inputs.say(f"{inputs.env_name}: at the goal is within {radius:.4g} of it, by the environment's own rewards")
+    return replace(settings, windows=replace(settings.windows, goal_radius=radius)), scorer
 
 
 def build_task(

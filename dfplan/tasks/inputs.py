@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dfplan.domain import Domain
+from dfplan.domain import Domain, PlanScorer
 from dfplan.errors import UserError
+from dfplan.settings.retrace import RetraceSettings
 from dfplan.settings.training import OptimizerSettings
 from dfplan.types import Trajectories
 
@@ -65,6 +66,17 @@ class Inputs:
             "action_bounds": {name: each.tolist() for name, each in vars(bounds).items()},
             **({} if seconds is None else {"step_seconds": seconds}),
         }
+
+    def drive_anew(self, data: Trajectories, retrace: RetraceSettings, *, scorer: PlanScorer) -> Trajectories:
+        """The data as they are, or, where it is asked for, their ways driven anew.
+
+        Raises:
+            UserError: they do not hold what that takes.
+        """
+        if not retrace.num_steps:
+            return data
+        with self.progress("ways driven anew") as show:
+            return self.domain.drive_anew(data, retrace, scorer=scorer, seed=self.seed, on_progress=show)
 
     def check_states(self) -> None:
         """Refuse an environment that shows frames: a planner of states would be trained on what is not shown there.

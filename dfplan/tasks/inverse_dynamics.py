@@ -1,12 +1,12 @@
 """Inverse dynamics, on states or on what is seen in frames: which action leads from here to there."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from dfplan.domains.maze.seen import FramesSettings
 from dfplan.options import group, option
 from dfplan.settings.retrace import RetraceSettings
 from dfplan.tasks.inputs import Inputs
-from dfplan.tasks.pixel_forcing import FramesSettings
 
 if TYPE_CHECKING:
     from dfplan.training.inverse_dynamics import InverseDynamicsTask, ObservationPairs
@@ -32,33 +32,21 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[InverseDynamicsTask, Obs
     import torch
 
     from dfplan.data.split import hold_out
-    from dfplan.domains.maze.dynamics import fit_point_mass
-    from dfplan.domains.maze.support import measure_support
     from dfplan.models.inverse_dynamics import InverseDynamics
-    from dfplan.tasks.pixel_forcing import see
-    from dfplan.tasks.trajectory_windows import drive_anew
+    from dfplan.tasks.pixel_forcing import look
     from dfplan.training.inverse_dynamics import InverseDynamicsTask, ObservationPairs
 
     if inputs.domain.shows_frames:
-        data, observer = see(inputs, settings.frames)
-        point_mass = observer.motion.point_mass
+        data, _, measured = look(inputs, settings.frames)
     else:
         data = inputs.trajectories
-        point_mass = fit_point_mass(data)
-    with inputs.progress("ways driven anew") as show:
-        data = drive_anew(
-            settings.retrace,
-            data,
-            point_mass=point_mass,
-            support=measure_support(data),
-            goal_radius=0.5,
-            seed=inputs.seed,
-            on_progress=show,
-        )
+        measured = inputs.domain.fit_scorer(data)
+    scorer: Any = measured
+    data = inputs.drive_anew(data, settings.retrace, scorer=scorer)
     torch.manual_seed(inputs.seed)  # of the initial weights
     inverse = InverseDynamics(most_steps=settings.most_steps, width=settings.width)
     inverse.speed_std.fill_(float(data.observations[:, 2:].std()))
-    inverse.step_seconds.fill_(point_mass.step)
+    inverse.step_seconds.fill_(scorer.step_seconds)
     parts = hold_out(data, share=settings.validation_share)
     pairs, held_out = (ObservationPairs(part, most_steps=settings.most_steps) for part in parts)
     task = InverseDynamicsTask(

@@ -1,10 +1,11 @@
-"""A planner that remembers, or, for comparison, one that does not, from demonstrations of the T-maze."""
+"""A planner that remembers, or, for comparison, one that does not, from demonstrations that the domain drives."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from dfplan.errors import UserError
 from dfplan.options import group, option
 from dfplan.settings.diffusion import DiffusionSettings
 from dfplan.settings.retrace import RetraceSettings
@@ -14,7 +15,6 @@ from dfplan.tasks.inputs import Inputs
 
 if TYPE_CHECKING:
     from dfplan.data.episode_windows import EpisodeWindows
-    from dfplan.domain import PlanScorer
     from dfplan.models.tokenizers import PrincipalTokenizer
     from dfplan.training.forcing import ForcingTask
     from dfplan.types import Trajectories
@@ -40,23 +40,24 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, EpisodeWind
     """The Diffusion Forcing task, and windows of demonstrations that are driven here.
 
     Raises:
-        UserError: the environment is no T-maze.
+        UserError: the environment has no demonstrator.
     """
     from dfplan.data.episode_windows import EpisodeWindows
-    from dfplan.domains.maze.demonstrations import build_tmaze
     from dfplan.models.tokenizers import save_tokenizer
     from dfplan.training.forcing import ForcingTask
     from dfplan.training.pixel_forcing import PixelForcingTask
 
-    env, make = build_tmaze(inputs.env_id), ForcingTask
-    # Seeds that no other training has, whatever its own is.
-    states = driven = _demonstrate(settings, inputs, num_episodes=settings.num_episodes, seed=2 * inputs.seed)
-    held_out = _demonstrate(settings, inputs, num_episodes=settings.held_out_episodes, seed=2 * inputs.seed + 1)
-    if len(env.observation_space.shape) == 3:
-        tokenizer = _fit_tokenizer(states, env.observe, latent_dim=settings.latent_dim, seed=inputs.seed)
+    domain, make = _demonstrator(inputs), ForcingTask
+    sizes = {"num_steps": inputs.num_tokens * settings.steps_per_token, "noise": settings.noise}
+    with inputs.progress("demonstrations") as show:  # of seeds that no other training has, whatever its own is
+        driven = domain.demonstrate(settings.num_episodes, seed=2 * inputs.seed, on_progress=show, **sizes)
+        held_out = domain.demonstrate(settings.held_out_episodes, seed=2 * inputs.seed + 1, on_progress=show, **sizes)
+    scorer = domain.fit_scorer(driven)
+    if domain.shows_frames:
+        tokenizer = _fit_tokenizer(driven, domain.render, latent_dim=settings.latent_dim, seed=inputs.seed)
         with inputs.progress("frames looked at") as show:
-            driven = _see(driven, env.observe, tokenizer=tokenizer, on_progress=show)
-        held_out = _see(held_out, env.observe, tokenizer=tokenizer)
+            driven = _see(driven, domain.render, tokenizer=tokenizer, on_progress=show)
+        held_out = _see(held_out, domain.render, tokenizer=tokenizer)
         description = {"name": "principal", "latent_dim": settings.latent_dim}
         metadata = {"env": inputs.env_name, "tokenizer": description}
         make = partial(
@@ -72,52 +73,38 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, EpisodeWind
         )
         for part in (driven, held_out)
     )
-    shown = _windows(settings.steps_per_token)
     task = forcing.build_task(
         forcing.Settings(
             model=settings.model,
             retrace=RetraceSettings(),  # not used: the task alone is built
-            windows=shown,
+            windows=_windows(settings.steps_per_token, goal_radius=domain.goal_radius),
             diffusion=settings.diffusion,
         ),
         inputs,
         driven,
         make=make,
-        scorer=_scorer(states if driven is states else None, goal_radius=shown.goal_radius),
+        scorer=scorer,
         validation=validation,
     )
     return task, windows
 
 
-def _scorer(states: "Trajectories | None", *, goal_radius: float) -> "PlanScorer":
-    """How far the ball gets and where it has been, by which new episodes are noticed; of latents nobody knows."""
-    from dfplan.domains.maze.dynamics import fit_point_mass
-    from dfplan.domains.maze.scorer import PointMassScorer
-    from dfplan.domains.maze.support import measure_support
-    from dfplan.scorers import GoalScorer
+def _demonstrator(inputs: Inputs) -> Any:
+    """The domain, which drives demonstrations.
 
-    if states is None:
-        return GoalScorer(goal_radius)
-    ball = replace(states, observations=states.observations[:, :4])
-    return PointMassScorer(fit_point_mass(ball), measure_support(states), goal_radius=goal_radius)
-
-
-def _demonstrate(settings: Settings, inputs: Inputs, *, num_episodes: int, seed: int) -> "Trajectories":
-    from dfplan.domains.maze.demonstrations import demonstrate_tmaze
-
-    with inputs.progress("demonstrations") as show:
-        return demonstrate_tmaze(
-            inputs.env_id,
-            num_episodes=num_episodes,
-            num_steps=inputs.num_tokens * settings.steps_per_token,
-            seed=seed,
-            noise=settings.noise,
-            on_progress=show,
+    Raises:
+        UserError: it does not.
+    """
+    if not hasattr(inputs.domain, "demonstrate"):
+        raise UserError(
+            f"task=memory learns from demonstrations that are driven for it, and nobody drives {inputs.env_name}; give "
+            "env=tmaze or env=pixel-tmaze, or another task"
         )
+    return inputs.domain
 
 
 def _fit_tokenizer(
-    states: "Trajectories", observe: Callable[..., Any], *, latent_dim: int, seed: int
+    states: "Trajectories", render: Callable[[Any], Any], *, latent_dim: int, seed: int
 ) -> "PrincipalTokenizer":
     """Principal components of frames drawn from the demonstrations."""
     import numpy as np
@@ -129,13 +116,13 @@ def _fit_tokenizer(
     rows = np.random.default_rng(seed).choice(len(states), size=count, replace=False)
     shown = states.observations[rows]
     tokenizer = PrincipalTokenizer(latent_dim=latent_dim)
-    tokenizer.fit(torch.from_numpy(observe(shown[:, :4], light=shown[:, 4])))
+    tokenizer.fit(torch.from_numpy(render(shown)))
     return tokenizer.eval()
 
 
 def _see(
     states: "Trajectories",
-    observe: Callable[..., Any],
+    render: Callable[[Any], Any],
     *,
     tokenizer: "PrincipalTokenizer",
     on_progress: Callable[[int, int], None] | None = None,
@@ -147,13 +134,13 @@ def _see(
     latents = []
     for first, last in zip(states.starts[:-1], states.starts[1:], strict=True):
         shown = states.observations[first:last]
-        latents.append(tokenizer.encode(torch.from_numpy(observe(shown[:, :4], light=shown[:, 4]))).numpy())
+        latents.append(tokenizer.encode(torch.from_numpy(render(shown))).numpy())
         if on_progress is not None:
             on_progress(int(last), len(states))
     return replace(states, observations=np.concatenate(latents), source=f"{states.source}, seen")
 
 
-def _windows(steps_per_token: int) -> WindowsSettings:
+def _windows(steps_per_token: int, *, goal_radius: float) -> WindowsSettings:
     """One observation a token, and no goals."""
     return WindowsSettings(
         steps_per_token=steps_per_token,
@@ -163,6 +150,6 @@ def _windows(steps_per_token: int) -> WindowsSettings:
         segment_goal_share=0.0,
         collected_share=0.0,
         held_steps=0,
-        goal_radius=0.5,
+        goal_radius=goal_radius,
         validation_share=0.0,
     )

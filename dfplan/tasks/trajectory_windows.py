@@ -1,41 +1,12 @@
-"""From trajectories to the windows of tokens that a denoiser is trained on: driven anew, held out, cut."""
+"""From trajectories to the windows of tokens that a denoiser is trained on: held out, cut."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from dfplan.data.split import hold_out
 from dfplan.data.windows import WindowDataset, WindowMixture
-from dfplan.domains.maze.pursuit import Pursuit
-from dfplan.domains.maze.retrace import retrace
-from dfplan.settings.retrace import RetraceSettings
 from dfplan.tasks.groups import WindowsSettings
 from dfplan.tokens import TokenLayout
-from dfplan.types import PointMass, PositionSupport, Trajectories
-
-
-def drive_anew(
-    settings: RetraceSettings,
-    trajectories: Trajectories,
-    *,
-    point_mass: PointMass,
-    support: PositionSupport,
-    goal_radius: float,
-    seed: int,
-    on_progress: Callable[[int, int], None],
-) -> Trajectories:
-    """The data as they are, or, where it is asked for, their ways driven anew."""
-    if not settings.num_steps:
-        return trajectories
-    return retrace(
-        trajectories,
-        Pursuit(point_mass, goal_radius=goal_radius, support=support, tube=settings.tube),
-        settings,
-        point_mass=point_mass,
-        support=support,
-        goal_radius=goal_radius,
-        seed=seed,
-        on_progress=on_progress,
-    )
+from dfplan.types import Trajectories
 
 
 def build_datasets(
@@ -43,8 +14,8 @@ def build_datasets(
     trajectories: Trajectories,
     *,
     num_tokens: int,
+    goal_dim: int,
     aimless_share: float = 0.0,
-    goal_dim: int = 2,
 ) -> tuple[WindowDataset, WindowDataset | None]:
     """Windows to train on, and held-out windows to validate on."""
     build_layout(windows, trajectories, goal_dim=goal_dim)  # refuses tokens that cannot be cut into so many points
@@ -64,22 +35,24 @@ def mix_datasets(
     *,
     collected: Trajectories,
     num_tokens: int,
+    goal_dim: int,
     goal_dropped: float,
 ) -> tuple[WindowDataset | WindowMixture, WindowDataset | WindowMixture | None]:
     """As :func:`build_datasets`, with a share of windows of the data as they were collected.
 
     ``goal_dropped`` is the share of windows that show no goal; where windows are held, these are not.
     """
-    train, validation = build_datasets(windows, trajectories, num_tokens=num_tokens, aimless_share=goal_dropped)
+    sizes = {"num_tokens": num_tokens, "goal_dim": goal_dim}
+    train, validation = build_datasets(windows, trajectories, aimless_share=goal_dropped, **sizes)
     share = windows.collected_share
     if not share:
         return train, validation
-    others, held_out = build_datasets(replace(windows, held_steps=0), collected, num_tokens=num_tokens)
+    others, held_out = build_datasets(replace(windows, held_steps=0), collected, **sizes)
     mixed = WindowMixture(train, others, share=share)
     return mixed, validation and held_out and WindowMixture(validation, held_out, share=share)
 
 
-def build_layout(windows: WindowsSettings, trajectories: Trajectories, *, goal_dim: int = 2) -> TokenLayout:
+def build_layout(windows: WindowsSettings, trajectories: Trajectories, *, goal_dim: int) -> TokenLayout:
     """What a token holds."""
     return TokenLayout(
         steps_per_token=windows.steps_per_token,

@@ -74,14 +74,14 @@ class AlignmentHead(nn.Sequential):
 
 
 class FrameFeatures:
-    """A frozen encoder's features of the frame at each position, standardised.
+    """A frozen encoder's features of the frame at each place, standardised.
 
-    Frames of one maze differ in a few pixels, so that their raw features all point the same way (their cosines are
+    Frames of one scene differ in a few pixels, so that their raw features all point the same way (their cosines are
     0.998 and more): a head that always answers with the mean would pass for aligned.
 
     Args:
         encoder: from frames ``[n, 64, 64, 3]`` uint8 to features ``[n, dim]``; its weights get no gradients from here.
-        render: from positions ``(n, goal_dim)`` to frames, such as the ``render`` of a camera.
+        render: from places ``(n, goal_dim)`` to frames, such as the ``render`` of a camera.
         seen: observations ``[n, observation_dim]`` on whose frames mean and spread of each feature are measured.
         goal_dim: leading dimensions of an observation that goals are about.
 
@@ -119,7 +119,7 @@ class FrameFeatures:
 
 
 class StateFeatures:
-    """What no encoder of a frame can beat: the state itself, and sines and cosines of its position.
+    """What no encoder of a frame can beat: the state itself, and sines and cosines of its place.
 
     Args:
         mean: of observations, ``(observation_dim,)``.

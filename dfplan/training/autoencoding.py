@@ -76,8 +76,8 @@ class AutoencoderTask:
         distance = torch.linalg.vector_norm(centres[0] - centres[1], dim=1)
         return {
             "pixel_error": float((decoded - true).square().mean()),
-            "position_error_pixels": float(distance.median()),
-            "position_error_pixels_p95": float(distance.quantile(0.95)),
+            "place_error_pixels": float(distance.median()),
+            "place_error_pixels_p95": float(distance.quantile(0.95)),
         }
 
     def export(self, folder: Path) -> None:

@@ -16,7 +16,7 @@ NUM_HELD_OUT = 2048
 
 
 class KeypointTask:
-    """Trains on frames alone; the positions in a batch serve to say in validation how far off the points are.
+    """Trains on frames alone; the places in a batch serve to say in validation how far off the points are.
 
     Args:
         tokenizer: calibrated.
@@ -63,11 +63,11 @@ class KeypointTask:
         return loss, {"pixel_error": error.detach().mean()}
 
     def validate(self, modules: Mapping[str, nn.Module], *, seed: int) -> dict[str, float]:
-        """Distance from the found to the true position, in the units of the environment, on held-out frames."""
+        """Distance from the found to the true place, in the units of the environment, on held-out frames."""
         batch = beside(self.tokenizer, self.held_out.sample(NUM_HELD_OUT, np.random.default_rng(seed)))
-        found = self.tokenizer.to_positions(self.tokenizer.encode(batch["frames"]))
-        error = torch.linalg.vector_norm(found - batch["positions"], dim=1)
-        return {"position_error": float(error.median()), "position_error_p95": float(error.quantile(0.95))}
+        found = self.tokenizer.to_places(self.tokenizer.encode(batch["frames"]))
+        error = torch.linalg.vector_norm(found - batch["places"], dim=1)
+        return {"place_error": float(error.median()), "place_error_p95": float(error.quantile(0.95))}
 
     def export(self, folder: Path) -> None:
         """Fit the normalizer and write the bundle that :func:`dfplan.models.tokenizers.load_tokenizer` reads."""

@@ -39,7 +39,7 @@ def diffuser():
         num_levels=4,
         action_dim=2,
         goal_radius=0.5,
-        point_mass=POINT_MASS,
+        dynamics=POINT_MASS,
         metadata={},
     )
     return MPCAgent(DiffuserPlanner(model), controller=StateTracker(), replan_every=4, horizon=16)
@@ -51,7 +51,7 @@ def planned(controller, name=None):
 
 
 def grid():
-    planner = GridPlanner(SUPPORT, point_mass=POINT_MASS, goal_radius=0.5)
+    planner = GridPlanner(SUPPORT, dynamics=POINT_MASS, goal_radius=0.5)
     return MPCAgent(planner, controller=pursuit(), replan_every=4, horizon=16)
 
 

@@ -53,7 +53,7 @@ def planner():
             num_levels=8,
             action_dim=2,
             goal_radius=0.5,
-            point_mass=POINT_MASS,
+            dynamics=POINT_MASS,
             metadata=METADATA,
         )
     )
@@ -234,7 +234,7 @@ def bundle(tmp_path):
 def test_a_bundle_holds_all_that_planning_needs(bundle):
     model = load_diffuser(bundle)
     assert (model.horizon, model.num_levels, model.observation_dim, model.goal_radius) == (16, 32, 4, 0.5)
-    assert model.point_mass == POINT_MASS
+    assert model.dynamics == POINT_MASS
     expected = tiny_unet()
     assert all(torch.equal(mine, its) for mine, its in zip(model.unet.parameters(), expected.parameters(), strict=True))
 

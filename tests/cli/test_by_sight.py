@@ -96,10 +96,10 @@ def test_eyes_are_trained_on_another_view(tmp_path):
 def test_the_bundled_planner_sees_its_way(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     scores = {}
-    for given in ("image", "position"):
+    for given in ("image", "state"):
         words = ["env=pixelmaze-large", "goal=random", "n_episodes=4", f"goal_given={given}", f"output={given}"]
         assert main(["eval", *words]) == 0
         record = json.loads((tmp_path / given / "results.json").read_text())
         assert record["metrics"]["success_rate"]["mean"] == 1
         scores[given] = record["metrics"]["normalized_return"]["mean"]
-    assert scores["image"] == pytest.approx(scores["position"], rel=0.1)
+    assert scores["image"] == pytest.approx(scores["state"], rel=0.1)

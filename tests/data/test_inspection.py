@@ -53,7 +53,7 @@ def test_nothing_is_found_in_motion_as_it_was_recorded(make):
 
 def test_a_position_is_paired_with_its_velocity_and_the_time_of_a_step():
     pairs = find_pairs(trajectories(robot()))
-    assert [(each.position, each.velocity) for each in pairs] == [(0, 2), (1, 3)]
+    assert [(each.coordinate, each.velocity) for each in pairs] == [(0, 2), (1, 3)]
     np.testing.assert_allclose([each.step_time for each in pairs], STEP, rtol=0.03)
 
 

@@ -33,7 +33,7 @@ def states():
 
 
 def jumps_of(observations, **kwargs):
-    return np.flatnonzero(find_jumps(trajectories(observations, **kwargs), position_dim=2)).tolist()
+    return np.flatnonzero(find_jumps(trajectories(observations, **kwargs), num_axes=2)).tolist()
 
 
 @cache
@@ -47,7 +47,7 @@ def recorded(env_id):
 @pytest.mark.parametrize("width", [2, 4], ids=["positions", "positions and velocities"])
 def test_recorded_motion_has_no_jump(maze, dtype, width):
     data = trajectories(recorded(f"maze2d-{maze}")[:, :width].astype(dtype))
-    assert cut_jumps(data, position_dim=2) is data
+    assert cut_jumps(data, num_axes=2) is data
 
 
 @pytest.mark.parametrize("noise", [0.001, 0.01, 0.1])
@@ -114,7 +114,7 @@ def test_velocities_that_leap_are_a_jump(states):
 def test_trajectories_are_cut_at_jumps_and_lone_rows_left_out(states):
     wild = np.delete(states, np.arange(1000, 1100), axis=0)
     wild[500, 0] += 3
-    data = cut_jumps(trajectories(wild, ends=[2000]), position_dim=2)
+    data = cut_jumps(trajectories(wild, ends=[2000]), num_axes=2)
     assert data.starts.tolist() == [0, 500, 999, 2000, len(wild) - 1]
     np.testing.assert_array_equal(data.observations, np.delete(wild, 500, axis=0))
     last = data.starts[1:] - 1
@@ -124,12 +124,12 @@ def test_trajectories_are_cut_at_jumps_and_lone_rows_left_out(states):
     (note,) = data.notes
     assert note.startswith("cut at 3 impossible steps, the first from row 499 to row 500 (")
     assert note.endswith("; left out 1 row that no other continues")
-    assert cut_jumps(data, position_dim=2) is data
+    assert cut_jumps(data, num_axes=2) is data
 
 
 def test_rows_are_named_by_the_numbers_they_are_given(states):
     wild = np.delete(states, np.arange(1000, 1100), axis=0)
-    data = cut_jumps(trajectories(wild), position_dim=2, row_numbers=10 + 2 * np.arange(len(wild)))
+    data = cut_jumps(trajectories(wild), num_axes=2, row_numbers=10 + 2 * np.arange(len(wild)))
     assert "the first from row 2008 to row 2010" in data.notes[0]
 
 
@@ -143,9 +143,9 @@ def test_a_motion_of_many_axes_and_coarse_frames_is_judged_by_its_own_measure():
             velocity = 0.98 * velocity + 0.5 * action
             position = position + 0.01 * velocity
     frames = np.array(frames)
-    assert not find_jumps(trajectories(frames), position_dim=6).any()
+    assert not find_jumps(trajectories(frames), num_axes=6).any()
     frames[1000:, 2] += 30
-    assert np.flatnonzero(find_jumps(trajectories(frames), position_dim=6)).tolist() == [999]
+    assert np.flatnonzero(find_jumps(trajectories(frames), num_axes=6)).tolist() == [999]
 
 
 def test_few_rows_are_not_judged(states):
@@ -186,7 +186,7 @@ def test_a_trajectory_at_three_times_the_speed_is_cut_from_one_that_is_not(state
 
 def test_velocities_are_told_from_other_numbers(states):
     def times(observations):
-        return step_times(trajectories(observations), position_dim=2)
+        return step_times(trajectories(observations), num_axes=2)
 
     assert times(states) == pytest.approx({0: 0.01, 1: 0.01}, rel=1e-3)
     assert times(states[:, [0, 1, 3, 2]]) == {0: None, 1: None}

@@ -11,7 +11,8 @@ from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
 
 from dfplan.data.d4rl_file import hash_file
-from dfplan.data.minari_data import MAIN_FILE, is_pointmaze, read_minari, to_d4rl_coordinates
+from dfplan.data.minari_data import MAIN_FILE, read_minari
+from dfplan.domains.maze.pointmaze import is_pointmaze, to_d4rl_coordinates
 from dfplan.domains.maze.sources import load_trajectories
 from dfplan.errors import UserError
 from dfplan_envs import build_maze

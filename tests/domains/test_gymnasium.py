@@ -145,7 +145,10 @@ def test_an_id_becomes_the_options_that_suit_short_problems_where_nothing_else_i
     ("words", "complaint"),
     [
         (["train", "env=Pendulum-v1"], "data=generated is for mazes"),
-        (["train", "env=Pendulum-v1", "data=none", "task=autoencoder"], "task=autoencoder is for mazes"),
+        (
+            ["train", "env=Pendulum-v1", "data=none", "task=autoencoder"],
+            "task=autoencoder is not for Pendulum-v1, for which there are",
+        ),
         (["eval", "env=Pendulum-v1", "goal=random"], "goal=random is not for"),
         (["eval", "env=Pendulum-v1"], "no weights for Pendulum-v1 come with dfplan"),
         (["eval", "env=Pendulum-v1", "weights=bundled-rnn"], "no weights for Pendulum-v1-rnn"),

@@ -230,7 +230,7 @@ def test_the_manifest_says_what_goes_in_and_out(folder, model):
     assert (content["schedule"], content["prediction"], content["env"]) == ("linear", "velocity", "none")
     found = read_manifest(folder).scorer
     assert isinstance(found, PointMassScorer)
-    assert (found.kind, found.point_mass, found.goal_radius) == ("point_mass", model.point_mass, model.goal_radius)
+    assert (found.kind, found.dynamics, found.goal_radius) == ("point_mass", model.dynamics, model.goal_radius)
     np.testing.assert_array_equal(found.support.visited, model.support.visited)
 
 

@@ -65,7 +65,7 @@ def test_round_trip(name, tmp_path):
     assert torch.equal(loaded.normalizer.observations(states), task.normalizer.observations(states))
     assert loaded.layout == LAYOUT
     assert loaded.parameterization == task.parameterization
-    assert loaded.point_mass == POINT_MASS
+    assert loaded.dynamics == POINT_MASS
     assert (loaded.num_tokens, loaded.goal_radius) == (6, 0.4)
     np.testing.assert_array_equal(loaded.support.visited, task.scorer.support.visited)
     np.testing.assert_array_equal(loaded.support.origin, task.scorer.support.origin)

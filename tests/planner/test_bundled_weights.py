@@ -87,7 +87,7 @@ def test_plans_arrive_and_keep_clear_of_walls(planner, env):
 
 
 def test_where_windows_meet_positions_jump_little_more_than_elsewhere(planner, env, request):
-    layout, mass = planner.model.layout, planner.model.point_mass
+    layout, mass = planner.model.layout, planner.model.dynamics
     window_tokens = 2
     chained = Planner(planner.model, settings=PlannerSettings(window_tokens=window_tokens, num_candidates=4))
     situations = [env.reset(seed=seed) for seed in range(COUNT)]

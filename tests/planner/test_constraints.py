@@ -6,7 +6,7 @@ import pytest
 from dfplan.errors import UserError
 from dfplan.planner.constraints import Constraints, as_constraints
 from dfplan.planner.regions import Box, Disc
-from dfplan.types import PositionSupport
+from dfplan.types import Support
 
 # A unit a step along x, from 0 to 4, then back to 3.
 THERE_AND_BACK = np.array([[0.0, 0], [1, 0], [2, 0], [3, 0], [4, 0], [3, 0]])
@@ -26,7 +26,7 @@ def test_plain_lists_are_regions():
     assert asked.waypoints == ((1.0, 2.0),)
     with pytest.raises(UserError, match=r"a disc \[x, y, radius\] or a box \[x1, y1, x2, y2\]; got \[1.0, 2.0\]"):
         Constraints(keep_out=[[1, 2]])
-    with pytest.raises(UserError, match="way-points must be finite positions"):
+    with pytest.raises(UserError, match="way-points must be finite numbers"):
         Constraints(waypoints=[[1, np.nan]])
     with pytest.raises(UserError, match="max_speed must be above 0; got nan"):
         Constraints(max_speed=float("nan"))
@@ -109,7 +109,7 @@ def test_constraints_add_up():
 
 
 def test_support_is_restricted_to_what_is_allowed():
-    support = PositionSupport(visited=np.array([[True, True, False], [True, True, True]]), origin=np.zeros(2), cell=1.0)
+    support = Support(visited=np.array([[True, True, False], [True, True, True]]), origin=np.zeros(2), cell=1.0)
     assert Constraints(keep_out=[[0.5, 0.5, 0.3]]).restrict(support).visited.tolist() == [
         [False, True, False],
         [True, True, True],

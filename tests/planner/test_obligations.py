@@ -23,7 +23,7 @@ def drive(controller, *, num_steps=500, **guidance):
     agent.reset(seeds=[0], goals=GOAL)
     state, visited = START, [START[0]]
     for _ in range(num_steps):
-        state = step_of(state, agent.act(state).astype(np.float64), point_mass=POINT_MASS)
+        state = step_of(state, agent.act(state).astype(np.float64), dynamics=POINT_MASS)
         visited.append(state[0])
     agent.act(state)
     return np.stack(visited), agent, plans

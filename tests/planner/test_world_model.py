@@ -51,7 +51,7 @@ class LinearDenoiser(Denoiser):
 class Bytes:
     """A camera that loses nothing: a frame is one pixel whose channels are the bytes of the position."""
 
-    def positions(self, frames):
+    def places(self, frames):
         return np.ascontiguousarray(frames).reshape(len(frames), -1).view(np.float64)
 
     def frames(self, positions):
@@ -99,7 +99,7 @@ def test_a_known_system_is_followed_as_far_as_there_are_actions(denoiser, num_st
     np.testing.assert_allclose(predicted, states, atol=1e-2)
     drawn = world.draw(predicted)
     assert drawn.shape == (*states.shape[:2], 1, 1, 16)
-    np.testing.assert_array_equal(Bytes().positions(drawn[1]), predicted[1, :, :2])
+    np.testing.assert_array_equal(Bytes().places(drawn[1]), predicted[1, :, :2])
 
 
 def test_actions_are_clean_and_the_goal_is_hidden(denoiser):

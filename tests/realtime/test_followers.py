@@ -6,7 +6,7 @@ from tiny_model import POINT_MASS
 
 from dfplan.agent import PlannedActions, Pursuit
 from dfplan.realtime.followers import ActionQueue, PathFollower
-from dfplan.realtime.motion import point_mass_motion
+from dfplan.realtime.motion import integrator_motion
 from dfplan.realtime.plans import plan_of_actions
 from dfplan.types import Plan
 
@@ -64,7 +64,7 @@ def test_actions_alone_are_a_plan():
 
 
 def _follower(controller=None):
-    return PathFollower(controller or Pursuit(POINT_MASS, goal_radius=0.5), motion=point_mass_motion(POINT_MASS))
+    return PathFollower(controller or Pursuit(POINT_MASS, goal_radius=0.5), motion=integrator_motion(POINT_MASS))
 
 
 def test_a_path_is_driven_as_its_controller_drives():
@@ -92,7 +92,7 @@ def test_a_path_ends_with_its_plan_but_a_goal_is_held_for_ever():
 
 
 def test_without_an_observation_a_path_is_driven_by_reckoning():
-    follower, motion = _follower(), point_mass_motion(POINT_MASS)
+    follower, motion = _follower(), integrator_motion(POINT_MASS)
     follower.reset(np.array([5.0, 1.0]))
     assert follower.act(None) is None
     follower.join(straight_plan(num_steps=32), observation=START, elapsed=0)

@@ -7,7 +7,7 @@ from tiny_model import POINT_MASS
 
 from dfplan.errors import UserError
 from dfplan.realtime.gate import FAULTS, ObservationGate
-from dfplan.realtime.motion import NoiseEstimate, point_mass_motion
+from dfplan.realtime.motion import NoiseEstimate, integrator_motion
 
 GOOD = np.array([1.0, 2.0, 0.5, -0.5])
 
@@ -88,7 +88,7 @@ def test_noise_grows_with_age():
 
 @pytest.mark.parametrize("std", [0.0, 0.05, 0.3])
 def test_the_noise_of_the_sensor_is_measured(std):
-    motion = point_mass_motion(POINT_MASS)
+    motion = integrator_motion(POINT_MASS)
     gate = maze_gate(motion=motion)
     generator, state, action, found = np.random.default_rng(0), GOOD, np.array([0.1, 0.2]), []
     for step in range(200):
@@ -102,7 +102,7 @@ def test_the_noise_of_the_sensor_is_measured(std):
 
 
 def test_a_hit_against_a_wall_is_no_noise_and_a_gap_is_bridged():
-    motion = point_mass_motion(POINT_MASS)
+    motion = integrator_motion(POINT_MASS)
     estimate = NoiseEstimate(motion, observation_dim=4, memory=8)
     state = GOOD
     for step in range(20):
@@ -115,7 +115,7 @@ def test_a_hit_against_a_wall_is_no_noise_and_a_gap_is_bridged():
 
 
 def test_a_point_mass_moves_as_it_is_measured():
-    moved = point_mass_motion(POINT_MASS)(np.array([1.0, 1.0, 4.95, 0.0]), np.array([1.0, -0.5]))
+    moved = integrator_motion(POINT_MASS)(np.array([1.0, 1.0, 4.95, 0.0]), np.array([1.0, -0.5]))
     fast, slow = 5.0, -0.5 * POINT_MASS.gain
     np.testing.assert_allclose(moved, [1 + 0.01 * fast, 1 + 0.01 * slow, fast, slow])
 

@@ -14,7 +14,7 @@ from tiny_model import POINT_MASS
 from dfplan.agent import Pursuit
 from dfplan.errors import UserError
 from dfplan.realtime import ActionQueue, PathFollower
-from dfplan.realtime.motion import point_mass_motion
+from dfplan.realtime.motion import integrator_motion
 from dfplan.realtime.wire import HEADER_BYTES, MAX_INTEGER, UNSAID, Message, decode, encode
 
 GOOD = np.array([1.0, 2.0, 0.5, -0.5])
@@ -167,7 +167,7 @@ def planner():
 
 
 def pursuit():
-    return PathFollower(Pursuit(POINT_MASS, goal_radius=0.5), motion=point_mass_motion(POINT_MASS))
+    return PathFollower(Pursuit(POINT_MASS, goal_radius=0.5), motion=integrator_motion(POINT_MASS))
 
 
 def act(agent, planner, observation, **options):

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from dfplan.domains.maze.dynamics import fit_point_mass
+from dfplan.domains.maze.dynamics import fit_dynamics
 from dfplan.domains.maze.motion import follow_trajectories
+from dfplan.domains.maze.seen import FramesSettings, fit_motion
 from dfplan.domains.maze.sources import load_trajectories
-from dfplan.tasks.pixel_forcing import FramesSettings, fit_motion
 
 FRAMES = FramesSettings(tokenizer="bundled", position_gain=0.5, speed_gain=0.1, step_seconds=0.01, max_rows=500_000)
 
@@ -20,10 +20,10 @@ def data(tmp_path_factory):
 def test_how_the_agent_moves_is_found_from_noisy_positions(data):
     noise = 0.002 * np.random.default_rng(0).normal(size=(len(data), 2))  # a keypoint tokenizer's
     positions = (data.observations[:, :2] + noise).astype(np.float32)
-    found, true = fit_motion(data, positions, FRAMES), fit_point_mass(data)
-    assert found.point_mass.gain == pytest.approx(true.gain, rel=0.02)
-    assert found.point_mass.decay == pytest.approx(true.decay, abs=0.003)
-    assert found.point_mass.step == FRAMES.step_seconds
+    found, true = fit_motion(data, positions, FRAMES), fit_dynamics(data)
+    assert found.dynamics.gain == pytest.approx(true.gain, rel=0.02)
+    assert found.dynamics.decay == pytest.approx(true.decay, abs=0.003)
+    assert found.dynamics.step == FRAMES.step_seconds
     told = follow_trajectories(data, positions, motion=found)
     error = (told.observations - data.observations)[:, 2:]
     alone = np.diff(positions, axis=0) / FRAMES.step_seconds - data.observations[1:, 2:]

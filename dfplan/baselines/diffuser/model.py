@@ -14,7 +14,7 @@ from dfplan.errors import UserError
 from dfplan.measured import check_physics, check_values, positive
 from dfplan.models.bundle import load_bundle, read_metadata
 from dfplan.models.forcing_model import SENSELESS, load_weights
-from dfplan.types import PointMass, Reach
+from dfplan.types import DoubleIntegrator, Reach
 
 NAME = "diffuser"  # what a bundle calls its model
 MAX_HORIZON = 100_000
@@ -33,7 +33,7 @@ class DiffuserModel:
         num_levels: noise levels.
         action_dim: length of an action; an observation is the rest of a token.
         goal_radius: distance that counts as being at the goal.
-        point_mass: how actions move the agent, as measured on the training data; Diffuser itself does not use it, a
+        dynamics: how actions move the agent, as measured on the training data; Diffuser itself does not use it, a
             controller may.
         metadata: the whole description of the bundle.
     """
@@ -44,7 +44,7 @@ class DiffuserModel:
     num_levels: int
     action_dim: int
     goal_radius: float
-    point_mass: PointMass
+    dynamics: DoubleIntegrator
     metadata: Mapping[str, Any]
 
     @property
@@ -79,7 +79,7 @@ def load_diffuser(folder: Path) -> DiffuserModel:
     try:
         model, token_dim = metadata["model"], metadata["action_dim"] + metadata["observation_dim"]
         unet = TemporalUnet(token_dim=token_dim, width=model["width"], num_layers=model["num_layers"])
-        point_mass = PointMass(**{name: positive(name, value) for name, value in metadata["point_mass"].items()})
+        dynamics = DoubleIntegrator(**{name: positive(name, value) for name, value in metadata["point_mass"].items()})
         goal_radius = positive("goal_radius", metadata["goal_radius"])
     except SENSELESS as error:
         raise _no_diffuser(folder, error) from error
@@ -90,8 +90,8 @@ def load_diffuser(folder: Path) -> DiffuserModel:
         low, high = (each[metadata["action_dim"] :].numpy() for each in (normalizer.minimum, normalizer.maximum))
         check_values("limits_std", (normalizer.maximum - normalizer.minimum).numpy())
         dim = metadata["observation_dim"] // 2
-        reach = Reach.around((low + high) / 2, (high - low) / 2, goal_dim=dim, point_mass=point_mass)
-        check_physics(reach=reach, point_mass=point_mass, goal_radius=goal_radius)
+        reach = Reach.around((low + high) / 2, (high - low) / 2, goal_dim=dim, dynamics=dynamics)
+        check_physics(reach=reach, dynamics=dynamics, goal_radius=goal_radius)
     except ValueError as error:
         raise _no_diffuser(folder, error) from error
     return DiffuserModel(
@@ -101,7 +101,7 @@ def load_diffuser(folder: Path) -> DiffuserModel:
         num_levels=model["num_levels"],
         action_dim=metadata["action_dim"],
         goal_radius=goal_radius,
-        point_mass=point_mass,
+        dynamics=dynamics,
         metadata=metadata,
     )
 

@@ -43,7 +43,7 @@ class DiffuserPlanner:
         low, high = (each[model.action_dim :] for each in limits)
         bounds = Bounds(low, high).widened(MARGIN)
         self.reach = replace(
-            Reach.around(low, high - low, goal_dim=self.goal_dim, point_mass=model.point_mass),
+            Reach.around(low, high - low, goal_dim=self.goal_dim, dynamics=model.dynamics),
             observations=bounds,
             goals=Bounds(bounds.low[: self.goal_dim], bounds.high[: self.goal_dim]),
         )

@@ -62,7 +62,7 @@ def _plan(
     sight = load_sight(weights, planner.model.metadata)
     check_sees(domain, sight is not None, weights=weights, env_name=config.env.name)
     if isinstance(sight, FrameObserver) and situation.frames is not None:
-        places = sight.positions(situation.frames)
+        places = sight.places(situation.frames)
         observation, goal = np.concatenate([places[:1], observation[:, places.shape[1] :]], axis=1), places[1:]
     elif sight is not None and not isinstance(sight, FrameObserver):
         observation = sight(observation)

@@ -85,7 +85,10 @@ def carry_out(config: TrainConfig, *, data: Trajectories | None = None) -> Train
     )
     domain = find_domain(config.env.id)
     if domain.tasks is not None and config.task.name not in domain.tasks:
-        raise UserError(f"task={config.task.name} is for mazes, and {config.env.name} is none; leave it out")
+        raise UserError(
+            f"task={config.task.name} is not for {config.env.name}, for which there are "
+            f"{', '.join(sorted(domain.tasks))}; leave it out"
+        )
     trajectories = _load(config, domain, data)
     record = recorded(config, trajectories)
     inputs = build_inputs(config, trajectories, domain=domain, provenance=_provenance(record, device))

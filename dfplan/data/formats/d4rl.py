@@ -1,4 +1,4 @@
-"""D4RL's HDF5 layout, of all tasks: locomotion, AntMaze, Adroit, Kitchen and the mazes as they are recorded."""
+"""D4RL's HDF5 layout, of all tasks: locomotion, AntMaze, Adroit, Kitchen, and maze2d as it is recorded."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -21,9 +21,9 @@ KEYS = ("observations", "actions", "rewards", "terminals", "timeouts", "next_obs
 def read(path: str | Path) -> Trajectories:
     """Read a D4RL file as it is: every timeout and every terminal ends an episode, and nothing else is cut.
 
-    (Mazes whose ball rolls on across timeouts are read as that by :func:`dfplan.data.d4rl_file.read_d4rl`.) Where
-    ``next_observations`` are there, the last one of an episode becomes its last row; where one is not what is observed
-    next, the episode ends although no flag says so, and a note tells.
+    (Data of maze2d, whose ball rolls on across timeouts, are read as that by :func:`dfplan.data.d4rl_file.read_d4rl`.)
+    Where ``next_observations`` are there, the last one of an episode becomes its last row; where one is not what is
+    observed next, the episode ends although no flag says so, and a note tells.
 
     Raises:
         UserError: the file is missing, damaged, or has another layout; names the key, or the episode and the row.

@@ -36,20 +36,20 @@ CLOCK_NAMES = ("time", "timestamp", "stamp", "t")
 
 
 def find_leaps(data: Trajectories, pairs: list[Pair]) -> np.ndarray:
-    """Rows after which the state leaps: at once half of the positions that have velocities, or of all dimensions.
+    """Rows after which the state leaps: at once half of the coordinates that have velocities, or of all dimensions.
 
     Returns:
         ``(leaps,)`` row numbers.
     """
     varying = np.flatnonzero(~data.constant_dimensions()).tolist()
-    exact = [[each.position, each.velocity] for each in pairs if each.correlation >= EXACT]
+    exact = [[each.coordinate, each.velocity] for each in pairs if each.correlation >= EXACT]
     columns = exact or [[each] for each in varying]
     if not exact and len(varying) <= FEW:  # of one unit: a place on a plane
-        return np.flatnonzero(find_jumps(_part(data, varying), position_dim=len(varying))) if varying else np.array([])
+        return np.flatnonzero(find_jumps(_part(data, varying), num_axes=len(varying))) if varying else np.array([])
     votes = np.zeros(len(data), np.int64)
     rows = step_rows(data)
     for dimensions in columns:
-        found = find_jumps(_part(data, dimensions), position_dim=1)
+        found = find_jumps(_part(data, dimensions), num_axes=1)
         if found.any() and turn_of(change(data, rows, dimensions[0])) is not None:
             found[rows] &= np.abs(without_turns(change(data, rows, dimensions[0]))) > np.pi / 2
         if len(dimensions) > 1:  # a velocity that was cut to a range tells nothing
@@ -181,7 +181,7 @@ def _missing_by_velocity(data: Trajectories, rows: np.ndarray, pairs: list[Pair]
     """The steps over what velocities make of them: whole numbers, where rows were taken out of exact data."""
     above, below = np.zeros(len(rows)), np.zeros(len(rows))
     for each in pairs:
-        moved = without_turns(change(data, rows, each.position))
+        moved = without_turns(change(data, rows, each.coordinate))
         ends = [
             each.step_time * data.observations[rows + offset, each.velocity].astype(np.float64) for offset in (0, 1)
         ]

@@ -8,23 +8,23 @@ from dfplan.types import Trajectories
 
 NUM_SAMPLED = 50_000  # steps, evenly spread
 FEWEST = 32  # steps from which anything is concluded
-LEAST_CORRELATION = 0.8  # between steps of a position and its velocity; half as many where rows are missing
+LEAST_CORRELATION = 0.8  # between steps of a coordinate and its velocity; half as many where rows are missing
 FARTHEST = 0.6  # of a full turn, that an angle goes in a step
 TURNS = (2 * np.pi, 360.0)  # of angles, in radians and degrees
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A position and its velocity, both numbers of an observation.
+    """A coordinate and its velocity, both numbers of an observation.
 
     Attributes:
-        position: dimension of an observation.
+        coordinate: dimension of an observation.
         velocity: likewise.
-        step_time: time from row to row by which the velocity makes the steps of the position.
+        step_time: time from row to row by which the velocity makes the steps of the coordinate.
         correlation: of the steps with the velocity, above 0.8; nearer to 1 where the two tell each other exactly.
     """
 
-    position: int
+    coordinate: int
     velocity: int
     step_time: float
     correlation: float
@@ -71,7 +71,7 @@ def without_turns(moved: np.ndarray) -> np.ndarray:
 
 
 def find_pairs(data: Trajectories) -> list[Pair]:
-    """The positions whose steps are those of another observed number times a time, each with the best such number."""
+    """The coordinates whose steps are those of another observed number times a time, each with the best such number."""
     rows = sampled(step_rows(data))
     if len(rows) < FEWEST:
         return []
@@ -83,12 +83,12 @@ def find_pairs(data: Trajectories) -> list[Pair]:
     correlations = np.minimum(_cosines(usual, slow), _cosines(usual - usual.mean(0), slow - slow.mean(0)))
     np.fill_diagonal(correlations, 0)
     pairs = []
-    for position, velocity in enumerate(correlations.argmax(axis=1).tolist()):
-        if correlations[position, velocity] >= LEAST_CORRELATION:
+    for coordinate, velocity in enumerate(correlations.argmax(axis=1).tolist()):
+        if correlations[coordinate, velocity] >= LEAST_CORRELATION:
             speed = speeds[:, velocity]
             fast = np.abs(speed) >= np.median(np.abs(speed))
-            time = float(np.median(moved[fast, position] / speed[fast]))
-            pairs.append(Pair(position, velocity, time, float(correlations[position, velocity])))
+            time = float(np.median(moved[fast, coordinate] / speed[fast]))
+            pairs.append(Pair(coordinate, velocity, time, float(correlations[coordinate, velocity])))
     return [each for each in pairs if each.step_time > 0]
 
 

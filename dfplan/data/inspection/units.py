@@ -26,7 +26,7 @@ LEAST_CORRELATION = 0.9  # of its steps with its velocities
 
 
 def find_step_times(data: Trajectories, pairs: list[Pair]) -> list[Finding]:
-    """Episodes whose velocities tell another time from row to row, in all positions or in one alone."""
+    """Episodes whose velocities tell another time from row to row, in all coordinates or in one alone."""
     if not pairs or len(data.starts) < 3:
         return _against_declared(data, pairs)
     ratios = np.stack([_ratios(data, each) for each in pairs], axis=1)
@@ -46,15 +46,15 @@ def find_step_times(data: Trajectories, pairs: list[Pair]) -> list[Finding]:
         alone = off[:, index] & ~whole
         alone[alone] = [_units_of(each) is not None for each in ratios[alone, index].tolist()]
         if alone.any():
-            findings.append(_one_position(data, each, alone, ratios[:, index]))
+            findings.append(_one_coordinate(data, each, alone, ratios[:, index]))
     return findings or _against_declared(data, pairs)
 
 
 def _ratios(data: Trajectories, pair: Pair) -> np.ndarray:
-    """The step time of each episode by one position over the usual, ``(episodes,)``; NaN where that is not clear."""
+    """The step time of each episode by one coordinate over the usual, ``(episodes,)``; NaN where that is not clear."""
     rows = step_rows(data)
     numbers, count = episodes_of(data, rows), len(data.starts) - 1
-    moved = without_turns(change(data, rows, pair.position))
+    moved = without_turns(change(data, rows, pair.coordinate))
     column = data.observations[:, pair.velocity].astype(np.float64)
     speed = (column[rows] + column[rows + 1]) / 2
 
@@ -76,12 +76,12 @@ def _is_off(ratios: np.ndarray) -> np.ndarray:
         return (distance > np.log(OFF)) & (distance > NOISE * np.array(usual))
 
 
-def _one_position(data: Trajectories, pair: Pair, alone: np.ndarray, ratios: np.ndarray) -> Finding:
+def _one_coordinate(data: Trajectories, pair: Pair, alone: np.ndarray, ratios: np.ndarray) -> Finding:
     number = int(np.argmax(alone))
     times = float(ratios[number])
-    position, velocity = name_of(data, pair.position), name_of(data, pair.velocity)
+    coordinate, velocity = name_of(data, pair.coordinate), name_of(data, pair.velocity)
     said = (
-        f"{position} moves {times:.3g} times as far by its velocity ({velocity}) as in other episodes, as between "
+        f"{coordinate} moves {times:.3g} times as far by its velocity ({velocity}) as in other episodes, as between "
         f"{_units_of(times)}; so in episodes "
         f"{listed(np.flatnonzero(alone))} ({alone.sum()} of {len(alone)})"
     )

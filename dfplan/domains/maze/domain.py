@@ -9,14 +9,16 @@ import numpy as np
 
 from dfplan.arrays import numbers_of
 from dfplan.domain import Situation, Spec
-from dfplan.domains.maze.dynamics import fit_point_mass
+from dfplan.domains.maze.dynamics import fit_dynamics
 from dfplan.domains.maze.environment import load_maze, shows_frames, step_seconds
 from dfplan.domains.maze.frames import load_camera
 from dfplan.domains.maze.protocol import MazeProtocol
+from dfplan.domains.maze.retrace import retrace as drive_anew
 from dfplan.domains.maze.scorer import PointMassScorer
 from dfplan.domains.maze.sources import check_trajectories, default_num_steps, generate_file, load_trajectories
 from dfplan.domains.maze.support import measure_support
 from dfplan.errors import UserError
+from dfplan.settings.retrace import RetraceSettings
 from dfplan.types import Bounds, Plan, Trajectories
 
 
@@ -87,7 +89,15 @@ class MazeDomain:
 
     def fit_scorer(self, data: Trajectories) -> PointMassScorer:
         """See :class:`dfplan.domain.Domain`: how the ball is pushed, and where it was."""
-        return PointMassScorer(fit_point_mass(data), measure_support(data), goal_radius=self.maze.goal_radius)
+        return PointMassScorer(fit_dynamics(data), measure_support(data), goal_radius=self.maze.goal_radius)
+
+    def drive_anew(self, data: Trajectories, retrace: RetraceSettings, *, scorer: Any, **how: Any) -> Trajectories:
+        """See :class:`dfplan.domain.Domain`; drives by pursuit."""
+        from dfplan.domains.maze.pursuit import Pursuit
+
+        known = {name: getattr(scorer, name) for name in ("goal_radius", "support")}
+        driver = Pursuit(scorer.dynamics, tube=retrace.tube, **known)
+        return drive_anew(data, driver, retrace, dynamics=scorer.dynamics, **known, **how)
 
     def achieved_goal(self, observations: np.ndarray) -> np.ndarray:
         """See :class:`dfplan.domain.Domain`: the position."""
@@ -134,7 +144,7 @@ class MazeDomain:
         from dfplan.domains.maze.pursuit import Pursuit
 
         def pursue(model: Any, constraints: Any = None, **chosen: Any) -> Pursuit:
-            return Pursuit(model.point_mass, goal_radius=model.goal_radius, constraints=constraints, **chosen)
+            return Pursuit(model.dynamics, goal_radius=model.goal_radius, constraints=constraints, **chosen)
 
         return {"pursuit": pursue, "tracker": lambda *_, **__: StateTracker()}
 
@@ -153,7 +163,7 @@ class MazeDomain:
         from dfplan.domains.maze.grid import GridPlanner
 
         def plan_on_grid(model: Any, *, margin: float) -> GridPlanner:
-            return GridPlanner(model.support, point_mass=model.point_mass, goal_radius=model.goal_radius, margin=margin)
+            return GridPlanner(model.support, dynamics=model.dynamics, goal_radius=model.goal_radius, margin=margin)
 
         return {"grid": plan_on_grid}
 

@@ -3,12 +3,12 @@
 import numpy as np
 
 from dfplan.errors import UserError
-from dfplan.types import PointMass, Trajectories
+from dfplan.types import DoubleIntegrator, Trajectories
 
 FEWEST_MEASURED = 8  # steps of an axis that a point mass is fitted to
 
 
-def fit_point_mass(trajectories: Trajectories, *, goal_dim: int = 2, max_rows: int = 200_000) -> PointMass:
+def fit_dynamics(trajectories: Trajectories, *, goal_dim: int = 2, max_rows: int = 200_000) -> DoubleIntegrator:
     """Fit one point mass to all axes by least squares, twice: the second time without the rows that hit something.
 
     Args:
@@ -50,4 +50,4 @@ def fit_point_mass(trajectories: Trajectories, *, goal_dim: int = 2, max_rows: i
     step = float((moved[free] * next_velocity[free]).sum() / (next_velocity[free] ** 2).sum())
     if not (gain > 0 and step > 0):
         raise UserError(f"actions of {trajectories.source} do not push the agent (gain {gain:.3g}, step {step:.3g})")
-    return PointMass(decay=decay, gain=gain, step=step, max_speed=max_speed)
+    return DoubleIntegrator(decay=decay, gain=gain, step=step, max_speed=max_speed)

@@ -19,6 +19,6 @@ class FrameDataset:
         self.camera = camera
 
     def sample(self, batch_size: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
-        """``frames`` ``(batch, height, width, 3)`` uint8 and ``positions`` ``(batch, 2)``."""
+        """``frames`` ``(batch, height, width, 3)`` uint8 and ``places`` ``(batch, 2)``."""
         positions = self.positions[generator.integers(len(self.positions), size=batch_size)]
-        return {"frames": self.camera.render(positions), "positions": positions}
+        return {"frames": self.camera.render(positions), "places": positions}

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 
 from dfplan.arrays import checked_rows
+from dfplan.domains.maze.support import known_range
 from dfplan.domains.maze.visited_grid import VisitedGrid
 from dfplan.errors import UserError
 from dfplan.scorers import first_arrival, steps_along
-from dfplan.types import Plan, PointMass, PositionSupport, Reach
+from dfplan.types import MARGIN, DoubleIntegrator, Plan, Reach, Support
 
 
 class GridPlanner:
@@ -22,7 +23,7 @@ class GridPlanner:
 
     Args:
         support: which positions the data visited.
-        point_mass: how actions move the agent; a move is due in the least number of steps.
+        dynamics: how actions move the agent; a move is due in the least number of steps.
         goal_radius: distance that counts as being at the goal.
         margin: distance to unvisited cells, in environment units, that paths keep where that is not far around.
 
@@ -34,7 +35,7 @@ class GridPlanner:
     goal_dim = 2
 
     def __init__(
-        self, support: PositionSupport, *, point_mass: PointMass, goal_radius: float, margin: float = 0.3
+        self, support: Support, *, dynamics: DoubleIntegrator, goal_radius: float, margin: float = 0.3
     ) -> None:
         if support.visited.ndim != 2 or not support.visited.any():
             raise UserError(f"a grid planner needs visited cells in a plane; got a grid of {support.visited.shape}")
@@ -43,13 +44,13 @@ class GridPlanner:
         middle = support.origin + support.cell * np.array(support.visited.shape) / 2
         self.reach = Reach.around(
             np.append(middle, [0, 0]),
-            np.append(middle - support.origin, [point_mass.max_speed] * 2),
+            np.append(middle - support.origin, [dynamics.max_speed] * 2),
             goal_dim=2,
-            point_mass=point_mass,
-            support=support,
+            dynamics=dynamics,
+            known=known_range(support, dynamics, margin=MARGIN),
         )
-        self.steps_per_point = int(np.ceil(support.cell / (point_mass.step * point_mass.max_speed)))
-        self._seconds = self.steps_per_point * point_mass.step
+        self.steps_per_point = int(np.ceil(support.cell / (dynamics.step * dynamics.max_speed)))
+        self._seconds = self.steps_per_point * dynamics.step
 
     def plan(
         self,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dfplan.measured import positive
-from dfplan.types import PointMass, Trajectories
+from dfplan.types import DoubleIntegrator, Trajectories
 
 PIECE = 1024  # rows of a long trajectory that are followed at a time
 FORGOTTEN = 1e-9  # share of a wrong beginning that is left of it when it does not count any more
@@ -25,19 +25,24 @@ class MotionFilter:
     filter's steady state: Kalata, IEEE Transactions on Aerospace and Electronic Systems 20(2), 1984).
 
     Attributes:
-        point_mass: how actions move it; ``step`` is the time from frame to frame.
+        dynamics: how actions move it; ``step`` is the time from frame to frame.
         position_gain: share of the surprise by which the position is corrected (alpha), above 0 and up to 1.
         speed_gain: share of the surprise per step by which the speed is (beta), above 0 and up to 1.
     """
 
-    point_mass: PointMass
+    dynamics: DoubleIntegrator
     position_gain: float
     speed_gain: float
+
+    def describe(self) -> dict[str, Any]:
+        """What a bundle says of it, for :func:`read_motion`."""
+        gains = {"position_gain": self.position_gain, "speed_gain": self.speed_gain}
+        return {"point_mass": vars(self.dynamics), **gains}
 
     @property
     def memory(self) -> int:
         """Steps after which it has forgotten where it began: its slowest error has shrunk to ``FORGOTTEN``."""
-        mass, alpha, beta = self.point_mass, self.position_gain, self.speed_gain
+        mass, alpha, beta = self.dynamics, self.position_gain, self.speed_gain
         # What one step makes of an error of position, in steps, and of one of speed.
         errors = [[1 - alpha, (1 - alpha) * mass.decay], [-beta, (1 - beta) * mass.decay]]
         slowest = float(np.abs(np.linalg.eigvals(errors)).max())
@@ -55,7 +60,7 @@ class MotionFilter:
             actions: ``(batch, dim)`` in [-1, 1], carried out since.
             positions: ``(batch, dim)``, where it is seen now.
         """
-        mass, dim = self.point_mass, positions.shape[1]
+        mass, dim = self.dynamics, positions.shape[1]
         speeds = mass.decay * observations[:, dim:] + mass.gain * actions
         speeds = np.clip(speeds, -mass.max_speed, mass.max_speed)
         expected = observations[:, :dim] + mass.step * speeds
@@ -96,5 +101,6 @@ def read_motion(description: Mapping[str, Any]) -> MotionFilter:
     if max(gains.values()) > 1:
         raise ValueError(f"gains must be at most 1; got {gains}")
     return MotionFilter(
-        PointMass(**{each.name: positive(each.name, mass[each.name]) for each in fields(PointMass)}), **gains
+        DoubleIntegrator(**{each.name: positive(each.name, mass[each.name]) for each in fields(DoubleIntegrator)}),
+        **gains,
     )

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ class FrameObserver:
     folder: Path
     motion: MotionFilter
 
-    def positions(self, frames: np.ndarray) -> np.ndarray:
+    def places(self, frames: np.ndarray) -> np.ndarray:
         """Positions ``(n, 2)`` float32, in the units of the environment, in frames ``(n, height, width, 3)`` uint8."""
         return self.tokenizer.find(frames)
 
@@ -57,15 +57,15 @@ class FrameObserver:
         Oldest first. Where the actions are not known, the speed is the mean over those frames; of one frame it is 0.
         """
         span = len(history) - 1
-        speed = (history[-1] - history[0]) / (max(span, 1) * self.motion.point_mass.step)
+        speed = (history[-1] - history[0]) / (max(span, 1) * self.motion.dynamics.step)
         return np.concatenate([history[-1], speed], axis=1).astype(np.float32)
 
     def description(self) -> dict[str, Any]:
         """What a planner's bundle says of it."""
-        return {"motion": asdict(self.motion), "tokenizer_sha256": bundle_checksum(self.folder)}
+        return {"motion": self.motion.describe(), "tokenizer_sha256": bundle_checksum(self.folder)}
 
 
-def see_positions(
+def see_places(
     trajectories: Trajectories,
     *,
     tokenizer: KeypointTokenizer,
@@ -88,12 +88,12 @@ def see_positions(
     return np.concatenate(found)
 
 
-def cached_positions(path: Path, trajectories: Trajectories, **looking: Any) -> np.ndarray:
-    """What :func:`see_positions` finds, from a file if the same rows were looked at before, else kept there.
+def cached_places(path: Path, trajectories: Trajectories, **looking: Any) -> np.ndarray:
+    """What :func:`see_places` finds, from a file if the same rows were looked at before, else kept there.
 
     Args:
         path: a file for one tokenizer and camera.
-        trajectories: see :func:`see_positions`.
+        trajectories: see :func:`see_places`.
         looking: the other arguments of it.
     """
     key = hashlib.sha256(trajectories.observations[:, :2].tobytes()).hexdigest()
@@ -104,7 +104,7 @@ def cached_positions(path: Path, trajectories: Trajectories, **looking: Any) -> 
             stored = {}  # a cache: it is made again
         if key in stored and stored[key].shape == (len(trajectories), 2):
             return stored[key]
-    positions = see_positions(trajectories, **looking)
+    positions = see_places(trajectories, **looking)
     write_whole(path, safetensors.numpy.save({key: positions}))
     return positions
 

@@ -179,7 +179,7 @@ class PartPlanner:
         planner, rows, dim = self.planner, list(journeys), self.goals.shape[1]
         model, goals = planner.model, self.goals[rows]
         tracker = PathTracker(
-            model.point_mass,
+            model.dynamics,
             goal_radius=model.goal_radius,
             support=self.scorer.support,
             tube=tube,
@@ -191,7 +191,7 @@ class PartPlanner:
             tracker,
             self.states[rows, : 2 * dim],
             courses,
-            point_mass=model.point_mass,
+            dynamics=model.dynamics,
             num_steps=self.num_tokens * model.layout.steps_per_token,
             committed=None if self.committed is None else [self.committed[row] for row in rows],
         )
@@ -200,7 +200,7 @@ class PartPlanner:
             positions,
             num_steps=drive.num_steps,
             radius=model.goal_radius,
-            seconds_per_step=model.point_mass.step,
+            seconds_per_step=model.dynamics.step,
             passed=self.passed[rows],
         )
         there = np.linalg.norm(positions - goals[:, None], axis=-1) <= model.goal_radius

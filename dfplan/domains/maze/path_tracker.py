@@ -6,7 +6,7 @@ import numpy as np
 
 from dfplan.errors import UserError
 from dfplan.planner.constraints import Constraints
-from dfplan.types import PointMass, PositionSupport
+from dfplan.types import DoubleIntegrator, Support
 
 _LONGEST_PATH = 100_000.0  # environment units; ten points each
 
@@ -20,7 +20,7 @@ class PathTracker:
     Inside the goal disc a proportional-derivative law holds the goal. It knows no walls; it trusts the path.
 
     Args:
-        point_mass: how actions move the agent.
+        dynamics: how actions move the agent.
         goal_radius: distance that counts as being at the goal.
         support: which positions the data visited, or None.
         tube: how far from the path, in environment units, driving costs nothing.
@@ -33,10 +33,10 @@ class PathTracker:
 
     def __init__(
         self,
-        point_mass: PointMass,
+        dynamics: DoubleIntegrator,
         *,
         goal_radius: float,
-        support: PositionSupport | None = None,
+        support: Support | None = None,
         tube: float = 0.25,
         lookahead: int = 32,
         switch: int = 8,
@@ -44,7 +44,7 @@ class PathTracker:
         strange: float = 0.25,
         constraints: Constraints | None = None,
     ) -> None:
-        self.point_mass = point_mass
+        self.dynamics = dynamics
         self.goal_radius = goal_radius
         self.support = support
         self.tube = tube
@@ -55,7 +55,7 @@ class PathTracker:
         self.constraints = constraints or Constraints()
         # A critically damped spring that the full action can hold over the goal disc.
         stiffness = 1.0 / (0.5 * goal_radius)
-        acceleration = point_mass.gain / point_mass.step
+        acceleration = dynamics.gain / dynamics.step
         self._spring = stiffness
         self._damper = 2 * np.sqrt(stiffness * acceleration) / acceleration
         directions = np.array([(x, y) for x in (-1.0, 0.0, 1.0) for y in (-1.0, 0.0, 1.0)])
@@ -164,7 +164,7 @@ class PathTracker:
 
     def _simulate(self, position: np.ndarray, velocity: np.ndarray) -> np.ndarray:
         """Positions ``(batch, looks, manoeuvres, 2)`` every ``stride`` steps of every manoeuvre."""
-        mass = self.point_mass
+        mass = self.dynamics
         position, velocity = (np.repeat(each[:, None], len(self._first), axis=1) for each in (position, velocity))
         visited = []
         if self.constraints.max_speed is not None:
@@ -187,7 +187,7 @@ class PathTracker:
         self, position: np.ndarray, velocity: np.ndarray, action: np.ndarray, *, steps: int
     ) -> tuple[np.ndarray, np.ndarray]:
         """Position and velocity ``(..., 2)`` after some steps of one action, in closed form."""
-        mass, decays = self.point_mass, self.point_mass.decay ** np.arange(1, steps + 1)
+        mass, decays = self.dynamics, self.dynamics.decay ** np.arange(1, steps + 1)
         gains = mass.gain * (1 - decays) / (1 - mass.decay)
         position = position + mass.step * (decays.sum() * velocity + gains.sum() * action)
         return position, np.clip(decays[-1] * velocity + gains[-1] * action, -mass.max_speed, mass.max_speed)
@@ -196,7 +196,7 @@ class PathTracker:
         """The action ``(..., 2)`` itself, or what keeps the speed it leads to after some steps below the limit."""
         if self.constraints.max_speed is None:
             return action
-        mass, decay = self.point_mass, self.point_mass.decay**steps
+        mass, decay = self.dynamics, self.dynamics.decay**steps
         gain = mass.gain * (1 - decay) / (1 - mass.decay)
         kept = decay * velocity
         after = kept + gain * action
@@ -206,7 +206,7 @@ class PathTracker:
 
     def _holds_safely(self, position: np.ndarray, velocity: np.ndarray, goals: np.ndarray) -> np.ndarray:
         """Whether the law that holds the goal breaks no constraint on its way, ``(batch,)`` bool."""
-        mass, safe = self.point_mass, np.ones(len(position), dtype=bool)
+        mass, safe = self.dynamics, np.ones(len(position), dtype=bool)
         if (self.constraints.clearance(goals) > self.goal_radius + self._REACH).all():
             return safe
         for _ in range(self.lookahead):

@@ -28,7 +28,8 @@ class MazeProtocol:
         env_id: such as ``maze2d-large-v1`` or ``pixelmaze-large-v1``.
         goal: "fixed" (the maze's own), "random" (drawn anew for each episode: Multi2D) or "detour" (start and goal
             between which the straight line leads into dead ends).
-        goal_given: "position", or "image" for a picture of the agent at the goal where the environment shows pictures.
+        goal_given: "state", which is where it is, or "image" for a picture of the agent at the goal, where the
+            environment shows pictures.
         view: of the camera, where the environment shows pictures: see :func:`dfplan.domains.maze.frames.load_camera`.
         vectorization: "batched", "sync" or "async" (see :mod:`dfplan.evaluation.batches`); speed depends on it, results
             do not.
@@ -51,7 +52,7 @@ class MazeProtocol:
         env_id: str,
         *,
         goal: str = "fixed",
-        goal_given: str = "position",
+        goal_given: str = "state",
         view: str | None = None,
         vectorization: str = "batched",
     ) -> None:

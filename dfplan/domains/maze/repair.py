@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from dfplan.domains.maze.path_tracker import PathTracker, resample
-from dfplan.types import PointMass, PositionSupport
+from dfplan.types import DoubleIntegrator, Support
 
 HOLD = 64  # steps that the goal is held at the end of imagined driving
 HELD = 2  # steps for which imagined driving keeps a choice: half the cost, hardly another way
@@ -24,7 +24,7 @@ class Mender:
         allowed: visited positions that are clear of what is forbidden.
     """
 
-    allowed: PositionSupport
+    allowed: Support
 
     def mend(self, path: np.ndarray) -> np.ndarray | None:
         """The path ``(points, dim)``, its points in forbidden cells moved to the nearest allowed ones.
@@ -96,7 +96,7 @@ def imagine(
     states: np.ndarray,
     courses: Sequence[Course],
     *,
-    point_mass: PointMass,
+    dynamics: DoubleIntegrator,
     num_steps: int,
     committed: Sequence[np.ndarray] | None = None,
 ) -> Drive:
@@ -106,7 +106,7 @@ def imagine(
         tracker: drives.
         states: ``(batch, 2 * dim)`` to begin in.
         courses: one a row.
-        point_mass: how actions move the agent.
+        dynamics: how actions move the agent.
         num_steps: most steps.
         committed: per row ``(steps, dim)`` actions that come first, whatever the tracker says.
     """
@@ -125,7 +125,7 @@ def imagine(
         for row, given in enumerate(committed or ()):
             if step < len(given):
                 action[row] = given[step]
-        state = step_of(state, action, point_mass=point_mass)
+        state = step_of(state, action, dynamics=dynamics)
         visited.append(state)
         played.append(action)
         reached = np.where(~tracker.is_driving(state), np.minimum(reached, step + 1), reached)
@@ -138,9 +138,9 @@ def imagine(
     )
 
 
-def step_of(state: np.ndarray, action: np.ndarray, *, point_mass: PointMass) -> np.ndarray:
+def step_of(state: np.ndarray, action: np.ndarray, *, dynamics: DoubleIntegrator) -> np.ndarray:
     """States ``(batch, 2 * dim)`` one step later."""
     dim = action.shape[1]
-    velocity = point_mass.decay * state[:, dim:] + point_mass.gain * action
-    velocity = np.clip(velocity, -point_mass.max_speed, point_mass.max_speed)
-    return np.concatenate([state[:, :dim] + point_mass.step * velocity, velocity], axis=1)
+    velocity = dynamics.decay * state[:, dim:] + dynamics.gain * action
+    velocity = np.clip(velocity, -dynamics.max_speed, dynamics.max_speed)
+    return np.concatenate([state[:, :dim] + dynamics.step * velocity, velocity], axis=1)

@@ -9,7 +9,7 @@ import numpy as np
 from dfplan.domains.maze.support import without_gaps
 from dfplan.errors import UserError
 from dfplan.settings.retrace import RetraceSettings
-from dfplan.types import PointMass, PositionSupport, Trajectories
+from dfplan.types import DoubleIntegrator, Support, Trajectories
 
 
 class PathDriver(Protocol):
@@ -33,8 +33,8 @@ def retrace(
     driver: PathDriver,
     settings: RetraceSettings,
     *,
-    point_mass: PointMass,
-    support: PositionSupport,
+    dynamics: DoubleIntegrator,
+    support: Support,
     seed: int,
     goal_radius: float = 0.5,
     num_drivers: int | None = None,
@@ -54,7 +54,7 @@ def retrace(
         settings: how much is imagined, before legs are thrown away, how long is stood, and after which share of
             finished legs the driver is put somewhere beside its goal and drives back: what it does there decides
             whether a planner holds its goal, and arriving shows little of it.
-        point_mass: how actions move the agent.
+        dynamics: how actions move the agent.
         support: which positions the data visited.
         seed: of all that is drawn.
         goal_radius: distance that counts as being at the goal.
@@ -70,7 +70,7 @@ def retrace(
         driver,
         settings,
         generator=np.random.default_rng(seed),
-        returns=_Returns(support, reach=1.5 * goal_radius, max_speed=point_mass.max_speed),
+        returns=_Returns(support, reach=1.5 * goal_radius, max_speed=dynamics.max_speed),
     )
     num_steps = settings.num_steps
     num_drivers = num_drivers or min(max(1, num_steps // 1000), 256)
@@ -82,7 +82,7 @@ def retrace(
     for now in range(rounds):
         action = np.clip(driver.act(state) + legs.draw_noise(), -1, 1)
         observations[:, now], actions[:, now], number[:, now] = state, action, legs.number
-        state = _step(state, action, point_mass=point_mass, support=support)
+        state = _step(state, action, dynamics=dynamics, support=support)
         at_goal = np.linalg.norm(state[:, :dim] - legs.goals, axis=1) <= goal_radius
         state = legs.go_along(now, state, at_goal=at_goal, inside=support.contains(state[:, :dim]))
         if on_progress is not None:
@@ -90,17 +90,17 @@ def retrace(
     return _collect(observations, actions, number, legs, source=f"{trajectories.source}, driven anew")
 
 
-def _step(state: np.ndarray, action: np.ndarray, *, point_mass: PointMass, support: PositionSupport) -> np.ndarray:
+def _step(state: np.ndarray, action: np.ndarray, *, dynamics: DoubleIntegrator, support: Support) -> np.ndarray:
     """States ``(batch, 2 * dim)`` one step later; no axis moves out of the positions that the data visited.
 
     What stops the agent there may be a wall, along which it slides, as the robot does that the data are of.
     """
     dim = action.shape[1]
-    velocity = point_mass.decay * state[:, dim:] + point_mass.gain * action
-    velocity = np.clip(velocity, -point_mass.max_speed, point_mass.max_speed)
+    velocity = dynamics.decay * state[:, dim:] + dynamics.gain * action
+    velocity = np.clip(velocity, -dynamics.max_speed, dynamics.max_speed)
     position = state[:, :dim].copy()
     for axis in range(dim):
-        position[:, axis] += point_mass.step * velocity[:, axis]
+        position[:, axis] += dynamics.step * velocity[:, axis]
         stopped = ~support.contains(position)
         position[stopped, axis] = state[stopped, axis]
         velocity[stopped, axis] = 0
@@ -111,7 +111,7 @@ def _step(state: np.ndarray, action: np.ndarray, *, point_mass: PointMass, suppo
 class _Returns:
     """From where drivers that have arrived are sent back to their goals: anywhere visited within ``reach`` of them."""
 
-    support: PositionSupport
+    support: Support
     reach: float
     max_speed: float
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dfplan.domain import Proposals, Score
+from dfplan.domains.maze.support import known_range
 from dfplan.measured import check_physics, positive
 from dfplan.scorers.paths import first_arrival, steps_along
-from dfplan.types import Plan, PointMass, PositionSupport, Reach
+from dfplan.types import DoubleIntegrator, Plan, Reach, Support
 
 if TYPE_CHECKING:
     from dfplan.domains.maze.surroundings import Surroundings
@@ -25,7 +26,7 @@ class PointMassScorer:
     """For observations that are a position followed by its velocity, and goals that are positions.
 
     Attributes:
-        point_mass: how actions move the agent, as measured on the data.
+        dynamics: how actions move the agent, as measured on the data.
         support: which positions the data visited.
         goal_radius: distance that counts as being at the goal.
         jump_penalty: doubt per :func:`largest_jump`.
@@ -33,8 +34,8 @@ class PointMassScorer:
         surroundings: where plans may go that must keep something; None where nothing has to be kept.
     """
 
-    point_mass: PointMass
-    support: PositionSupport
+    dynamics: DoubleIntegrator
+    support: Support
     goal_radius: float
     jump_penalty: float = 4.0
     support_penalty: float = 60.0
@@ -55,7 +56,7 @@ class PointMassScorer:
             plans.states,
             arrival=arrival,
             steps_per_point=plans.steps_per_point,
-            point_mass=self.point_mass,
+            dynamics=self.dynamics,
         )
         planned = np.arange(positions.shape[1]) < plans.num_steps[:, None]
         nearest = np.where(planned, np.linalg.norm(positions - goals[:, None], axis=-1), np.inf).min(axis=1)
@@ -75,7 +76,7 @@ class PointMassScorer:
         dim = goals.shape[1]
         gaps = np.linalg.norm(states[..., :dim] - goals, axis=-1) - self.goal_radius
         # Full speed is per axis: along the diagonal it is larger.
-        return np.maximum(gaps, 0) / (math.sqrt(dim) * self.point_mass.max_speed * self.point_mass.step)
+        return np.maximum(gaps, 0) / (math.sqrt(dim) * self.dynamics.max_speed * self.dynamics.step)
 
     def is_familiar(self, states: np.ndarray) -> np.ndarray:
         """See :class:`~dfplan.domain.PlanScorer`: where the data visited the position."""
@@ -84,18 +85,12 @@ class PointMassScorer:
     @property
     def step_seconds(self) -> float:
         """Time from step to step, as measured on the data."""
-        return self.point_mass.step
+        return self.dynamics.step
 
     def reach(self, mean: np.ndarray, std: np.ndarray, *, goal_dim: int, margin: float | None) -> Reach:
         """See :class:`~dfplan.domain.PlanScorer`."""
-        return Reach.around(
-            mean,
-            std,
-            goal_dim=goal_dim,
-            point_mass=self.point_mass,
-            support=None if margin is None else self.support,
-            margin=margin or 0.0,
-        )
+        known = None if margin is None else known_range(self.support, self.dynamics, margin=margin)
+        return Reach.around(mean, std, goal_dim=goal_dim, dynamics=self.dynamics, known=known)
 
     def keeping(self, constraints: "Constraints") -> "PointMassScorer":
         """See :class:`~dfplan.domain.PlanScorer`: what is forbidden counts as never visited."""
@@ -117,12 +112,12 @@ class PointMassScorer:
     def check(self, mean: np.ndarray, std: np.ndarray) -> None:
         """See :class:`~dfplan.domain.PlanScorer`."""
         reach = self.reach(mean, std, goal_dim=self.support.origin.size, margin=None)
-        check_physics(reach=reach, point_mass=self.point_mass, support=self.support, goal_radius=self.goal_radius)
+        check_physics(reach=reach, dynamics=self.dynamics, support=self.support, goal_radius=self.goal_radius)
 
     def describe(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """See :class:`~dfplan.domain.PlanScorer`; penalties are the planner's."""
         support = {"origin": self.support.origin.tolist(), "cell": self.support.cell}
-        described = {"goal_radius": self.goal_radius, "point_mass": vars(self.point_mass), "support": support}
+        described = {"goal_radius": self.goal_radius, "point_mass": vars(self.dynamics), "support": support}
         return described, {VISITED: self.support.visited.astype(np.uint8)}
 
     @classmethod
@@ -134,8 +129,8 @@ class PointMassScorer:
         """
         mass, support = described["point_mass"], described["support"]
         return cls(
-            point_mass=PointMass(**{name: positive(name, value) for name, value in mass.items()}),
-            support=PositionSupport(
+            dynamics=DoubleIntegrator(**{name: positive(name, value) for name, value in mass.items()}),
+            support=Support(
                 visited=arrays[VISITED] > 0,
                 origin=np.array(support["origin"], dtype=np.float64),
                 cell=positive("cell", support["cell"]),
@@ -144,8 +139,11 @@ class PointMassScorer:
         )
 
 
+SCORER = PointMassScorer  # as bundles know it
+
+
 def largest_jump(
-    start: np.ndarray, states: np.ndarray, *, arrival: np.ndarray, steps_per_point: int, point_mass: PointMass
+    start: np.ndarray, states: np.ndarray, *, arrival: np.ndarray, steps_per_point: int, dynamics: DoubleIntegrator
 ) -> np.ndarray:
     """How far a plan's positions disagree with its own velocities, at worst, before it arrives.
 
@@ -157,22 +155,22 @@ def largest_jump(
         states: ``(batch, points, 2 * dim)`` planned states, one every ``steps_per_point`` steps.
         arrival: ``(batch,)`` step of arrival; later points do not count.
         steps_per_point: steps between two points.
-        point_mass: tells how far a velocity moves the agent in one step.
+        dynamics: tells how far a velocity moves the agent in one step.
 
     Returns:
         ``(batch,)`` in units of the farthest that the agent can move between two points.
     """
     dim = start.shape[1] // 2
     knots = np.concatenate([start[:, None], states], axis=1)
-    seconds = point_mass.step * steps_per_point
+    seconds = dynamics.step * steps_per_point
     moved = np.diff(knots[..., :dim], axis=1)
     by_velocity = seconds * (knots[:, 1:, dim:] + knots[:, :-1, dim:]) / 2
     jump = np.abs(moved - by_velocity).max(axis=-1)
     counted = np.arange(states.shape[1]) * steps_per_point < arrival[:, None]
-    return np.where(counted, jump, 0).max(axis=1) / (seconds * point_mass.max_speed)
+    return np.where(counted, jump, 0).max(axis=1) / (seconds * dynamics.max_speed)
 
 
-def share_outside(positions: np.ndarray, *, arrival: np.ndarray, support: PositionSupport) -> np.ndarray:
+def share_outside(positions: np.ndarray, *, arrival: np.ndarray, support: Support) -> np.ndarray:
     """Share of each path's steps before arrival that lie where the data never was, ``(batch,)``.
 
     Args:

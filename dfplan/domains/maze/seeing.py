@@ -13,7 +13,7 @@ from dfplan.types import PlanEvent
 class Observer(Protocol):
     """What frames are looked at with: see :class:`dfplan.domains.maze.observer.FrameObserver`."""
 
-    def positions(self, frames: np.ndarray) -> np.ndarray:
+    def places(self, frames: np.ndarray) -> np.ndarray:
         """Positions ``(n, 2)`` in frames ``(n, height, width, 3)`` uint8."""
         ...
 
@@ -67,7 +67,7 @@ class SeeingAgent:
 
     def act(self, observations: np.ndarray) -> np.ndarray:
         """Actions ``(batch, 2)`` for frames ``(batch, height, width, 3)`` uint8, which are what it observes."""
-        positions = self.observer.positions(observations)
+        positions = self.observer.places(observations)
         if self._seen is None:
             self._seen = self.observer.begin(positions)
         else:
@@ -91,7 +91,7 @@ class SeeingAgent:
                 "goals are positions (batch, 2) or pictures (batch, height, width, 3); "
                 f"got an array of shape {goals.shape}"
             )
-        return self.observer.positions(goals)
+        return self.observer.places(goals)
 
 
 class EncodingAgent:

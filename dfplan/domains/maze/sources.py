@@ -9,10 +9,11 @@ import numpy as np
 
 from dfplan.data.d4rl_file import read_d4rl, read_metadata, write_d4rl
 from dfplan.data.jumps import step_times
-from dfplan.data.minari_data import is_pointmaze, read_minari, to_d4rl_coordinates
+from dfplan.data.minari_data import read_minari
 from dfplan.domains.maze.download import download_d4rl
 from dfplan.domains.maze.environment import largest_action, load_maze, step_seconds
 from dfplan.domains.maze.generate import generate_maze2d
+from dfplan.domains.maze.pointmaze import is_pointmaze, to_d4rl_coordinates
 from dfplan.errors import UserError
 from dfplan.files import user_path
 from dfplan.types import Trajectories
@@ -218,7 +219,7 @@ def _check_motion(trajectories: Trajectories, *, largest: float, env_id: str) ->
 
 def _check_velocities(trajectories: Trajectories, *, seconds: float, env_id: str) -> None:
     """Refuse velocities that say nothing of the motion, or that say it in other units or of other steps."""
-    source, times = trajectories.source, step_times(trajectories, position_dim=2)
+    source, times = trajectories.source, step_times(trajectories, num_axes=2)
     if wrong := [axis for axis, time in times.items() if time is None]:
         raise UserError(
             f"{source}: positions in columns {wrong} of the observations do not move by the velocities in columns "

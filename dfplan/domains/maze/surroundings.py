@@ -9,7 +9,7 @@ from dfplan.domains.maze.path_tracker import arc_lengths
 from dfplan.domains.maze.repair import Mender
 from dfplan.domains.maze.visited_grid import VisitedGrid
 from dfplan.planner.constraints import Constraints
-from dfplan.types import PositionSupport
+from dfplan.types import Support
 
 MARGIN = 0.1  # environment units that paths keep clear of what is forbidden; driving keeps half of it
 CLOSE = 0.2  # environment units from what is not allowed within which the shortest way avoids cells
@@ -28,7 +28,7 @@ class Surroundings:
         mender: moves paths there.
     """
 
-    def __init__(self, support: PositionSupport, constraints: Constraints) -> None:
+    def __init__(self, support: Support, constraints: Constraints) -> None:
         self.allowed = constraints.restrict(support, margin=MARGIN)
         self.mender = Mender(self.allowed)
         self._grid = VisitedGrid(self.allowed, margin=CLOSE) if self.allowed.visited.any() else None

@@ -1,17 +1,22 @@
 """The T-maze as a domain: the arm that pays is named at the start alone, so that an agent has to remember it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
 
-from dfplan.domain import Spec
+from dfplan.domain import PlanScorer, Spec
 from dfplan.domains.gymnasium import GymnasiumDomain
-from dfplan.domains.maze.demonstrations import build_tmaze
+from dfplan.domains.maze.demonstrations import build_tmaze, demonstrate_tmaze
+from dfplan.domains.maze.dynamics import fit_dynamics
 from dfplan.domains.maze.environment import qualified_id, step_seconds
+from dfplan.domains.maze.scorer import PointMassScorer
+from dfplan.domains.maze.support import measure_support
 from dfplan.errors import UserError
+from dfplan.scorers import GoalScorer
 from dfplan.types import Bounds, Trajectories
 
 STATE_DIM = 5  # position, velocity, light
@@ -31,7 +36,7 @@ class TMazeDomain(GymnasiumDomain):
     tells_goals = False
 
     def __init__(self, env_id: str) -> None:
-        env = build_tmaze(env_id)
+        self._env = env = build_tmaze(env_id)
         self.env_id, self.has_goals, self.goal_radius = env_id, False, env.grid.goal_radius
         self.shows_frames = len(env.observation_space.shape) == 3
         self.spec = Spec(
@@ -57,6 +62,21 @@ class TMazeDomain(GymnasiumDomain):
     def reset_options(self, episode: int) -> dict[str, Any]:
         """Either arm is named in turns."""
         return {"cue": 1 if episode % 2 else -1}
+
+    def demonstrate(self, num_episodes: int, **how: Any) -> Trajectories:
+        """Episodes of a scripted driver: see :func:`dfplan.domains.maze.demonstrations.demonstrate_tmaze`."""
+        return demonstrate_tmaze(self.env_id, num_episodes=num_episodes, **how)
+
+    def render(self, states: np.ndarray) -> np.ndarray:
+        """Frames ``(n, height, width, 3)`` uint8 of states ``(n, 5)``."""
+        return self._env.observe(states[:, :4], light=states[:, 4])
+
+    def fit_scorer(self, data: Trajectories) -> PlanScorer:
+        """See :class:`dfplan.domain.Domain`: how far the ball gets and where it has been; of latents nobody knows."""
+        if self.shows_frames:
+            return GoalScorer(self.goal_radius)
+        ball = replace(data, observations=data.observations[:, :4])
+        return PointMassScorer(fit_dynamics(ball), measure_support(data), goal_radius=self.goal_radius)
 
     def generate(self, path: Path, **how: Any) -> None:
         """See :class:`dfplan.domain.Domain`: training drives its own."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dfplan.types import PositionSupport
+from dfplan.types import Support
 
 MOVES = np.array([(x, y) for x in (-1, 0, 1) for y in (-1, 0, 1) if x or y])  # to the eight neighbours
 CLOSE = 10.0  # times as far: a cell within the margin is passed where the way around is longer still
@@ -16,7 +16,7 @@ class VisitedGrid:
         margin: distance to unvisited cells, in environment units, within which a cell counts :data:`CLOSE` times.
     """
 
-    def __init__(self, support: PositionSupport, *, margin: float) -> None:
+    def __init__(self, support: Support, *, margin: float) -> None:
         visited = np.pad(support.visited, 1)
         cells = np.argwhere(visited)
         number = np.full(visited.shape, -1)

@@ -53,31 +53,31 @@ class KeypointTokenizer(FrameTokenizer):
         Args:
             background: ``(channels, height, width)`` in [0, 1].
             pixels_per_unit: of the environment's unit of length.
-            origin: ``(2,)`` row and column, in pixels, of the position zero.
+            origin: ``(2,)`` row and column, in pixels, of the place zero.
         """
         self.background.copy_(background)
         self.pixels_per_unit.fill_(pixels_per_unit)
         self.origin.copy_(origin)
 
-    def to_positions(self, latents: Tensor) -> Tensor:
-        """Position ``(n, 2)``, in the units of the environment, of the first point of normalized latents."""
+    def to_places(self, latents: Tensor) -> Tensor:
+        """Place ``(n, 2)``, in the units of the environment, of the first point of normalized latents."""
         return (self.normalizer.back(latents)[..., :2] - self.origin) / self.pixels_per_unit
 
-    def from_positions(self, positions: Tensor) -> Tensor:
-        """Normalized latents of positions ``(n, 2)`` of the first point; other points stay at their mean."""
-        raw = self.normalizer.mean.expand(*positions.shape[:-1], -1).clone()
-        raw[..., :2] = positions * self.pixels_per_unit + self.origin
+    def from_places(self, places: Tensor) -> Tensor:
+        """Normalized latents of places ``(n, 2)`` of the first point; other points stay at their mean."""
+        raw = self.normalizer.mean.expand(*places.shape[:-1], -1).clone()
+        raw[..., :2] = places * self.pixels_per_unit + self.origin
         return self.normalizer(raw)
 
     def find(self, frames: np.ndarray) -> np.ndarray:
-        """Positions ``(n, 2)`` float32, in the units of the environment, in frames ``(n, height, width, 3)`` uint8."""
+        """Places ``(n, 2)`` float32, in the units of the environment, in frames ``(n, height, width, 3)`` uint8."""
         latents = self.encode(torch.as_tensor(np.asarray(frames), device=self.background.device))
-        return self.to_positions(latents).cpu().numpy()
+        return self.to_places(latents).cpu().numpy()
 
-    def draw(self, positions: np.ndarray) -> np.ndarray:
-        """Frames ``(n, height, width, 3)`` uint8 as the decoder draws them, of positions ``(n, 2)``."""
-        places = torch.as_tensor(positions, dtype=torch.float32, device=self.background.device)
-        return self.decode(self.from_positions(places)).cpu().numpy()
+    def draw(self, places: np.ndarray) -> np.ndarray:
+        """Frames ``(n, height, width, 3)`` uint8 as the decoder draws them, of places ``(n, 2)``."""
+        wanted = torch.as_tensor(places, dtype=torch.float32, device=self.background.device)
+        return self.decode(self.from_places(wanted)).cpu().numpy()
 
     def encode_raw(self, pictures: Tensor) -> Tensor:
         """Row and column, in pixels from the upper left corner, of every point: ``(n, 2 * num_keypoints)``."""

@@ -17,11 +17,11 @@ MAX_FIELD_BYTES = 64 * 2**20  # unpacked: a small file may hold a bomb
 
 @dataclass(frozen=True)
 class DistanceField:
-    """Distance left to the goal over a plane, such as along the corridors of a maze.
+    """Distance left to the goal over a plane, such as along the corridors of a building.
 
     Attributes:
         distances: ``[cells along x, cells along y]`` at the centres of the cells, in environment units, finite also in
-            walls (give them more than their neighbours).
+            obstacles (give them more than their neighbours).
         origin: corner of cell (0, 0).
         cell: edge length of a cell.
 
@@ -36,8 +36,8 @@ class DistanceField:
     def __post_init__(self) -> None:
         if self.distances.ndim != 2 or min(self.distances.shape) < 2 or not torch.isfinite(self.distances).all():
             raise UserError(
-                "a distance field is a grid of at least 2 by 2 finite numbers (walls too: give them more than their "
-                f"neighbours); got shape {list(self.distances.shape)}"
+                "a distance field is a grid of at least 2 by 2 finite numbers (obstacles too: give them more than "
+                f"their neighbours); got shape {list(self.distances.shape)}"
             )
         if not self.cell > 0:
             raise UserError(f"the cell of a distance field must be above 0; got {self.cell}")
@@ -89,6 +89,6 @@ def field_progress(field: DistanceField) -> Objective:
     """How much less distance is left, on average over the points, than at the start; in goal radii."""
 
     def objective(plan: PredictedPlan) -> Tensor:
-        return (field(plan.starts) - field(plan.positions).mean(dim=1)) / plan.goal_radius
+        return (field(plan.starts) - field(plan.achieved_goals).mean(dim=1)) / plan.goal_radius
 
     return objective

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from dfplan.domains import former
 
 # How sharp the edge of the goal disc is to those who ask whether a plan has arrived, per goal radius.
 EDGE_SHARPNESS = 8.0
@@ -15,9 +18,9 @@ class PredictedPlan:
     """Predicted clean plans of a batch, differentiable.
 
     Attributes:
-        starts: ``[batch, goal_dim]`` positions planned from.
+        starts: ``[batch, goal_dim]`` what is achieved where it is planned from.
         goals: ``[batch, goal_dim]``.
-        observations: ``[batch, points, observation_dim]`` in environment units; the position comes first.
+        observations: ``[batch, points, observation_dim]`` in environment units; what is achieved of a goal comes first.
         rewards: ``[batch, tokens]`` predicted share of each token's steps that is spent at the goal.
         levels: ``[batch or 1, tokens]`` noise level in [0, 1] of the tokens that the plan was predicted from.
         goal_radius: distance that counts as being at the goal: the unit of length.
@@ -33,14 +36,17 @@ class PredictedPlan:
     seconds_per_point: float
 
     @property
-    def positions(self) -> Tensor:
-        """Planned positions ``[batch, points, goal_dim]``."""
+    def achieved_goals(self) -> Tensor:
+        """What is achieved of a goal at every point, such as where the robot is, ``[batch, points, goal_dim]``."""
         return self.observations[..., : self.starts.shape[-1]]
+
+    def __getattr__(self, name: str) -> Any:
+        return former.present(self, name)
 
     @property
     def goal_distances(self) -> Tensor:
         """Distance of every point to the goal ``[batch, points]``, in goal radii."""
-        return length(self.positions - self.goals[:, None]) / self.goal_radius
+        return length(self.achieved_goals - self.goals[:, None]) / self.goal_radius
 
     @property
     def arrived(self) -> Tensor:
@@ -50,8 +56,8 @@ class PredictedPlan:
 
     @property
     def path(self) -> Tensor:
-        """The start and the planned positions ``[batch, 1 + points, goal_dim]``."""
-        return torch.cat([self.starts[:, None], self.positions], dim=1)
+        """What is achieved at the start and at every point ``[batch, 1 + points, goal_dim]``."""
+        return torch.cat([self.starts[:, None], self.achieved_goals], dim=1)
 
 
 Objective = Callable[[PredictedPlan], Tensor]

@@ -26,7 +26,7 @@ def keep_out(regions: Sequence[Region], *, margin: float = 0.0) -> Objective:
     """
 
     def objective(plan: PredictedPlan) -> Tensor:
-        depths = [(margin - signed_distance(region, plan.positions)).clamp(min=0) for region in regions]
+        depths = [(margin - signed_distance(region, plan.achieved_goals)).clamp(min=0) for region in regions]
         return -torch.stack(depths).sum(dim=0).mean(dim=1) / plan.goal_radius
 
     return objective
@@ -36,7 +36,7 @@ def keep_in(regions: Sequence[Region]) -> Objective:
     """Minus the mean distance, in goal radii, of points from the nearest of the regions."""
 
     def objective(plan: PredictedPlan) -> Tensor:
-        nearest = torch.stack([signed_distance(region, plan.positions) for region in regions]).amin(dim=0)
+        nearest = torch.stack([signed_distance(region, plan.achieved_goals) for region in regions]).amin(dim=0)
         return -nearest.clamp(min=0).mean(dim=1) / plan.goal_radius
 
     return objective

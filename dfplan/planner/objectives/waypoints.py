@@ -45,6 +45,6 @@ def waypoints_in_order(waypoints: Sequence[Sequence[float]], *, temperature: flo
 
 def _distances(plan: PredictedPlan, waypoints: Sequence[Sequence[float]]) -> Tensor:
     """``[batch, waypoints, points]`` in goal radii; points after the arrival count as far away."""
-    places = plan.positions.new_tensor(waypoints)
-    distances = length(plan.positions[:, None] - places[:, None]) / plan.goal_radius
+    places = plan.achieved_goals.new_tensor(waypoints)
+    distances = length(plan.achieved_goals[:, None] - places[:, None]) / plan.goal_radius
     return distances + TOO_LATE * plan.arrived[:, None]

@@ -22,7 +22,7 @@ import numpy as np
 from dfplan.agent import Pursuit
 from dfplan.models import load_forcing_model
 from dfplan.realtime import ObservationGate, PathFollower, PlannerProcess, PlanningSupervisor, RealtimeAgent
-from dfplan.realtime.motion import point_mass_motion
+from dfplan.realtime.motion import integrator_motion
 from dfplan.realtime.process import planner_command
 from dfplan_ros2.core import NodeCore, Status
 
@@ -33,7 +33,7 @@ _HORIZON = 800
 def build_agent(weights: Path, *, rate: float, plan_timeout: float, max_age: float) -> RealtimeAgent:
     """The agent of a robot that is a point mass in the plane; its planner starts without being waited for."""
     model = load_forcing_model(weights)
-    motion, bounds = point_mass_motion(model.point_mass), model.reach(margin=0.1).observations
+    motion, bounds = integrator_motion(model.dynamics), model.reach(margin=0.1).observations
     planning = PlanningSupervisor(
         PlannerProcess(planner_command(weights, horizon=_HORIZON)),
         action_low=-np.ones(2),
@@ -51,7 +51,7 @@ def build_agent(weights: Path, *, rate: float, plan_timeout: float, max_age: flo
             max_age=max_age,
             motion=motion,
         ),
-        follower=PathFollower(Pursuit(model.point_mass, goal_radius=model.goal_radius), motion=motion),
+        follower=PathFollower(Pursuit(model.dynamics, goal_radius=model.goal_radius), motion=motion),
         replan_every=32,
         period=1 / rate,
     )

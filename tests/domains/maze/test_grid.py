@@ -13,18 +13,18 @@ from dfplan.domains.maze.protocol import MazeProtocol
 from dfplan.errors import UserError
 from dfplan.evaluation.rollout import evaluate_agent
 from dfplan.models import load_forcing_model
-from dfplan.types import PointMass, PositionSupport
+from dfplan.types import DoubleIntegrator, Support
 
-POINT_MASS = PointMass(decay=0.9976, gain=0.238, step=0.01, max_speed=5.2)
+POINT_MASS = DoubleIntegrator(decay=0.9976, gain=0.238, step=0.01, max_speed=5.2)
 
 
-def support_of(*rows: str, cell: float = 0.1) -> PositionSupport:
+def support_of(*rows: str, cell: float = 0.1) -> Support:
     """Visited where a character is not ``#``; x goes down the rows."""
-    return PositionSupport(np.array([list(row) for row in rows]) != "#", origin=np.zeros(2), cell=cell)
+    return Support(np.array([list(row) for row in rows]) != "#", origin=np.zeros(2), cell=cell)
 
 
 def planner_of(*rows: str, margin: float = 0.0) -> GridPlanner:
-    return GridPlanner(support_of(*rows), point_mass=POINT_MASS, goal_radius=0.05, margin=margin)
+    return GridPlanner(support_of(*rows), dynamics=POINT_MASS, goal_radius=0.05, margin=margin)
 
 
 def plan(planner, start, goal, *, horizon=1000):
@@ -49,7 +49,7 @@ def all_pairs(grid: VisitedGrid) -> np.ndarray:
 @pytest.mark.parametrize("seed", range(3))
 def test_distances_and_paths_are_those_of_another_algorithm(seed, margin):
     visited = np.random.default_rng(seed).random((9, 11)) > 0.3
-    grid = VisitedGrid(PositionSupport(visited, origin=np.zeros(2), cell=0.1), margin=margin)
+    grid = VisitedGrid(Support(visited, origin=np.zeros(2), cell=0.1), margin=margin)
     truth = all_pairs(grid)
     goals = np.arange(0, len(grid.centers), 7)
     np.testing.assert_allclose(grid.distances(goals), truth[goals])
@@ -117,9 +117,9 @@ def test_what_cannot_be_planned_is_refused():
 def test_it_drives_as_well_as_the_trained_planner_knowing_no_more(goal, least):
     """The trained planner scores 164 and 173 there: with this controller the map of visited cells is all it takes."""
     model = load_forcing_model(bundled_weights() / "maze2d-umaze")
-    planner = GridPlanner(model.support, point_mass=model.point_mass, goal_radius=model.goal_radius)
+    planner = GridPlanner(model.support, dynamics=model.dynamics, goal_radius=model.goal_radius)
     agent = MPCAgent(
-        planner, controller=Pursuit(model.point_mass, goal_radius=model.goal_radius), replan_every=32, horizon=300
+        planner, controller=Pursuit(model.dynamics, goal_radius=model.goal_radius), replan_every=32, horizon=300
     )
     protocol = MazeProtocol("maze2d-umaze-v1", goal=goal)
     found = evaluate_agent(agent, protocol, num_episodes=14, num_envs=14, seed=0)

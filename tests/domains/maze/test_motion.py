@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from dfplan.domains.maze.motion import PIECE, MotionFilter, follow_trajectories, read_motion
-from dfplan.types import PointMass, Trajectories
+from dfplan.types import DoubleIntegrator, Trajectories
 
-MASS = PointMass(decay=0.99, gain=0.25, step=0.01, max_speed=5.0)
+MASS = DoubleIntegrator(decay=0.99, gain=0.25, step=0.01, max_speed=5.0)
 MOTION = MotionFilter(MASS, position_gain=0.5, speed_gain=0.1)
 ROWS = 2 * PIECE + 300
 
@@ -103,7 +103,7 @@ def test_nothing_is_carried_from_one_trajectory_to_the_next():
 
 
 def test_a_description_is_read_back():
-    assert read_motion(asdict(MOTION)) == MOTION
+    assert read_motion(MOTION.describe()) == MOTION
 
 
 @pytest.mark.parametrize(
@@ -112,4 +112,4 @@ def test_a_description_is_read_back():
 )
 def test_a_description_without_sense_is_refused(wrong):
     with pytest.raises((KeyError, ValueError)):
-        read_motion(asdict(MOTION) | wrong)
+        read_motion(MOTION.describe() | wrong)

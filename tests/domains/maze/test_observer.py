@@ -6,7 +6,7 @@ import torch
 
 from dfplan.domains.maze.frames import load_camera
 from dfplan.domains.maze.motion import MotionFilter
-from dfplan.domains.maze.observer import FrameObserver, cached_positions, load_keypoints, load_observer
+from dfplan.domains.maze.observer import FrameObserver, cached_places, load_keypoints, load_observer
 from dfplan.errors import UserError
 from dfplan.models.bundle import load_bundle, save_bundle
 from dfplan.models.tokenizers import (
@@ -17,10 +17,12 @@ from dfplan.models.tokenizers import (
     to_frames,
     to_pictures,
 )
-from dfplan.types import PointMass, Trajectories
+from dfplan.types import DoubleIntegrator, Trajectories
 
 METADATA = {"env": "pixelmaze-medium", "tokenizer": {"name": "keypoints", "num_keypoints": 1, "width": 8}}
-MOTION = MotionFilter(PointMass(decay=0.99, gain=0.25, step=0.01, max_speed=5.0), position_gain=0.5, speed_gain=0.1)
+MOTION = MotionFilter(
+    DoubleIntegrator(decay=0.99, gain=0.25, step=0.01, max_speed=5.0), position_gain=0.5, speed_gain=0.1
+)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +85,7 @@ def test_latents_that_never_vary_are_refused():
 def test_a_keypoint_is_where_the_ball_is(camera):
     positions = np.random.default_rng(0).uniform(1, 5, size=(50, 2)).astype(np.float32)
     tokenizer = sharp_tokenizer(camera)
-    found = tokenizer.to_positions(tokenizer.encode(torch.from_numpy(camera.render(positions))))
+    found = tokenizer.to_places(tokenizer.encode(torch.from_numpy(camera.render(positions))))
     assert np.linalg.norm(found.numpy() - positions, axis=1).max() < 0.3
 
 
@@ -91,7 +93,7 @@ def test_positions_and_latents_undo_each_other(camera):
     tokenizer = sharp_tokenizer(camera)
     tokenizer.normalizer.fit(torch.randn(100, 2) * 10 + 30)
     positions = torch.rand(7, 2) * 5
-    torch.testing.assert_close(tokenizer.to_positions(tokenizer.from_positions(positions)), positions)
+    torch.testing.assert_close(tokenizer.to_places(tokenizer.from_places(positions)), positions)
 
 
 def test_the_decoder_draws_only_around_the_point(camera):
@@ -99,7 +101,7 @@ def test_the_decoder_draws_only_around_the_point(camera):
     with torch.no_grad():
         tokenizer.radius.fill_(np.log(2.0))
         tokenizer.softness.fill_(np.log(0.1))
-    frame = tokenizer.decode(tokenizer.from_positions(torch.tensor([[3.0, 3.0]])))[0].numpy()
+    frame = tokenizer.decode(tokenizer.from_places(torch.tensor([[3.0, 3.0]])))[0].numpy()
     row, column = camera.to_pixels(np.array([3.0, 3.0]))
     changed = np.argwhere((frame != camera.background).any(axis=-1)) + 0.5
     assert len(changed)
@@ -158,14 +160,14 @@ def walk() -> Trajectories:
 
 def test_what_was_seen_is_kept_and_found_again(camera, tmp_path):
     tokenizer, data, path = sharp_tokenizer(camera), walk(), tmp_path / "seen.safetensors"
-    first = cached_positions(path, data, tokenizer=tokenizer, render=camera.render)
+    first = cached_places(path, data, tokenizer=tokenizer, render=camera.render)
 
     def never(positions):
         raise AssertionError("looked again")
 
-    np.testing.assert_array_equal(cached_positions(path, data, tokenizer=tokenizer, render=never), first)
+    np.testing.assert_array_equal(cached_places(path, data, tokenizer=tokenizer, render=never), first)
     path.write_bytes(b"rubbish")
-    np.testing.assert_array_equal(cached_positions(path, data, tokenizer=tokenizer, render=camera.render), first)
+    np.testing.assert_array_equal(cached_places(path, data, tokenizer=tokenizer, render=camera.render), first)
 
 
 def test_a_history_without_actions_has_its_mean_speed(camera, tmp_path):

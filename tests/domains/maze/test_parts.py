@@ -29,7 +29,7 @@ def along(found):
     """Start and positions of every step that is planned."""
     state, visited = START, [START[0]]
     for step in range(int(found.num_steps[0])):
-        state = step_of(state, found.actions[:, step].astype(np.float64), point_mass=POINT_MASS)
+        state = step_of(state, found.actions[:, step].astype(np.float64), dynamics=POINT_MASS)
         visited.append(state[0])
     return np.stack(visited)
 

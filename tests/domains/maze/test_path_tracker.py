@@ -15,7 +15,7 @@ AHEAD = np.array([[1.0, 1.0], [1.0, 7.0]])
 def drive(path=AHEAD, *, stops=(), num_steps=400, **asked):
     tracker = PathTracker(POINT_MASS, goal_radius=0.5, constraints=Constraints(**asked))
     course = Course(path=path, stops=stops, goal=path[-1])
-    return imagine(tracker, REST, [course], point_mass=POINT_MASS, num_steps=num_steps)
+    return imagine(tracker, REST, [course], dynamics=POINT_MASS, num_steps=num_steps)
 
 
 def judged(found, **asked):
@@ -35,7 +35,7 @@ def test_what_is_imagined_is_what_its_actions_lead_to():
     found = drive(max_speed=3.0)
     state = REST
     for step in range(int(found.num_steps[0])):
-        state = step_of(state, found.actions[:, step].astype(np.float64), point_mass=POINT_MASS)
+        state = step_of(state, found.actions[:, step].astype(np.float64), dynamics=POINT_MASS)
         np.testing.assert_allclose(found.states[:, step + 1], state, atol=1e-5)
     assert np.linalg.norm(state[0, :2] - AHEAD[-1]) <= 0.5
 
@@ -68,7 +68,7 @@ def test_the_goal_is_held_without_entering_what_is_beside_it():
     tracker.drive_along(0, path=AHEAD, goal=AHEAD[-1])
     state, clearance = REST, []
     for _ in range(400):
-        state = step_of(state, tracker.act(state).astype(np.float64), point_mass=POINT_MASS)
+        state = step_of(state, tracker.act(state).astype(np.float64), dynamics=POINT_MASS)
         clearance.append(Constraints(keep_out=disc).clearance(state[0, :2]))
     assert min(clearance) >= 0
     assert np.linalg.norm(state[0, :2] - AHEAD[-1]) <= 0.5
@@ -84,6 +84,6 @@ def test_a_stop_at_a_dead_end_is_passed_though_the_path_comes_back_the_same_way(
 def test_committed_actions_come_first():
     tracker = PathTracker(POINT_MASS, goal_radius=0.5)
     course, back = Course(path=AHEAD, stops=(), goal=AHEAD[-1]), np.tile([-1.0, 0.0], (5, 1))
-    found = imagine(tracker, REST, [course], point_mass=POINT_MASS, num_steps=300, committed=[back])
+    found = imagine(tracker, REST, [course], dynamics=POINT_MASS, num_steps=300, committed=[back])
     np.testing.assert_array_equal(found.actions[0, :5], back)
     assert found.num_steps[0] < 300

@@ -7,14 +7,14 @@ import pytest
 
 from dfplan.agent import Pursuit
 from dfplan.data.d4rl_file import read_d4rl, write_d4rl
-from dfplan.domains.maze.dynamics import fit_point_mass
+from dfplan.domains.maze.dynamics import fit_dynamics
 from dfplan.domains.maze.environment import load_maze
 from dfplan.domains.maze.generate import generate_maze2d
 from dfplan.domains.maze.retrace import _step, retrace
 from dfplan.domains.maze.support import measure_support, without_gaps
 from dfplan.errors import UserError
 from dfplan.settings.retrace import RetraceSettings
-from dfplan.types import PointMass, PositionSupport
+from dfplan.types import DoubleIntegrator, Support
 
 HOLD = (32, 48)
 
@@ -27,13 +27,13 @@ def collected(tmp_path_factory):
 
 
 def driven(collected, *, support=None, seed=0, **changes):
-    point_mass = fit_point_mass(collected)
+    dynamics = fit_dynamics(collected)
     usual = {"num_steps": 6_000, "noise": 0.2, "return_share": 0.0}
     return retrace(
         collected,
-        Pursuit(point_mass, goal_radius=0.5, support=support or measure_support(collected), tube=0.45),
+        Pursuit(dynamics, goal_radius=0.5, support=support or measure_support(collected), tube=0.45),
         RetraceSettings(shortest_hold=HOLD[0], longest_hold=HOLD[1], **(usual | changes)),
-        point_mass=point_mass,
+        dynamics=dynamics,
         support=support or measure_support(collected),
         seed=seed,
         num_drivers=10,
@@ -53,7 +53,7 @@ def inner_rows(trajectories):
 
 
 def test_every_step_is_what_the_point_mass_says(collected, anew):
-    mass, rows = fit_point_mass(collected), inner_rows(anew)
+    mass, rows = fit_dynamics(collected), inner_rows(anew)
     assert len(rows) > 0.5 * len(anew)
     velocity = np.clip(
         mass.decay * anew.observations[rows, 2:] + mass.gain * anew.actions[rows], -mass.max_speed, mass.max_speed
@@ -68,10 +68,10 @@ def test_every_step_is_what_the_point_mass_says(collected, anew):
 
 
 def test_an_axis_stops_where_the_data_never_was_and_the_other_goes_on():
-    mass = PointMass(decay=1.0, gain=0.2, step=0.01, max_speed=5.0)
-    support = PositionSupport(visited=np.ones((2, 2), dtype=bool), origin=np.zeros(2), cell=0.5)
+    mass = DoubleIntegrator(decay=1.0, gain=0.2, step=0.01, max_speed=5.0)
+    support = Support(visited=np.ones((2, 2), dtype=bool), origin=np.zeros(2), cell=0.5)
     state = np.array([[0.98, 0.5, 3.0, 1.0], [0.5, 0.01, 0.0, -2.0], [0.5, 0.5, 3.0, 1.0]])
-    found = _step(state, np.zeros((3, 2)), point_mass=mass, support=support)
+    found = _step(state, np.zeros((3, 2)), dynamics=mass, support=support)
     np.testing.assert_allclose(found, [[0.98, 0.51, 0, 1], [0.5, 0.01, 0, 0], [0.53, 0.51, 3, 1]])
 
 

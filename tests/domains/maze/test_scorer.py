@@ -5,9 +5,9 @@ import pytest
 
 from dfplan.domains.maze.scorer import largest_jump, share_outside
 from dfplan.scorers.paths import first_arrival, steps_along
-from dfplan.types import PointMass, PositionSupport
+from dfplan.types import DoubleIntegrator, Support
 
-MASS = PointMass(decay=1.0, gain=0.2, step=0.1, max_speed=2.0)
+MASS = DoubleIntegrator(decay=1.0, gain=0.2, step=0.1, max_speed=2.0)
 
 
 def test_steps_lie_evenly_between_points():
@@ -61,13 +61,13 @@ def _states(positions, velocities):
 def test_largest_jump_is_the_way_that_velocities_do_not_explain(positions, velocities, arrival, jump):
     states = _states(positions, velocities)
     found = largest_jump(
-        states[None, 0], states[None, 1:], arrival=np.array([arrival]), steps_per_point=10, point_mass=MASS
+        states[None, 0], states[None, 1:], arrival=np.array([arrival]), steps_per_point=10, dynamics=MASS
     )
     assert found.tolist() == pytest.approx([jump])
 
 
 def test_share_outside_counts_the_steps_before_arrival():
-    support = PositionSupport(visited=np.array([[True, False, True, True]]), origin=np.zeros(2), cell=1.0)
+    support = Support(visited=np.array([[True, False, True, True]]), origin=np.zeros(2), cell=1.0)
     across = np.stack([np.full(5, 0.5), np.arange(5) + 0.5], axis=1)[None]  # cells 0, 1, 2, 3, and beyond
     found = [share_outside(across, arrival=np.array([arrival]), support=support)[0] for arrival in range(1, 7)]
     assert found == pytest.approx([0, 1 / 2, 1 / 3, 1 / 4, 2 / 5, 2 / 5])

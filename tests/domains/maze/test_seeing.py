@@ -27,7 +27,7 @@ class Inside:
 class BrightestPixel:
     """An observer of frames with one bright pixel; it says the last movement, and in its place what was done then."""
 
-    def positions(self, frames):
+    def places(self, frames):
         flat = frames[..., 0].reshape(len(frames), -1).argmax(axis=1)
         return np.stack([flat // frames.shape[2], flat % frames.shape[2]], axis=1).astype(np.float32)
 

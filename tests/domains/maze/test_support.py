@@ -9,7 +9,7 @@ from tiny_model import tiny_trajectories
 from dfplan.data.d4rl_file import read_d4rl, write_d4rl
 from dfplan.domains.maze.generate import generate_maze2d
 from dfplan.domains.maze.support import measure_support, without_gaps
-from dfplan.types import PositionSupport
+from dfplan.types import Support
 
 
 def _at(positions):
@@ -29,7 +29,7 @@ def test_a_gap_is_filled_and_an_edge_is_kept():
     visited = np.ones((5, 5), dtype=bool)
     visited[2, 2] = visited[4, 2] = False  # a hole; a notch in the edge
     visited[:, 4] = False
-    filled = without_gaps(PositionSupport(visited=visited, origin=np.zeros(2), cell=0.1)).visited
+    filled = without_gaps(Support(visited=visited, origin=np.zeros(2), cell=0.1)).visited
     assert filled[2, 2]
     assert filled[4, 2]
     assert not filled[:, 4].any()

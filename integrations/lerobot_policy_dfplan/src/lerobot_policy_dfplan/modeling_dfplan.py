@@ -48,7 +48,7 @@ class DfplanPolicy(PreTrainedPolicy):
         """Begin new episodes, with the same noise as the first ones."""
         model, config = self._planner.model, self.config
         controller = (
-            Pursuit(model.point_mass, goal_radius=model.goal_radius)
+            Pursuit(model.dynamics, goal_radius=model.goal_radius)
             if config.controller == "pursuit"
             else PlannedActions()
         )
