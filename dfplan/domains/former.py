@@ -22,7 +22,7 @@ def present(owner: Any, name: str) -> Any:
     """
     now = NAMES.get(name)
     if now is None or (not hasattr(type(owner), now) and now not in vars(owner)):
-        owned = getattr(owner, "__name__", type(owner).__name__)
+        owned = vars(owner).get("__name__", type(owner).__name__)
         raise AttributeError(f"{owned!r} has no {name!r}", name=name, obj=owner)
     return getattr(owner, now)
 
