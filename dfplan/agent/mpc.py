@@ -83,6 +83,10 @@ class MPCAgent:
         episode_steps: steps of an episode, so that no plan looks beyond its end (a shrinking horizon); None is not to
             care.
         on_plan: called with a :class:`~dfplan.types.PlanEvent` after each planning.
+        clips: whether observations beyond the planner's reach are moved to its edge and counted, not refused.
+
+    Attributes:
+        num_clipped: observations that were, since the agent was made.
     """
 
     def __init__(
@@ -95,6 +99,7 @@ class MPCAgent:
         replan_when: float | None = None,
         episode_steps: int | None = None,
         on_plan: Callable[[PlanEvent], None] | None = None,
+        clips: bool = False,
     ) -> None:
         if replan_every < 0 or horizon < 1:
             raise UserError(
@@ -120,6 +125,7 @@ class MPCAgent:
         self.replan_when = replan_when
         self.episode_steps = episode_steps
         self.on_plan = on_plan
+        self.clips, self.num_clipped = clips, 0
         self._obligations: Obligations | None = obligations_of(planner)
         self._step = 0
         self._begun = np.zeros(0, dtype=np.int64)  # at which step, per environment
@@ -198,13 +204,7 @@ class MPCAgent:
                 f"reset() began {len(self._goals)} episodes, act() got {len(observations)} observations; "
                 "call reset(seeds=…, goals=…) with one goal per environment first"
             )
-        observations = checked_rows(
-            "observations",
-            observations,
-            num_rows=len(self._goals),
-            width=self.planner.observation_dim,
-            bounds=self._observation_bounds(levels),
-        )
+        observations = self._checked_observations(observations, bounds=self._observation_bounds(levels))
         if self._beliefs is None:
             jumped = self.jumped(observations)
             self._begun[jumped & (self._step - self._begun >= (self.episode_steps or np.inf))] = self._step
@@ -252,6 +252,16 @@ class MPCAgent:
         if levels is not None and isinstance(self.planner, Planner):
             return self.planner.observation_bounds(levels)
         return None if self._reach is None else self._reach.observations
+
+    def _checked_observations(self, observations: np.ndarray, *, bounds: Bounds | None) -> np.ndarray:
+        """Observations ``(batch, observation_dim)`` that can be planned from."""
+        sizes = {"num_rows": len(self._goals), "width": self.planner.observation_dim}
+        rows = checked_rows("observations", observations, bounds=None if self.clips else bounds, **sizes)
+        if not self.clips or bounds is None:
+            return rows
+        near = np.clip(rows, bounds.low, bounds.high).astype(rows.dtype)
+        self.num_clipped += int(((near != rows).any(axis=1) & ~self._over).sum())
+        return near
 
     def _believe(self, observations: np.ndarray, rows: np.ndarray, levels: np.ndarray) -> Belief:
         if not isinstance(self.planner, Planner):

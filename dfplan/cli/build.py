@@ -204,4 +204,5 @@ def build_agent(
         horizon=horizon,
         replan_when=controller.replan_when,
         episode_steps=domain.spec.episode_steps if controller.shrinking else None,
+        clips=True,
     )

@@ -91,6 +91,24 @@ def test_near_the_data_is_its_range_with_half_of_it_on_either_side(name):
     assert (reach.observations.high[2:] > fastest).all()
 
 
+@pytest.mark.parametrize("name", DENOISERS)
+def test_an_agent_that_clips_goes_on_from_the_edge_of_the_data_and_counts(name):
+    planner = Planner(tiny_model(tiny_denoiser(name)), settings=SETTINGS)
+    sizes = {"controller": PlannedActions(), "replan_every": 1, "horizon": 16}
+    clipping, told = MPCAgent(planner, clips=True, **sizes), MPCAgent(planner, **sizes)
+    for agent in (clipping, told):
+        agent.reset(seeds=[0, 1], goals=np.stack([GOAL, GOAL]))
+    seen = np.stack([STATE, [1e30, 2.0, 0.5, -0.5]])
+    edge = np.clip(seen, planner.reach.observations.low, planner.reach.observations.high)
+    np.testing.assert_array_equal(clipping.act(seen), told.act(edge))
+    assert clipping.num_clipped == 1
+    clipping.finish(np.array([1]))
+    clipping.act(seen)
+    assert clipping.num_clipped == 1  # of an episode that is over, nothing is planned
+    with pytest.raises(UserError, match="must be finite"):
+        clipping.act(np.full((2, 4), np.nan))
+
+
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", AGENTS)

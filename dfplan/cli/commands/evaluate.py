@@ -1,5 +1,7 @@
 """``dfplan eval``: roll an agent out, score it, write the record and a picture."""
 
+from typing import Any
+
 import numpy as np
 from rich.console import Console
 
@@ -10,6 +12,7 @@ from dfplan.cli.folders import make_run_folder
 from dfplan.cli.progress import progress_bar, say
 from dfplan.cli.schema import EvalConfig
 from dfplan.domains.find import find_domain
+from dfplan.errors import counted
 from dfplan.evaluation.report import build_record, render_table, write_record
 from dfplan.evaluation.rollout import Rollouts, evaluate_agent
 from dfplan.planner import Planner
@@ -38,6 +41,9 @@ def run(config: EvalConfig) -> int:
             seed=config.seed,
             on_progress=show,
         )
+    clipped = count_clipped(built.agent)
+    if clipped:
+        say(f"{counted(clipped, 'observation')} lay far outside of the data and were planned from as from its edge")
     settings = plain(config)
     del settings["output"]  # says nothing about the result
     verdict = judge_driven(rollouts, built.planner)
@@ -52,6 +58,7 @@ def run(config: EvalConfig) -> int:
         config=settings,
         weights=describe_weights(built.weights, built.metadata) if built.weights else None,
     )
+    record |= {"observations_outside_data": clipped}
     results = write_record(record, path=folder / "results.json")
     try:
         Console().print(render_table(record, protocol.rows))
@@ -65,6 +72,11 @@ def run(config: EvalConfig) -> int:
     finally:
         print(results)  # the scores are there, whatever becomes of table and picture
     return 3 if verdict is not None and not verdict.kept.any() else 0
+
+
+def count_clipped(agent: Any) -> int:
+    """Observations that an agent, or the one that it sees for, moved to the edge of the data."""
+    return getattr(getattr(agent, "agent", agent), "num_clipped", 0)
 
 
 def judge_driven(rollouts: Rollouts, planner: Planner | None) -> Verdict | None:
