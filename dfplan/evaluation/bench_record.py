@@ -102,6 +102,7 @@ def _measures(measured: Measured, measures: Measures, *, against: Measures) -> d
         "plans_per_episode": len(rollouts.plans.seconds) / len(rollouts),
         "cost": {str(batch): _cost(each, batch=batch) for batch, each in measured.costs.items()},
         "wall_seconds": round(rollouts.seconds, 3),
+        "observations_outside_data": rollouts.outside_data,
         "scores": np.round(scores, 3).tolist(),
     }
 

@@ -71,6 +71,7 @@ def build_record(
         "plan_network": plan_network(rollouts),
         "interval": INTERVAL,
         "wall_seconds": round(rollouts.seconds, 3),
+        "observations_outside_data": rollouts.outside_data,
         **({} if verdict is None else {"constraints": _kept(verdict)}),
         **circumstances(),
         "config": dict(config or {}),

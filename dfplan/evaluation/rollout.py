@@ -46,6 +46,7 @@ class Rollouts:
         plans: what was planned, and what it took.
         num_envs: how many environments ran side by side.
         seconds: wall time of the whole evaluation.
+        outside_data: observations so far outside of the data that they were planned from as from its edge.
     """
 
     env_id: str
@@ -59,6 +60,7 @@ class Rollouts:
     plans: PlanRecorder
     num_envs: int
     seconds: float
+    outside_data: int = 0
 
     @property
     def returns(self) -> np.ndarray:
@@ -109,6 +111,7 @@ def evaluate_agents(
     recorders = {name: PlanRecorder(num_episodes, misplaced=protocol.misplaced) for name in agents}
     seconds, parts = dict.fromkeys(agents, 0.0), {name: list[_Episode]() for name in agents}
     num_steps, done = protocol.most_steps, 0
+    clipped = {name: -num_clipped(agent) for name, agent in agents.items()}
     for first in range(0, num_episodes, num_envs):
         episodes = range(first, min(first + num_envs, num_episodes))
         for name, agent in agents.items():
@@ -122,7 +125,21 @@ def evaluate_agents(
             if on_progress is not None:
                 on_progress(done, len(agents) * num_episodes * num_steps)  # also where all were over earlier
     shared: dict[str, Any] = {"env_id": protocol.env_id, "seed": seed, "num_envs": num_envs}
-    return {name: _assemble(parts[name], plans=recorders[name], seconds=seconds[name], **shared) for name in agents}
+    return {
+        name: _assemble(
+            parts[name],
+            plans=recorders[name],
+            seconds=seconds[name],
+            outside_data=clipped[name] + num_clipped(agent),
+            **shared,
+        )
+        for name, agent in agents.items()
+    }
+
+
+def num_clipped(agent: Agent) -> int:
+    """Observations that an agent, or the one that it sees for, has moved to the edge of the data so far."""
+    return getattr(getattr(agent, "agent", agent), "num_clipped", 0)
 
 
 @dataclass(frozen=True)

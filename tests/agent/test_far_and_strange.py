@@ -15,10 +15,12 @@ from dfplan.baselines.diffuser.temporal_unet import TemporalUnet
 from dfplan.baselines.diffuser.tracker import StateTracker
 from dfplan.baselines.diffuser.windows import LimitsNormalizer
 from dfplan.domains.maze.grid import GridPlanner
+from dfplan.domains.maze.protocol import MazeProtocol
 from dfplan.errors import UserError
+from dfplan.evaluation.rollout import evaluate_agent
 from dfplan.planner import Planner, PlannerSettings
 from dfplan.tokens import TokenLayout
-from dfplan.types import Plan
+from dfplan.types import Bounds, Plan
 
 GOAL, STATE = np.array([5.0, 1.0]), np.array([1.0, 2.0, 0.5, -0.5])
 SIZES = [9.9, 14.0, 30.0, 1e3, 1e6, 1e12, 1e18, 1e19, 1e30, 1e38, 1e39, 1e160, 1e308, np.finfo(np.float64).max]
@@ -107,6 +109,20 @@ def test_an_agent_that_clips_goes_on_from_the_edge_of_the_data_and_counts(name):
     assert clipping.num_clipped == 1  # of an episode that is over, nothing is planned
     with pytest.raises(UserError, match="must be finite"):
         clipping.act(np.full((2, 4), np.nan))
+
+
+def test_an_evaluation_counts_what_its_agent_clips_from_when_it_began():
+    model = tiny_model()  # of a square from 0 to 10: in the large maze it is asked for goals of its own, and never far
+    agent = MPCAgent(
+        Planner(model, settings=SETTINGS), controller=PlannedActions(), replan_every=64, horizon=16, clips=True
+    )
+    agent.num_clipped = 7
+    protocol = MazeProtocol("maze2d-large-v1")
+    how = {"num_episodes": 2, "num_envs": 2, "seed": 0}
+    protocol.most_steps = 3
+    assert evaluate_agent(agent, protocol, **how).outside_data == 0
+    agent._reach = replace(agent._reach, observations=Bounds(np.zeros(4), np.full(4, 0.1)))
+    assert evaluate_agent(agent, protocol, **how).outside_data == 6
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")

@@ -11,6 +11,7 @@ from dfplan.cli.any_environment import usual_options
 from dfplan.cli.arguments import name_of, read_words
 from dfplan.cli.build import describe_weights, select_device
 from dfplan.cli.build_agents import build_named_agent
+from dfplan.cli.commands.evaluate import say_outside
 from dfplan.cli.compose import compose_options, plain, readable_errors, to_schema
 from dfplan.cli.folders import make_run_folder
 from dfplan.cli.progress import progress_bar, say
@@ -54,6 +55,8 @@ def run(config: BenchConfig) -> None:
         timing_seconds=config.timing_seconds,
         bar=progress_bar,
     )
+    for name, each in measured.items():
+        say_outside(each.rollouts, of=f"{name}: ")
     settings = plain(config)
     del settings["output"]  # says nothing about the result
     record = build_bench_record(

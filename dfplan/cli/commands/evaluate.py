@@ -1,7 +1,5 @@
 """``dfplan eval``: roll an agent out, score it, write the record and a picture."""
 
-from typing import Any
-
 import numpy as np
 from rich.console import Console
 
@@ -41,9 +39,7 @@ def run(config: EvalConfig) -> int:
             seed=config.seed,
             on_progress=show,
         )
-    clipped = count_clipped(built.agent)
-    if clipped:
-        say(f"{counted(clipped, 'observation')} lay far outside of the data and were planned from as from its edge")
+    say_outside(rollouts)
     settings = plain(config)
     del settings["output"]  # says nothing about the result
     verdict = judge_driven(rollouts, built.planner)
@@ -58,7 +54,6 @@ def run(config: EvalConfig) -> int:
         config=settings,
         weights=describe_weights(built.weights, built.metadata) if built.weights else None,
     )
-    record |= {"observations_outside_data": clipped}
     results = write_record(record, path=folder / "results.json")
     try:
         Console().print(render_table(record, protocol.rows))
@@ -74,9 +69,11 @@ def run(config: EvalConfig) -> int:
     return 3 if verdict is not None and not verdict.kept.any() else 0
 
 
-def count_clipped(agent: Any) -> int:
-    """Observations that an agent, or the one that it sees for, moved to the edge of the data."""
-    return getattr(getattr(agent, "agent", agent), "num_clipped", 0)
+def say_outside(rollouts: Rollouts, *, of: str = "") -> None:
+    """Say how many observations were not planned from as they were."""
+    if rollouts.outside_data:
+        number = counted(rollouts.outside_data, "observation")
+        say(f"{of}far outside of the data, and planned from as from its edge: {number}")
 
 
 def judge_driven(rollouts: Rollouts, planner: Planner | None) -> Verdict | None:
