@@ -152,10 +152,10 @@ def test_the_world_model_predicts_states_of_the_robot(model):
     assert np.isfinite(states).all()
 
 
-def test_what_needs_a_point_mass_says_so(model):
-    with pytest.raises(UserError, match="know of no point mass"):
+def test_what_needs_dynamics_says_so(model):
+    with pytest.raises(UserError, match="know neither how actions move the robot"):
         _ = model.support
-    with pytest.raises(UserError, match="constraints need both: use weights of a maze"):
+    with pytest.raises(UserError, match="constraints need both: use weights that do"):
         Planner(model, settings=PlannerSettings(), constraints=[lambda positions: 1.0])
 
 

@@ -9,89 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
+from plots import draw
+from records import ELSEWHERE, GOALS, Records, known_episodes, load_newest, names_of, row_of, scores_of
 
 from dfplan.evaluation.bench_tables import interval, number
-from dfplan.evaluation.metrics import Estimate, mean_interval, wilson_interval
+from dfplan.evaluation.metrics import Estimate
 from dfplan.evaluation.statistics import (
-    Strata,
     interquartile_mean,
-    performance_profile,
     probability_of_improvement,
     stratified_bootstrap,
     stratified_mean,
 )
-from dfplan.viz.axes import label_logarithmic
-from dfplan.viz.bench import COLORS
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 README, RESULTS = HERE / "README.md", HERE / "results"
-SCORES = ROOT / "benchmarks" / "maze_scores" / "results"
 SUMMARIES = ROOT / "benchmarks" / "training" / "results"
 BEGIN, END = "<!-- side by side: written by benchmarks/side_by_side/tables.py -->", "<!-- end of side by side -->"
-ELSEWHERE = "†"  # marks an agent whose scores were measured on their own
 LEAST_CALLS = 10  # that a percentile is of
-MAZES = ("maze2d-umaze", "maze2d-medium", "maze2d-large")
-GOALS = {"fixed": "Maze2D", "random": "Multi2D"}
-TASKS = tuple((maze, goal) for goal in GOALS for maze in MAZES)
-
-Records = dict[tuple[str, str], dict[str, Any]]
-"""The newest record of each task, by maze and goal."""
-
-
-def load_newest(folder: Path) -> Records:
-    """The newest record of each task, in the order of the tables."""
-    newest: Records = {}
-    for path in sorted(folder.glob("*.json")):
-        record = json.loads(path.read_text()) | {"file": path.name}
-        task = (record["env"], record["goal"])
-        if task not in newest or record["date"] > newest[task]["date"]:
-            newest[task] = record
-    return {task: with_grid(newest[task]) for task in TASKS if task in newest}
-
-
-def with_grid(record: dict[str, Any]) -> dict[str, Any]:
-    """A record with the scores of the grid in the same episodes, where they were measured on their own alone."""
-    episodes = known_episodes(record, "grid")
-    if row_of(record, "grid") or not episodes:
-        return record
-    scores, success = (np.array([each[name] for each in episodes]) for name in ("normalized_return", "success"))
-    metrics = {
-        "normalized_return": vars(mean_interval(scores)),
-        "success_rate": vars(wilson_interval(success)),
-    }
-    grid = {"name": f"grid {ELSEWHERE}", "metrics": metrics, "scores": scores.tolist(), "cost": None}
-    return record | {"agents": [*record["agents"], grid]}
-
-
-def known_episodes(record: dict[str, Any], planner: str, folder: Path = SCORES) -> list[dict[str, Any]]:
-    """The episodes of a record as the newest maze scores of another planner have them; empty if these lack one."""
-    for path in sorted(folder.glob(f"*-{planner}.json"), reverse=True):
-        found = json.loads(path.read_text())
-        if (found["env"], found["goal"], found["planner"]) == (record["env"], record["goal"], planner):
-            known = {(*each["start"], *each["goal"]): each for each in found["episodes"]}
-            wanted = [(*each["start"], *each["goal"]) for each in record.get("episodes", [])]
-            if known.keys() >= set(wanted):
-                return [known[each] for each in wanted]
-    return []
-
-
-def row_of(record: dict[str, Any], name: str) -> dict[str, Any] | None:
-    """What a record says of an agent; None where it was not there."""
-    return next((agent for agent in record["agents"] if agent["name"] == name), None)
-
-
-def names_of(records: Records) -> list[str]:
-    """Agents in the order in which they come where most of them do."""
-    fullest = sorted(records.values(), key=lambda record: -len(record["agents"]))
-    return list(dict.fromkeys(agent["name"] for record in fullest for agent in record["agents"]))
-
-
-def scores_of(records: Records, name: str) -> Strata:
-    """Scores of an agent in every task, an array a task; empty where it was not in all of them."""
-    found = [row_of(record, name) for record in records.values()]
-    return [] if None in found else [np.array(agent["scores"]) for agent in found if agent]
 
 
 def shown(estimate: Estimate, **how: Any) -> str:
@@ -270,68 +205,6 @@ def sources(records: Records, *, folder: str = "") -> list[str]:
     elsewhere = f" {ELSEWHERE} scores of the same episodes from benchmarks/maze_scores, not timed here."
     marked = elsewhere if any(name.endswith(ELSEWHERE) for name in names_of(records)) else ""
     return [f"{circumstances}.{marked} Files: {files}"]
-
-
-def draw(records: Records, folder: Path) -> None:
-    """The three plots, each a panel a task (the profile is of all tasks)."""
-    names = names_of(records)
-    looks = {name: {"color": COLORS[index % len(COLORS)], "label": name} for index, name in enumerate(names)}
-    for title, panel in (("score_against_time", score_panel), ("latency", latency_panel)):
-        figure = Figure(figsize=(13, 7.5), layout="constrained", dpi=100)
-        axes = figure.subplots(2, 3).flatten()
-        for (maze, goal), record in records.items():
-            axis = axes[TASKS.index((maze, goal))]
-            panel(axis, record, looks)
-            axis.set(title=f"{maze}, {goal} goal", xscale="log")
-            label_logarithmic(axis.xaxis)
-            axis.grid(alpha=0.3)
-        labelled = {}
-        for axis in axes:  # an agent need not be in every task
-            labelled |= dict(zip(*axis.get_legend_handles_labels()[::-1], strict=True))
-        shown_names = [name for name in names if name in labelled]
-        figure.legend(
-            [labelled[name] for name in shown_names], shown_names, loc="outside lower center", ncols=6, frameon=False
-        )
-        save(figure, folder / f"{title}.png")
-    figure = Figure(figsize=(7, 4.5), layout="constrained", dpi=100)
-    axis = figure.subplots()
-    thresholds = np.linspace(0, 300, 301)
-    for name in names:
-        if scores := scores_of(records, name):
-            axis.plot(thresholds, performance_profile(scores, thresholds), **looks[name])
-    axis.set(xlabel="D4RL score", ylabel="share of episodes that score more, mean of tasks", ylim=(0, 1.02))
-    axis.grid(alpha=0.3)
-    axis.legend(fontsize=8)
-    save(figure, folder / "profile.png")
-
-
-def score_panel(axis: Any, record: dict[str, Any], looks: dict[str, Any]) -> None:
-    """Score with its interval against the median time of a plan, one alone."""
-    for agent in (each for each in record["agents"] if each["cost"]):
-        seconds, score = agent["cost"]["1"]["plan_seconds"]["p50"], agent["metrics"]["normalized_return"]
-        if seconds is None:
-            axis.axhline(score["mean"], linestyle="--", linewidth=1, **looks[agent["name"]])
-            continue
-        errors = [[score["mean"] - score["low"]], [score["high"] - score["mean"]]]
-        axis.errorbar(1000 * seconds, score["mean"], yerr=errors, fmt="o", capsize=3, **looks[agent["name"]])
-    axis.set(xlabel="ms of a plan, one alone (median)", ylabel="D4RL score [95 %]")
-
-
-def latency_panel(axis: Any, record: dict[str, Any], looks: dict[str, Any]) -> None:
-    """What share of plans takes no longer; one alone, and dotted many at once."""
-    for agent in (each for each in record["agents"] if each["cost"]):
-        for batch, style in zip(sorted(agent["cost"], key=int), ("-", ":"), strict=False):
-            samples = agent["cost"][batch]["plan_samples"]
-            look = looks[agent["name"]] if style == "-" else {"color": looks[agent["name"]]["color"]}
-            if samples:
-                axis.ecdf(1000 * np.array(samples), linestyle=style, **look)
-    axis.set(xlabel="ms of a plan (dotted: its share of a batch)", ylabel="share of plans")
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure, and the folder where there is none."""
-    path.parent.mkdir(exist_ok=True)
-    figure.savefig(path)
 
 
 def updated(readme: str, text: str) -> str:

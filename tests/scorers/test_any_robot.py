@@ -101,7 +101,7 @@ def test_a_scorer_is_itself_again_after_a_bundle(with_value):
 @pytest.mark.parametrize(
     ("description", "complaint"),
     [
-        ({"scorer": "magic"}, "choose one of dynamics, goal, return"),
+        ({"scorer": "magic"}, "choose one of point_mass, goal, return"),
         ({"scorer": "goal", "goal_radius": -1}, "above 0"),
         ({"scorer": "return", "discount": "all"}, "above 0"),
     ],
