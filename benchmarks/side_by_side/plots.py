@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from records import TASKS, Records, names_of, scores_of
+from newest import TASKS, Records, names_of, scores_of
 
 from dfplan.evaluation.statistics import performance_profile
 from dfplan.viz.axes import label_logarithmic

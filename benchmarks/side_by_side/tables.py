@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from newest import ELSEWHERE, GOALS, Records, known_episodes, load_newest, names_of, row_of, scores_of
 from plots import draw
-from records import ELSEWHERE, GOALS, Records, known_episodes, load_newest, names_of, row_of, scores_of
 
 from dfplan.evaluation.bench_tables import interval, number
 from dfplan.evaluation.metrics import Estimate
