@@ -283,14 +283,9 @@ class Domain(Protocol):
         ...
 
     def drive_anew(self, data: Trajectories, retrace: Any, *, scorer: Any, seed: int, on_progress: Any) -> Trajectories:
-        """The ways of the data driven anew, where :attr:`drives_anew`.
+        """The ways of the data driven anew, where :attr:`drives_anew`, as ``scorer`` was measured on them.
 
-        Args:
-            data: as :meth:`load` returns them.
-            retrace: how, a :class:`~dfplan.settings.retrace.RetraceSettings`.
-            scorer: what :meth:`fit_scorer` measured on them.
-            seed: of what is random.
-            on_progress: called as ``on_progress(done, total)``.
+        ``retrace`` are :class:`~dfplan.settings.retrace.RetraceSettings`; ``on_progress(done, total)`` is called.
         """
         ...
 
