@@ -210,7 +210,7 @@ class Domain(Protocol):
 
     @property
     def achieved_apart(self) -> bool:
-        """Whether what was achieved of a goal is shown apart, and was put in front of the observation."""
+        """Whether what was achieved of a goal is shown apart, and put in front of the observation."""
         ...
 
     @property
@@ -244,8 +244,8 @@ class Domain(Protocol):
             num_steps: transitions; None is what the procedure has.
             on_progress: called as ``on_progress(done, total)``.
             say: hears what was found on the way.
-            how: ``seed``, and of :attr:`procedure` what is asked for: ``noise``, standard deviation of the noise on the
-                actions; ``quality``, of those who drive; ``policy``, the path of one.
+            how: ``seed``, and of :attr:`procedure` what is asked for: ``noise`` on the actions (standard deviation),
+                ``quality`` of those who drive, ``policy``, the path of one.
 
         Raises:
             UserError: no procedure is known, or it cannot be written.
@@ -283,10 +283,9 @@ class Domain(Protocol):
         ...
 
     def drive_anew(self, data: Trajectories, retrace: Any, *, scorer: Any, seed: int, on_progress: Any) -> Trajectories:
-        """The ways of the data driven anew, where :attr:`drives_anew`, as ``scorer`` was measured on them.
+        """The ways of the data driven anew, where :attr:`drives_anew`; ``scorer`` was measured on them.
 
-        ``retrace`` are :class:`~dfplan.settings.retrace.RetraceSettings`; ``on_progress(done, total)`` is called.
-        """
+        ``retrace`` is a :class:`~dfplan.settings.retrace.RetraceSettings`; ``on_progress(done, total)`` is called."""
         ...
 
     def achieved_goal(self, observations: np.ndarray) -> np.ndarray:
