@@ -283,9 +283,7 @@ class Domain(Protocol):
         ...
 
     def drive_anew(self, data: Trajectories, retrace: Any, *, scorer: Any, seed: int, on_progress: Any) -> Trajectories:
-        """The ways of the data driven anew, where :attr:`drives_anew`; ``scorer`` was measured on them.
-
-        ``retrace`` is a :class:`~dfplan.settings.retrace.RetraceSettings`; ``on_progress(done, total)`` is called."""
+        """The ways of the data driven anew as ``retrace`` says, where :attr:`drives_anew`; ``scorer`` is of them."""
         ...
 
     def achieved_goal(self, observations: np.ndarray) -> np.ndarray:
