@@ -287,3 +287,8 @@ def test_hopper_is_driven_by_its_own_id(tmp_path):
     assert data.observations.shape[1:] == (11,)
     assert data.terminations is not None
     assert data.terminations.any()
+
+
+def test_a_scale_of_other_episodes_is_none():
+    assert WORLDS["AdroitHandPen-v1"].reference is None  # D4RL's pen has 100 steps, this one 200
+    assert WORLDS["AdroitHandDoor-v1"].reference == (-56.512833, 2880.5693087298737)

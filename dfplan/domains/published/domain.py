@@ -51,7 +51,7 @@ class PublishedDomain(GymnasiumDomain):
         from dfplan.data.d4rl_file import write_d4rl  # slow to import
         from dfplan.domains.published.record import record_policies
 
-        if quality not in self.world.qualities:
+        if quality is None or quality not in self.world.qualities:
             known = ", ".join(self.world.qualities)
             raise UserError(f"quality= must be one of {known} for data of {self.env_id}; got {quality or 'none'}")
         expert, checksum = self._read_expert(policy)

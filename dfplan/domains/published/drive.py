@@ -25,6 +25,22 @@ class Step:
     success: bool | None
     state: tuple[np.ndarray, np.ndarray] | None
 
+    def row(self) -> dict[str, np.ndarray]:
+        """The same by D4RL key."""
+        row = {
+            "observations": self.observation,
+            "actions": self.action,
+            "rewards": np.float32(self.reward),
+            "terminals": np.bool_(self.terminated),
+            "timeouts": np.bool_(self.truncated and not self.terminated),
+            "next_observations": self.following,
+        }
+        if self.success is not None:
+            row["infos/success"] = np.bool_(self.success)
+        if self.state is not None:
+            row["infos/qpos"], row["infos/qvel"] = self.state
+        return {key: np.asarray(value) for key, value in row.items()}
+
 
 class Driver:
     """Drives one environment.
@@ -74,27 +90,19 @@ def drive(
     Returns:
         Arrays by D4RL key, ``(num_steps, ...)``; ``infos/success`` and the true state where there are any.
     """
-    steps: list[Step] = []
-    seeds = np.random.SeedSequence(seed)
-    while len(steps) < num_steps:
+    arrays: dict[str, np.ndarray] = {}
+    seeds, done = np.random.SeedSequence(seed), 0
+    while done < num_steps:
         for step in driver.episode(policy, seeds.spawn(1)[0]):
-            steps.append(step)
-            if len(steps) % REPORTED_EVERY == 0 or len(steps) == num_steps:
-                on_step(len(steps))
-            if len(steps) == num_steps:
+            row = step.row()
+            if not arrays:
+                arrays = {key: np.empty((num_steps, *value.shape), value.dtype) for key, value in row.items()}
+            for key, values in arrays.items():
+                values[done] = row[key]
+            done += 1
+            if done % REPORTED_EVERY == 0 or done == num_steps:
+                on_step(done)
+            if done == num_steps:
                 break
-    arrays: dict[str, np.ndarray] = {
-        "observations": np.stack([each.observation for each in steps]),
-        "actions": np.stack([each.action for each in steps]),
-        "rewards": np.array([each.reward for each in steps], np.float32),
-        "terminals": np.array([each.terminated for each in steps]),
-        "timeouts": np.array([each.truncated and not each.terminated for each in steps]),
-        "next_observations": np.stack([each.following for each in steps]),
-    }
     arrays["timeouts"][-1] = not arrays["terminals"][-1]
-    if all(each.success is not None for each in steps):
-        arrays["infos/success"] = np.array([each.success for each in steps], bool)
-    states = [each.state for each in steps if each.state is not None]
-    if states:
-        arrays["infos/qpos"], arrays["infos/qvel"] = (np.stack(each) for each in zip(*states, strict=True))
     return arrays

@@ -23,7 +23,8 @@ class World:
         num_steps: of a data set, unless something else is asked for.
         qualities: by the name of a data set, what share of the expert's score its policies have; they drive in equal
             parts.
-        reference: D4RL's returns of actions at random and of its expert, 0 and 100 on its scale.
+        reference: D4RL's returns of actions at random and of its expert, 0 and 100 on its scale; None where its
+            episodes are of another length.
     """
 
     policy: str
@@ -31,25 +32,25 @@ class World:
     scored_by_success: bool
     num_steps: int
     qualities: Mapping[str, tuple[Band, ...]]
-    reference: tuple[float, float]
+    reference: tuple[float, float] | None
 
 
-def _locomotion(policy: str, random: float, expert: float) -> World:
-    mixed = {"expert": (EXPERT,), "medium": (Band(0.35, 0.5),), "mixed": (*EARNING, EXPERT)}
-    return World(policy, RL_TRAINED_AGENTS, False, 300_000, mixed, (random, expert))
+def _locomotion(robot: str, reference: tuple[float, float]) -> World:
+    qualities = {"expert": (EXPERT,), "medium": (Band(0.35, 0.5),), "mixed": (*EARNING, EXPERT)}
+    return World(f"tqc/{robot}-v3_1", RL_TRAINED_AGENTS, False, 300_000, qualities, reference)
 
 
-def _hand(policy: str, random: float, expert: float) -> World:
+def _hand(task: str, reference: tuple[float, float] | None) -> World:
     qualities = {"expert": (EXPERT,), "mixed": (*FAILING, EXPERT, EXPERT)}
-    return World(policy, HAND_DAPG, True, 100_000, qualities, (random, expert))
+    return World(f"dapg/policies/{task}-v0.pickle", HAND_DAPG, True, 100_000, qualities, reference)
 
 
 WORLDS: Mapping[str, World] = {  # references: d4rl/infos.py
-    "Hopper-v5": _locomotion("tqc/Hopper-v3_1", -20.272305, 3234.3),
-    "Walker2d-v5": _locomotion("tqc/Walker2d-v3_1", 1.629008, 4592.3),
-    "HalfCheetah-v5": _locomotion("tqc/HalfCheetah-v3_1", -280.178953, 12135.0),
-    "AdroitHandDoor-v1": _hand("dapg/policies/door-v0.pickle", -56.512833, 2880.5693087298737),
-    "AdroitHandHammer-v1": _hand("dapg/policies/hammer-v0.pickle", -274.856578, 12794.134825156867),
-    "AdroitHandPen-v1": _hand("dapg/policies/pen-v0.pickle", 96.262799, 3076.8331017826877),
-    "AdroitHandRelocate-v1": _hand("dapg/policies/relocate-v0.pickle", -6.425911, 4233.877797728884),
+    "Hopper-v5": _locomotion("Hopper", (-20.272305, 3234.3)),
+    "Walker2d-v5": _locomotion("Walker2d", (1.629008, 4592.3)),
+    "HalfCheetah-v5": _locomotion("HalfCheetah", (-280.178953, 12135.0)),
+    "AdroitHandDoor-v1": _hand("door", (-56.512833, 2880.5693087298737)),
+    "AdroitHandHammer-v1": _hand("hammer", (-274.856578, 12794.134825156867)),
+    "AdroitHandPen-v1": _hand("pen", None),  # D4RL's has 100 steps, and this one 200
+    "AdroitHandRelocate-v1": _hand("relocate", (-6.425911, 4233.877797728884)),
 }
