@@ -1,5 +1,6 @@
 """Data of published experts: what a policy file may be, how lesser policies are made, and what is written."""
 
+import hashlib
 import json
 import pickle
 from pathlib import Path
@@ -85,14 +86,18 @@ def expert(tmp_path):
 
 
 def test_a_sample_is_drawn_before_it_is_squashed(expert):
-    policy, checksum = read_policy(expert, **SIZES)
+    policy, origin = read_policy(expert, **SIZES)
     shown = np.array([0.4, 1.0])
     assert policy.act(shown, None) == pytest.approx(np.tanh([-0.6]), rel=1e-6)
     generator = np.random.default_rng(0)
     drawn = np.arctanh([policy.act(shown, generator)[0] for _ in range(4000)])
     assert drawn.mean() == pytest.approx(-0.6, abs=0.01)
     assert drawn.std() == pytest.approx(np.exp(-2), rel=0.05)
-    assert len(checksum) == 64
+    assert origin == {
+        "file": "expert.safetensors",
+        "file_sha256": hashlib.sha256(expert.read_bytes()).hexdigest(),
+        "source": "unknown",
+    }
 
 
 def test_a_hand_is_scaled_as_its_authors_do(tmp_path):
@@ -170,6 +175,7 @@ def test_the_file_is_read_inspected_and_says_how_it_was_made(expert, capsys):
     assert generate("quality=mixed", f"policy={expert}", "num_steps=900", "output=mixed.hdf5") == 0
     answer = capsys.readouterr()
     assert answer.out.splitlines()[-1] == "mixed.hdf5"
+    assert "on D4RL's scale, where 100 is an expert" in answer.err
     with h5py.File("mixed.hdf5") as file:
         made, rows = json.loads(file.attrs["metadata"]), {key: file[key][()] for key in ("rewards", "infos/policy")}
     assert (made["regenerated"], made["quality"], made["env_id"]) == (True, "mixed", "Balance-v0")
@@ -220,7 +226,6 @@ def test_data_of_a_quality_lie_beside_each_other(expert, tmp_path):
     [
         (["env=Balance-v0", "quality=expert"], "balance/best of github.com/somebody/balance (commit 0000000)"),
         (["env=Balance-v0", "policy=nowhere.safetensors", "quality=expert"], "nowhere.safetensors: no such file"),
-        (["env=Balance-v0", "policy=x"], "quality= must be one of expert, medium, mixed"),
         (["env=Balance-v0", "quality=best"], "quality must be one of expert, medium, mixed"),
         (["env=Balance-v0", "noise=0.1"], "noise= does not apply to data of Balance-v0; what does: policy=, quality="),
         (
@@ -237,6 +242,12 @@ def test_what_does_not_apply_is_one_line(words, expected, capsys):
     assert expected in told
     assert "\n" not in told
     assert list(Path().iterdir()) == []
+
+
+def test_a_quality_must_be_said(expert, capsys):
+    assert generate(f"policy={expert}", "output=a.hdf5") == 2
+    assert "quality= must be one of expert, medium, mixed for data of Balance-v0; got none" in capsys.readouterr().err
+    assert not Path("a.hdf5").exists()
 
 
 def test_fewer_steps_than_policies_are_refused(expert, capsys):

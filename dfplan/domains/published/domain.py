@@ -7,6 +7,7 @@ from pathlib import Path
 from dfplan.domains.episodes import EpisodeProtocol
 from dfplan.domains.gymnasium import GymnasiumDomain
 from dfplan.domains.published.drive import Driver
+from dfplan.domains.published.lesser import MANY, Band
 from dfplan.domains.published.policy import FORMAT, Policy, read_policy
 from dfplan.domains.published.worlds import WORLDS
 from dfplan.errors import UserError
@@ -49,21 +50,26 @@ class PublishedDomain(GymnasiumDomain):
     ) -> None:
         """See :class:`dfplan.domain.Domain`: the expert drives, and others like it with disturbed weights."""
         from dfplan.data.d4rl_file import write_d4rl  # slow to import
-        from dfplan.domains.published.record import record_policies
+        from dfplan.domains.published.record import judge_expert, record_policies, scored
 
-        if quality is None or quality not in self.world.qualities:
-            known = ", ".join(self.world.qualities)
-            raise UserError(f"quality= must be one of {known} for data of {self.env_id}; got {quality or 'none'}")
-        expert, checksum = self._read_expert(policy)
-        total, env = num_steps or self.world.num_steps, self.make()
+        published, origin = self._read_expert(policy)
+        bands, total = self._shares(quality), num_steps or self.world.num_steps
+        if total < len(bands):
+            raise UserError(f"num_steps must be at least {len(bands)}, one for each policy of {quality}; got {total}")
+        env = self.make()
+        on_progress(0, total)
         try:
+            driver = Driver(env, self.observation)
+            trial = scored(driver, by_success=self.world.scored_by_success, seed=seed)
+            expert = judge_expert(published, trial)
+            say(self._told(expert.score))
             arrays, facts = record_policies(
-                Driver(env, self.observation),
+                driver,
                 expert,
-                self.world.qualities[quality],
+                bands,
+                trial=trial,
                 num_steps=total,
                 seed=seed,
-                by_success=self.world.scored_by_success,
                 on_progress=on_progress,
                 say=say,
             )
@@ -76,13 +82,30 @@ class PublishedDomain(GymnasiumDomain):
             "seed": seed,
             "regenerated": True,
             "procedure": PROCEDURE,
-            "expert": {"policy": self.world.policy, "source": self.world.source, "file_sha256": checksum},
+            "expert": origin,
             "policies": facts,
             "versions": {name: version(name) for name in PACKAGES},
         }
         write_d4rl(path, arrays, metadata=metadata)
 
-    def _read_expert(self, policy: str | None) -> tuple[Policy, str]:
+    def _told(self, score: float) -> str:
+        if self.world.scored_by_success:
+            return f"policy= succeeds in {score:.0%} of {MANY} episodes"
+        told = f"policy= earns {score:.5g}, the mean of {MANY} episodes"
+        if self.world.reference is None:
+            return told
+        random, expert = self.world.reference
+        return f"{told}: {100 * (score - random) / (expert - random):.1f} on D4RL's scale, where 100 is an expert"
+
+    def _shares(self, quality: str | None) -> tuple[Band, ...]:
+        known = self.world.qualities
+        if quality is None or quality not in known:
+            raise UserError(
+                f"quality= must be one of {', '.join(known)} for data of {self.env_id}; got {quality or 'none'}"
+            )
+        return known[quality]
+
+    def _read_expert(self, policy: str | None) -> tuple[Policy, dict[str, str]]:
         if policy is None:
             raise UserError(
                 f"policy= must name a file with the expert of {self.env_id}: {self.world.policy} of "

@@ -16,6 +16,7 @@ from dfplan.measured import MAX_VALUE
 
 LARGEST_FILE = 64 << 20  # bytes; published ones have 300,000
 MOST_LAYERS = 16
+LONGEST_SOURCE = 200  # characters
 LOG_STD_RANGE = (-20.0, 2.0)  # what soft actor-critic and its relatives keep it in
 ACTIVATIONS = {"relu": lambda x: np.maximum(x, 0.0), "tanh": np.tanh}
 SQUASHES = {"tanh": np.tanh, "none": lambda x: x}
@@ -93,8 +94,8 @@ class Policy:
         return digest.hexdigest()
 
 
-def read_policy(path: Path, *, observation_dim: int, action_dim: int, env_id: str) -> tuple[Policy, str]:
-    """Read a policy of an environment, and the SHA-256 of its file.
+def read_policy(path: Path, *, observation_dim: int, action_dim: int, env_id: str) -> tuple[Policy, dict[str, str]]:
+    """Read a policy of an environment, and where it comes from: its file, the SHA-256 of that, and what it says itself.
 
     Raises:
         UserError: it is missing, of another kind or of other sizes, or its numbers are not finite.
@@ -110,7 +111,8 @@ def read_policy(path: Path, *, observation_dim: int, action_dim: int, env_id: st
             f"policy={path} takes observations of {policy.sizes[0]} and gives actions of {policy.sizes[1]} numbers; "
             f"{env_id} has {observation_dim} and {action_dim}: choose the policy of this environment"
         )
-    return policy, hashlib.sha256(content).hexdigest()
+    origin = {"file": path.name, "file_sha256": hashlib.sha256(content).hexdigest()}
+    return policy, origin | {"source": str(told.get("source", "unknown"))[:LONGEST_SOURCE]}
 
 
 def _parse(content: bytes, path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.domains.published.drive import Driver, drive
+from dfplan.domains.published.drive import Driver, Step, drive
 from dfplan.domains.published.lesser import MANY, Band, Lesser, Trial, find_lesser
 from dfplan.domains.published.policy import Policy
 from dfplan.domains.published.worlds import EXPERT
@@ -14,14 +14,48 @@ from dfplan.errors import UserError, counted
 APART = 1000  # numbers between the directions of two policies, and between two seeds 1000 times as many
 
 
+def scored(driver: Driver, *, by_success: bool, seed: int) -> Trial:
+    """Scores policies by episodes that are the same for all of them.
+
+    Args:
+        driver: of the environment.
+        by_success: whether a score is the share of episodes that end in success, rather than the return.
+        seed: of the data set.
+    """
+
+    def score(steps: list[Step]) -> float:
+        return float(steps[-1].success or 0) if by_success else sum(step.reward for step in steps)
+
+    def trial(policy: Policy, num_episodes: int, sampled: bool) -> float:
+        seeds = np.random.SeedSequence(_number(seed, APART - 1)).spawn(num_episodes)
+        return float(np.mean([score(list(driver.episode(policy, each, sampled=sampled))) for each in seeds]))
+
+    return trial
+
+
+def judge_expert(policy: Policy, trial: Trial) -> Lesser:
+    """What an expert scores.
+
+    Raises:
+        UserError: nothing, so that there are no shares of it.
+    """
+    expert = Lesser(policy, 0.0, 0, trial(policy, MANY, True), trial(policy, MANY, False))
+    if not expert.score > 0:
+        raise UserError(
+            f"policy= scores {expert.score:.4g} in {counted(MANY, 'episode')}, so it is no expert; choose the policy "
+            "of this environment"
+        )
+    return expert
+
+
 def record_policies(
     driver: Driver,
-    policy: Policy,
+    expert: Lesser,
     bands: Sequence[Band],
     *,
+    trial: Trial,
     num_steps: int,
     seed: int,
-    by_success: bool,
     on_progress: Callable[[int, int], None],
     say: Callable[[str], None],
 ) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
@@ -29,11 +63,11 @@ def record_policies(
 
     Args:
         driver: of the environment.
-        policy: the expert.
+        expert: see :func:`judge_expert`.
         bands: share of its score that each policy is to have; :data:`EXPERT` is the expert.
-        num_steps: rows of all together.
+        trial: see :func:`scored`.
+        num_steps: rows of all together, at least one for each policy.
         seed: everything random follows from it.
-        by_success: whether a score is the share of episodes that end in success, rather than the return.
         on_progress: called with rows so far and rows in all.
         say: hears of each policy.
 
@@ -41,13 +75,8 @@ def record_policies(
         Arrays by D4RL key, and what there is to be said of each policy.
 
     Raises:
-        UserError: there are fewer steps than policies, the expert is none, or there is no policy in a band.
+        UserError: there is no policy in a band.
     """
-    if num_steps < len(bands):
-        raise UserError(f"num_steps must be at least {len(bands)}, one for each policy; got {num_steps}")
-    on_progress(0, num_steps)
-    trial = _trial(driver, by_success=by_success, seed=_number(seed, APART - 1))
-    expert = _judge_expert(policy, trial)
     ends = [num_steps * (number + 1) // len(bands) for number in range(len(bands))]
     parts, facts = [], []
     for number, (band, first, end) in enumerate(zip(bands, [0, *ends], ends, strict=False)):
@@ -67,29 +96,6 @@ def record_policies(
 
 def _number(seed: int, number: int) -> int:
     return (seed * APART + number) * APART
-
-
-def _trial(driver: Driver, *, by_success: bool, seed: int) -> Trial:
-    """Scores policies by episodes that are the same for all of them."""
-
-    def score(steps: list[Any]) -> float:
-        return float(steps[-1].success or 0) if by_success else sum(step.reward for step in steps)
-
-    def trial(policy: Policy, num_episodes: int, sampled: bool) -> float:
-        seeds = np.random.SeedSequence(seed).spawn(num_episodes)
-        return float(np.mean([score(list(driver.episode(policy, each, sampled=sampled))) for each in seeds]))
-
-    return trial
-
-
-def _judge_expert(policy: Policy, trial: Trial) -> Lesser:
-    expert = Lesser(policy, 0.0, 0, trial(policy, MANY, True), trial(policy, MANY, False))
-    if not expert.score > 0:
-        raise UserError(
-            f"policy= scores {expert.score:.4g} in {counted(MANY, 'episode')}, so it is no expert; choose the policy "
-            "of this environment"
-        )
-    return expert
 
 
 def _describe(found: Lesser) -> dict[str, Any]:
