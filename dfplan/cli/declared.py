@@ -12,6 +12,7 @@ from dfplan.cli.schema import TrainingConfig
 from dfplan.cli.structure import values_of
 from dfplan.settings.diffusion import DiffusionSettings
 from dfplan.settings.retrace import RetraceSettings
+from dfplan.settings.value import ValueSettings
 from dfplan.tasks.groups import ModelSettings, WindowsSettings
 
 GROUPS: dict[str, type] = {
@@ -21,6 +22,7 @@ GROUPS: dict[str, type] = {
     "retrace": RetraceSettings,
     "model": ModelSettings,
     "training": TrainingConfig,
+    "value": ValueSettings,
 }
 
 

@@ -24,6 +24,7 @@ DECLARED = {
     "retrace": "default",
     "model": "transformer",
     "training": "cpu",
+    "value": "features",
 }
 _marks: list[Path] = []
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from dfplan.domain import Proposals, Score
 from dfplan.measured import positive
+from dfplan.scorers.networks import ValueNetworks
 from dfplan.scorers.nothing_measured import NothingMeasured
 from dfplan.scorers.value import ValueFunction
 
@@ -24,7 +25,7 @@ class ReturnScorer(NothingMeasured):
     """
 
     discount: float = 0.97
-    value: ValueFunction | None = None
+    value: ValueFunction | ValueNetworks | None = None
 
     kind = "return"
     counts_steps = False
@@ -61,4 +62,5 @@ class ReturnScorer(NothingMeasured):
             KeyError, TypeError, ValueError: it makes no sense.
         """
         own = {name.removeprefix(PREFIX): each for name, each in arrays.items() if name.startswith(PREFIX)}
-        return cls(positive("discount", described["discount"]), ValueFunction.from_arrays(own) if own else None)
+        kind = ValueFunction if "frequencies" in own else ValueNetworks
+        return cls(positive("discount", described["discount"]), kind.from_arrays(own) if own else None)

@@ -102,7 +102,7 @@ def fit_value(data: Trajectories, *, discount: float, seed: int = 0) -> ValueFun
     features = value._features(data.observations[::stride].astype(np.float64))
     gram = features.T @ features + RIDGE * len(features) * np.eye(features.shape[1])
     ends = data.observations[data.starts[1:] - 1].astype(np.float64)
-    going_on = ~_terminated(data)
+    going_on = ~terminated(data)
     for _ in range(NUM_PASSES):
         beyond = np.concatenate([value(ends[rows]) for rows in slices(len(ends), features.nbytes / len(features))])
         after = np.where(going_on, beyond, 0.0)
@@ -111,7 +111,7 @@ def fit_value(data: Trajectories, *, discount: float, seed: int = 0) -> ValueFun
     return value
 
 
-def _terminated(data: Trajectories) -> np.ndarray:
+def terminated(data: Trajectories) -> np.ndarray:
     """Which trajectories were ended for good, ``(trajectories,)`` bool."""
     if data.terminations is None:
         return np.zeros(len(data.starts) - 1, dtype=bool)

@@ -9,6 +9,7 @@ from dfplan.errors import UserError
 from dfplan.options import group
 from dfplan.settings.diffusion import DiffusionSettings
 from dfplan.settings.retrace import RetraceSettings
+from dfplan.settings.value import ValueSettings
 from dfplan.tasks.groups import ModelSettings, WindowsSettings
 from dfplan.tasks.inputs import Inputs
 
@@ -27,6 +28,7 @@ class Settings:
     retrace: RetraceSettings = group(RetraceSettings, "whether to drive the data's ways anew, faster")
     windows: WindowsSettings = group(WindowsSettings, "what the model is shown of the data")
     diffusion: DiffusionSettings = group(DiffusionSettings, "how noise is drawn and what is predicted")
+    value: ValueSettings = group(ValueSettings, "what comes after the end of a plan that is scored by rewards")
 
 
 def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, Dataset]":
@@ -61,7 +63,7 @@ def build_training(
     check_ways(settings, inputs)
     collected = inputs.trajectories
     scorer = scorer or inputs.domain.fit_scorer(collected)
-    settings, scorer = with_one_radius(settings, scorer, inputs)
+    settings, scorer = with_one_radius(settings, with_value(scorer, settings.value, inputs), inputs)
     trajectories = inputs.drive_anew(collected, settings.retrace, scorer=scorer)
     windows, validation = mix_datasets(
         settings.windows,
@@ -106,6 +108,27 @@ def check_ways(settings: Settings, inputs: Inputs) -> None:
             f"these do for {standing} steps at least; with retrace=none give windows=collected, else a longer "
             "retrace.shortest_hold"
         )
+
+
+def with_value(scorer: "PlanScorer", settings: ValueSettings, inputs: Inputs) -> "PlanScorer":
+    """A scorer by rewards with the value at the end that is asked for.
+
+    Raises:
+        UserError: it scores plans by something else, which has no such value.
+    """
+    if settings.kind == "features":
+        return scorer
+    from dfplan.scorers import ReturnScorer
+    from dfplan.training.value import train_value
+
+    if not isinstance(scorer, ReturnScorer):
+        raise UserError(
+            f"value.kind={settings.kind} is for plans that are scored by rewards, and those of {inputs.env_name} are "
+            f"by {scorer.kind}; leave it out"
+        )
+    with inputs.progress("value of states") as show:
+        value = train_value(inputs.trajectories, settings, seed=inputs.seed, on_progress=show)
+    return ReturnScorer(settings.discount, value)
 
 
 def with_one_radius(settings: Settings, scorer: Any, inputs: Inputs) -> tuple[Settings, "PlanScorer"]:

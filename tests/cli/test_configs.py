@@ -17,6 +17,7 @@ from dfplan.errors import UserError
 from dfplan.planner.settings import PlannerSettings
 from dfplan.settings.diffusion import DiffusionSettings
 from dfplan.settings.retrace import RetraceSettings
+from dfplan.settings.value import ValueSettings
 from dfplan.settings.windows import WindowSettings
 from dfplan.training.settings import Settings
 
@@ -24,7 +25,7 @@ GROUPS = {
     "eval": ("env", "planner", "controller", "experiment"),
     "bench": ("env",),
     "plan": ("env", "planner"),
-    "train": ("env", "task", "model", "retrace", "windows", "diffusion", "training", "logger", "recipe"),
+    "train": ("env", "task", "model", "retrace", "windows", "diffusion", "value", "training", "logger", "recipe"),
     "generate": ("env",),
     "export": ("env", "planner"),
 }
@@ -78,6 +79,7 @@ LIBRARY = {
     "windows": WindowSettings,
     "diffusion": DiffusionSettings,
     "retrace": RetraceSettings,
+    "value": ValueSettings,
     "training": Settings,
 }
 

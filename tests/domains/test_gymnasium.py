@@ -200,6 +200,14 @@ def test_data_with_goals_begin_with_what_was_achieved(minari_data):
 
 
 @pytest.mark.slow
+def test_where_goals_are_told_there_is_no_value_to_train(minari_data, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert (
+        main(["train", "env=TestReach-v0", f"data={minari_data}", "value.kind=networks", "training.num_steps=1"]) == 2
+    )
+    assert "value.kind=networks is for plans that are scored by rewards" in capsys.readouterr().err
+
+
 def test_a_newcomer_with_goals_goes_from_minari_to_an_evaluated_planner(minari_data, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     tiny = ["training.num_steps=2", "training.compiled=false", "model.width=16", "model.num_layers=1", "threads=1"]

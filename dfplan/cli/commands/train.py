@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from dfplan.errors import EndedEarly, UserError
 from dfplan.evaluation.report import find_commit
 from dfplan.files import read_small, user_path
 from dfplan.settings.training import Length, Loop, OptimizerSettings
+from dfplan.settings.value import ValueSettings
 from dfplan.tasks.inputs import Inputs
 from dfplan.training import Logger, TrainingResult, train, wandb_logger
 from dfplan.training.muon import fastest_precision
@@ -38,6 +39,7 @@ BEFORE: dict[str, dict[str, Any]] = {
     "windows": {"collected_share": 0.0, "held_steps": 0},
     "retrace": {"return_share": 0.0},
     "diffusion": {"returns_shown": False},
+    "value": vars(ValueSettings()),
 }
 # What a resumed run may be given anew: none of it changes what is computed (of data, the checksum must be the same).
 FREE_WHEN_RESUMED = ("resume", "data", "device", "threads", "logger", *(f"training.{name}" for name in MAY_CHANGE))
@@ -168,6 +170,8 @@ def recorded(config: TrainConfig, trajectories: Trajectories | None) -> dict[str
         for name, value in options.items():
             if record.get(group, {}).get(name) == value:
                 del record[group][name]
+        if record.get(group) == {}:
+            del record[group]
     if record["leave_out"] is None:
         del record["leave_out"]
     if trajectories:
@@ -188,9 +192,8 @@ def resumed(config: TrainConfig, *, given: Sequence[str]) -> TrainConfig:
             f"a resumed run keeps its configuration; leave out {', '.join(refused)}, or start a new run without resume="
         )
     record.pop("dataset", None)
-    for group in ("windows", "retrace", "diffusion"):
-        if group in record:
-            record[group] = BEFORE[group] | record[group]
+    for group in _groups_of(record):
+        record[group] = BEFORE[group] | record.get(group, {})
     wishes = literal(plain(config))
     record["training"] = {**wishes["training"], **BEFORE["training"], **settings, **record["training"]}
     record["training"] = {name: record["training"][name] for name in wishes["training"]}
@@ -208,6 +211,12 @@ def resumed(config: TrainConfig, *, given: Sequence[str]) -> TrainConfig:
     if "data" in given:
         make_absolute(found)
     return found
+
+
+def _groups_of(record: Mapping[str, Any]) -> list[str]:
+    """The groups of options, of those that grew later, that the task of a recorded run has."""
+    task = find_task(record.get("task", {}).get("name", DEFAULT_TASK))
+    return [each.name for each in fields(task.Settings) if each.name in BEFORE]
 
 
 def _saved(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,0 +1,36 @@
+"""What says of states what is still to be earned from them."""
+
+from dataclasses import dataclass
+
+from dfplan.options import option
+from dfplan.ranges import check_settings
+
+
+@dataclass(frozen=True)
+class ValueSettings:
+    """The value at the end of a plan, where plans are scored by rewards.
+
+    ``features`` is what the policies behind the data go on to earn, by least squares (:mod:`dfplan.scorers.value`), in
+    no time. ``networks`` is nearer to what the best of them earn (:mod:`dfplan.training.value`): for data of mixed
+    quality, of which much is not to be done again.
+
+    Raises:
+        UserError: a number out of range.
+    """
+
+    kind: str = option(
+        "features = what those behind the data earned, at once; networks = what the better of them would, minutes",
+        default="features",
+        choices=("features", "networks"),
+    )
+    discount: float = option("networks: worth of a reward a step later", default=0.99, above=0, below=1)
+    expectile: float = option(
+        "networks: 0.5 = the mean of what came, nearer to 1 = the best of it", default=0.7, above=0, below=1
+    )
+    look_ahead: int = option("networks: steps whose rewards are taken as they came", default=4, low=1)
+    num_steps: int = option("networks: batches trained on", default=10_000, low=1)
+    width: int = option("networks: hidden size", default=128, low=8)
+    members: int = option("networks: how many; the value is their mean", default=4, low=1)
+
+    def __post_init__(self) -> None:
+        check_settings(self)
