@@ -57,6 +57,18 @@ def test_sensor_noise_is_no_jump(states, noise, width):
     assert jumps_of(noisy[:, :width]) == []
 
 
+def test_wild_joints_at_rest_at_times_are_not_taken_for_rows_taken_out():
+    """As of a walker of poor policies: velocities turn within a row of four steps, and are cut to a range."""
+    rng, kept, inside = np.random.default_rng(0), 0.9, 4
+    pushes = 6 * np.sqrt(1 - kept**2) * rng.normal(size=inside * NUM_ROWS)
+    for step in range(1, len(pushes)):
+        pushes[step] += kept * pushes[step - 1]
+    velocities = pushes * np.repeat(np.where(rng.random(NUM_ROWS // 20) > 0.5, 1, 0.02), 20 * inside)
+    places = np.cumsum(0.002 * velocities)
+    observations = np.stack([places, np.clip(velocities, -10, 10)], axis=1)[inside - 1 :: inside]
+    assert find_jumps(trajectories(observations.astype(np.float32)), num_axes=1).sum() == 0
+
+
 def test_a_still_agent_and_one_that_starts_and_stops_do_not_jump():
     assert jumps_of(np.zeros((200, 4))) == []
     rest = np.zeros((3000, 2))
