@@ -13,7 +13,7 @@ FEWEST_MEASURED = 16  # of steps; with less nothing is called unusual
 TOLERANCE, TOLERANCE_WHERE_EXACT = 2.0, 0.1
 TOLERANCE_OF_NOISE = 50  # ... and in usual distances from what is expected, whichever is more
 EXACT = 0.01  # error at most of what tells a step exactly, in long usual steps
-# Shares by which rows count as taken out all the time: of fast steps that are exact, and of moving ones that are several.
+# Shares by which rows count as taken out all the time: of fast steps that are exact, of moving ones that are several.
 FEWEST_EXACT, FEWEST_MULTIPLE, MOST_UNEXPLAINED, LARGEST_MULTIPLE = 0.15, 0.15, 0.1, 10
 LARGEST_CHANGE = 5  # of the velocity over a step, in long usual steps per step
 
