@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 from omegaconf import OmegaConf
+from score_kinds import CLONED, RESULTS, SIZES, Kind, Records, check_paired, estimate, load_kinds, mean_score
 from score_kinds import GOALS as FAMILIES
-from score_kinds import RESULTS, SIZES, Kind, Records, check_paired, estimate, load_kinds, mean_score
 
 ROOT = Path(__file__).parents[1]
 PUBLISHED = ROOT / "benchmarks" / "maze_scores" / "published.yaml"
@@ -29,8 +29,11 @@ def called(kind: Kind) -> str:
     """What a row is called."""
     if not kind.data:
         return METHODS[kind.planner]
+    data = f"data {'as collected' if kind.data == 'collected' else kind.data}"
+    if kind.planner == CLONED:
+        return f"behaviour cloning, no plan, {data}"
     how = "planned actions" if kind.controller == "actions" else kind.controller
-    return f"dfplan, {kind.planner}, {how}, data {'as collected' if kind.data == 'collected' else kind.data}"
+    return f"dfplan, {kind.planner}, {how}, {data}"
 
 
 def interval(records: Records, name: str, *, factor: float = 1.0, digits: int = 1) -> str:

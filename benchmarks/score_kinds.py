@@ -15,6 +15,7 @@ SIZES = ("umaze", "medium", "large")
 GOALS = {"fixed": "Maze2D", "random": "Multi2D", "detour": "Detours"}
 # In the order of the tables; what has no weights of its own needs no name of them.
 CONTROLLERS = ("actions", "pursuit", "waypoints", "oracle", "none")
+CLONED = "behaviour-cloning"
 UNTRAINED = ("grid", "waypoints", "oracle", "bound")
 
 Records = list[dict[str, Any]]
@@ -56,9 +57,13 @@ class Kind:
 
     @property
     def order(self) -> tuple[Any, ...]:
-        """Where it stands in a table: planned actions of data as collected first, they rest on the model alone."""
+        """Where it stands in a table: planned actions of data as collected first, they rest on the model alone.
+
+        Their rival without a plan stands behind them.
+        """
         family = ("-eval-" in self.env, list(GOALS).index(self.goal))
-        method = (CONTROLLERS.index(self.controller), self.planner in UNTRAINED, self.data, self.planner)
+        controller = 0.5 if self.planner == CLONED else CONTROLLERS.index(self.controller)
+        method = (controller, self.planner in UNTRAINED, self.data, self.planner)
         return *family, *method, SIZES.index(self.size)
 
 

@@ -51,7 +51,7 @@ def main() -> int:
         default=["bundled"],
         metavar="seed1=FOLDER",
         help="trainings to evaluate; a folder holds one run or model folder per name (maze2d-large, maze2d-large-rnn, "
-        "maze2d-large-collected, maze2d-eval-large); 'bundled' are the weights that come with dfplan",
+        "maze2d-large-collected, maze2d-large-cloning, maze2d-eval-large); 'bundled' are the weights of dfplan",
     )
     arguments = parser.parse_args()
     refuse_uncommitted(parser, allowed=arguments.uncommitted)

@@ -19,6 +19,8 @@ FIGURES = {  # planner, controller, data
     "tracker": ("transformer", "pursuit", "resynthesised"),
     "actions": ("transformer", "actions", "resynthesised"),
     "actions_collected": ("transformer", "actions", "collected"),
+    "cloning": ("behaviour-cloning", "none", "resynthesised"),
+    "cloning_collected": ("behaviour-cloning", "none", "collected"),
     "grid": ("grid", "pursuit", ""),
 }
 TRAININGS = 3  # that a spread is of

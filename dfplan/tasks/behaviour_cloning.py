@@ -1,9 +1,10 @@
 """Behaviour cloning of any robot, the rival of planning from the same data: the action of an observation and a goal."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from dfplan.options import option
+from dfplan.options import group, option
+from dfplan.settings.retrace import RetraceSettings
 from dfplan.settings.windows import WindowSettings
 from dfplan.tasks.inputs import Inputs
 
@@ -11,9 +12,7 @@ if TYPE_CHECKING:
     from dfplan.baselines.behaviour_cloning import BehaviourCloningTask
     from dfplan.data.windows import WindowDataset
 
-ONE_STEP = WindowSettings(
-    steps_per_token=1, points_per_token=1, goal_jitter=0.0, restart_share=0.0, segment_goal_share=0.0, held_steps=0
-)
+ONE_STEP = WindowSettings(steps_per_token=1, points_per_token=1, goal_jitter=0.0, restart_share=0.0, held_steps=0)
 
 
 @dataclass
@@ -23,6 +22,10 @@ class Settings:
     width: int = option("units of a hidden layer", low=8)
     num_layers: int = option("hidden layers", low=1)
     validation_share: float = option("share of the data held out for validation", above=0, high=0.5)
+    segment_goal_share: float = option(
+        "share of goals that are where the data was heading; the others are later places on the way", low=0, high=1
+    )
+    retrace: RetraceSettings = group(RetraceSettings, "whether to drive the data's ways anew, faster")
 
 
 def build(settings: Settings, inputs: Inputs) -> "tuple[BehaviourCloningTask, WindowDataset]":
@@ -39,14 +42,17 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[BehaviourCloningTask, Wi
     from dfplan.tokens import Normalizer
 
     data = inputs.trajectories
+    if settings.retrace.num_steps:
+        data = inputs.drive_anew(data, settings.retrace, scorer=inputs.domain.fit_scorer(data))
     sizes = {"observation_dim": data.observations.shape[1], "action_dim": data.actions.shape[1]}
     sizes["goal_dim"] = inputs.goal_dim
-    network = {name: value for name, value in asdict(settings).items() if name != "validation_share"}
+    network = {name: getattr(settings, name) for name in ("width", "num_layers")}
+    windows = replace(ONE_STEP, segment_goal_share=settings.segment_goal_share)
     torch.manual_seed(inputs.seed)  # of the initial weights
     cloning = BehaviourCloning(**sizes, **network)
     cloning.normalizer = Normalizer.fit(data)
     trained, held_out = (
-        WindowDataset(part, ONE_STEP, num_tokens=1, goal_dim=inputs.goal_dim)
+        WindowDataset(part, windows, num_tokens=1, goal_dim=inputs.goal_dim)
         for part in hold_out(data, share=settings.validation_share)
     )
     task = BehaviourCloningTask(
