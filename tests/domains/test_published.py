@@ -51,7 +51,9 @@ gymnasium.register("Balance-v0", Balance, max_episode_steps=40)
 @pytest.fixture(autouse=True)
 def balance_is_published(monkeypatch, tmp_path):
     qualities = {"expert": (EXPERT,), "medium": (Band(0.35, 0.6),), "mixed": (Band(0.1, 0.3), Band(0.3, 0.7), EXPERT)}
-    world = World("balance/best", "github.com/somebody/balance (commit 0000000)", False, 400, qualities, (2.0, 40.0))
+    world = World(
+        "balance/best", "github.com/somebody/balance (commit 0000000)", False, 0.5, 400, qualities, (2.0, 40.0)
+    )
     monkeypatch.setitem(WORLDS, "Balance-v0", world)
     monkeypatch.setitem(WORLDS, "Hand-v0", world)
     monkeypatch.setenv("DFPLAN_CACHE", str(tmp_path / "cache"))
@@ -159,12 +161,29 @@ def test_a_direction_is_the_same_for_every_strength(expert):
 def test_a_policy_that_is_poor_only_by_its_noise_is_not_taken(expert):
     policy, _ = read_policy(expert, **SIZES)
 
-    def poor_by_noise(tried: Policy, episodes: int, sampled: bool) -> float:
-        return 50.0 if sampled else 100.0
+    def poor_by_noise(tried: Policy, episodes: int, sampled: bool) -> np.ndarray:
+        return np.full(episodes, 50.0 if sampled else 100.0)
 
     best = Lesser(policy, 0.0, 0, 100.0, 100.0)
     with pytest.raises(UserError, match="35 to 60 %"):
-        find_lesser(best, Band(0.35, 0.6), trial=poor_by_noise, first_direction=0)
+        find_lesser(best, Band(0.35, 0.6), strongest=0.5, trial=poor_by_noise, first_direction=0)
+
+
+def test_a_policy_whose_episodes_differ_too_much_is_not_taken(expert):
+    policy, _ = read_policy(expert, **SIZES)
+
+    def unsteady(tried: Policy, episodes: int, sampled: bool) -> np.ndarray:
+        return np.resize(
+            [48.0, 48, 48, 300, 31, 0, 0, 0, 0, 0], episodes
+        )  # mean 47.5, and of 40 episodes it errs by 14
+
+    def steady(tried: Policy, episodes: int, sampled: bool) -> np.ndarray:
+        return np.resize([40.0, 55.0], episodes)
+
+    best = Lesser(policy, 0.0, 0, 100.0, 100.0)
+    with pytest.raises(UserError, match="35 to 60 %"):
+        find_lesser(best, Band(0.35, 0.6), strongest=0.5, trial=unsteady, first_direction=0)
+    assert find_lesser(best, Band(0.35, 0.6), strongest=0.5, trial=steady, first_direction=3).direction == 3
 
 
 def generate(*words):

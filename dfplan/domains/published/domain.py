@@ -67,6 +67,7 @@ class PublishedDomain(GymnasiumDomain):
                 driver,
                 expert,
                 bands,
+                strongest=self.world.strongest,
                 trial=trial,
                 num_steps=total,
                 seed=seed,

@@ -26,9 +26,9 @@ def scored(driver: Driver, *, by_success: bool, seed: int) -> Trial:
     def score(steps: list[Step]) -> float:
         return float(steps[-1].success or 0) if by_success else sum(step.reward for step in steps)
 
-    def trial(policy: Policy, num_episodes: int, sampled: bool) -> float:
+    def trial(policy: Policy, num_episodes: int, sampled: bool) -> np.ndarray:
         seeds = np.random.SeedSequence(_number(seed, APART - 1)).spawn(num_episodes)
-        return float(np.mean([score(list(driver.episode(policy, each, sampled=sampled))) for each in seeds]))
+        return np.array([score(list(driver.episode(policy, each, sampled=sampled))) for each in seeds])
 
     return trial
 
@@ -39,7 +39,8 @@ def judge_expert(policy: Policy, trial: Trial) -> Lesser:
     Raises:
         UserError: nothing, so that there are no shares of it.
     """
-    expert = Lesser(policy, 0.0, 0, trial(policy, MANY, True), trial(policy, MANY, False))
+    score, mean_score = (float(trial(policy, MANY, sampled).mean()) for sampled in (True, False))
+    expert = Lesser(policy, 0.0, 0, score, mean_score)
     if not expert.score > 0:
         raise UserError(
             f"policy= scores {expert.score:.4g} in {counted(MANY, 'episode')}, so it is no expert; choose the policy "
@@ -53,6 +54,7 @@ def record_policies(
     expert: Lesser,
     bands: Sequence[Band],
     *,
+    strongest: float,
     trial: Trial,
     num_steps: int,
     seed: int,
@@ -65,6 +67,7 @@ def record_policies(
         driver: of the environment.
         expert: see :func:`judge_expert`.
         bands: share of its score that each policy is to have; :data:`EXPERT` is the expert.
+        strongest: disturbance of the others that is tried.
         trial: see :func:`scored`.
         num_steps: rows of all together, at least one for each policy.
         seed: everything random follows from it.
@@ -81,7 +84,9 @@ def record_policies(
     parts, facts = [], []
     for number, (band, first, end) in enumerate(zip(bands, [0, *ends], ends, strict=False)):
         start = _number(seed, number)
-        found = expert if band == EXPERT else find_lesser(expert, band, trial=trial, first_direction=start)
+        found = expert
+        if band != EXPERT:
+            found = find_lesser(expert, band, strongest=strongest, trial=trial, first_direction=start)
 
         def show(done: int, first: int = first) -> None:
             on_progress(first + done, num_steps)

@@ -20,6 +20,7 @@ class World:
         policy: which one it is.
         source: where it is published.
         scored_by_success: whether lesser policies are told by how often they succeed rather than by their return.
+        strongest: disturbance of weights that is tried, in their standard deviations; small networks take more.
         num_steps: of a data set, unless something else is asked for.
         qualities: by the name of a data set, what share of the expert's score its policies have; they drive in equal
             parts.
@@ -30,6 +31,7 @@ class World:
     policy: str
     source: str
     scored_by_success: bool
+    strongest: float
     num_steps: int
     qualities: Mapping[str, tuple[Band, ...]]
     reference: tuple[float, float] | None
@@ -37,12 +39,12 @@ class World:
 
 def _locomotion(robot: str, reference: tuple[float, float]) -> World:
     qualities = {"expert": (EXPERT,), "medium": (Band(0.35, 0.5),), "mixed": (*EARNING, EXPERT)}
-    return World(f"tqc/{robot}-v3_1", RL_TRAINED_AGENTS, False, 300_000, qualities, reference)
+    return World(f"tqc/{robot}-v3_1", RL_TRAINED_AGENTS, False, 0.5, 300_000, qualities, reference)
 
 
 def _hand(task: str, reference: tuple[float, float] | None) -> World:
     qualities = {"expert": (EXPERT,), "mixed": (*FAILING, EXPERT, EXPERT)}
-    return World(f"dapg/policies/{task}-v0.pickle", HAND_DAPG, True, 100_000, qualities, reference)
+    return World(f"dapg/policies/{task}-v0.pickle", HAND_DAPG, True, 2.0, 100_000, qualities, reference)
 
 
 WORLDS: Mapping[str, World] = {  # references: d4rl/infos.py
