@@ -79,6 +79,7 @@ FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)  # langu
 NAMED = {
     "dfplan bench",
     "dfplan eval env=tmaze",
+    "dfplan generate",
     "dfplan inspect",
     "dfplan record",
     "dfplan train",
