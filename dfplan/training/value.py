@@ -109,7 +109,8 @@ def train_value(
         optimizer.step()
         schedule.step()
         with torch.no_grad():
-            torch._foreach_lerp_(slower, parameters, FOLLOWED)
+            for slow, parameter in zip(slower, parameters, strict=True):
+                slow.lerp_(parameter, FOLLOWED)
         if on_progress is not None:
             on_progress(step + 1, settings.num_steps)
     layers = [each.detach().numpy() for each in parameters]
