@@ -165,7 +165,7 @@ def test_the_summary_has_what_the_files_have_and_says_what_they_lack(script, tmp
     assert figures["maze2d-large.actions"]["mean"] == pytest.approx(229)
     assert figures["maze2d-large.actions"]["n"] == 6
     assert figures["maze2d-large.actions_spread"] == 5
-    assert len(figures) + len(missing) == 6 * 5
+    assert len(figures) + len(missing) == 6 * 7
     assert "maze2d-large.actions_collected" in missing
     (tmp_path / "actions2.json").unlink()
     assert "maze2d-large.actions_spread" in summary.summarize(summary.load_kinds(tmp_path))[1]

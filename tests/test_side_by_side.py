@@ -105,7 +105,7 @@ def test_percentiles_of_a_few_calls_are_not_shown(script):
 
 
 def test_how_often_the_heuristic_is_beaten_and_what_others_return_in_the_same_episodes(script, monkeypatch, tmp_path):
-    tables = script("tables")
+    tables, newest = script("tables"), script("newest")
     beginnings = [{"start": [1.0, 1.0], "goal": [7.0, 9.0]}, {"start": [2.0, 1.0], "goal": [7.0, 9.0]}]
     agents = agent("default", [205.0, 215.0], p50=0.02), agent("oracle", [200.0, 220.0], p50=None)
     each = record("maze2d-large", "fixed", *agents) | {"episodes": beginnings}
@@ -118,14 +118,14 @@ def test_how_often_the_heuristic_is_beaten_and_what_others_return_in_the_same_ep
         found = {"env": "maze2d-large", "goal": "fixed", "planner": planner, "episodes": episodes}
         (tmp_path / f"2026-01-01-0000_maze2d-large-{planner}.json").write_text(json.dumps(found))
     monkeypatch.setattr(tables.known_episodes, "__defaults__", (tmp_path,))
-    records = {("maze2d-large", "fixed"): tables.with_grid(each) | {"file": "x.json"}}
+    records = {("maze2d-large", "fixed"): newest.with_grid(each) | {"file": "x.json"}}
     lines = tables.render(records).splitlines()
     assert "| kinematic upper bound | 245.0 |  |  |  |" in lines
     assert any(line.startswith("| grid † | 215.0 [210.0, 220.0] · 100 % | 215.0") for line in lines)
     assert sum(line.startswith("| grid") for line in lines) == 1  # its scores; what it costs was not measured beside
     assert "† scores of the same episodes" in lines[-1]
     each["episodes"][1]["start"] = [3.0, 1.0]
-    assert tables.with_grid(each) == each
+    assert newest.with_grid(each) == each
 
 
 def test_an_agent_that_missed_a_task_is_not_pooled(script):
