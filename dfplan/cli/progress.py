@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from dfplan.errors import printable
+from dfplan.errors import counted, printable
 
 
 def say(line: str) -> None:
@@ -38,3 +38,9 @@ def progress_bar(description: str) -> Iterator[Callable[[int, int], None]]:
     finally:
         if progress.live.is_started:
             progress.stop()
+
+
+def say_outside(number: int, *, of: str = "") -> None:
+    """Say how many observations were not planned from as they were."""
+    if number:
+        say(f"{of}far outside of the data, and planned from as from its edge: {counted(number, 'observation')}")

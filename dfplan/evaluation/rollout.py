@@ -138,8 +138,8 @@ def evaluate_agents(
 
 
 def num_clipped(agent: Agent) -> int:
-    """Observations that an agent, or the one that it sees for, has moved to the edge of the data so far."""
-    return getattr(getattr(agent, "agent", agent), "num_clipped", 0)
+    """Observations that an agent has moved to the edge of the data so far; 0 where it never does."""
+    return getattr(agent, "num_clipped", 0)
 
 
 @dataclass(frozen=True)

@@ -81,31 +81,29 @@ def train_value(
     learned = targets_of(data, look_ahead=settings.look_ahead, discount=settings.discount)
     if not len(learned.states):
         raise UserError(f"{data.source} has no trajectory of two rows")
-    generator = torch.Generator().manual_seed(seed)
-    observations = torch.from_numpy(np.ascontiguousarray(data.observations, np.float32))
     std = deviation(data.observations)
     mean, std = data.observations.mean(axis=0, dtype=np.float64), np.where(std > 1e-6, std, 1.0)
-    scale = _scale(data.rewards, discount=settings.discount)
-    parameters = _initial(len(mean), settings, generator)
-    slower = [each.detach().clone() for each in parameters]
-    optimizer = torch.optim.Adam(parameters, lr=LEARNING_RATE)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.num_steps)
+    scale, extremes = _scale(data.rewards, discount=settings.discount)
+    observations = torch.from_numpy(np.ascontiguousarray(data.observations, np.float32))
     moments = torch.from_numpy(mean).float(), torch.from_numpy(std).float()
 
     def states(rows: np.ndarray) -> Tensor:
         return ((observations[torch.from_numpy(rows)] - moments[0]) / moments[1]).clamp(-FARTHEST, FARTHEST)
 
+    generator = torch.Generator().manual_seed(seed)
+    parameters = _initial(len(mean), settings, generator)
+    slower = [each.detach().clone() for each in parameters]
+    optimizer = torch.optim.Adam(parameters, lr=LEARNING_RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.num_steps)
     for step in range(settings.num_steps):
         drawn = torch.randint(len(learned.states), (settings.members, BATCH), generator=generator).numpy()
-        with torch.no_grad():
-            beyond = scale[0] + scale[1] * _values(states(learned.next_states[drawn]), slower)
-            wanted = torch.from_numpy(learned.rewards[drawn]) + torch.from_numpy(learned.discounts[drawn]) * beyond
-            wanted = ((wanted - scale[0]) / scale[1]).float()
+        wanted = _wanted(
+            learned, drawn, beyond=_values(states(learned.next_states[drawn]), slower).detach(), scale=scale
+        )
         surplus = wanted - _values(states(learned.states[drawn]), parameters)
         weight = torch.where(surplus < 0, 1 - settings.expectile, settings.expectile)
-        loss = (weight * surplus.square()).mean(dim=1).sum()  # members do not know of each other
         optimizer.zero_grad()
-        loss.backward()
+        (weight * surplus.square()).mean(dim=1).sum().backward()  # members do not know of each other
         optimizer.step()
         schedule.step()
         with torch.no_grad():
@@ -114,21 +112,21 @@ def train_value(
         if on_progress is not None:
             on_progress(step + 1, settings.num_steps)
     layers = [each.detach().numpy() for each in parameters]
-    farthest = np.array([data.rewards.min(), data.rewards.max()], np.float64) / (1 - settings.discount)
-    return ValueNetworks(
-        mean=mean,
-        std=std,
-        scale=np.array(scale),
-        range=np.array([min(farthest[0], 0.0), max(farthest[1], 0.0)]),
-        weights=tuple(layers[::2]),
-        biases=tuple(layers[1::2]),
-    )
+    weights, biases = tuple(layers[::2]), tuple(layers[1::2])
+    return ValueNetworks(mean=mean, std=std, scale=np.array(scale), range=extremes, weights=weights, biases=biases)
 
 
-def _scale(rewards: np.ndarray, *, discount: float) -> tuple[float, float]:
-    """About where values lie, and how far apart: an output of a network is then near to 1."""
+def _wanted(learned: Targets, drawn: np.ndarray, *, beyond: Tensor, scale: tuple[float, float]) -> Tensor:
+    """What networks are to say of the ``drawn`` states ``(members, batch)``, given what was said ``beyond`` them."""
+    later = torch.from_numpy(learned.discounts[drawn]) * (scale[0] + scale[1] * beyond)
+    return ((torch.from_numpy(learned.rewards[drawn]) + later - scale[0]) / scale[1]).float()
+
+
+def _scale(rewards: np.ndarray, *, discount: float) -> tuple[tuple[float, float], np.ndarray]:
+    """Where values lie about and how far apart, by which outputs are near to 1; and ``(2,)`` between what they must."""
     mean, spread = float(rewards.mean(dtype=np.float64)), float(rewards.std(dtype=np.float64))
-    return mean / (1 - discount), max(abs(mean) + spread, 1e-6) / (1 - discount) / 3
+    extremes = np.array([min(rewards.min(), 0), max(rewards.max(), 0)], np.float64) / (1 - discount)
+    return (mean / (1 - discount), max(abs(mean) + spread, 1e-6) / (1 - discount) / 3), extremes
 
 
 def _initial(observation_dim: int, settings: ValueSettings, generator: torch.Generator) -> list[Tensor]:

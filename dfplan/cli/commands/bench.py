@@ -11,10 +11,9 @@ from dfplan.cli.any_environment import usual_options
 from dfplan.cli.arguments import name_of, read_words
 from dfplan.cli.build import describe_weights, select_device
 from dfplan.cli.build_agents import build_named_agent
-from dfplan.cli.commands.evaluate import say_outside
 from dfplan.cli.compose import compose_options, plain, readable_errors, to_schema
 from dfplan.cli.folders import make_run_folder
-from dfplan.cli.progress import progress_bar, say
+from dfplan.cli.progress import progress_bar, say, say_outside
 from dfplan.cli.schema import BenchConfig, EvalConfig
 from dfplan.domain import Domain
 from dfplan.domains.find import find_domain
@@ -56,7 +55,7 @@ def run(config: BenchConfig) -> None:
         bar=progress_bar,
     )
     for name, each in measured.items():
-        say_outside(each.rollouts, of=f"{name}: ")
+        say_outside(each.rollouts.outside_data, of=f"{name}: ")
     settings = plain(config)
     del settings["output"]  # says nothing about the result
     record = build_bench_record(

@@ -7,10 +7,9 @@ from dfplan.cli.build import describe_weights, select_device
 from dfplan.cli.build_agents import build_named_agent
 from dfplan.cli.compose import plain
 from dfplan.cli.folders import make_run_folder
-from dfplan.cli.progress import progress_bar, say
+from dfplan.cli.progress import progress_bar, say, say_outside
 from dfplan.cli.schema import EvalConfig
 from dfplan.domains.find import find_domain
-from dfplan.errors import counted
 from dfplan.evaluation.report import build_record, render_table, write_record
 from dfplan.evaluation.rollout import Rollouts, evaluate_agent
 from dfplan.planner import Planner
@@ -39,7 +38,7 @@ def run(config: EvalConfig) -> int:
             seed=config.seed,
             on_progress=show,
         )
-    say_outside(rollouts)
+    say_outside(rollouts.outside_data)
     settings = plain(config)
     del settings["output"]  # says nothing about the result
     verdict = judge_driven(rollouts, built.planner)
@@ -67,13 +66,6 @@ def run(config: EvalConfig) -> int:
     finally:
         print(results)  # the scores are there, whatever becomes of table and picture
     return 3 if verdict is not None and not verdict.kept.any() else 0
-
-
-def say_outside(rollouts: Rollouts, *, of: str = "") -> None:
-    """Say how many observations were not planned from as they were."""
-    if rollouts.outside_data:
-        number = counted(rollouts.outside_data, "observation")
-        say(f"{of}far outside of the data, and planned from as from its edge: {number}")
 
 
 def judge_driven(rollouts: Rollouts, planner: Planner | None) -> Verdict | None:

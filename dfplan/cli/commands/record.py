@@ -7,9 +7,8 @@ import numpy as np
 
 from dfplan.cli.build import select_device
 from dfplan.cli.build_agents import build_named_agent, check_options
-from dfplan.cli.commands.evaluate import say_outside
 from dfplan.cli.folders import TAKEN, take
-from dfplan.cli.progress import progress_bar, say
+from dfplan.cli.progress import progress_bar, say, say_outside
 from dfplan.cli.schema import AgentConfig, EvalConfig, RecordConfig
 from dfplan.data.formats.choose import check_target, write
 from dfplan.domain import OPTIONS
@@ -45,7 +44,7 @@ def run(config: RecordConfig) -> None:
             seed=config.seed,
             on_progress=show,
         )
-    say_outside(rollouts)
+    say_outside(rollouts.outside_data)
     data = as_trajectories(rollouts, domain)
     say(
         f"{data.source}: {np.sum([len(rewards) for rewards in rollouts.rewards]):,} steps, mean return "

@@ -45,6 +45,11 @@ class SeeingAgent:
         self._seen: np.ndarray | None = None
         self._actions = np.zeros((0, 0), np.float32)
 
+    @property
+    def num_clipped(self) -> int:
+        """See :class:`MPCAgent`."""
+        return self.agent.num_clipped
+
     def _tell(self, event: PlanEvent) -> None:
         if self.on_plan is not None:
             self.on_plan(event)
@@ -109,6 +114,11 @@ class EncodingAgent:
         self.agent, self.encode = agent, encode
         self.agent.on_plan = self._tell
         self.on_plan: Callable[[PlanEvent], None] | None = None
+
+    @property
+    def num_clipped(self) -> int:
+        """See :class:`MPCAgent`."""
+        return self.agent.num_clipped
 
     def _tell(self, event: PlanEvent) -> None:
         if self.on_plan is not None:
