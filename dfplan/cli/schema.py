@@ -245,8 +245,8 @@ class GenerateConfig:
     )
     quality: str | None = option(
         "published experts: expert = the policy as published; medium = one that earns 35 to 50 % of it; mixed = six, "
-        "from poor to expert",
-        choices=("expert", "medium", "mixed"),
+        "from poor to expert; scripts of Meta-World: expert, or multimodal = two ways to do a task, in equal shares",
+        choices=("expert", "medium", "mixed", "multimodal"),
     )
     policy: str | None = option("published experts: file of the policy, safetensors", path=True)
     output: str | None = option("file to write; null = the dataset cache, where training looks", path=True)

@@ -11,6 +11,7 @@ from dfplan.domains.maze.closed_door import ClosedDoorDomain
 from dfplan.domains.maze.domain import MazeDomain
 from dfplan.domains.maze.environment import qualified_id
 from dfplan.domains.maze.tmaze import TMazeDomain
+from dfplan.domains.metaworld.domain import MetaWorldDomain
 from dfplan.domains.published.domain import PublishedDomain
 from dfplan.domains.published.worlds import WORLDS
 from dfplan.errors import UserError
@@ -41,4 +42,6 @@ def find_domain(env_id: str) -> Domain:
         env.close()
         if own is not None:
             return own(env_id)
+    if env_id.startswith("metaworld/"):
+        return MetaWorldDomain(env_id)
     return PublishedDomain(env_id) if env_id in WORLDS else GymnasiumDomain(env_id)

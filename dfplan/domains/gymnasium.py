@@ -19,6 +19,7 @@ from gymnasium import spaces
 from dfplan.blocks import deviation, is_mapped, rows_of, rows_where, stacked
 from dfplan.domain import PlanScorer, Situation, Spec
 from dfplan.domains.episodes import EpisodeProtocol
+from dfplan.domains.metaworld import environment as metaworld
 from dfplan.errors import UserError
 from dfplan.scorers import GoalScorer, ReturnScorer, fit_value
 from dfplan.types import Bounds, Plan, Trajectories
@@ -35,6 +36,7 @@ MAZE_SOURCES = ("generated", "d4rl")  # data that only the mazes have
 
 def register_known(env_id: str) -> None:
     """Have Gymnasium import the installed packages that may register an environment that it does not know yet."""
+    metaworld.register()
     for package in REGISTERING:
         if env_id in gymnasium.registry:
             return

@@ -1,15 +1,24 @@
 """Drives environments by policies, and writes everything down that D4RL does."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import gymnasium
 import numpy as np
 
-from dfplan.domains.published.policy import Policy
+from dfplan.errors import UserError
 
 REPORTED_EVERY = 500  # steps
+MOST_FAILURES = 20  # episodes one after the other
+
+
+class Policy(Protocol):
+    """Whoever drives."""
+
+    def act(self, observation: np.ndarray, generator: np.random.Generator | None) -> np.ndarray:
+        """An action ``(action_dim,)`` for an observation ``(observation_dim,)``; without a generator nothing random."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -55,10 +64,18 @@ class Driver:
         self._low, self._high = env.action_space.low, env.action_space.high  # type: ignore[attr-defined]
         self._physics: Any = getattr(env.unwrapped, "data", None)  # MuJoCo's; others have none
 
-    def episode(self, policy: Policy, seed: np.random.SeedSequence, *, sampled: bool = True) -> Iterator[Step]:
-        """The steps of one episode, to its end."""
+    def episode(
+        self,
+        policy: Policy,
+        seed: np.random.SeedSequence,
+        *,
+        sampled: bool = True,
+        options: Mapping[str, Any] | None = None,
+    ) -> Iterator[Step]:
+        """The steps of one episode, to its end; ``options`` are of its reset."""
         generator = np.random.default_rng(seed)
-        shown, _ = self.env.reset(seed=int(generator.integers(2**31)))
+        began = None if options is None else dict(options)
+        shown, _ = self.env.reset(seed=int(generator.integers(2**31)), options=began)
         observation, over = self._observe(shown), False
         while not over:
             action = policy.act(observation, generator if sampled else None)
@@ -106,3 +123,49 @@ def drive(
                 break
     arrays["timeouts"][-1] = not arrays["terminals"][-1]
     return arrays
+
+
+def drive_successes(
+    driver: Driver,
+    policies: Sequence[Policy],
+    *,
+    options: Sequence[Mapping[str, Any]],
+    num_episodes: int | None,
+    num_steps: int | None,
+    seed: int,
+    on_progress: Callable[[int, int], None],
+) -> tuple[dict[str, np.ndarray], dict[str, int]]:
+    """Whole episodes that end in success; one that does not is left out, and another driven by the same.
+
+    Args:
+        driver: of the environment.
+        policies: they take turns.
+        options: of resets, each for as many episodes as there are policies before the next.
+        num_episodes: that are wanted, or
+        num_steps: rows that are wanted at least.
+        seed: everything random follows from it.
+        on_progress: called with what there is, and what is wanted.
+
+    Returns:
+        Arrays by D4RL key, and the numbers of episodes and of failures.
+
+    Raises:
+        UserError: one policy fails again and again.
+    """
+    rows: list[dict[str, np.ndarray]] = []
+    seeds, failed, number, wanted = np.random.SeedSequence(seed), 0, 0, num_episodes or num_steps or 1
+    while (done := number if num_episodes else len(rows)) < wanted:
+        on_progress(done, wanted)
+        policy, option = number % len(policies), options[number // len(policies) % len(options)]
+        for attempt in range(MOST_FAILURES):
+            steps = list(driver.episode(policies[policy], seeds.spawn(1)[0], options=option))
+            if steps[-1].success:
+                failed += attempt
+                break
+        else:
+            raise UserError(f"{MOST_FAILURES} episodes failed one after the other; give less noise=")
+        rows += [step.row() | {"infos/policy": np.array(policy, np.int32)} for step in steps]
+        number += 1
+    on_progress(wanted, wanted)
+    arrays = {key: np.stack([row[key] for row in rows]) for key in rows[0]}
+    return arrays, {"episodes": number, "failed": failed}
