@@ -33,12 +33,12 @@ class MetaWorldDomain(GymnasiumDomain):
     procedure = frozenset({"quality", "noise"})
 
     def __init__(self, env_id: str) -> None:
-        self.tasks = TASKS if env_id == TEN else (env_id.removeprefix("metaworld/").removesuffix("-v3"),)
+        self.task_names = TASKS if env_id == TEN else (env_id.removeprefix("metaworld/").removesuffix("-v3"),)
         super().__init__(env_id)
 
     def reset_options(self, episode: int) -> dict[str, Any]:
         """See :class:`dfplan.domain.Domain`: which task it is."""
-        return {"task": self.tasks[episode % len(self.tasks)]}
+        return {"task": self.task_names[episode % len(self.task_names)]}
 
     def protocol(self, **options: str) -> "TasksProtocol":
         """See :class:`dfplan.domain.Domain`; there are no options."""
@@ -59,14 +59,14 @@ class MetaWorldDomain(GymnasiumDomain):
         from dfplan.data.d4rl_file import write_d4rl  # slow to import
 
         ways, noise = self._ways(quality or QUALITIES[0]), NOISE if noise is None else noise
-        who = [Demonstrator(self.tasks, noise=noise, way=way) for way in ways]
+        who = [Demonstrator(self.task_names, noise=noise, way=way) for way in ways]
         env = self.make()
         try:
             arrays, facts = drive_successes(
                 Driver(env, self.observation),
                 who,
-                options=[self.reset_options(number) for number in range(len(self.tasks))],
-                num_episodes=None if num_steps else NUM_DEMONSTRATIONS * len(self.tasks),
+                options=[self.reset_options(number) for number in range(len(self.task_names))],
+                num_episodes=None if num_steps else NUM_DEMONSTRATIONS * len(self.task_names),
                 num_steps=num_steps,
                 seed=seed,
                 on_progress=on_progress,
@@ -91,10 +91,10 @@ class MetaWorldDomain(GymnasiumDomain):
             raise UserError(f"quality= must be one of {', '.join(QUALITIES)} for data of {self.env_id}; got {quality}")
         if quality == "expert":
             return (AS_PUBLISHED,)
-        if len(self.tasks) > 1 or self.tasks[0] not in TWO_WAYS:
+        if len(self.task_names) > 1 or self.task_names[0] not in TWO_WAYS:
             known = ", ".join(f"metaworld/{task}-v3" for task in TWO_WAYS)
             raise UserError(f"quality=multimodal is for tasks that are done in two ways: env= one of {known}")
-        return TWO_WAYS[self.tasks[0]]
+        return TWO_WAYS[self.task_names[0]]
 
 
 class TasksProtocol(EpisodeProtocol):
