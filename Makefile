@@ -14,11 +14,15 @@ help:  ## show this list
 demo: $(VENV)/installed  ## install, then score the bundled weights on maze2d-large
 	$(BIN)/dfplan eval env=maze2d-large
 
-test: $(VENV)/installed-dev  ## install, then the fast tests
-	$(BIN)/python -m pytest
+# As many at a time as there are processors, each of one thread.
+SIDE_BY_SIDE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --dist worksteal
 
-test-all: $(VENV)/installed-dev  ## all tests, the slow ones too; the soak comes last
-	$(BIN)/python -m pytest -m "slow or not slow"
+test: $(VENV)/installed-dev  ## install, then the fast tests
+	$(SIDE_BY_SIDE)
+
+test-all: $(VENV)/installed-dev  ## all tests, the slow ones too; the soak comes last, alone
+	$(SIDE_BY_SIDE) -m "(slow or not slow) and not alone"
+	$(BIN)/python -m pytest -m alone
 
 test-d4rl: $(D4RL)/installed  ## the mazes against the original d4rl package, which gets a virtual environment of its own
 	$(D4RL)/bin/python -m pytest tests/envs/test_against_d4rl.py
@@ -70,6 +74,7 @@ tables: $(VENV)/installed-dev  ## write the tables of all READMEs from the resul
 	$(BIN)/python benchmarks/readme_tables.py
 	$(BIN)/python benchmarks/maze_scores/summary.py
 	$(BIN)/python benchmarks/any_robot/summary.py
+	$(BIN)/python benchmarks/world_tables.py
 	$(BIN)/python benchmarks/side_by_side/tables.py
 	$(BIN)/python benchmarks/control_tables.py
 	$(BIN)/python benchmarks/ablations/report.py
