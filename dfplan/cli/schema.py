@@ -99,8 +99,9 @@ class AgentConfig(ComputeConfig):
     weights: str = option("bundled, bundled-rnn (maze2d-large), or a folder: of a model or of a training run")
     agent: str = option(
         "trained = plans with weights=; grid = the shortest path over the places that the data visited, no network; "
-        "two that are told the map: waypoints = the data's own driver, oracle = a strong heuristic",
-        choices=("trained", "grid", "waypoints", "oracle"),
+        "two that are told the map: waypoints = the data's own driver, oracle = a strong heuristic; script = what "
+        "drives where data are made by a script (Fetch)",
+        choices=("trained", "grid", "waypoints", "oracle", "script"),
     )
     ddim_steps: int | None = option(
         "weights of a Diffuser: steps of deterministic sampling (DDIM); null = all its levels, as published", low=1
@@ -241,7 +242,9 @@ class GenerateConfig:
     seed: int = option("what every random number derives from", low=0, high=2**32 - 1)
     num_steps: int | None = option("transitions; null = as many as the published dataset", low=1)
     noise: float | None = option(
-        "scripted drivers: standard deviation of the noise on the actions; null = 0.5, as the published data", low=0
+        "scripted drivers: standard deviation of the noise on the actions; null = 0.5, as the published data, "
+        "or, for Fetch, one drawn up to 0.15 in every episode",
+        low=0,
     )
     quality: str | None = option(
         "published experts: expert = the policy as published; medium = one that earns 35 to 50 % of it; mixed = six, "

@@ -18,15 +18,21 @@ def check_target(path: Path) -> Path:
     return path
 
 
-def write(path: Path, data: Trajectories) -> Path:
+def write(path: Path, data: Trajectories, *, replace: bool = False) -> Path:
     """Write a file, whole or not at all, that any reader of D4RL understands: an episode ends at a terminal or timeout.
+
+    Args:
+        path: of the file.
+        data: with actions.
+        replace: whether one that is there already is replaced, once the new one is complete.
 
     Final observations become ``next_observations``. What D4RL has no key for lies in the group ``dfplan``.
 
     Raises:
         UserError: the file is there or cannot be written, or there are no actions.
     """
-    check_target(path)
+    if not replace:
+        check_target(path)
     if not data.actions.shape[1]:
         raise UserError(f"{data.source} has no actions, and a D4RL file needs some")
     arrays = _rows(data)

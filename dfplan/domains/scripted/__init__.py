@@ -1,0 +1,1 @@
+"""Environments that somebody drives by a script, as domains that data can be made of."""
