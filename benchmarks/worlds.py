@@ -1,0 +1,175 @@
+"""What benchmarks of worlds share: trainings and evaluations by public commands, one row for each way of acting.
+
+A *world* is a family of environments; a *task* is one environment with one data set. Trained things are kept in
+``runs/`` and not trained again; what they cost is kept beside them.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from records import Record
+
+from dfplan.evaluation.metrics import crossed_interval, mean_interval, wilson_interval
+
+ONE_SAMPLE = ("planner.num_candidates=1", "planner.roll_out=false", "planner.temperature=0")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A way of acting: weights of a training, and options of ``dfplan eval``."""
+
+    training: str
+    options: tuple[str, ...] = ()
+
+
+# By name the options of `dfplan train`. A diffusion policy has one level of noise for a whole window, all of whose
+# tokens see each other, and knows no actions before it denoises them (Chi et al. 2023).
+TRAININGS: Mapping[str, tuple[str, ...]] = {
+    "dfplan": (),
+    "bc": ("task=behaviour-cloning",),
+    "diffusion_policy": (
+        "model.causal=false",
+        "diffusion.levels=shared",
+        "diffusion.actions_apart=0",
+        "diffusion.actions_known=0",
+    ),
+}
+# As the command line has it where nothing is said; the same weights as a policy; peers.
+ROWS: Mapping[str, Row] = {
+    "dfplan": Row("dfplan"),
+    "policy": Row("dfplan", ONE_SAMPLE),
+    "diffusion_policy": Row("diffusion_policy", (*ONE_SAMPLE, "planner.slope=0")),
+    "bc": Row("bc"),
+}
+
+
+def add_options(parser: argparse.ArgumentParser, *, runs: Path, episodes: int) -> None:
+    """The options of every such benchmark."""
+    parser.add_argument("--trainings", type=int, nargs="+", default=[0, 1, 2], metavar="SEED")
+    parser.add_argument("--episodes", type=int, default=episodes, help=f"of each row and training (default {episodes})")
+    parser.add_argument("--seed", type=int, default=1000, help="of the episodes; nothing was ever tuned on 1000")
+    parser.add_argument("--runs", type=Path, default=runs, help="where data and trainings are kept")
+    parser.add_argument("--set", nargs="*", default=[], metavar="key=value", help="more options of `dfplan train`")
+    parser.add_argument("--note", default="", help="what else the machine was doing")
+    parser.add_argument("--uncommitted", action="store_true", help="measure though tracked files are not committed")
+
+
+def run(*words: str) -> None:
+    """One command of dfplan, as anybody calls it."""
+    subprocess.run([sys.executable, "-m", "dfplan.cli.main", *words], check=True)
+
+
+def train(folder: Path, words: Sequence[str]) -> float:
+    """CPU seconds of a training; of one that is there already, what it took."""
+    cost = folder / "cpu_seconds.json"
+    if not cost.exists():
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        run("train", *words, "threads=1", f"output={folder}")
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        cost.write_text(json.dumps(round(spent, 1)))
+    return json.loads(cost.read_text())
+
+
+def evaluate(words: Sequence[str]) -> Record:
+    """The record of one evaluation."""
+    with tempfile.TemporaryDirectory() as folder:
+        run("eval", *words, "threads=1", f"output={folder}/out")
+        return json.loads((Path(folder) / "out" / "results.json").read_text())
+
+
+def measure(
+    name: str,
+    env_id: str,
+    data: str,
+    arguments: argparse.Namespace,
+    *,
+    trainings: Mapping[str, Sequence[str]] = TRAININGS,
+    rows: Mapping[str, Row] = ROWS,
+    agents: Mapping[str, Sequence[str]] | None = None,
+) -> Record:
+    """Train what is missing for a task, and evaluate every row in the same episodes.
+
+    Args:
+        name: of the task; trainings are kept in folders that begin with it.
+        env_id: Gymnasium id.
+        data: what ``data=`` names.
+        arguments: of :func:`add_options`.
+        trainings: options of ``dfplan train`` by name.
+        rows: by name.
+        agents: options of ``dfplan eval`` by the name of a row that needs no training, such as an expert's.
+
+    Returns:
+        ``cpu_seconds_of_training``, ``rows`` and what was asked for.
+    """
+    needed = {row.training for row in rows.values()}
+    costs = {
+        f"{training} {seed}": train(
+            arguments.runs / f"{name}-{training}-{seed}",
+            [f"env={env_id}", f"data={data}", f"seed={seed}", *words, *arguments.set],
+        )
+        for seed in arguments.trainings
+        for training, words in trainings.items()
+        if training in needed
+    }
+    asked = [f"env={env_id}", f"n_episodes={arguments.episodes}", f"seed={arguments.seed}"]
+    found = {row: of_records([evaluate([*asked, *words])]) for row, words in (agents or {}).items()}
+    for title, row in rows.items():
+        folders = [arguments.runs / f"{name}-{row.training}-{seed}" for seed in arguments.trainings]
+        found[title] = of_records([evaluate([*asked, f"weights={folder}", *row.options]) for folder in folders])
+        print(f"{name}, {title}: {found[title].get('success', found[title]['return'])}", flush=True)
+    return {
+        "task": name,
+        "env_id": env_id,
+        "episode_seed": arguments.seed,
+        "episodes": arguments.episodes,
+        "options": arguments.set,
+        "options_of_trainings": {training: list(words) for training, words in trainings.items() if training in needed},
+        "note": arguments.note,
+        "cpu_seconds_of_training": costs,
+        "trainings_of_rows": {title: row.training for title, row in rows.items()},
+        "rows": found,
+    }
+
+
+def of_records(records: Sequence[Record]) -> Record:
+    """Returns, and successes and D4RL scores where there are any, of the same episodes by each training."""
+    row: Record = {
+        "plan_seconds": [record["plan_seconds"] for record in records],
+        "weights": [record["weights"] for record in records],
+        "config": records[0]["config"],
+    }
+    returns = np.array([[each["return"] for each in record["episodes"]] for record in records])
+    row |= {
+        "return": interval(returns),
+        "of_each_training": [float(each.mean()) for each in returns],
+        "returns": returns.round(4).tolist(),
+    }
+    if "d4rl_reference" in records[0]:
+        random, expert = (records[0]["d4rl_reference"][name] for name in ("random", "expert"))
+        row["score"] = interval(100 * (returns - random) / (expert - random))
+    if "success_rate" in records[0]["metrics"]:
+        success = np.array([[each["success"] for each in record["episodes"]] for record in records])
+        row["success"] = successes(success)
+        row["success_of_each_training"] = [float(each.mean()) for each in success]
+    return row
+
+
+def interval(values: np.ndarray) -> dict[str, Any]:
+    """The mean of ``(trainings, episodes)`` for other trainings and other episodes; of one training, other episodes."""
+    found = crossed_interval(values) if min(values.shape) > 1 else mean_interval(values[0])
+    return vars(found) | {"n": values.size}
+
+
+def successes(success: np.ndarray) -> dict[str, Any]:
+    """The share of ``(trainings, episodes)`` bool, by Wilson's formula."""
+    return vars(wilson_interval(success.reshape(-1))) | {"n": success.size}

@@ -1,0 +1,48 @@
+"""Benchmarks of worlds: figures are those of the newest file of each task, and those that are kept are current."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Imports a script of the folder by its name, as its neighbours do."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    yield __import__
+    for name in ("world_tables", "worlds", "records"):
+        sys.modules.pop(name, None)
+
+
+def test_summaries_are_current():
+    command = [sys.executable, str(FOLDER / "world_tables.py"), "--check"]
+    assert subprocess.run(command, check=False).returncode == 0
+
+
+def test_of_each_task_the_newest_file_counts(script):
+    records = [
+        {"task": "push", "date": "2026-02-01", "figures": {"push.bc": 2}},
+        {"task": "push", "date": "2026-01-01", "figures": {"push.bc": 1, "push.old": 1}},
+        {"task": "reach", "date": "2026-01-15", "figures": {"reach.bc": 3}},
+    ]
+    assert script("world_tables").summarize(records) == {"push.bc": 2, "reach.bc": 3}
+
+
+def test_a_row_counts_all_episodes_of_all_trainings(script):
+    def record(*outcomes):
+        episodes = [{"return": float(each), "success": each > 1} for each in outcomes]
+        named = {"plan_seconds": {}, "weights": {}, "config": {}, "metrics": {"success_rate": {}}}
+        return named | {"episodes": episodes, "d4rl_reference": {"random": 0, "expert": 10}}
+
+    row = script("worlds").of_records([record(1, 2, 3), record(1, 1, 4)])
+    assert row["return"]["mean"] == pytest.approx(2)
+    assert row["score"]["mean"] == pytest.approx(20)
+    assert row["success"]["mean"] == pytest.approx(0.5)
+    assert row["success"]["n"] == 6
+    assert row["of_each_training"] == [2, 2]
+    np.testing.assert_allclose(row["success_of_each_training"], [2 / 3, 1 / 3])
