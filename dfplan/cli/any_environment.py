@@ -1,6 +1,7 @@
 """Lets ``env=`` name any environment of Gymnasium, and chooses what suits short problems where nothing is said."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from dfplan.cli.arguments import name_of
 from dfplan.cli.folders import group_choices
@@ -17,6 +18,21 @@ SHORT = {
     "export": {},
     "generate": {},
 }
+# Chosen where people show what to do, each in a way of their own: a long token of what one would do, and no mean.
+CHUNKS = {
+    "train": {
+        "training": "chunks",
+        "model": "chunks",
+        "retrace": "none",
+        "windows": "chunks",
+        "diffusion": "chunks",
+        "env.num_tokens": 1,
+    },
+    "eval": {"planner": "chunks", "controller": "chunks"},
+    "record": {"planner": "chunks", "controller": "chunks"},
+    "plan": {"planner": "chunks"},
+}
+SHOWN_BY_PEOPLE = ("gym_pusht-PushT-v0",)
 # Where agents remember: one token is planned at a time, and its actions are carried out. Training makes its own data.
 REMEMBERING = ("tmaze", "pixel-tmaze")
 # What else to say to `dfplan train` there.
@@ -41,9 +57,10 @@ def with_environment(command: str, options: Sequence[str]) -> list[str]:
     if command not in SHORT or not named or named[-1] in group_choices("env") or not _exists(named[-1]):
         return list(options)
     given, env_id = {name_of(option) for option in options}, named[-1]
-    told = {"env.id": env_id, "env.name": env_id.replace("/", "-"), "env.num_tokens": NUM_TOKENS}
+    env_name = env_id.replace("/", "-")
+    told = {"env.id": env_id, "env.name": env_name, "env.num_tokens": NUM_TOKENS}
     if not given & {"task", "recipe"}:  # which may have no such groups
-        told |= SHORT[command]
+        told |= _suiting(env_name).get(command, {})
     return [
         *(f"{name}={value}" for name, value in told.items() if name not in given),
         *(option for option in options if not option.startswith("env=")),
@@ -52,11 +69,15 @@ def with_environment(command: str, options: Sequence[str]) -> list[str]:
 
 def usual_options(env_name: str, options: Sequence[str]) -> list[str]:
     """What `dfplan eval` chooses in an environment by itself, where ``options`` do not say it."""
-    usual = {} if env_name in group_choices("env") else SHORT["eval"]
+    usual = {} if env_name in group_choices("env") else _suiting(env_name)["eval"]
     if env_name in REMEMBERING:
         usual = ONE_TOKEN
     given = {name_of(option) for option in options}
     return [f"{name}={value}" for name, value in usual.items() if name not in given]
+
+
+def _suiting(env_name: str) -> Mapping[str, Mapping[str, Any]]:
+    return CHUNKS if env_name in SHOWN_BY_PEOPLE else SHORT
 
 
 def _exists(env_id: str) -> bool:

@@ -14,6 +14,7 @@ from dfplan.domains.maze.tmaze import TMazeDomain
 from dfplan.domains.metaworld.domain import MetaWorldDomain
 from dfplan.domains.published.domain import PublishedDomain
 from dfplan.domains.published.worlds import WORLDS
+from dfplan.domains.pusht import ENV_ID, PushTDomain
 from dfplan.domains.scripted.domain import KNOWN, ScriptedDomain
 from dfplan.errors import UserError
 
@@ -45,6 +46,8 @@ def find_domain(env_id: str) -> Domain:
             return own(env_id)
     if env_id.startswith("metaworld/"):
         return MetaWorldDomain(env_id)
+    if env_id == ENV_ID:
+        return PushTDomain(env_id)
     if env_id in WORLDS:
         return PublishedDomain(env_id)
     return ScriptedDomain(env_id) if env_id in KNOWN else GymnasiumDomain(env_id)

@@ -25,8 +25,10 @@ from dfplan.scorers import GoalScorer, ReturnScorer, fit_value
 from dfplan.types import Bounds, Plan, Trajectories
 
 GOAL_KEYS = ("achieved_goal", "desired_goal", "observation")
+# Packages by which the ids of their environments begin, and what of dfplan brings them.
+EXTRAS = {"gym_pusht": "pusht"}
 # Packages that register environments when they are imported; asked where an id is not known without.
-REGISTERING = ("gymnasium_robotics", "ogbench", "gym_pusht")
+REGISTERING = ("gymnasium_robotics", "ogbench", *EXTRAS)
 DISCOUNT = 0.97  # a step; the horizon that a value at the end looks beyond is some 33 steps
 LONGEST_EPISODE = 1000  # where nobody says
 ROUNDING = 1e-3  # of the span of an action, by which data may lie outside
@@ -35,14 +37,21 @@ MAZE_SOURCES = ("generated", "d4rl")  # data that only the mazes have
 
 
 def register_known(env_id: str) -> None:
-    """Have Gymnasium import the installed packages that may register an environment that it does not know yet."""
+    """Have Gymnasium import the installed packages that may register an environment that it does not know yet.
+
+    Raises:
+        UserError: the id names the package that registers it, which is not installed.
+    """
     metaworld.register()
-    for package in REGISTERING:
+    named = env_id.partition("/")[0]
+    for package in (named,) if named in EXTRAS else REGISTERING:
         if env_id in gymnasium.registry:
             return
         if importlib.util.find_spec(package) is not None:
             with suppress(gymnasium.error.Error, ImportError, AssertionError, TypeError):  # the import alone matters
                 gymnasium.make(f"{package}:{env_id}", disable_env_checker=True).close()
+        elif package == named:
+            raise UserError(f"env={env_id} comes with a package: pip install 'dfplan[{EXTRAS[named]}]'")
 
 
 def is_of_robotics(env_id: str) -> bool:
@@ -65,6 +74,7 @@ class GymnasiumDomain:
     tasks: frozenset[str] | None = frozenset({"forcing", "behaviour-cloning"})
     shows_frames = drives_anew = False
     tells_goals = True
+    make_options: Mapping[str, Any] = {}  # of the environment, where a domain wants others than it has
 
     def __init__(self, env_id: str) -> None:
         self.env_id = env_id
@@ -84,7 +94,7 @@ class GymnasiumDomain:
         """
         try:
             register_known(self.env_id)
-            return gymnasium.make(self.env_id, disable_env_checker=True)
+            return gymnasium.make(self.env_id, disable_env_checker=True, **self.make_options)
         except ImportError as error:
             raise UserError(f"env={self.env_id} lacks a package ({error}): pip install 'dfplan[robots]'") from error
         except (gymnasium.error.Error, AssertionError, TypeError) as error:

@@ -41,6 +41,8 @@ def read(source: str | Path) -> Trajectories:
         return lerobot.read(path) if (path / "meta" / "info.json").is_file() else diffusion_policy.read(path)
     if path.suffix in (".hdf5", ".h5"):
         return robomimic.read(path) if robomimic.is_robomimic(path) else d4rl.read(path)
+    if path.suffix == ".npz" and diffusion_policy.is_npz(path):
+        return diffusion_policy.read_npz(path)
     readers = {".npz": ogbench.read, ".csv": observations_alone.read, ".npy": observations_alone.read}
     if path.suffix not in readers:
         raise UserError(f"{path}: data sets do not end in {path.suffix or 'nothing'!r}; accepted are {ACCEPTED}")

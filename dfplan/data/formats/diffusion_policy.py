@@ -1,4 +1,4 @@
-"""Diffusion Policy's zarr folders: ``data/*`` row by row, and ``meta/episode_ends``."""
+"""Diffusion Policy's data: zarr folders with ``data/*`` row by row and ``meta/episode_ends``, or the same in a .npz."""
 
 import json
 from pathlib import Path
@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from dfplan.data.formats import npz
 from dfplan.data.formats.layout import check_bytes, flattened, lay_out, vectors
 from dfplan.errors import UserError
 from dfplan.files import read_small
 from dfplan.types import Trajectories
 
 ACTION, ENDS = "action", "meta/episode_ends"
+NPZ_ACTIONS, NPZ_ENDS = "actions", "episode_ends"
+NPZ_OBSERVED = {"states": "state", "keypoints": "keypoint"}  # and what they are called in a zarr folder
 MOST_DIMENSIONS = 3  # of an entry, rows included; images have more
 MAX_METADATA = 2**20
 # Codecs that only pack bytes. Others, such as pickle, could run what the file says.
@@ -51,6 +54,30 @@ def read(path: str | Path) -> Trajectories:
         notes=(f"images are left out: {', '.join(images)}",) if images else (),
         observation_names=names,
     )
+
+
+def is_npz(path: Path) -> bool:
+    """Whether a .npz says where episodes end as Diffusion Policy does, and not by flags."""
+    return NPZ_ENDS in npz.names_in(path)
+
+
+def read_npz(path: Path) -> Trajectories:
+    """Read ``actions``, ``states`` and ``keypoints`` of a .npz as :func:`read` does of a zarr folder.
+
+    Raises:
+        UserError: it is damaged or has another layout; names the array, or episode and row.
+    """
+    flat = npz.load(path, [NPZ_ACTIONS, *NPZ_OBSERVED])
+    entries = {name: flat[key] for key, name in NPZ_OBSERVED.items() if key in flat}
+    if NPZ_ACTIONS not in flat or not entries:
+        raise UserError(
+            f"{path} must hold {NPZ_ACTIONS}, {NPZ_ENDS} and {' or '.join(NPZ_OBSERVED)}; got "
+            f"{', '.join(sorted(npz.names_in(path)))}"
+        )
+    observations, names = flattened(entries, source=str(path))
+    ends = npz.load(path, [NPZ_ENDS])[NPZ_ENDS]
+    steps = {"observations": observations, "actions": flat[NPZ_ACTIONS]}
+    return lay_out(steps, ends=ends, source=str(path), observation_names=names)
 
 
 def _names(folder: Path) -> list[str]:
