@@ -28,7 +28,7 @@ test-d4rl: $(D4RL)/installed  ## the mazes against the original d4rl package, wh
 	$(D4RL)/bin/python -m pytest tests/envs/test_against_d4rl.py
 
 robots: $(ROBOTS)/installed  ## MuJoCo's robots and Gymnasium-Robotics, which get a virtual environment of their own, and their tests
-	$(ROBOTS)/bin/python -m pytest tests/domains/test_gymnasium.py tests/test_any_robot_benchmark.py
+	$(ROBOTS)/bin/python -m pytest tests/domains/test_gymnasium.py tests/domains/test_pusht.py tests/test_any_robot_benchmark.py
 
 test-faults: $(VENV)/installed-dev  ## kill, fill, break, damage and attack all that reads or writes files (about ten minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/faults/run.py
@@ -120,5 +120,5 @@ $(ROBOTS)/installed: $(VENV)/python-ready pyproject.toml constraints.txt
 	@echo "installing Gymnasium-Robotics and an older MuJoCo into $(ROBOTS) (one to two minutes)"
 	$(PYTHON) -m venv $(ROBOTS)
 	grep -v '^mujoco==' constraints.txt > $(ROBOTS)/constraints.txt
-	$(ROBOTS)/bin/python -m pip install --quiet --disable-pip-version-check -c $(ROBOTS)/constraints.txt -e ".[robots,minari]" pytest
+	$(ROBOTS)/bin/python -m pip install --quiet --disable-pip-version-check -c $(ROBOTS)/constraints.txt -e ".[robots,minari,pusht]" pytest
 	@touch $@

@@ -14,8 +14,13 @@ from records import Record, between_marks, load, row, source
 
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- measured: written by benchmarks/world_tables.py -->", "<!-- end of measured -->"
-# What a figure is of, the first that a row has: its title, factor and decimals.
-COLUMNS = {"success": ("success %", 100, 1), "score": ("D4RL score (regenerated)", 1, 1), "return": ("return", 1, 1)}
+# What rows have: title, factor and decimals.
+COLUMNS = {
+    "success": ("success %", 100, 1),
+    "coverage": ("best coverage %", 100, 1),
+    "score": ("D4RL score (regenerated)", 1, 1),
+    "return": ("return", 1, 1),
+}
 
 
 def newest_of_each(records: list[Record]) -> dict[str, Record]:

@@ -161,6 +161,8 @@ def of_records(records: Sequence[Record]) -> Record:
         success = np.array([[each["success"] for each in record["episodes"]] for record in records])
         row["success"] = successes(success)
         row["success_of_each_training"] = [float(each.mean()) for each in success]
+    if "coverage" in records[0]["metrics"]:
+        row["coverage"] = interval(np.array([[each["coverage"] for each in record["episodes"]] for record in records]))
     return row
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -58,10 +60,20 @@ class PushTProtocol(EpisodeProtocol):
 
     def measure(self, rollouts: Rollouts) -> Measures:
         """See :class:`~dfplan.protocol.EvaluationProtocol`; an episode ends with success, which is a coverage."""
-        measures = super().measure(rollouts)
-        best = [float(coverage(as_points(states)[:, -8:]).max()) for states in rollouts.states]
+        measures, best = super().measure(rollouts), [float(each.max()) for each in _covered(rollouts)]
         return replace(
             measures,
             metrics={**measures.metrics, "coverage": asdict(mean_interval(np.array(best)))},
             episodes=[{**each, "coverage": found} for each, found in zip(measures.episodes, best, strict=True)],
         )
+
+    def draw(self, rollouts: Rollouts, *, path: Path, name: str, guidance: Any | None) -> Path:
+        """See :class:`~dfplan.protocol.EvaluationProtocol`: T and disc."""
+        from dfplan.domains.pusht_pictures import draw_scenes  # matplotlib is slow to import
+
+        scenes = [as_points(each)[:, [1, *range(-8, 0)]] for each in rollouts.states]
+        return draw_scenes(scenes, _covered(rollouts), path=path, title=name)
+
+
+def _covered(rollouts: Rollouts) -> list[np.ndarray]:
+    return [coverage(as_points(each)[:, -8:]) for each in rollouts.states]

@@ -24,8 +24,8 @@ themselves. Written are inspection.json and data.png, whose path is the last lin
 
 usage: dfplan inspect data=DATA [output=FOLDER] [strict=true] [picture=false]
 
-DATA is minari:<data set id>, .hdf5 (D4RL, robomimic), .npz (OGBench), a LeRobot v3.0 folder, a .zarr folder
-(Diffusion Policy), .csv or .npy (observations alone).
+DATA is minari:<data set id>, .hdf5 (D4RL, robomimic), .npz (OGBench, Diffusion Policy), a LeRobot v3.0 folder, a
+.zarr folder (Diffusion Policy), .csv or .npy (observations alone).
 
 Wrong, and refused with exit status 2, is what contradicts itself: NaN, leaps of the state, flags inside of episodes
 or a row off, actions outside of declared bounds, values far from all others, episodes that are there twice, in other

@@ -20,8 +20,8 @@ from dfplan.types import Trajectories
 
 MINARI = "minari:"
 ACCEPTED = (
-    "minari:<data set id>, .hdf5 (D4RL, robomimic), .npz (OGBench), a LeRobot v3.0 folder, a .zarr folder (Diffusion "
-    "Policy), .csv or .npy (observations alone)"
+    "minari:<data set id>, .hdf5 (D4RL, robomimic), .npz (OGBench, Diffusion Policy), a LeRobot v3.0 folder, a .zarr "
+    "folder (Diffusion Policy), .csv or .npy (observations alone)"
 )
 WRITTEN = "minari:<data set id>, .hdf5 (D4RL), or the name of a folder without an ending (LeRobot v3.0)"
 
