@@ -27,8 +27,8 @@ test-all: $(VENV)/installed-dev  ## all tests, the slow ones too; the soak comes
 test-d4rl: $(D4RL)/installed  ## the mazes against the original d4rl package, which gets a virtual environment of its own
 	$(D4RL)/bin/python -m pytest tests/envs/test_against_d4rl.py
 
-robots: $(ROBOTS)/installed  ## MuJoCo's robots and Gymnasium-Robotics, which get a virtual environment of their own, and their tests
-	$(ROBOTS)/bin/python -m pytest tests/domains/test_gymnasium.py tests/domains/test_pusht.py tests/test_any_robot_benchmark.py
+robots: $(ROBOTS)/installed  ## MuJoCo's robots, Gymnasium-Robotics and Meta-World, which get a virtual environment of their own, and their tests
+	$(ROBOTS)/bin/python -m pytest tests/domains/test_gymnasium.py tests/domains/test_metaworld.py tests/domains/test_pusht.py tests/test_any_robot_benchmark.py
 
 test-faults: $(VENV)/installed-dev  ## kill, fill, break, damage and attack all that reads or writes files (about ten minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/faults/run.py
@@ -75,6 +75,7 @@ tables: $(VENV)/installed-dev  ## write the tables of all READMEs from the resul
 	$(BIN)/python benchmarks/maze_scores/summary.py
 	$(BIN)/python benchmarks/any_robot/summary.py
 	$(BIN)/python benchmarks/world_tables.py
+	$(BIN)/python benchmarks/metaworld/summary.py
 	$(BIN)/python benchmarks/side_by_side/tables.py
 	$(BIN)/python benchmarks/control_tables.py
 	$(BIN)/python benchmarks/ablations/report.py
@@ -117,8 +118,8 @@ $(D4RL)/installed: $(VENV)/python-ready pyproject.toml constraints.txt
 
 # Fetch and FrankaKitchen do not run on the MuJoCo that all else is tested with.
 $(ROBOTS)/installed: $(VENV)/python-ready pyproject.toml constraints.txt
-	@echo "installing Gymnasium-Robotics and an older MuJoCo into $(ROBOTS) (one to two minutes)"
+	@echo "installing Gymnasium-Robotics, Meta-World and an older MuJoCo into $(ROBOTS) (one to two minutes)"
 	$(PYTHON) -m venv $(ROBOTS)
 	grep -v '^mujoco==' constraints.txt > $(ROBOTS)/constraints.txt
-	$(ROBOTS)/bin/python -m pip install --quiet --disable-pip-version-check -c $(ROBOTS)/constraints.txt -e ".[robots,minari,pusht]" pytest
+	$(ROBOTS)/bin/python -m pip install --quiet --disable-pip-version-check -c $(ROBOTS)/constraints.txt -e ".[robots,metaworld,minari,pusht]" pytest
 	@touch $@

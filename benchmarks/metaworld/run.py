@@ -1,0 +1,71 @@
+"""What does one model a task, and one for ten, make of a hundred demonstrations? Data, trainings, evaluation."""
+
+import argparse
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import h5py
+
+sys.path.append(str(Path(__file__).parents[1]))
+from records import Record, add_record, refuse_uncommitted
+from worlds import ROWS, add_options, measure, run
+
+from dfplan.domains.metaworld.demonstrators import TWO_WAYS
+from dfplan.domains.metaworld.environment import TASKS
+from dfplan.evaluation.report import circumstances
+
+HERE = Path(__file__).parent
+TEN, MULTIMODAL = "ten", "-multimodal"
+NAMES = (*TASKS, *(task + MULTIMODAL for task in TWO_WAYS), TEN)
+
+
+def main() -> int:
+    """Measure one after the other; each leaves a dated file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="+", choices=NAMES)
+    parser.add_argument("--rows", nargs="+", default=["dfplan", "policy", "bc"], choices=list(ROWS))
+    add_options(parser, runs=Path("runs/metaworld"), episodes=50)
+    arguments = parser.parse_args()
+    refuse_uncommitted(parser, allowed=arguments.uncommitted)
+    for name in arguments.names:
+        record = measure_one(name, arguments)
+        print(add_record(record, path=HERE / "results" / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_{name}.json"))
+    return 0
+
+
+def measure_one(name: str, arguments: argparse.Namespace) -> Record:
+    """Everything about one task and its data, which are made unless they are there."""
+    task = name.removesuffix(MULTIMODAL)
+    env_id, data = f"metaworld/{TEN if task == TEN else f'{task}-v3'}", arguments.runs / f"{name}.hdf5"
+    if not data.exists():
+        quality = "multimodal" if task != name else "expert"
+        run("generate", f"env={env_id}", f"output={data}", f"quality={quality}")
+    asked = vars(arguments) | {"episodes": arguments.episodes * (len(TASKS) if task == TEN else 1)}
+    found = measure(
+        name,
+        env_id,
+        str(data),
+        argparse.Namespace(**asked),
+        rows={row: ROWS[row] for row in arguments.rows},
+        agents={"expert": ["agent=script"]},
+    )
+    titles = {row: f"{name}.{row}" for row in found["rows"]} | ({"dfplan": "one_model.dfplan"} if task == TEN else {})
+    return {
+        "question": "how often is a task done within 200 steps, in configurations that nothing was learned from?",
+        "figures": {titles[row]: each["success"] for row, each in found["rows"].items()},
+        "data": how_made(data),
+        **found,
+        **circumstances(),
+    }
+
+
+def how_made(data: Path) -> Record:
+    """What a data set says of itself: noise, ways, how many episodes succeeded and failed."""
+    with h5py.File(data) as file:
+        return json.loads(str(file.attrs["metadata"]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
