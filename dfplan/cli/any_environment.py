@@ -33,6 +33,9 @@ CHUNKS = {
     "plan": {"planner": "chunks"},
 }
 SHOWN_BY_PEOPLE = ("gym_pusht-PushT-v0",)
+# Likewise where scripts do: what is earned there is no measure, as one earns more by staying short of success.
+SCRIPTED = {**CHUNKS, "train": {**CHUNKS["train"], "training": "scripted"}}
+SHOWN_BY_SCRIPTS = "metaworld-"  # of names
 # Where agents remember: one token is planned at a time, and its actions are carried out. Training makes its own data.
 REMEMBERING = ("tmaze", "pixel-tmaze")
 # What else to say to `dfplan train` there.
@@ -77,6 +80,8 @@ def usual_options(env_name: str, options: Sequence[str]) -> list[str]:
 
 
 def _suiting(env_name: str) -> Mapping[str, Mapping[str, Any]]:
+    if env_name.startswith(SHOWN_BY_SCRIPTS):
+        return SCRIPTED
     return CHUNKS if env_name in SHOWN_BY_PEOPLE else SHORT
 
 

@@ -100,7 +100,7 @@ class AgentConfig(ComputeConfig):
     agent: str = option(
         "trained = plans with weights=; grid = the shortest path over the places that the data visited, no network; "
         "two that are told the map: waypoints = the data's own driver, oracle = a strong heuristic; script = what "
-        "drives where data are made by a script (Fetch)",
+        "drives where data are made by a script (Fetch, Meta-World)",
         choices=("trained", "grid", "waypoints", "oracle", "script"),
     )
     ddim_steps: int | None = option(

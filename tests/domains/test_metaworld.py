@@ -139,6 +139,14 @@ def test_data_are_of_successes_and_say_how_they_were_made(capsys):
     assert "quality= must be one of expert, multimodal" in wrong
 
 
+def test_the_script_is_an_agent_that_succeeds():
+    need_metaworld()
+    assert main(["eval", "env=metaworld/window-open-v3", "agent=script", "n_episodes=2", "output=out"]) == 0
+    found = json.loads(Path("out/results.json").read_text())
+    assert found["metrics"]["success_rate"]["mean"] == 1
+    assert found["success_of_each_task"] == {"window-open": 1.0}
+
+
 @pytest.mark.slow
 def test_from_data_to_a_success_rate_by_the_command_line():
     need_metaworld()

@@ -1,6 +1,6 @@
 """Meta-World as a domain: any environment of Gymnasium's, and data can be made."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +13,7 @@ from dfplan.domains.gymnasium import GymnasiumDomain
 from dfplan.domains.metaworld.demonstrators import AS_PUBLISHED, TWO_WAYS, Demonstrator, Way
 from dfplan.domains.metaworld.environment import TASKS, TEN
 from dfplan.domains.published.drive import Driver, drive_successes
+from dfplan.domains.scripted.agent import ScriptAgent
 from dfplan.errors import UserError
 from dfplan.evaluation.rollout import Rollouts
 from dfplan.protocol import Measures
@@ -31,6 +32,7 @@ class MetaWorldDomain(GymnasiumDomain):
     """
 
     procedure = frozenset({"quality", "noise"})
+    options = frozenset({"agent"})
 
     def __init__(self, env_id: str) -> None:
         self.task_names = TASKS if env_id == TEN else (env_id.removeprefix("metaworld/").removesuffix("-v3"),)
@@ -43,6 +45,15 @@ class MetaWorldDomain(GymnasiumDomain):
     def protocol(self, **options: str) -> "TasksProtocol":
         """See :class:`dfplan.domain.Domain`; there are no options."""
         return TasksProtocol(self)
+
+    def agents(self) -> Mapping[str, Callable[[], ScriptAgent]]:
+        """See :class:`dfplan.domain.Domain`: the scripts as published, without noise."""
+
+        def make() -> ScriptAgent:
+            script = Demonstrator(self.task_names, noise=0.0)
+            return ScriptAgent(lambda observation, goal: script.act(observation, None), self.spec.action_bounds)
+
+        return {"script": make}
 
     def generate(
         self,
