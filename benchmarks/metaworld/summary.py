@@ -20,7 +20,7 @@ from dfplan.evaluation.metrics import wilson_interval
 HERE = Path(__file__).parent
 SUMMARY, README = HERE / "summary.json", HERE / "README.md"
 BEGIN, END = "<!-- measured: written by benchmarks/metaworld/summary.py -->", "<!-- end of measured -->"
-COLUMNS = ("dfplan", "policy", "bc", "expert")
+COLUMNS = ("dfplan", "ranked", "bc", "expert")
 ALL_TASKS = "mean"
 
 
@@ -31,7 +31,7 @@ def summarize(records: list[Record]) -> dict[str, Any]:
         found |= record["figures"]
     several = {ALL_TASKS: TASKS, f"{ALL_TASKS}{MULTIMODAL}": [name for name in NAMES if name.endswith(MULTIMODAL)]}
     for title, names in several.items():
-        for column in COLUMNS:
+        for column in (*COLUMNS, "policy"):
             parts = [found[f"{name}.{column}"] for name in names if f"{name}.{column}" in found]
             if len(parts) == len(names):
                 found[f"{title}.{column}"] = together(parts)
@@ -51,12 +51,16 @@ def together(parts: list[Record]) -> Record:
 
 def table(records: list[Record], figures: dict[str, Any]) -> str:
     """A line for each data set, then the files."""
-    titles = [*TASKS, ALL_TASKS, *(name for name in NAMES if name.endswith(MULTIMODAL)), f"{ALL_TASKS}{MULTIMODAL}", TEN]
+    titles = [
+        *TASKS,
+        ALL_TASKS,
+        *(name for name in NAMES if name.endswith(MULTIMODAL)),
+        f"{ALL_TASKS}{MULTIMODAL}",
+        TEN,
+    ]
     lines = [row("success % [95 %]", *COLUMNS), "|---|" + "---:|" * len(COLUMNS)]
     for title in titles:
         cells = [figures.get(f"{title}.{column}") for column in COLUMNS]
-        if title == TEN:
-            cells[0] = figures.get("one_model.dfplan")
         if any(cells):
             lines.append(row("one model for all ten" if title == TEN else title, *(told(each) for each in cells)))
     newest = {record["task"]: record for record in reversed(records)}

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
+from dfplan.cli.any_environment import with_environment
 from dfplan.cli.main import main
 from dfplan.data.formats import read
 from dfplan.domains.find import find_domain
@@ -145,6 +146,13 @@ def test_the_script_is_an_agent_that_succeeds():
     found = json.loads(Path("out/results.json").read_text())
     assert found["metrics"]["success_rate"]["mean"] == 1
     assert found["success_of_each_task"] == {"window-open": 1.0}
+
+
+def test_what_suits_demonstrations_is_chosen_where_nothing_is_said():
+    told = with_environment("train", [f"env={TEN}"])
+    assert {"windows=chunks", "training=scripted", "env.name=metaworld-ten"} <= set(told)
+    assert "planner=chunks" in with_environment("eval", [f"env={PUSH}"])
+    assert "training=scripted" not in with_environment("train", [f"env={PUSH}", "training=gpu"])
 
 
 @pytest.mark.slow
