@@ -66,10 +66,12 @@ class Score:
         value: ``(plans,)``; larger is better.
         arrival: ``(plans,)`` int64, the step at which each first reaches its goal; ``num_steps + 1`` where it never
             does, or there is none.
+        resolution: differences in value of less than this say nothing, as predictions are not that exact.
     """
 
     value: np.ndarray
     arrival: np.ndarray
+    resolution: float = 0.0
 
 
 class PlanScorer(Protocol):

@@ -49,7 +49,8 @@ def choose_plans(
     longest = int(num_steps[best].max())
     actions = layout.unpack(candidates.tokens)[0]
     if planner.settings.temperature:
-        shares = shares_of(value, num_steps, best=best, temperature=planner.settings.temperature)
+        temperature = planner.settings.temperature
+        shares = shares_of(value, num_steps, best=best, temperature=temperature, resolution=score.resolution)
         actions = torch.einsum(
             "bc,bc...->b...", torch.from_numpy(shares).to(actions), actions.unflatten(0, shares.shape)
         )
@@ -76,7 +77,9 @@ def choose_plans(
     )
 
 
-def shares_of(value: np.ndarray, num_steps: np.ndarray, *, best: np.ndarray, temperature: float) -> np.ndarray:
+def shares_of(
+    value: np.ndarray, num_steps: np.ndarray, *, best: np.ndarray, temperature: float, resolution: float = 0.0
+) -> np.ndarray:
     """How much each candidate counts in the mean of its environment's, ``(batch, candidates)`` float32.
 
     Args:
@@ -84,9 +87,10 @@ def shares_of(value: np.ndarray, num_steps: np.ndarray, *, best: np.ndarray, tem
         num_steps: ``(batch * candidates,)``; those of another length than the best one do not count.
         best: ``(batch,)`` the best candidates.
         temperature: in standard deviations of an environment's values.
+        resolution: least standard deviation that is taken for one.
     """
     value, num_steps = value.reshape(len(best), -1), num_steps.reshape(len(best), -1)
-    spread = np.maximum(value.std(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    spread = np.maximum(value.std(axis=1, keepdims=True), max(resolution, np.finfo(np.float32).tiny))
     shares = np.exp((value - value.max(axis=1, keepdims=True)) / (temperature * spread))
     shares = np.where(num_steps == num_steps.reshape(-1)[best][:, None], shares, 0)
     return (shares / shares.sum(axis=1, keepdims=True)).astype(np.float32)

@@ -11,6 +11,10 @@ from dfplan.measured import check_values, positive
 from dfplan.scorers.nothing_measured import NothingMeasured
 from dfplan.scorers.paths import first_arrival, steps_along
 
+# Steps. Which of two plans comes sooner is not foreseen more exactly; where none arrives within them, their distances
+# differ by what the model is wrong by, and to choose by that is to choose the oddest.
+RESOLUTION = 2.0
+
 
 @dataclass(frozen=True)
 class GoalScorer(NothingMeasured):
@@ -37,7 +41,7 @@ class GoalScorer(NothingMeasured):
         distances = np.linalg.norm(achieved - goals[:, None], axis=-1) / self.goal_radius
         planned = np.arange(achieved.shape[1]) < plans.num_steps[:, None]
         mean = np.where(planned, distances, 0).sum(axis=1) / planned.sum(axis=1)
-        return Score(value=-(arrival + mean / (1 + mean)), arrival=arrival)
+        return Score(value=-(arrival + mean / (1 + mean)), arrival=arrival, resolution=RESOLUTION)
 
     def check(self, mean: np.ndarray, std: np.ndarray) -> None:
         """See :class:`~dfplan.domain.PlanScorer`."""

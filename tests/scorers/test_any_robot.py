@@ -126,3 +126,20 @@ def test_the_mean_of_candidates_leans_to_the_good_ones_and_leaves_other_lengths_
     ratio = np.exp(-1 / np.array([0.0, 1.0, 1.0]).std())
     np.testing.assert_allclose(shares[0], [ratio / (1 + ratio), 1 / (1 + ratio), 0], rtol=1e-5)
     np.testing.assert_allclose(shares[1], 1 / 3, rtol=1e-5)
+
+
+def test_plans_that_a_model_cannot_tell_apart_count_alike():
+    """None comes near its goal within the plan: what differs are millimetres, and the oddest is not the best."""
+    start, goal, scorer = np.zeros((16, 3)), np.full((16, 3), 0.5), GoalScorer(goal_radius=0.05)
+    ahead = np.random.default_rng(0).normal(0, 0.002, size=(16, 8, 3))
+
+    def shares(states):
+        plans = Proposals(start, states, np.zeros((16, 4)), goal, np.full(16, 8), steps_per_point=1, steps_per_token=2)
+        score = scorer.score(plans)
+        best = np.array([score.value.argmax()])
+        return shares_of(score.value, plans.num_steps, best=best, temperature=0.1, resolution=score.resolution)[0]
+
+    np.testing.assert_allclose(shares(ahead), 1 / 16, rtol=0.1)
+    arrives = ahead.copy()
+    arrives[3] += 0.5 * np.linspace(0, 1, 8)[:, None]
+    assert shares(arrives)[3] > 0.9

@@ -168,7 +168,7 @@ def recorded(config: TrainConfig, trajectories: Trajectories | None) -> dict[str
     record["training"] = {name: value for name, value in record["training"].items() if name not in MAY_CHANGE}
     for group, options in BEFORE.items():
         for name, value in options.items():
-            if record.get(group, {}).get(name) == value:
+            if name in record.get(group, {}) and record[group][name] == value:
                 del record[group][name]
         if record.get(group) == {}:
             del record[group]
