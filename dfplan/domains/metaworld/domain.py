@@ -1,27 +1,15 @@
-"""Meta-World as a domain: any environment of Gymnasium's, and data can be made."""
+"""Meta-World as a domain: any environment of Gymnasium's, which a script drives, and of which data can be made."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from dfplan.domains.episodes import EpisodeProtocol
 from dfplan.domains.gymnasium import GymnasiumDomain
-from dfplan.domains.metaworld.demonstrators import AS_PUBLISHED, TWO_WAYS, Demonstrator, Way
+from dfplan.domains.metaworld.demonstrators import Demonstrator
 from dfplan.domains.metaworld.environment import TASKS, TEN
-from dfplan.domains.published.drive import Driver, drive_successes
+from dfplan.domains.metaworld.generate import NOISE, QUALITIES, generate
+from dfplan.domains.metaworld.protocol import TasksProtocol
 from dfplan.domains.scripted.agent import ScriptAgent
-from dfplan.errors import UserError
-from dfplan.evaluation.rollout import Rollouts
-from dfplan.protocol import Measures
-
-NOISE = 0.1
-NUM_DEMONSTRATIONS = 100  # of each task
-QUALITIES = ("expert", "multimodal")
-PACKAGES = ("dfplan", "gymnasium", "metaworld", "mujoco", "numpy")
 
 
 class MetaWorldDomain(GymnasiumDomain):
@@ -42,7 +30,7 @@ class MetaWorldDomain(GymnasiumDomain):
         """See :class:`dfplan.domain.Domain`: which task it is."""
         return {"task": self.task_names[episode % len(self.task_names)]}
 
-    def protocol(self, **options: str) -> "TasksProtocol":
+    def protocol(self, **options: str) -> TasksProtocol:
         """See :class:`dfplan.domain.Domain`; there are no options."""
         return TasksProtocol(self)
 
@@ -66,57 +54,15 @@ class MetaWorldDomain(GymnasiumDomain):
         quality: str | None = None,
         noise: float | None = None,
     ) -> None:
-        """See :class:`dfplan.domain.Domain`: the scripts drive, in whole episodes; those that fail are left out."""
-        from dfplan.data.d4rl_file import write_d4rl  # slow to import
-
-        ways, noise = self._ways(quality or QUALITIES[0]), NOISE if noise is None else noise
-        who = [Demonstrator(self.task_names, noise=noise, way=way) for way in ways]
-        env = self.make()
-        try:
-            arrays, facts = drive_successes(
-                Driver(env, self.observation),
-                who,
-                options=[self.reset_options(number) for number in range(len(self.task_names))],
-                num_episodes=None if num_steps else NUM_DEMONSTRATIONS * len(self.task_names),
-                num_steps=num_steps,
-                seed=seed,
-                on_progress=on_progress,
-            )
-        finally:
-            env.close()
-        say(f"{facts['episodes']} demonstrations, {facts['failed']} that failed are left out")
-        metadata = {
-            "env_id": self.env_id,
-            "quality": quality or QUALITIES[0],
-            "noise": noise,
-            "seed": seed,
-            "procedure": "Meta-World's scripted policies, normal noise on their actions; episodes that succeed alone",
-            "ways": [vars(way) for way in ways],
-            **facts,
-            "versions": {name: version(name) for name in PACKAGES},
-        }
-        write_d4rl(path, arrays, metadata=metadata)
-
-    def _ways(self, quality: str) -> tuple[Way, ...]:
-        if quality not in QUALITIES:
-            raise UserError(f"quality= must be one of {', '.join(QUALITIES)} for data of {self.env_id}; got {quality}")
-        if quality == "expert":
-            return (AS_PUBLISHED,)
-        if len(self.task_names) > 1 or self.task_names[0] not in TWO_WAYS:
-            known = ", ".join(f"metaworld/{task}-v3" for task in TWO_WAYS)
-            raise UserError(f"quality=multimodal is for tasks that are done in two ways: env= one of {known}")
-        return TWO_WAYS[self.task_names[0]]
-
-
-class TasksProtocol(EpisodeProtocol):
-    """As of any environment; of several tasks, the success of each as well."""
-
-    def measure(self, rollouts: Rollouts) -> Measures:
-        """See :class:`~dfplan.protocol.EvaluationProtocol`; an episode ends with its first success."""
-        measures, environments = super().measure(rollouts), self.environments
-        of_task: dict[str, list[bool]] = {}
-        for number, episode in enumerate(measures.episodes):
-            options = environments.reset_options(number) or {}
-            of_task.setdefault(options["task"], []).append(episode["success"])
-        told = {task: float(np.mean(success)) for task, success in of_task.items()}
-        return replace(measures, facts={**measures.facts, "success_of_each_task": told})
+        """See :class:`dfplan.domain.Domain`: the scripts drive."""
+        generate(
+            path,
+            self,
+            self.task_names,
+            quality=quality or QUALITIES[0],
+            noise=NOISE if noise is None else noise,
+            num_steps=num_steps,
+            seed=seed,
+            on_progress=on_progress,
+            say=say,
+        )
