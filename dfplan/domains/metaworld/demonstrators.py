@@ -53,7 +53,7 @@ class Demonstrator:
     """
 
     def __init__(self, tasks: Sequence[str], *, noise: float, way: Way = AS_PUBLISHED) -> None:
-        from metaworld.policies import ENV_POLICY_MAP
+        from metaworld.policies import ENV_POLICY_MAP  # pyright: ignore[reportMissingImports] - an extra
 
         self._scripts = [ENV_POLICY_MAP[f"{task}-v3"]() for task in tasks]
         self._noise, self._way = noise, way

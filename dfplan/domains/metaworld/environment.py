@@ -92,7 +92,7 @@ class MetaWorld(gymnasium.Env):
     def _env(self) -> Any:
         """Meta-World's own environment of the present task, made when it is first wanted."""
         if self._task not in self._made:
-            from metaworld.env_dict import ALL_V3_ENVIRONMENTS
+            from metaworld.env_dict import ALL_V3_ENVIRONMENTS  # pyright: ignore[reportMissingImports] - an extra
 
             env = ALL_V3_ENVIRONMENTS[f"{self._task}-v3"](render_mode=self.render_mode)
             env._freeze_rand_vec, env.seeded_rand_vec, env._set_task_called = False, True, True
@@ -109,7 +109,7 @@ def check_installed() -> None:
         UserError: it is not installed, or MuJoCo is too new.
     """
     try:
-        import metaworld  # noqa: F401
+        import metaworld  # noqa: F401  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise UserError(f"Meta-World lacks a package ({error}): {INSTALL}") from error
     found = version("mujoco")
