@@ -57,6 +57,7 @@ EXAMPLES = {
         "dfplan generate env=maze2d-large",
         "dfplan generate env=maze2d-umaze num_steps=10000 output=u.hdf5",
         "dfplan generate env=Hopper-v5 quality=medium policy=tqc-hopper.safetensors output=hopper-medium.hdf5",
+        "dfplan generate env=metaworld/push-v3 quality=multimodal output=push.hdf5",
     ),
 }
 INDENT, WIDTH = 35, 118

@@ -243,7 +243,7 @@ class GenerateConfig:
     num_steps: int | None = option("transitions; null = as many as the published dataset", low=1)
     noise: float | None = option(
         "scripted drivers: standard deviation of the noise on the actions; null = 0.5, as the published data, "
-        "or, for Fetch, one drawn up to 0.15 in every episode",
+        "or, for Fetch, one drawn up to 0.15 in every episode, and for Meta-World 0.1",
         low=0,
     )
     quality: str | None = option(
