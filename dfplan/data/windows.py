@@ -61,6 +61,8 @@ class WindowDataset:
         goal_dim: leading dimensions of an observation that goals are about; 0 where there are no goals: then
             rewards are those on record, and no window shows a goal.
         aimless_share: see above.
+        start_weights: ``(rows,)``, how often windows begin at each row relative to others, apart from those by
+            ``restart_share``; None is everywhere alike.
         numbers: settings one by one, of windows that are not held unless they say so; ``steps_per_point`` for
             ``points_per_token`` will do.
 
@@ -76,11 +78,13 @@ class WindowDataset:
         num_tokens: int,
         goal_dim: int = 2,
         aimless_share: float = 0.0,
+        start_weights: np.ndarray | None = None,
         **numbers: Any,
     ) -> None:
         self.trajectories, self.settings = trajectories, settings or _settings_of(**numbers)
         self.num_tokens, self.goal_dim, self.aimless_share = num_tokens, goal_dim, aimless_share
         self._index()
+        self._cumulative = None if start_weights is None else self._accumulate(start_weights)
 
     def _index(self) -> None:
         """Note where windows may start and segments end: a few numbers a trajectory, as rows may be very many."""
@@ -96,6 +100,17 @@ class WindowDataset:
         restarts = np.concatenate([data.starts[:-1], np.flatnonzero(data.segment_ends) + 1])
         restarts = restarts[restarts < rows]
         self._restarts = restarts[restarts + 2 * self.settings.steps_per_token <= self._last_row(restarts)]
+
+    def _accumulate(self, weights: np.ndarray) -> np.ndarray:
+        """Weights of the rows that windows may start at, summed up.
+
+        Raises:
+            UserError: they are all 0.
+        """
+        cumulative = np.cumsum(weights[self._start(np.arange(self._num_before[-1]))], dtype=np.float64)
+        if not cumulative[-1] > 0:
+            raise UserError(f"no window of {self.trajectories.source} is to be drawn, as all weights are 0")
+        return cumulative
 
     def _last_row(self, rows: np.ndarray) -> np.ndarray:
         """The last row of the trajectory that each row is of."""
@@ -126,7 +141,11 @@ class WindowDataset:
         return self.window(first, goal=goal, aimless=aimless)
 
     def _draw_starts(self, batch_size: int, generator: np.random.Generator) -> np.ndarray:
-        anywhere = self._draw_rows(int(self._num_before[-1]), self._start, batch_size, generator)
+        if self._cumulative is not None:
+            drawn = generator.random(batch_size) * self._cumulative[-1]
+            anywhere = self._start(np.searchsorted(self._cumulative, drawn, side="right"))
+        else:
+            anywhere = self._draw_rows(int(self._num_before[-1]), self._start, batch_size, generator)
         if not len(self._restarts):
             return anywhere
         restart = self._draw_rows(len(self._restarts), self._restarts.__getitem__, batch_size, generator)

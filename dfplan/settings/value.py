@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from dfplan.errors import UserError
 from dfplan.options import option
 from dfplan.ranges import check_settings
 
@@ -31,6 +32,15 @@ class ValueSettings:
     num_steps: int = option("networks: batches trained on", default=10_000, low=1)
     width: int = option("networks: hidden size", default=128, low=8)
     members: int = option("networks: how many; the value is their mean", default=4, low=1)
+    temperature: float | None = option(
+        "networks: windows to plan by are drawn by exp(advantage / (temperature * its deviation)); null = all alike",
+        default=None,
+        above=0,
+    )
 
     def __post_init__(self) -> None:
         check_settings(self)
+        if self.temperature is not None and self.kind != "networks":
+            raise UserError(
+                f"value.temperature={self.temperature} weighs by what networks say is to be earned; give value=networks"
+            )

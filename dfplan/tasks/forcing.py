@@ -14,6 +14,8 @@ from dfplan.tasks.groups import ModelSettings, WindowsSettings
 from dfplan.tasks.inputs import Inputs
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from dfplan.domain import PlanScorer
     from dfplan.training.forcing import ForcingTask
     from dfplan.training.task import Dataset
@@ -72,6 +74,7 @@ def build_training(
         num_tokens=inputs.num_tokens,
         goal_dim=inputs.goal_dim,
         goal_dropped=settings.diffusion.goal_dropped,
+        weigh=weigher(scorer, settings, num_steps=inputs.num_tokens * settings.windows.steps_per_token),
     )
     return build_task(settings, inputs, trajectories, make=make, scorer=scorer, validation=validation), windows
 
@@ -96,10 +99,15 @@ def check_ways(settings: Settings, inputs: Inputs) -> None:
         UserError: the settings ask for that.
     """
     windows, retrace = settings.windows, settings.retrace
-    if not inputs.domain.drives_anew and (retrace.num_steps or windows.held_steps or windows.collected_share):
+    if not inputs.domain.drives_anew and (retrace.num_steps or windows.held_steps):
         raise UserError(
-            f"the ways of {inputs.env_name} cannot be driven anew; give retrace=none, windows.held_steps=0 "
-            "and windows.collected_share=0, or leave all three out"
+            f"the ways of {inputs.env_name} cannot be driven anew; give retrace=none and windows.held_steps=0, or "
+            "leave both out"
+        )
+    if not inputs.domain.drives_anew and windows.collected_share and settings.value.temperature is None:
+        raise UserError(
+            "windows.collected_share is for windows that are not as the data are: for ways driven anew, which those of "
+            f"{inputs.env_name} cannot be, or with value.temperature; leave it out"
         )
     standing = retrace.shortest_hold if retrace.num_steps else 0
     if windows.held_steps > standing:
@@ -129,6 +137,21 @@ def with_value(scorer: "PlanScorer", settings: ValueSettings, inputs: Inputs) ->
     with inputs.progress("value of states") as show:
         value = train_value(inputs.trajectories, settings, seed=inputs.seed, on_progress=show)
     return ReturnScorer(settings.discount, value)
+
+
+def weigher(
+    scorer: "PlanScorer", settings: Settings, *, num_steps: int
+) -> "Callable[[Trajectories], np.ndarray] | None":
+    """What says how often windows of ``num_steps`` begin at each row; None where they do everywhere alike."""
+    if settings.value.temperature is None:
+        return None
+    from dfplan.scorers import ReturnScorer
+    from dfplan.training.advantage import advantage_weights
+
+    assert isinstance(scorer, ReturnScorer)  # as with_value has seen to
+    value = scorer.value
+    numbers = {"discount": settings.value.discount, "temperature": settings.value.temperature}
+    return lambda part: advantage_weights(part, value, num_steps=num_steps, **numbers)
 
 
 def with_one_radius(settings: Settings, scorer: Any, inputs: Inputs) -> tuple[Settings, "PlanScorer"]:

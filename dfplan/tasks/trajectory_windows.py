@@ -1,6 +1,9 @@
 """From trajectories to the windows of tokens that a denoiser is trained on: held out, cut."""
 
+from collections.abc import Callable
 from dataclasses import replace
+
+import numpy as np
 
 from dfplan.data.split import hold_out
 from dfplan.data.windows import WindowDataset, WindowMixture
@@ -16,14 +19,25 @@ def build_datasets(
     num_tokens: int,
     goal_dim: int,
     aimless_share: float = 0.0,
+    weigh: Callable[[Trajectories], np.ndarray] | None = None,
 ) -> tuple[WindowDataset, WindowDataset | None]:
-    """Windows to train on, and held-out windows to validate on."""
+    """Windows to train on, and held-out windows to validate on.
+
+    ``weigh`` says of trajectories how often windows begin at each row, ``(rows,)``; None is everywhere alike.
+    """
     build_layout(windows, trajectories, goal_dim=goal_dim)  # refuses tokens that cannot be cut into so many points
     parts: tuple[Trajectories, ...] = (trajectories,)
     if windows.validation_share > 0:
         parts = hold_out(trajectories, share=windows.validation_share)
     datasets = [
-        WindowDataset(part, windows, num_tokens=num_tokens, aimless_share=aimless_share, goal_dim=goal_dim)
+        WindowDataset(
+            part,
+            windows,
+            num_tokens=num_tokens,
+            aimless_share=aimless_share,
+            goal_dim=goal_dim,
+            start_weights=weigh and weigh(part),
+        )
         for part in parts
     ]
     return datasets[0], datasets[1] if len(datasets) == 2 else None
@@ -37,13 +51,15 @@ def mix_datasets(
     num_tokens: int,
     goal_dim: int,
     goal_dropped: float,
+    weigh: Callable[[Trajectories], np.ndarray] | None = None,
 ) -> tuple[WindowDataset | WindowMixture, WindowDataset | WindowMixture | None]:
     """As :func:`build_datasets`, with a share of windows of the data as they were collected.
 
-    ``goal_dropped`` is the share of windows that show no goal; where windows are held, these are not.
+    ``goal_dropped`` is the share of windows that show no goal; where windows are held, these are not. The windows as
+    collected are everywhere alike, whatever ``weigh`` says of the others.
     """
     sizes = {"num_tokens": num_tokens, "goal_dim": goal_dim}
-    train, validation = build_datasets(windows, trajectories, aimless_share=goal_dropped, **sizes)
+    train, validation = build_datasets(windows, trajectories, aimless_share=goal_dropped, weigh=weigh, **sizes)
     share = windows.collected_share
     if not share:
         return train, validation

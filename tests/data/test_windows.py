@@ -242,3 +242,16 @@ def test_settings_may_be_said_one_by_one():
         each.sample(4, np.random.default_rng(0)) for each in (said, WindowDataset(data, said.settings, num_tokens=3))
     )
     np.testing.assert_array_equal(one.goal, other.goal)
+
+
+def test_windows_begin_as_often_as_their_weights_say():
+    data = _trajectories([10, 6])
+    weights = np.zeros(len(data))
+    weights[[2, 11]] = 1, 3  # and where no whole token follows, weights count for nothing
+    weights[[9, 15]] = 1000
+    dataset = WindowDataset(data, num_tokens=1, steps_per_token=2, restart_share=0.0, start_weights=weights)
+    drawn = dataset._draw_starts(4000, np.random.default_rng(0))
+    assert set(drawn) == {2, 11}
+    assert (drawn == 11).mean() == pytest.approx(0.75, abs=0.03)
+    with pytest.raises(UserError, match="all weights are 0"):
+        WindowDataset(data, num_tokens=1, steps_per_token=2, start_weights=np.zeros(len(data)))

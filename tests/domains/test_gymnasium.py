@@ -255,3 +255,20 @@ def test_a_newcomer_goes_from_a_file_to_an_evaluated_planner_in_two_commands(fil
         for name in ("scores", "alone")
     )
     np.testing.assert_allclose(one, other, rtol=1e-3)
+
+
+def test_what_earned_more_is_learned_more_by_a_word(file, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DFPLAN_CACHE", str(tmp_path / "cache"))
+    words = ["train", "env=Pendulum-v1", f"data={file}", "training.num_steps=2", "training.batch_size=8"]
+    few = ["value.num_steps=3", "value.width=8"]
+    assert main([*words, "value=advantage", "windows.collected_share=0.3", *few, "output=run"]) == 0
+    record = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert record["config"]["value"]["temperature"] == 0.5
+    capsys.readouterr()
+    for wrong, complaint in (
+        (["windows.collected_share=0.3"], "windows.collected_share is for windows that are not as the data are"),
+        (["value.temperature=0.5"], "give value=networks"),
+    ):
+        assert main([*words, *wrong]) == 2
+        assert complaint in capsys.readouterr().err

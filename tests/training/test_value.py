@@ -9,6 +9,7 @@ from dfplan.errors import UserError
 from dfplan.scorers import ReturnScorer, read_scorer
 from dfplan.scorers.networks import ValueNetworks
 from dfplan.settings.value import ValueSettings
+from dfplan.training.advantage import MOST, advantage_weights
 from dfplan.training.value import targets_of, train_value
 from dfplan.types import Trajectories
 
@@ -98,3 +99,26 @@ def test_layers_that_do_not_follow_each_other_are_refused():
 def test_without_rewards_there_is_no_value():
     with pytest.raises(UserError, match="has no rewards"):
         train_value(replace(chain([1], ended=False), rewards=None), QUICK, seed=0)
+
+
+def test_what_earned_more_than_expected_is_begun_at_more_often():
+    poor, rich = chain([1, 1, 1], ended=True), chain([1, 1, 5], ended=True)
+    value = {0: 3.0, 1: 2.0, 2: 1.0, 3: 0.0}  # as if nobody had earned more than 1 a step
+
+    def expected(states):
+        return np.vectorize(value.get)(states[..., 0])
+
+    def weights(data, temperature):
+        return advantage_weights(data, expected, num_steps=1, discount=1.0, temperature=temperature)
+
+    np.testing.assert_allclose(weights(poor, 1.0), [1, 1, 1, 0])  # as expected; no step follows the last
+    surplus = np.array([0, 0, 4])
+    np.testing.assert_allclose(weights(rich, 2.0)[:3], np.exp(surplus / (2 * surplus.std())))
+    assert weights(rich, 1e-3).max() == pytest.approx(MOST)
+
+
+def test_an_advantage_counts_the_steps_that_were_taken():
+    value = lambda states: np.zeros(states.shape[:-1])  # noqa: E731
+    found = advantage_weights(chain([0, 1, 2], ended=True), value, num_steps=2, discount=0.5, temperature=1.0)
+    advantages = np.array([0.5, 2, 2])
+    np.testing.assert_allclose(found[:3], np.exp(advantages / advantages.std()))
