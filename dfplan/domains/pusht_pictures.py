@@ -36,7 +36,7 @@ def draw_scenes(scenes: Sequence[np.ndarray], covered: Sequence[np.ndarray], *, 
         _draw_t(axis, corners(np.array(TARGET), np.array(TARGET_ANGLE)), color=GREEN, alpha=0.35)
         _draw_t(axis, scene[0, 1:], color=GREY, alpha=0.2)
         _draw_t(axis, scene[best, 1:], color=GREY, alpha=0.7)
-        axis.plot(scene[: best + 1, 0].real, scene[: best + 1, 0].imag, color=BLUE, linewidth=0.8)
+        axis.plot(np.real(scene[: best + 1, 0]), np.imag(scene[: best + 1, 0]), color=BLUE, linewidth=0.8)
         axis.set_title(f"{100 * share[best]:.0f} % at step {best}", fontsize="small")
     for axis in axes:
         axis.set(xlim=(0, SIDE), ylim=(SIDE, 0), aspect="equal", xticks=[], yticks=[])
@@ -50,4 +50,4 @@ def draw_scenes(scenes: Sequence[np.ndarray], covered: Sequence[np.ndarray], *, 
 
 def _draw_t(axis: Axes, found: np.ndarray, **how: float | str) -> None:
     for part in (found[:4], found[4:]):
-        axis.add_patch(Polygon(np.stack([part.real, part.imag], axis=1), linewidth=0, **how))  # type: ignore[arg-type]
+        axis.add_patch(Polygon(np.stack([np.real(part), np.imag(part)], axis=1), linewidth=0, **how))  # type: ignore[arg-type]

@@ -1,5 +1,7 @@
 """The scene of PushT in complex numbers ``x + iy``: a disc that is moved, and the eight corners of a T."""
 
+from typing import Any
+
 import numpy as np
 
 SIDE = 512.0  # of the square, in pixels
@@ -17,14 +19,14 @@ def corners(places: np.ndarray, angles: np.ndarray) -> np.ndarray:
 
 def coverage(found: np.ndarray) -> np.ndarray:
     """Share of the target, ``(rows,)``, that a T with corners ``(rows, 8)`` covers."""
-    import shapely  # comes with gym-pusht
+    import shapely  # type: ignore[import-not-found]  # comes with gym-pusht
 
-    def parts(each: np.ndarray) -> np.ndarray:
-        return shapely.polygons(np.stack([each.real, each.imag], axis=-1).reshape(-1, 2, 4, 2))
+    def parts(each: np.ndarray) -> Any:
+        return shapely.polygons(np.stack([np.real(each), np.imag(each)], axis=-1).reshape(-1, 2, 4, 2))
 
-    target = parts(corners(np.array([TARGET]), np.array([TARGET_ANGLE])))
-    shared = [shapely.area(shapely.intersection(parts(found), each[:, None])).sum(axis=1) for each in target.T]
-    return sum(shared) / shapely.area(target).sum()
+    own, target = parts(found), parts(corners(np.array([TARGET]), np.array([TARGET_ANGLE])))
+    shared = shapely.area(shapely.intersection(own[:, :, None], target[:, None]))  # bar and stem with bar and stem
+    return shared.sum(axis=(1, 2)) / shapely.area(target).sum()
 
 
 def onto_target(scene: np.ndarray, ended: np.ndarray) -> np.ndarray:
