@@ -1,0 +1,87 @@
+"""What locomotion and hands share: data of an expert and of lesser policies, and what these earned themselves."""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from records import Record, add_record, refuse_uncommitted
+from worlds import ROWS, TRAININGS, add_options, interval, measure, run, successes
+
+from dfplan.data.formats import read
+from dfplan.domains.published.worlds import WORLDS
+from dfplan.evaluation.report import circumstances
+
+
+def main(robots: Mapping[str, tuple[str, str]], words: Sequence[str], *, folder: Path, episodes: int) -> int:
+    """Measure data sets of a world one after the other; each leaves a dated file.
+
+    Args:
+        robots: Gymnasium id, and name of the expert's file, by the name of a robot.
+        words: options of ``dfplan train`` for our planner.
+        folder: of the benchmark.
+        episodes: of each row and training.
+    """
+    parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
+    qualities = {name: tuple(WORLDS[env_id].qualities) for name, (env_id, _) in robots.items()}
+    names = [f"{name}-{quality}" for name, found in qualities.items() for quality in found]
+    parser.add_argument("tasks", nargs="+", choices=names, metavar="TASK", help=", ".join(names))
+    parser.add_argument("--policies", type=Path, required=True, help="folder with the experts' files: see README.md")
+    add_options(parser, runs=Path("runs") / folder.name, episodes=episodes)
+    arguments = parser.parse_args()
+    refuse_uncommitted(parser, allowed=arguments.uncommitted)
+    for task in arguments.tasks:
+        name, quality = task.rsplit("-", 1)
+        env_id, expert = robots[name]
+        policy = arguments.policies / f"{expert}.safetensors"
+        record = measure_task(task, env_id, quality, policy=policy, words=words, arguments=arguments)
+        print(add_record(record, path=folder / "results" / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_{task}.json"))
+    return 0
+
+
+def measure_task(
+    task: str, env_id: str, quality: str, *, policy: Path, words: Sequence[str], arguments: argparse.Namespace
+) -> Record:
+    """Everything about one data set."""
+    name = task.removesuffix(f"-{quality}")
+    data, experts = (
+        make_data(arguments.runs / f"{name}-{each}.hdf5", env_id, each, policy=policy) for each in (quality, "expert")
+    )
+    trainings = TRAININGS | {"dfplan": tuple(words)}
+    found = measure(task, env_id, str(data), arguments, trainings=trainings, rows=ROWS)
+    found["rows"] = {"expert": of_data(experts, env_id), "data": of_data(data, env_id)} | found["rows"]
+    value = "success" if WORLDS[env_id].scored_by_success else "score"
+    return {
+        "question": "from data of this quality: what do planning, one sample and behaviour cloning earn?",
+        "figures": {f"{task}.{title}": row[value] for title, row in found["rows"].items() if value in row},
+        "procedure": json.loads(str(h5py.File(data).attrs["metadata"])),
+        **found,
+        **circumstances(),
+    }
+
+
+def make_data(path: Path, env_id: str, quality: str, *, policy: Path) -> Path:
+    """The data set of a quality, made unless it is there."""
+    if not path.exists():
+        run("generate", f"env={env_id}", f"quality={quality}", f"policy={policy}", f"output={path}")
+    return path
+
+
+def of_data(path: Path, env_id: str) -> Record:
+    """What the whole episodes of a data set came to."""
+    data = read(path)
+    assert data.rewards is not None
+    returns = np.add.reduceat(data.rewards.astype(np.float64), data.starts[:-1])[:-1]  # the last was cut off
+    row: dict[str, Any] = {"return": interval(returns[None])}
+    if (reference := WORLDS[env_id].reference) is not None:
+        row["score"] = interval(100 * (returns[None] - reference[0]) / (reference[1] - reference[0]))
+    with h5py.File(path) as file:
+        if "infos/success" in file:
+            ends = np.flatnonzero(file["terminals"][:] | file["timeouts"][:])
+            row["success"] = successes(file["infos/success"][:][ends[:-1]][None])
+    return row
