@@ -1,6 +1,8 @@
 """Finds the domain of an environment: its own, or what serves any environment of Gymnasium."""
 
+from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import gymnasium
 
@@ -44,10 +46,15 @@ def find_domain(env_id: str) -> Domain:
         env.close()
         if own is not None:
             return own(env_id)
+    return _kind(env_id)(env_id)
+
+
+def _kind(env_id: str) -> Callable[[str], Any]:
+    """What is known besides of environments that others have written."""
     if env_id.startswith("metaworld/"):
-        return MetaWorldDomain(env_id)
+        return MetaWorldDomain
     if env_id == ENV_ID:
-        return PushTDomain(env_id)
+        return PushTDomain
     if env_id in WORLDS:
-        return PublishedDomain(env_id)
-    return ScriptedDomain(env_id) if env_id in KNOWN else GymnasiumDomain(env_id)
+        return PublishedDomain
+    return ScriptedDomain if env_id in KNOWN else GymnasiumDomain

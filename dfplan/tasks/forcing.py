@@ -146,10 +146,12 @@ def weigher(
     if settings.value.temperature is None:
         return None
     from dfplan.scorers import ReturnScorer
+    from dfplan.scorers.networks import ValueNetworks
     from dfplan.training.advantage import advantage_weights
 
     assert isinstance(scorer, ReturnScorer)  # as with_value has seen to
     value = scorer.value
+    assert isinstance(value, ValueNetworks)
     numbers = {"discount": settings.value.discount, "temperature": settings.value.temperature}
     return lambda part: advantage_weights(part, value, num_steps=num_steps, **numbers)
 

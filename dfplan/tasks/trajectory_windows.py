@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -58,7 +59,7 @@ def mix_datasets(
     ``goal_dropped`` is the share of windows that show no goal; where windows are held, these are not. The windows as
     collected are everywhere alike, whatever ``weigh`` says of the others.
     """
-    sizes = {"num_tokens": num_tokens, "goal_dim": goal_dim}
+    sizes: dict[str, Any] = {"num_tokens": num_tokens, "goal_dim": goal_dim}
     train, validation = build_datasets(windows, trajectories, aimless_share=goal_dropped, weigh=weigh, **sizes)
     share = windows.collected_share
     if not share:

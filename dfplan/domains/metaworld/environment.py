@@ -123,4 +123,6 @@ def register() -> None:
         return
     ids = {f"metaworld/{task}-v3": (task,) for task in TASKS} | {TEN: TASKS}
     for env_id, tasks in ids.items():
-        gymnasium.register(env_id, MetaWorld, max_episode_steps=EPISODE_STEPS, kwargs={"tasks": tasks})
+        gymnasium.register(
+            env_id, lambda **given: MetaWorld(**given), max_episode_steps=EPISODE_STEPS, kwargs={"tasks": tasks}
+        )
