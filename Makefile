@@ -14,8 +14,8 @@ help:  ## show this list
 demo: $(VENV)/installed  ## install, then score the bundled weights on maze2d-large
 	$(BIN)/dfplan eval env=maze2d-large
 
-# As many at a time as there are processors, each of one thread.
-SIDE_BY_SIDE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --dist worksteal
+# As many files at a time as there are processors, each of one thread; tests of a file may go by what others have left.
+SIDE_BY_SIDE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --dist loadfile
 
 test: $(VENV)/installed-dev  ## install, then the fast tests
 	$(SIDE_BY_SIDE)
@@ -28,7 +28,7 @@ test-d4rl: $(D4RL)/installed  ## the mazes against the original d4rl package, wh
 	$(D4RL)/bin/python -m pytest tests/envs/test_against_d4rl.py
 
 robots: $(ROBOTS)/installed  ## MuJoCo's robots, Gymnasium-Robotics and Meta-World, which get a virtual environment of their own, and their tests
-	$(ROBOTS)/bin/python -m pytest tests/domains/test_gymnasium.py tests/domains/test_metaworld.py tests/domains/test_pusht.py tests/test_any_robot_benchmark.py
+	$(ROBOTS)/bin/python -m pytest -m "slow or not slow" tests/domains/test_gymnasium.py tests/domains/test_scripted.py tests/domains/test_metaworld.py tests/domains/test_pusht.py tests/test_any_robot_benchmark.py
 
 test-faults: $(VENV)/installed-dev  ## kill, fill, break, damage and attack all that reads or writes files (about ten minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/faults/run.py
