@@ -11,14 +11,21 @@ from typing import Any
 import h5py
 import numpy as np
 from records import Record, add_record, refuse_uncommitted
-from worlds import ROWS, TRAININGS, add_options, interval, measure, run, successes
+from worlds import ROWS, TRAININGS, Row, add_options, interval, measure, run, successes
 
 from dfplan.data.formats import read
 from dfplan.domains.published.worlds import WORLDS
 from dfplan.evaluation.report import circumstances
 
 
-def main(robots: Mapping[str, tuple[str, str]], words: Sequence[str], *, folder: Path, episodes: int) -> int:
+def main(
+    robots: Mapping[str, tuple[str, str]],
+    words: Sequence[str],
+    *,
+    folder: Path,
+    episodes: int,
+    rows: Mapping[str, Row] = ROWS,
+) -> int:
     """Measure data sets of a world one after the other; each leaves a dated file.
 
     Args:
@@ -26,6 +33,7 @@ def main(robots: Mapping[str, tuple[str, str]], words: Sequence[str], *, folder:
         words: options of ``dfplan train`` for our planner.
         folder: of the benchmark.
         episodes: of each row and training.
+        rows: as of :func:`worlds.measure`.
     """
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
     qualities = {name: tuple(WORLDS[env_id].qualities) for name, (env_id, _) in robots.items()}
@@ -39,13 +47,20 @@ def main(robots: Mapping[str, tuple[str, str]], words: Sequence[str], *, folder:
         name, quality = task.rsplit("-", 1)
         env_id, expert = robots[name]
         policy = arguments.policies / f"{expert}.safetensors"
-        record = measure_task(task, env_id, quality, policy=policy, words=words, arguments=arguments)
+        record = measure_task(task, env_id, quality, policy=policy, words=words, rows=rows, arguments=arguments)
         print(add_record(record, path=folder / "results" / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_{task}.json"))
     return 0
 
 
 def measure_task(
-    task: str, env_id: str, quality: str, *, policy: Path, words: Sequence[str], arguments: argparse.Namespace
+    task: str,
+    env_id: str,
+    quality: str,
+    *,
+    policy: Path,
+    words: Sequence[str],
+    rows: Mapping[str, Row],
+    arguments: argparse.Namespace,
 ) -> Record:
     """Everything about one data set."""
     name = task.removesuffix(f"-{quality}")
@@ -53,7 +68,7 @@ def measure_task(
         make_data(arguments.runs / f"{name}-{each}.hdf5", env_id, each, policy=policy) for each in (quality, "expert")
     )
     trainings = TRAININGS | {"dfplan": tuple(words)}
-    found = measure(task, env_id, str(data), arguments, trainings=trainings, rows=ROWS)
+    found = measure(task, env_id, str(data), arguments, trainings=trainings, rows=rows)
     found["rows"] = {"expert": of_data(experts, env_id), "data": of_data(data, env_id)} | found["rows"]
     value = "success" if WORLDS[env_id].scored_by_success else "score"
     return {

@@ -5,6 +5,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1]))
 from experts import main
+from worlds import ONE_SAMPLE, ROWS, Row
 
 ROBOTS = {
     "hopper": ("Hopper-v5", "tqc-hopper"),
@@ -12,6 +13,13 @@ ROBOTS = {
     "halfcheetah": ("HalfCheetah-v5", "tqc-halfcheetah"),
 }
 WORDS = ("value=advantage", "windows.collected_share=0.3")
+# To choose among candidates by what model and value predict costs here (docs/log.md): a sample is carried out as it comes.
+MEASURED = {
+    "dfplan": Row("dfplan", ONE_SAMPLE),
+    "planned": Row("dfplan"),
+    "diffusion_policy": ROWS["diffusion_policy"],
+    "bc": ROWS["bc"],
+}
 
 if __name__ == "__main__":
-    sys.exit(main(ROBOTS, WORDS, folder=Path(__file__).parent, episodes=50))
+    sys.exit(main(ROBOTS, WORDS, folder=Path(__file__).parent, episodes=50, rows=MEASURED))
