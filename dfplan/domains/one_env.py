@@ -13,9 +13,9 @@ from dfplan.domains.find import find_domain
 from dfplan.errors import UserError
 from dfplan.models.forcing_model import ForcingModel
 from dfplan.planner import Planner, PlannerSettings
-from dfplan.planner.settings import SHORT_HORIZON, SHORT_PROBLEMS
+from dfplan.planner.settings import CHUNKS, SHORT_HORIZON, SHORT_PROBLEMS
 
-REPLAN_PATHS, REPLAN_ACTIONS = 32, 2  # steps between two plans, as configs/controller has it
+REPLAN_PATHS, REPLAN_ACTIONS, REPLAN_CHUNKS = 32, 2, 4  # steps between two plans, as configs/controller has it
 
 
 class Agent:
@@ -37,7 +37,8 @@ class Agent:
         planner: how to plan; None is as ``dfplan eval`` does.
         controller: what turns plans into actions; None drives along the planned path in a maze, and elsewhere takes
             the planned actions.
-        replan_every: steps between two plans, at most; None is 32 in a maze, and elsewhere 2.
+        replan_every: steps between two plans, at most; None is 32 in a maze, and elsewhere 2, or 4 with
+            weights of one long token.
         seed: of the noise of all plans.
 
     Raises:
@@ -57,12 +58,16 @@ class Agent:
         self._domain = domain = _domain_of(env)
         _check_sizes(model, env, domain)
         own = domain.controllers()
-        self.planner = planner or Planner(model, settings=PlannerSettings() if own else SHORT_PROBLEMS)
+        is_chunk = model.num_tokens == 1
+        self.planner = planner or Planner(
+            model, settings=PlannerSettings() if own else CHUNKS if is_chunk else SHORT_PROBLEMS
+        )
         if own:  # the first of which drives along paths, as far ahead as an episode
             often, horizon = REPLAN_PATHS, getattr(env.spec, "max_episode_steps", None) or self.planner.window_steps
             usual: Controller = next(iter(own.values()))(model, self.planner.constraints)
         else:
-            usual, often, horizon = PlannedActions(model.layout.action_dim), REPLAN_ACTIONS, SHORT_HORIZON
+            usual, often = PlannedActions(model.layout.action_dim), REPLAN_CHUNKS if is_chunk else REPLAN_ACTIONS
+            horizon = SHORT_HORIZON
         self._agent = MPCAgent(
             self.planner,
             controller=controller or usual,

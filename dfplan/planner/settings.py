@@ -37,3 +37,5 @@ class PlannerSettings(PlanningNumbers):
 # For problems that are over in some hundred steps, as configs/planner/short.yaml: found on Pendulum (docs/log.md).
 SHORT_PROBLEMS = PlannerSettings(roll_out=True, temperature=0.1)
 SHORT_HORIZON = 8  # steps
+# For weights of one long token, as configs/planner/chunks.yaml: one sample, half of which is carried out.
+CHUNKS = PlannerSettings(num_candidates=1)

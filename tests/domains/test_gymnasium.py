@@ -20,9 +20,9 @@ from dfplan.data.formats.minari_writer import write
 from dfplan.domains.find import find_domain
 from dfplan.domains.gymnasium import GymnasiumDomain
 from dfplan.domains.maze.domain import MazeDomain
-from dfplan.domains.one_env import REPLAN_ACTIONS
+from dfplan.domains.one_env import REPLAN_ACTIONS, REPLAN_CHUNKS
 from dfplan.errors import UserError
-from dfplan.planner.settings import SHORT_HORIZON, SHORT_PROBLEMS, PlannerSettings
+from dfplan.planner.settings import CHUNKS, SHORT_HORIZON, SHORT_PROBLEMS, PlannerSettings
 from dfplan.scorers import GoalScorer, ReturnScorer
 from dfplan.types import Trajectories
 
@@ -228,15 +228,37 @@ def test_a_newcomer_with_goals_goes_from_minari_to_an_evaluated_planner(minari_d
         dfplan.Agent(dfplan.load(tmp_path / "run"), gymnasium.make("Pendulum-v1"))
 
 
-def test_the_library_plans_short_problems_as_the_command_line_does():
+@pytest.mark.parametrize(
+    ("words", "settings", "replan_every"),
+    [((), SHORT_PROBLEMS, REPLAN_ACTIONS), (("planner=chunks", "controller=chunks"), CHUNKS, REPLAN_CHUNKS)],
+)
+def test_the_library_plans_short_problems_as_the_command_line_does(words, settings, replan_every):
     with reading(None):
-        config = to_schema("eval", compose_options("eval", ["env=Pendulum-v1"]))
+        config = to_schema("eval", compose_options("eval", ["env=Pendulum-v1", *words]))
     shared = {each.name for each in fields(PlannerSettings)} - {"guidance"}
     assert {name: getattr(config.planner, name) for name in shared} == {
-        name: getattr(SHORT_PROBLEMS, name) for name in shared
+        name: getattr(settings, name) for name in shared
     }
     assert config.planner.horizon == SHORT_HORIZON
-    assert (config.controller.name, config.controller.replan_every) == ("actions", REPLAN_ACTIONS)
+    assert (config.controller.name, config.controller.replan_every) == ("actions", replan_every)
+
+
+def test_weights_of_one_long_token_are_a_sample_half_of_which_is_carried_out(file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DFPLAN_CACHE", str(tmp_path / "cache"))
+    long = ["windows=chunks", "model=chunks", "diffusion=chunks", "env.num_tokens=1", "training.num_steps=2"]
+    assert main(["train", "env=Pendulum-v1", f"data={file}", *long, "output=run"]) == 0
+    agent, env = (
+        dfplan.Agent(dfplan.load(tmp_path / "run"), gymnasium.make("Pendulum-v1")),
+        gymnasium.make("Pendulum-v1"),
+    )
+    plans = []
+    agent._agent.on_plan = plans.append
+    shown, _ = env.reset(seed=0)
+    for _ in range(8):
+        shown = env.step(agent.act(shown))[0]
+    assert agent.planner.settings.num_candidates == 1
+    assert len(plans) == 2
 
 
 @pytest.mark.slow
