@@ -85,6 +85,13 @@ def _suiting(env_name: str) -> Mapping[str, Mapping[str, Any]]:
     return CHUNKS if env_name in SHOWN_BY_PEOPLE else SHORT
 
 
+def known_ids() -> list[str]:
+    """Ids that Gymnasium knows here, once one has been looked for."""
+    import gymnasium
+
+    return list(gymnasium.registry)
+
+
 def _exists(env_id: str) -> bool:
     if not env_id[:1].isalnum() or ":" in env_id or "," in env_id:
         return False  # what a colon precedes is a package that would be imported

@@ -24,7 +24,7 @@ from omegaconf.errors import (
     ValidationError,
 )
 
-from dfplan.cli.any_environment import SHORT, with_environment
+from dfplan.cli.any_environment import SHORT, known_ids, with_environment
 from dfplan.cli.arguments import OPTIONS_PREFIX, Words, for_hydra, name_of, read_words, split_options
 from dfplan.cli.declared import defaults_shown
 from dfplan.cli.folders import config_folder, group_choices, make_sweep_folder, release
@@ -280,14 +280,16 @@ def readable_errors(command: str, *, schema: type | None = None) -> Iterator[Non
 
 
 def _missing_file(error: MissingConfigException, command: str) -> str:
-    group, _, name = (error.missing_cfg_file or "").rpartition("/")
+    missing = error.missing_cfg_file or ""
+    group, _, name = missing.partition("/") if missing.startswith("env/") else missing.rpartition("/")
     options = group_choices(group)
     if not options:
         return str(error).splitlines()[0]
-    others = ""
+    others, known = "", options
     if group == "env" and command in SHORT:
         others = ", or the id of an environment of Gymnasium (of Gymnasium-Robotics: pip install 'dfplan[robots]')"
-    return f"unknown {group} {name!r}{closest(name, options)}; choose {', '.join(options)}{others}"
+        known = [*options, *known_ids()]
+    return f"unknown {group} {name!r}{closest(name, known)}; choose {', '.join(options)}{others}"
 
 
 def _bad_value(error: OmegaConfBaseException, command: str, declared: Mapping[str, Any]) -> str:

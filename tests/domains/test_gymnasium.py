@@ -154,6 +154,8 @@ def test_an_id_becomes_the_options_that_suit_short_problems_where_nothing_else_i
         (["eval", "env=Pendulum-v1", "weights=bundled-rnn"], "no weights for Pendulum-v1-rnn"),
         (["train", "env=CartPole-v1", "data=x.hdf5"], "bounded box"),
         (["train", "env=Pendulm-v1", "data=x.hdf5"], "or the id of an environment of Gymnasium"),
+        (["train", "env=Pendulm-v1", "data=x.hdf5"], "did you mean 'Pendulum-v1'?"),
+        (["eval", "env=metaworld/pushh-v3"], "unknown env 'metaworld/pushh-v3' (did you mean 'metaworld/push-v3'?)"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(words, complaint, capsys):
