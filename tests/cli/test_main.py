@@ -119,7 +119,7 @@ def test_no_environment_is_offered_that_a_command_refuses(command, capsys):
         (["bench", "timing_seconds=0"], "above 0"),
         (["train", "training.learning_rate=0"], "above 0"),
         (["train", "training.learning_rate=nan"], "finite"),
-        (["train", "model=perceptron"], "choose diffuser, rnn, small, transformer"),
+        (["train", "model=perceptron"], "choose chunks, diffuser, rnn, small, transformer"),
         (["plan", "start=1"], "two numbers"),
         (["plan", "start=[1,2,3]"], "2 finite numbers"),
         (["plan", "goal=[nan,1]"], "2 finite numbers"),
