@@ -13,7 +13,7 @@ ROBOTS = {
     "halfcheetah": ("HalfCheetah-v5", "tqc-halfcheetah"),
 }
 WORDS = ("value=advantage", "windows.collected_share=0.3")
-# To choose among candidates by what model and value predict costs here (docs/log.md): a sample is taken as it comes.
+# On hopper, to choose among candidates by what model and value predict costs (docs/log.md): a sample as it comes.
 MEASURED = {
     "dfplan": Row("dfplan", ONE_SAMPLE),
     "planned": Row("dfplan"),
