@@ -146,7 +146,7 @@ def of_records(records: Sequence[Record]) -> Record:
     row: Record = {
         "plan_seconds": [record["plan_seconds"] for record in records],
         "weights": [record["weights"] for record in records],
-        "config": records[0]["config"],
+        "config": records[0]["config"] | {"weights": Path(records[0]["config"]["weights"]).name},  # wherever it is kept
     }
     returns = np.array([[each["return"] for each in record["episodes"]] for record in records])
     row |= {

@@ -36,7 +36,8 @@ def test_of_each_task_the_newest_file_counts(script):
 def test_a_row_counts_all_episodes_of_all_trainings(script):
     def record(*outcomes):
         episodes = [{"return": float(each), "success": each > 1} for each in outcomes]
-        named = {"plan_seconds": {}, "weights": {}, "config": {}, "metrics": {"success_rate": {}}}
+        config = {"weights": "/somewhere/runs/push-bc-0"}
+        named = {"plan_seconds": {}, "weights": {}, "config": config, "metrics": {"success_rate": {}}}
         return named | {"episodes": episodes, "d4rl_reference": {"random": 0, "expert": 10}}
 
     row = script("worlds").of_records([record(1, 2, 3), record(1, 1, 4)])
@@ -44,5 +45,6 @@ def test_a_row_counts_all_episodes_of_all_trainings(script):
     assert row["score"]["mean"] == pytest.approx(20)
     assert row["success"]["mean"] == pytest.approx(0.5)
     assert row["success"]["n"] == 6
+    assert row["config"] == {"weights": "push-bc-0"}
     assert row["of_each_training"] == [2, 2]
     np.testing.assert_allclose(row["success_of_each_training"], [2 / 3, 1 / 3])
