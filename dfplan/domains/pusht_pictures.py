@@ -42,7 +42,7 @@ def draw_scenes(scenes: Sequence[np.ndarray], covered: Sequence[np.ndarray], *, 
         axis.set(xlim=(0, SIDE), ylim=(SIDE, 0), aspect="equal", xticks=[], yticks=[])
     for axis in axes[shown:]:
         axis.set_axis_off()
-    figure.suptitle(title)
+    figure.suptitle(f"{title}\ngreen: target; grey: T at first, and at its best; blue: way of the disc until then")
     with written_whole(path) as temporary:
         figure.savefig(temporary)
     return path
