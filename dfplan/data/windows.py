@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dfplan.errors import UserError
+from dfplan.scorers.value import seen_to_end
 from dfplan.settings.windows import WindowSettings
 from dfplan.types import Trajectories
 
@@ -99,6 +100,7 @@ class WindowDataset:
             )
         restarts = np.concatenate([data.starts[:-1], np.flatnonzero(data.segment_ends) + 1])
         restarts = restarts[restarts < rows]
+        self._seen_to_end = seen_to_end(data)
         self._restarts = restarts[restarts + 2 * self.settings.steps_per_token <= self._last_row(restarts)]
 
     def _accumulate(self, weights: np.ndarray) -> np.ndarray:
@@ -200,11 +202,17 @@ class WindowDataset:
             actions=data.actions[rows[:, :-1]],
             observations=data.observations[rows[:, self.settings.steps_per_point :: self.settings.steps_per_point]],
             rewards=rewards,
-            valid=(token_ends <= last[:, None]) | held,
+            valid=(token_ends <= last[:, None]) | held | self._over(first)[:, None],
             before_goal=before_goal,
             dynamics=np.zeros(len(first), dtype=bool),
             aimless=aimless,
         )
+
+    def _over(self, rows: np.ndarray) -> np.ndarray:
+        """Whether nothing is to be earned any more where the trajectory of each row ends, ``(rows,)`` bool."""
+        if self.goal_dim or self.trajectories.rewards is None:
+            return np.zeros(len(rows), dtype=bool)
+        return self._seen_to_end[np.searchsorted(self.trajectories.starts, rows, side="right") - 1]
 
     def _held(self, steps: np.ndarray, end: np.ndarray) -> np.ndarray:
         """Rows ``(batch, steps)`` that go round in the last ``held_steps`` rows once they are at the ``end``."""

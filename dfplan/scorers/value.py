@@ -120,6 +120,17 @@ def terminated(data: Trajectories) -> np.ndarray:
     return data.terminations[last] | data.terminations[before]
 
 
+def seen_to_end(data: Trajectories) -> np.ndarray:
+    """Which trajectories were ended for good and have the state that this left them in as their last row, bool.
+
+    Nothing is to be earned there, and nothing is done. Where data have no observation after the last action, the last
+    row is one like others.
+    """
+    if data.terminations is None:
+        return np.zeros(len(data.starts) - 1, dtype=bool)
+    return (np.diff(data.starts) > 1) & data.terminations[data.starts[1:] - 2]
+
+
 def _returns(data: Trajectories, *, after: np.ndarray, discount: float, stride: int) -> tuple[np.ndarray, np.ndarray]:
     """Discounted return from every ``stride``-th row to the end of its trajectory, and ``after`` beyond.
 

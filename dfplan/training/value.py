@@ -17,7 +17,7 @@ from torch import Tensor
 from dfplan.blocks import deviation
 from dfplan.errors import UserError
 from dfplan.scorers.networks import FARTHEST, ValueNetworks
-from dfplan.scorers.value import terminated
+from dfplan.scorers.value import seen_to_end, terminated
 from dfplan.settings.value import ValueSettings
 from dfplan.types import Trajectories
 
@@ -58,6 +58,18 @@ def targets_of(data: Trajectories, *, look_ahead: int, discount: float) -> Targe
     return Targets(rows[kept], rewards[kept], (rows + steps)[kept], (discount**steps * goes_on)[kept])
 
 
+def _with_ends(learned: Targets, data: Trajectories) -> Targets:
+    """And that nothing is to be earned where an episode has ended for good, so that plans which lead there know it."""
+    ends = (data.starts[1:] - 1)[seen_to_end(data)]
+    nothing = np.zeros(len(ends))
+    return Targets(
+        np.append(learned.states, ends),
+        np.append(learned.rewards, nothing),
+        np.append(learned.next_states, ends),
+        np.append(learned.discounts, nothing),
+    )
+
+
 def train_value(
     data: Trajectories,
     settings: ValueSettings,
@@ -78,7 +90,7 @@ def train_value(
     """
     if data.rewards is None:
         raise UserError(f"{data.source} has no rewards, so that nothing is to be earned; give value.kind=features")
-    learned = targets_of(data, look_ahead=settings.look_ahead, discount=settings.discount)
+    learned = _with_ends(targets_of(data, look_ahead=settings.look_ahead, discount=settings.discount), data)
     if not len(learned.states):
         raise UserError(f"{data.source} has no trajectory of two rows")
     std = deviation(data.observations)

@@ -255,3 +255,35 @@ def test_windows_begin_as_often_as_their_weights_say():
     assert (drawn == 11).mean() == pytest.approx(0.75, abs=0.03)
     with pytest.raises(UserError, match="all weights are 0"):
         WindowDataset(data, num_tokens=1, steps_per_token=2, start_weights=np.zeros(len(data)))
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_beyond_an_end_for_good_windows_stay_and_earn_nothing(ended):
+    data = Trajectories(
+        observations=np.arange(6, dtype=np.float32)[:, None],
+        actions=np.full((6, 1), 0.5, np.float32),
+        rewards=np.append(np.ones(5), 0).astype(np.float32),
+        terminations=np.arange(6) == (4 if ended else -1),
+        starts=np.array([0, 6]),
+        segment_ends=np.zeros(6, bool),
+        source="falls, or not",
+    )
+    windows = WindowDataset(data, num_tokens=3, goal_dim=0, steps_per_token=2, steps_per_point=2)
+    window = windows.window(np.array([3]), goal=np.zeros((1, 0)))
+    assert window.observations[0, :, 0].tolist() == [5, 5, 5]
+    assert window.rewards[0].tolist() == [1, 0, 0]
+    assert window.valid[0].tolist() == [True, ended, ended]
+
+
+def test_without_an_observation_after_the_last_action_windows_end_with_the_data():
+    data = Trajectories(
+        observations=np.arange(4, dtype=np.float32)[:, None],
+        actions=np.zeros((4, 1), np.float32),
+        rewards=np.ones(4, np.float32),
+        terminations=np.arange(4) == 3,
+        starts=np.array([0, 4]),
+        segment_ends=np.zeros(4, bool),
+        source="what came last is not on record",
+    )
+    windows = WindowDataset(data, num_tokens=3, goal_dim=0, steps_per_token=1, steps_per_point=1)
+    assert windows.window(np.array([2]), goal=np.zeros((1, 0))).valid[0].tolist() == [True, False, False]

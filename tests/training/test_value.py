@@ -49,8 +49,14 @@ def test_after_an_episode_that_ended_for_good_there_is_nothing():
 
 def test_the_value_of_a_chain_is_what_it_earns():
     data = chain([0, 0, 0, 10], ended=True, repeats=20)
-    value = train_value(data, QUICK, seed=0)
+    value = train_value(data, replace(QUICK, num_steps=2000), seed=0)  # there is a brink at the end
     np.testing.assert_allclose(value(np.arange(4.0)[:, None]), [7.29, 8.1, 9, 10], atol=0.4)
+    assert value(np.full((1, 1), 4.0))[0] == pytest.approx(0, abs=0.4)  # where it has ended for good
+
+
+def test_where_a_time_limit_ended_an_episode_more_is_to_be_earned():
+    value = train_value(chain([1] * 4, ended=False, repeats=20), QUICK, seed=0)
+    assert value(np.full((1, 1), 4.0))[0] > 3  # nothing is known of it; it is like the states before
 
 
 def test_the_nearer_to_one_the_expectile_the_more_counts_who_earned_most():
