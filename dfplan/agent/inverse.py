@@ -6,7 +6,7 @@ import numpy as np
 
 from dfplan.errors import UserError
 from dfplan.scorers import steps_along
-from dfplan.types import Plan
+from dfplan.types import Bounds, Plan
 
 
 class Inverse(Protocol):
@@ -29,11 +29,12 @@ class InverseControl:
 
     Args:
         inverse: inverse dynamics.
+        bounds: between which actions lie.
         least_steps: how far off what is steered to is at least; what is nearer needs more force than there is.
     """
 
-    def __init__(self, inverse: Inverse, *, least_steps: int = 4) -> None:
-        self.inverse = inverse
+    def __init__(self, inverse: Inverse, *, bounds: Bounds, least_steps: int = 4) -> None:
+        self.inverse, self.bounds = inverse, bounds
         self.least_steps = least_steps
 
     def reset(self, goals: np.ndarray) -> None:
@@ -82,7 +83,7 @@ class InverseControl:
             steps[row] = point * spacing - now
         self._elapsed += 1
         actions = self.inverse.actions(observations.astype(np.float32), later, steps.astype(np.float32))
-        return np.clip(actions, -1, 1).astype(np.float32)
+        return np.clip(actions, self.bounds.low, self.bounds.high).astype(np.float32)
 
     def needs_plan(self, observations: np.ndarray) -> np.ndarray:
         """Always."""

@@ -160,7 +160,8 @@ def build_controller(
         case "actions":
             return PlannedActions(domain.spec.action_bounds.low.size)
         case "inverse":
-            return InverseControl(load_inverse_dynamics(find_inverse_dynamics(controller.inverse, weights=weights)))
+            inverse = load_inverse_dynamics(find_inverse_dynamics(controller.inverse, weights=weights))
+            return InverseControl(inverse, bounds=domain.spec.action_bounds)
     own = domain.controllers()
     if controller.name not in own:
         known = ", ".join(("actions", "inverse", *own))

@@ -34,7 +34,7 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[InverseDynamicsTask, Obs
     from dfplan.data.split import hold_out
     from dfplan.models.inverse_dynamics import InverseDynamics
     from dfplan.tasks.pixel_forcing import look
-    from dfplan.training.inverse_dynamics import InverseDynamicsTask, ObservationPairs
+    from dfplan.training.inverse_dynamics import InverseDynamicsTask, ObservationPairs, look_at
 
     if inputs.domain.shows_frames:
         data, _, measured = look(inputs, settings.frames)
@@ -44,9 +44,9 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[InverseDynamicsTask, Obs
     scorer: Any = measured
     data = inputs.drive_anew(data, settings.retrace, scorer=scorer)
     torch.manual_seed(inputs.seed)  # of the initial weights
-    inverse = InverseDynamics(most_steps=settings.most_steps, width=settings.width)
-    inverse.speed_std.fill_(float(data.observations[:, 2:].std()))
-    inverse.step_seconds.fill_(scorer.step_seconds)
+    sizes = {"observation_dim": data.observations.shape[1], "action_dim": data.actions.shape[1]}
+    inverse = InverseDynamics(**sizes, most_steps=settings.most_steps, width=settings.width)
+    look_at(inverse, data)
     parts = hold_out(data, share=settings.validation_share)
     pairs, held_out = (ObservationPairs(part, most_steps=settings.most_steps) for part in parts)
     task = InverseDynamicsTask(

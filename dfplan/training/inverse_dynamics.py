@@ -8,9 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dfplan.blocks import deviation
 from dfplan.models.inverse_dynamics import InverseDynamics, save_inverse_dynamics
 from dfplan.training.batch import beside
 from dfplan.types import Trajectories
+
+LEAST = 1e-6  # a standard deviation below is none
 
 
 class ObservationPairs:
@@ -41,8 +44,20 @@ class ObservationPairs:
         }
 
 
+def look_at(inverse: InverseDynamics, data: Trajectories) -> None:
+    """Measure what the network is shown things in units of; what never changes counts as it is."""
+    ends = data.starts[1:-1] - 1  # between them and the next row lies no step
+    steps = np.delete(np.diff(data.observations, axis=0), ends, axis=0)
+    acted = np.delete(data.actions, data.starts[1:] - 1, axis=0)
+    moments = {"mean": data.observations.mean(axis=0, dtype=np.float64), "std": deviation(data.observations)}
+    moments |= {"change": deviation(steps), "action_mean": acted.mean(axis=0), "action_std": deviation(acted)}
+    for name, values in moments.items():
+        is_mean = name.endswith("mean")
+        inverse.get_buffer(name).copy_(torch.from_numpy(np.where(is_mean | (values > LEAST), values, 1.0)))
+
+
 class InverseDynamicsTask:
-    """Mean squared error of the action.
+    """Mean squared error of the action, in standard deviations.
 
     Args:
         inverse: the network.
@@ -81,12 +96,14 @@ class InverseDynamicsTask:
         observations, later, steps, actions = (
             torch.as_tensor(batch[name]) for name in ("observations", "later", "steps", "actions")
         )
-        return (self.inverse(observations, later, steps) - actions).square()
+        return ((self.inverse(observations, later, steps) - actions) / self.inverse.action_std).square()
 
+    @torch.no_grad()
     def validate(self, modules: Mapping[str, nn.Module], *, seed: int) -> dict[str, float]:
         """Share of the variance of held-out actions that is explained (R²)."""
         batch = beside(self.inverse, self.held_out.sample(8192, np.random.default_rng(seed)))
-        return {"r2": float(1 - self._error(batch).mean() / batch["actions"].var(dim=0, correction=0).mean())}
+        variance = (batch["actions"] / self.inverse.action_std).var(dim=0, correction=0)
+        return {"r2": float(1 - self._error(batch).mean() / variance.mean())}
 
     def export(self, folder: Path) -> None:
         """Write the bundle that :func:`~dfplan.models.inverse_dynamics.load_inverse_dynamics` reads."""
