@@ -10,8 +10,8 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,17 @@ ONE_SAMPLE = ("planner.num_candidates=1", "planner.roll_out=false", "planner.tem
 
 @dataclass(frozen=True)
 class Row:
-    """A way of acting: weights of a training, and options of ``dfplan eval``."""
+    """A way of acting: weights of a training, and options of ``dfplan eval``.
+
+    Attributes:
+        training: by its name.
+        options: as they are.
+        others: further trainings by the option that names their folder.
+    """
 
     training: str
     options: tuple[str, ...] = ()
+    others: Mapping[str, str] = field(default_factory=dict)
 
 
 # By name the options of `dfplan train`. A diffusion policy has one level of noise for a whole window, all of whose
@@ -111,7 +118,7 @@ def measure(
     Returns:
         ``cpu_seconds_of_training``, ``rows`` and what was asked for.
     """
-    needed = {row.training for row in rows.values()}
+    needed = {training for row in rows.values() for training in (row.training, *row.others.values())}
     costs = {
         f"{training} {seed}": train(
             arguments.runs / f"{name}-{training}-{seed}",
@@ -124,8 +131,7 @@ def measure(
     asked = [f"env={env_id}", f"n_episodes={arguments.episodes}", f"seed={arguments.seed}"]
     found = {row: of_records([evaluate([*asked, *words])]) for row, words in (agents or {}).items()}
     for title, row in rows.items():
-        folders = [arguments.runs / f"{name}-{row.training}-{seed}" for seed in arguments.trainings]
-        found[title] = of_records([evaluate([*asked, f"weights={folder}", *row.options]) for folder in folders])
+        found[title] = of_records([evaluate([*asked, *words]) for words in words_of(row, name, arguments=arguments)])
         print(f"{name}, {title}: {found[title].get('success', found[title]['return'])}", flush=True)
     return {
         "task": name,
@@ -139,6 +145,14 @@ def measure(
         "trainings_of_rows": {title: row.training for title, row in rows.items()},
         "rows": found,
     }
+
+
+def words_of(row: Row, name: str, *, arguments: argparse.Namespace) -> Iterator[list[str]]:
+    """Options of ``dfplan eval`` for a row of a task, by each training."""
+    for seed in arguments.trainings:
+        folders = {"weights": row.training, **row.others}
+        named = [f"{option}={arguments.runs}/{name}-{training}-{seed}" for option, training in folders.items()]
+        yield [*named, *row.options]
 
 
 def of_records(records: Sequence[Record]) -> Record:

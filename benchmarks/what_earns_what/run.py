@@ -1,0 +1,111 @@
+"""What earns what? One thing is left out or put in at a time, in several worlds: trainings and evaluation."""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1]))
+from records import Record, add_record, refuse_uncommitted
+from worlds import ONE_SAMPLE, ROWS, TRAININGS, Row, add_options, measure
+
+from dfplan.evaluation.report import circumstances
+
+HERE = Path(__file__).parent
+NOT_CHOSEN = ("planner.roll_out=false", "planner.temperature=1000000")
+
+
+@dataclass(frozen=True)
+class World:
+    """A task and how its own benchmark trains for it.
+
+    Attributes:
+        env_id: Gymnasium id.
+        words: options of ``dfplan train``.
+    """
+
+    env_id: str
+    words: tuple[str, ...] = ()
+
+
+WORLDS = {
+    "pendulum": World("Pendulum-v1"),
+    "reacher": World("Reacher-v5"),
+    "hopper-mixed": World("Hopper-v5", ("value=advantage", "windows.collected_share=0.3")),
+    "walker2d-mixed": World("Walker2d-v5", ("value=advantage", "windows.collected_share=0.3")),
+    "halfcheetah-mixed": World("HalfCheetah-v5", ("value=advantage", "windows.collected_share=0.3")),
+    "fetch-push": World("FetchPush-v4", ("windows.segment_goal_share=1", "training.num_steps=6000")),
+}
+# One thing is another than in ours. With one level for all, actions cannot be known while the rest is noise: nothing
+# is rolled out.
+VARIANTS: Mapping[str, tuple[str, ...]] = {
+    "one level": ("diffusion.levels=shared", "diffusion.actions_apart=0", "diffusion.actions_known=0"),
+    "not causal": ("model.causal=false",),
+    "value by least squares": ("value=features", "windows.collected_share=0"),
+    "windows drawn alike": ("value=networks", "windows.collected_share=0"),
+}
+INVERSE = ("task=inverse-dynamics", "retrace=none")
+WEIGHED_ALONE = ("windows drawn alike",)
+OWN_ROWS: Mapping[str, Row] = {
+    "dfplan": ROWS["dfplan"],
+    "one sample": Row("dfplan", ONE_SAMPLE),
+    "mean of 16, not chosen": Row("dfplan", NOT_CHOSEN),
+    "not rolled out": Row("dfplan", ("planner.roll_out=false",)),
+    "best instead of mean": Row("dfplan", ("planner.temperature=0",)),
+    "best of 64": Row("dfplan", ("planner.temperature=0", "planner.roll_out=false", "planner.num_candidates=64")),
+    "tree": Row("dfplan", ("planner.search=tree", "planner.tree.max_nodes=16")),
+    "states first, actions by inverse dynamics": Row(
+        "dfplan", ("controller=inverse", "controller.replan_every=2"), {"controller.inverse": "inverse"}
+    ),
+    "one level, one sample": Row("one level", (*ONE_SAMPLE, "planner.slope=0")),
+    "one level, chosen": Row("one level", ("planner.roll_out=false", "planner.slope=0")),
+    "not causal": Row("not causal"),
+    "value by least squares": Row("value by least squares"),
+    "windows drawn alike": Row("windows drawn alike"),
+    "windows drawn alike, one sample": Row("windows drawn alike", ONE_SAMPLE),
+    "behaviour cloning": ROWS["bc"],
+}
+
+
+def main() -> int:
+    """Measure one world; leaves a dated file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("world", choices=list(WORLDS))
+    parser.add_argument("data", help="as data= of `dfplan train`: what the world's own benchmark made")
+    add_options(parser, runs=Path("runs/what_earns_what"), episodes=50)
+    arguments = parser.parse_args()
+    refuse_uncommitted(parser, allowed=arguments.uncommitted)
+    record = measure_world(arguments.world, arguments)
+    name = f"{datetime.now(UTC):%Y-%m-%d-%H%M}_{arguments.world}.json"
+    print(add_record(record, path=HERE / "results" / name))
+    return 0
+
+
+def changed(words: Sequence[str], by: Sequence[str]) -> tuple[str, ...]:
+    """Options, where those of ``by`` stand in place of others of their name."""
+    return tuple(f"{name}={value}" for name, value in dict(each.split("=", 1) for each in (*words, *by)).items())
+
+
+def measure_world(name: str, arguments: argparse.Namespace) -> Record:
+    """Every row of a world; what is weighed by advantage is left out where nothing is."""
+    world = WORLDS[name]
+    weighed = any(word == "value=advantage" for word in world.words)
+    rows = {title: row for title, row in OWN_ROWS.items() if weighed or row.training not in WEIGHED_ALONE}
+    trainings = {"dfplan": world.words, "bc": TRAININGS["bc"], "inverse": INVERSE}
+    trainings |= {variant: changed(world.words, words) for variant, words in VARIANTS.items()}
+    found = measure(name, world.env_id, arguments.data, arguments, trainings=trainings, rows=rows)
+    value = "success" if "success" in found["rows"]["dfplan"] else "return"
+    return {
+        "question": "what is lost where one thing is left out, and what is won where one is put in?",
+        "figures": {f"{name}.{title}": row[value] for title, row in found["rows"].items()},
+        "value": value,
+        **found,
+        "data": Path(arguments.data).name,
+        **circumstances(),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
