@@ -72,8 +72,6 @@ def measure_task(
     found["rows"] = {"expert": of_data(experts, env_id), "data": of_data(data, env_id)} | found["rows"]
     value = "success" if WORLDS[env_id].scored_by_success else "score"
     figures = {f"{task}.{title}": row[value] for title, row in found["rows"].items() if value in row}
-    if "policy" not in rows:  # a sample is carried out as it comes
-        figures[f"{task}.policy"] = figures[f"{task}.dfplan"]
     return {
         "question": "from data of this quality: what do planning, one sample and behaviour cloning earn?",
         "figures": figures,

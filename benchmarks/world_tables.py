@@ -5,8 +5,9 @@
 
 import argparse
 import json
+import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +24,44 @@ COLUMNS = {
 }
 
 
+# Tasks whose figures are told together, too, by the name of their mean, where all of them were measured.
+HANDS = ("door", "hammer", "pen", "relocate")
+MEANS = {
+    "locomotion": {
+        "mean": [f"{robot}-{of}" for robot in ("hopper", "walker2d", "halfcheetah") for of in ("medium", "mixed")]
+    },
+    "adroit": {f"mean-{of}": [f"{hand}-{of}" for hand in HANDS] for of in ("expert", "mixed")},
+}
+
+
 def newest_of_each(records: list[Record]) -> dict[str, Record]:
     """The newest record of each task, by its name."""
     return {record["task"]: record for record in sorted(records, key=lambda each: each["date"])}
 
 
-def summarize(records: list[Record]) -> dict[str, Any]:
-    """The figures of the newest records, in the order of their names."""
+def summarize(records: list[Record], groups: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """The figures of the newest records and the means of ``groups`` of tasks, in the order of their names."""
     figures = {name: value for each in newest_of_each(records).values() for name, value in each["figures"].items()}
+    rows = {name.rsplit(".", 1)[1] for name in figures if "." in name}
+    for title, tasks in groups.items():
+        for name in rows:
+            parts = [figures.get(f"{task}.{name}") for task in tasks]
+            if all(parts):
+                figures[f"{title}.{name}"] = mean_of(parts)
     return dict(sorted(figures.items()))
 
 
-def table(records: list[Record]) -> str:
-    """A line for each row of the newest record of each task, and the files."""
+def mean_of(parts: Sequence[Any]) -> Record:
+    """The mean of several figures, whose errors know nothing of each other."""
+    count, mean = len(parts), sum(part["mean"] for part in parts) / len(parts)
+    below, above = (
+        math.sqrt(sum((part["mean"] - part[bound]) ** 2 for part in parts)) / count for bound in ("low", "high")
+    )
+    return {"mean": mean, "low": mean - below, "high": mean + above, "n": sum(part["n"] for part in parts)}
+
+
+def table(records: list[Record], groups: Mapping[str, Sequence[str]]) -> str:
+    """A line for each row of the newest record of each task and of the mean of each group, and the files."""
     found = newest_of_each(records)
     titles = [title for name, (title, *_) in COLUMNS.items() if any(name in r for r in _rows(found))]
     lines = [row("task", "", *titles, "of each training", "episodes", "CPU minutes of a training"), ""]
@@ -45,6 +71,14 @@ def table(records: list[Record]) -> str:
             lines.append(
                 row(task, name, *_values(each, titles), _trainings(each), each["return"]["n"], _cost(record, name))
             )
+    factor, digits = next((COLUMNS[name][1:] for name in COLUMNS if COLUMNS[name][0] in titles), (1, 1))
+    figures = summarize(records, groups)
+    for name in [name for name in figures if name.rsplit(".", 1)[0] in groups]:
+        told = f"{{mean:.{digits}f}} [{{low:.{digits}f}}, {{high:.{digits}f}}]".format(
+            **{bound: factor * figures[name][bound] for bound in ("mean", "low", "high")}
+        )
+        rest = ["–"] * (len(titles) - 1)
+        lines.append(row(*name.rsplit(".", 1), told, *rest, "–", figures[name]["n"], "–"))
     files = "  \n".join(f"{task}: {source(record)}" for task, record in found.items())
     return "\n".join(lines) + f"\n\n{files}"
 
@@ -83,11 +117,12 @@ def main() -> int:
         if BEGIN not in readme.read_text():
             continue
         records, summary = load(readme.parent / "results"), readme.parent / "summary.json"
-        text = json.dumps(summarize(records), indent=2) + "\n"
+        groups = MEANS.get(readme.parent.name, {})
+        text = json.dumps(summarize(records, groups), indent=2) + "\n"
         current &= summary.exists() and summary.read_text() == text
         if not check:
             summary.write_text(text)
-            readme.write_text(between_marks(readme.read_text(), table(records), begin=BEGIN, end=END))
+            readme.write_text(between_marks(readme.read_text(), table(records, groups), begin=BEGIN, end=END))
             print(summary)
     return int(check and not current)
 

@@ -30,7 +30,18 @@ def test_of_each_task_the_newest_file_counts(script):
         {"task": "push", "date": "2026-01-01", "figures": {"push.bc": 1, "push.old": 1}},
         {"task": "reach", "date": "2026-01-15", "figures": {"reach.bc": 3}},
     ]
-    assert script("world_tables").summarize(records) == {"push.bc": 2, "reach.bc": 3}
+    assert script("world_tables").summarize(records, {}) == {"push.bc": 2, "reach.bc": 3}
+
+
+def test_a_mean_of_tasks_is_told_once_all_of_them_are_measured(script):
+    def record(task, mean):
+        figure = {"mean": mean, "low": mean - 3, "high": mean + 4, "n": 50}
+        return {"task": task, "date": "2026-01-01", "figures": {f"{task}.bc": figure}}
+
+    tables, groups = script("world_tables"), {"mean": ["hop", "walk"]}
+    assert "mean.bc" not in tables.summarize([record("hop", 1)], groups)
+    found = tables.summarize([record("hop", 1), record("walk", 5)], groups)["mean.bc"]
+    assert found == {"mean": 3, "low": pytest.approx(3 - 18**0.5 / 2), "high": pytest.approx(3 + 32**0.5 / 2), "n": 100}
 
 
 def test_a_row_counts_all_episodes_of_all_trainings(script):

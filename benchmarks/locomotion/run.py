@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1]))
 from experts import main
-from worlds import ONE_SAMPLE, ROWS, Row
+from worlds import ROWS, Row
 
 ROBOTS = {
     "hopper": ("Hopper-v5", "tqc-hopper"),
@@ -13,10 +13,11 @@ ROBOTS = {
     "halfcheetah": ("HalfCheetah-v5", "tqc-halfcheetah"),
 }
 WORDS = ("value=advantage", "windows.collected_share=0.3")
-# On hopper, to choose among candidates by what model and value predict costs (docs/log.md): a sample as it comes.
+NOT_CHOSEN = ("planner.roll_out=false", "planner.temperature=1000000")
 MEASURED = {
-    "dfplan": Row("dfplan", ONE_SAMPLE),
-    "planned": Row("dfplan"),
+    "dfplan": ROWS["dfplan"],
+    "policy": ROWS["policy"],
+    "mean of 16": Row("dfplan", NOT_CHOSEN),
     "diffusion_policy": ROWS["diffusion_policy"],
     "bc": ROWS["bc"],
 }
