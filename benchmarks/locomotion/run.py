@@ -5,7 +5,6 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1]))
 from experts import main
-from worlds import ROWS, Row
 
 ROBOTS = {
     "hopper": ("Hopper-v5", "tqc-hopper"),
@@ -13,14 +12,5 @@ ROBOTS = {
     "halfcheetah": ("HalfCheetah-v5", "tqc-halfcheetah"),
 }
 WORDS = ("value=advantage", "windows.collected_share=0.3")
-NOT_CHOSEN = ("planner.roll_out=false", "planner.temperature=1000000")
-MEASURED = {
-    "dfplan": ROWS["dfplan"],
-    "policy": ROWS["policy"],
-    "mean of 16": Row("dfplan", NOT_CHOSEN),
-    "diffusion_policy": ROWS["diffusion_policy"],
-    "bc": ROWS["bc"],
-}
-
 if __name__ == "__main__":
-    sys.exit(main(ROBOTS, WORDS, folder=Path(__file__).parent, episodes=50, rows=MEASURED))
+    sys.exit(main(ROBOTS, WORDS, folder=Path(__file__).parent, episodes=50))
