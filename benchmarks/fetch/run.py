@@ -14,7 +14,12 @@ from dfplan.evaluation.report import circumstances
 HERE = Path(__file__).parent
 # Goals are where a script ended, most of them where it was to go; those on the way say where a block does not move yet.
 WORDS = ("windows.segment_goal_share=1", "training.num_steps=6000")
-TASKS = {"reach": "FetchReach-v4", "push": "FetchPush-v4", "pick-and-place": "FetchPickAndPlace-v4"}
+TASKS = {
+    "reach": "FetchReach-v4",
+    "push": "FetchPush-v4",
+    "pick-and-place": "FetchPickAndPlace-v4",
+    "slide": "FetchSlide-v4",
+}
 
 
 def main() -> int:

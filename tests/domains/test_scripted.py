@@ -1,5 +1,7 @@
 """Environments driven by a script: what is written is what was done, and the scripts reach their goals."""
 
+import json
+
 import gymnasium
 import numpy as np
 import pytest
@@ -91,3 +93,11 @@ def test_fetch_is_brought_to_its_goals(task, capsys):
     pytest.importorskip("gymnasium_robotics")
     assert main(["eval", f"env=Fetch{task}-v4", "agent=script", "n_episodes=10", "seed=7", "output=played"]) == 0
     assert "100.0" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_puck_is_struck_so_that_it_comes_to_rest_at_its_goal_more_often_than_not(tmp_path):
+    pytest.importorskip("gymnasium_robotics")
+    words = ["env=FetchSlide-v4", "agent=script", "n_episodes=30", "seed=7", f"output={tmp_path / 'played'}"]
+    assert main(["eval", *words]) == 0
+    assert json.loads((tmp_path / "played" / "results.json").read_text())["metrics"]["success_rate"]["mean"] > 0.4

@@ -16,6 +16,12 @@ ASIDE = 0.015  # how far the gripper may be off the line on which it pushes
 NEAR = 0.018  # likewise from above the place that it descends at
 HELD = 0.052  # opening of the fingers with the block between them, and a little more
 LOW = 0.02  # how far above the block's centre the gripper may be to push it
+STARTS = 0.12  # from the gripper to the puck's centre, where a stroke begins
+# Speed of a stroke by the distance that the puck is to slide, measured: what is lost on the way, what it slides at the
+# most, and a power.
+LOST, FARTHEST, POWER = 0.04, 0.7, 0.53
+TOUCHES = 0.041  # from the gripper to the centre of a puck that it has just met
+MOVES = 0.001  # by how much a puck that was struck moves in a step
 
 
 def reach(observation: np.ndarray, goal: np.ndarray) -> np.ndarray:
@@ -50,6 +56,24 @@ def pick_and_place(observation: np.ndarray, goal: np.ndarray) -> np.ndarray:
     return np.append(GAIN * (goal - block) if carries else GAIN * (block - gripper), CLOSED)
 
 
+def slide(observation: np.ndarray, goal: np.ndarray) -> np.ndarray:
+    """Go behind the puck, strike it along the line to the goal as fast as that is far, and let it go."""
+    gripper, puck = observation[GOAL_DIM : GOAL_DIM + 3], observation[GOAL_DIM + 3 : GOAL_DIM + 6]
+    moved = observation[GOAL_DIM + 14 : GOAL_DIM + 16] + observation[GOAL_DIM + 20 : GOAL_DIM + 22]  # with the gripper
+    missing = goal[:2] - puck[:2]
+    distance = np.linalg.norm(missing)
+    along = missing / max(distance, 1e-6)
+    relative = gripper[:2] - puck[:2]
+    ahead = relative @ along
+    aside = relative - ahead * along
+    if distance < NEAR or (np.linalg.norm(moved) > MOVES and np.linalg.norm(relative) > TOUCHES):
+        return np.array([0.0, 0.0, 0.3, CLOSED])
+    if gripper[2] < puck[2] + LOW and -STARTS - NEAR < ahead < 0 and np.linalg.norm(aside) < ASIDE:
+        speed = min(((distance + LOST) / FARTHEST) ** POWER, 1.0)
+        return np.array([*(speed * along - GAIN * aside), GAIN * (puck[2] - gripper[2]), CLOSED])
+    return _descend_at(gripper, np.append(puck[:2] - STARTS * along, puck[2]), fingers=CLOSED)
+
+
 def _descend_at(gripper: np.ndarray, place: np.ndarray, *, fingers: float) -> np.ndarray:
     """Go above a place first, high enough to pass over what lies there, then down."""
     missing = place - gripper
@@ -65,4 +89,5 @@ SCRIPTS = {
     "FetchReach-v4": reach,
     "FetchPush-v4": push,
     "FetchPickAndPlace-v4": pick_and_place,
+    "FetchSlide-v4": slide,
 }
