@@ -51,6 +51,8 @@ WEIGHED_ALONE = ("windows drawn alike",)
 OWN_ROWS: Mapping[str, Row] = {
     "dfplan": ROWS["dfplan"],
     "one sample": Row("dfplan", ONE_SAMPLE),
+    "one sample by one call": Row("dfplan", (*ONE_SAMPLE, "planner.num_levels=1")),
+    "one sample by ten levels": Row("dfplan", (*ONE_SAMPLE, "planner.num_levels=10")),
     "mean of 16, not chosen": Row("dfplan", NOT_CHOSEN),
     "not rolled out": Row("dfplan", ("planner.roll_out=false",)),
     "best instead of mean": Row("dfplan", ("planner.temperature=0",)),
