@@ -131,7 +131,16 @@ class TokenEmbedding(nn.Module):
 
     def forward(self, noisy: Tensor, *, first: int) -> Tensor:
         """Embed tokens ``[batch, tokens, token_dim]``, the first of which is number ``first`` of its sequence."""
+        return self.numbers(noisy) + self.kinds(first, noisy.shape[1])
+
+    def numbers(self, noisy: Tensor) -> Tensor:
+        """What the numbers of tokens ``[batch, tokens, token_dim]`` say, ``[batch, tokens, width]``."""
+        if not len(self.goal_slots):
+            return self.project(noisy)
         angles = (noisy[..., self.goal_slots, None] * self.frequencies).flatten(-2)
-        features = torch.cat([noisy, angles.sin(), angles.cos()], dim=-1)
-        numbers = torch.arange(first, first + noisy.shape[1], device=noisy.device)
-        return self.project(features) + self.kind(numbers.clamp(max=self.num_prefix_tokens))
+        return self.project(torch.cat([noisy, angles.sin(), angles.cos()], dim=-1))
+
+    def kinds(self, first: int, count: int) -> Tensor:
+        """What the places of ``count`` tokens after ``first`` others say, ``[count, width]``."""
+        numbers = torch.arange(first, first + count, device=self.frequencies.device)
+        return self.kind(numbers.clamp(max=self.num_prefix_tokens))

@@ -1,7 +1,8 @@
 """The transformer denoiser: rotary embeddings, level-modulated blocks, causal by default with a key/value cache."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from dfplan.errors import UserError
 from dfplan.models.denoiser import Denoiser, DenoiserState, LevelEmbedding, TokenEmbedding
+from dfplan.models.level_memory import LevelMemory, counts_operations
 
 GELU_SCALE = 2 * math.sqrt(2 / math.pi)
 ROWS_IN_CACHE = 384  # tokens that pass a feed-forward together: what lies between its matrices then stays near a CPU
@@ -38,6 +40,25 @@ def _scaled_gelu(scaled: Tensor) -> Tensor:
     return torch.addcmul(scaled, scaled, inner, value=cubic, out=inner).sigmoid_().mul_(scaled)
 
 
+@dataclass(frozen=True)
+class _Condition:
+    """What levels and places of tokens do to a pass.
+
+    Attributes:
+        modulations: of each block, as :meth:`_Block.forward` has them.
+        out: shift and scale at the end, ``[batch or 1, tokens, width]``.
+        rotation: cosines and sines, ``[tokens, 2 * width]``.
+        mask: ``[tokens, all tokens]``, added to what tokens see of each other; None where nothing is.
+        kinds: ``[tokens, width]``, added to tokens.
+    """
+
+    modulations: Sequence[Sequence[Tensor]]
+    out: tuple[Tensor, Tensor]
+    rotation: tuple[Tensor, Tensor]
+    mask: Tensor | None
+    kinds: Tensor
+
+
 class _Block(nn.Module):
     """Attention and feed-forward, both modulated by the token's noise level (DiT, arXiv 2212.09748, adaLN-Zero).
 
@@ -58,17 +79,17 @@ class _Block(nn.Module):
     def forward(
         self,
         hidden: Tensor,
-        modulation: Tensor,
+        modulation: Sequence[Tensor],
         rotation: tuple[Tensor, Tensor],
         cache: Tensor | None,
         mask: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         """Return the new hidden values and the keys and values ``[batch, all tokens, 2 * width]`` seen so far.
 
-        ``modulation`` ``[batch or 1, tokens, 6, width]`` is that of this block: shift, scale, gate; the same again,
+        ``modulation`` is that of this block, each ``[batch or 1, tokens, width]``: shift, scale, gate; the same again,
         but scaled as :func:`_scaled_gelu` has it.
         """
-        shift, scale, gate, feed_shift, feed_scale, feed_gate = modulation.unbind(-2)
+        shift, scale, gate, feed_shift, feed_scale, feed_gate = modulation
         normal = F.layer_norm(hidden, hidden.shape[-1:])
         attended, cache = self._attend(torch.addcmul(shift, normal, scale), rotation, cache, mask)
         hidden = torch.addcmul(hidden, gate, self.attention_out(attended))
@@ -157,6 +178,7 @@ class TransformerDenoiser(Denoiser):
         self.register_buffer("modulation_factors", factors, persistent=False)
         ones = torch.tensor([0.0, 1.0, 0.0] * 2)[:, None]
         self.register_buffer("modulation_shifts", ones * factors, persistent=False)
+        self._memory = LevelMemory[_Condition](self._conditioning())
         # Zero gates and a zero output: the untrained network is the identity on its residual stream (DiT).
         for layer in (self.modulate, self.modulate_out, self.project_out):
             nn.init.zeros_(layer.weight)
@@ -165,6 +187,17 @@ class TransformerDenoiser(Denoiser):
     rotary_frequencies: Tensor
     modulation_factors: Tensor
     modulation_shifts: Tensor
+
+    def train(self, mode: bool = True) -> "TransformerDenoiser":
+        """See :class:`torch.nn.Module`; what is remembered of levels is forgotten."""
+        self._memory = LevelMemory[_Condition](self._conditioning())
+        return super().train(mode)
+
+    def _conditioning(self) -> Iterator[nn.Parameter]:
+        """The weights that say what levels and places do."""
+        for module in (self.embed_levels, self.modulate, self.modulate_out, self.embed_tokens.kind):
+            yield from module.parameters()
+        yield from (cast(_Block, block).modulation_offset for block in self.blocks)
 
     def block_matrices(self) -> list[nn.Parameter]:
         """The weight matrices of the blocks: what Muon trains."""
@@ -185,28 +218,40 @@ class TransformerDenoiser(Denoiser):
     def _pass(self, noisy: Tensor, levels: Tensor, state: DenoiserState | None) -> tuple[Tensor, DenoiserState]:
         first = 0 if state is None else state.num_tokens
         tokens = noisy.shape[1]
-        hidden = self.embed_tokens(noisy, first=first)
-        level = F.silu(self.embed_levels(levels))
-        modulations = self._modulations(level)
-        rotation = self._rotation(first, tokens)
-        mask = None
-        if first and tokens > 1:
-            mask = torch.full((tokens, first + tokens), -math.inf, device=noisy.device).triu(diagonal=first + 1)
+        condition = self._condition(levels, first=first, tokens=tokens)
+        hidden = self.embed_tokens.numbers(noisy) + condition.kinds
         caches = []
         for index, block in enumerate(self.blocks):
             cache = None if state is None else state.layers[index]
-            hidden, cache = block(hidden, modulations[index], rotation, cache, mask)
+            hidden, cache = block(hidden, condition.modulations[index], condition.rotation, cache, condition.mask)
             caches.append(cache)
-        shift, scale = self.modulate_out(level).chunk(2, dim=-1)
-        out = self.project_out(torch.addcmul(shift, F.layer_norm(hidden, hidden.shape[-1:]), 1 + scale))
+        shift, scale = condition.out
+        out = self.project_out(torch.addcmul(shift, F.layer_norm(hidden, hidden.shape[-1:]), scale))
         return out.float(), DenoiserState(tuple(caches))
 
-    def _modulations(self, level: Tensor) -> tuple[Tensor, ...]:
-        """For each block ``[batch or 1, tokens, 6, width]``: shift, 1 + scale, gate; scaled ones for feed-forward."""
+    def _condition(self, levels: Tensor, *, first: int, tokens: int) -> _Condition:
+        """That of ``tokens`` tokens after ``first`` others at levels ``[batch or 1, tokens, 2]``."""
+        if self.training or counts_operations() or levels.device.type != "cpu" or len(levels) > 1:
+            return self._computed(levels, first=first, tokens=tokens)
+        key = (first, tokens, levels.numpy().tobytes())
+        return self._memory.find(key, lambda: self._computed(levels, first=first, tokens=tokens))
+
+    def _computed(self, levels: Tensor, *, first: int, tokens: int) -> _Condition:
+        level = F.silu(self.embed_levels(levels))
         offsets = torch.stack([cast(_Block, block).modulation_offset for block in self.blocks])
-        modulations = self.modulate(level) + offsets[:, None, None]
-        modulations = modulations.unflatten(-1, (6, -1))
-        return torch.addcmul(self.modulation_shifts, modulations, self.modulation_factors).unbind(0)
+        modulations = (self.modulate(level) + offsets[:, None, None]).unflatten(-1, (6, -1))
+        modulations = torch.addcmul(self.modulation_shifts, modulations, self.modulation_factors)
+        shift, scale = self.modulate_out(level).chunk(2, dim=-1)
+        mask = None
+        if first and tokens > 1:
+            mask = torch.full((tokens, first + tokens), -math.inf, device=levels.device).triu(diagonal=first + 1)
+        return _Condition(
+            modulations=[each.unbind(-2) for each in modulations.unbind(0)],
+            out=(shift, 1 + scale),
+            rotation=self._rotation(first, tokens),
+            mask=mask,
+            kinds=self.embed_tokens.kinds(first, tokens),
+        )
 
     def _rotation(self, first: int, tokens: int) -> tuple[Tensor, Tensor]:
         """Cosines and sines ``[tokens, 2 * width]`` for all heads of queries and keys."""

@@ -4,8 +4,9 @@ With a causal denoiser this is exact: a finished token sits in the denoiser's st
 cannot change what is predicted for those before it. One that is not causal is shown every token at every row.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -44,14 +45,29 @@ class Sampling:
     num_before: int = NUM_PREFIX_TOKENS
     absent: frozenset[str] = frozenset()
 
+    @cached_property
+    def rows(self) -> list[list[int]]:
+        """The matrix in plain numbers."""
+        return self.matrix.tolist()
+
+    @cached_property
+    def levels(self) -> Tensor:
+        """Real levels ``[matrix rows, batch or 1, tokens, 2 or 3]`` (actions; the rest); one if all know alike."""
+        levels = (self.matrix[:, None].float() / self.num_levels) ** self.level_power
+        both, absent = [levels, levels], self.absent
+        if self.known_actions is not None:
+            all_known = self.known_actions.isfinite().all(dim=-1)
+            if bool((all_known == all_known[:1]).all()):
+                all_known = all_known[:1]
+            levels = levels.to(all_known.device)
+            both, absent = list(torch.broadcast_tensors(levels.where(~all_known, 0), levels)), absent - {"actions"}
+        found = torch.stack(both, dim=-1)
+        return without(found.flatten(0, 1), absent).unflatten(0, found.shape[:2])
+
     def real_levels(self, row: int, rows: Tensor, window: slice) -> Tensor:
         """Real levels ``[len(rows) or 1, window, 2 or 3]`` (actions; the rest) at a row of the matrix."""
-        levels = (self.matrix[row, window].to(rows.device)[None].float() / self.num_levels) ** self.level_power
-        if self.known_actions is None:
-            return without(torch.stack([levels, levels], dim=-1), self.absent)
-        all_known = self.known_actions[rows, window].isfinite().all(dim=-1)
-        both = torch.broadcast_tensors(levels.where(~all_known, 0), levels)
-        return without(torch.stack(both, dim=-1), self.absent - {"actions"})
+        levels = self.levels[row, :, window].to(rows.device)
+        return levels if len(levels) == 1 else levels[rows]
 
     def with_known_actions(self, clean: Tensor, rows: Tensor, window: slice) -> Tensor:
         """Predicted clean tokens ``[len(rows), window, token_dim]``, the given actions in place of those predicted."""
@@ -116,17 +132,17 @@ def sample_tokens(
             what comes after their finished tokens is not a plan.
     """
     work = _Work(model, noisy, state=state, sampling=sampling)
-    matrix = sampling.matrix
-    last_row = len(matrix) - 1 if last_row is None else last_row
+    rows = sampling.rows
+    last_row = len(rows) - 1 if last_row is None else last_row
     for step in range(first_row, last_row):
         # Drawn though nothing may move: what noise a sequence gets must not depend on which others move.
         fresh = noise(work.rows) if noise is not None and sampling.eta > 0 else None
-        if not (matrix[step] != matrix[step + 1]).any():
+        if rows[step] == rows[step + 1]:
             continue
         work.advance(step, fresh=fresh, noise=noise)
         if on_row is not None:
             on_row(step + 1, work.tokens.clone())
-        clean_before, num_clean = _num_leading_clean(matrix[step]), _num_leading_clean(matrix[step + 1])
+        clean_before, num_clean = _num_leading_clean(rows[step]), _num_leading_clean(rows[step + 1])
         if is_done is not None and num_clean > clean_before:
             work.let_go(is_done(work.tokens[:, :num_clean], work.rows), num_clean=num_clean)
             if not len(work.rows):
@@ -146,9 +162,10 @@ class _Work:
 
     def advance(self, step: int, *, fresh: Tensor | None, noise: Callable[[Tensor], Tensor] | None) -> None:
         """From a row of the matrix to the next; ``fresh`` is the noise that is added, ``noise`` draws for guidance."""
-        matrix, tokens = self.sampling.matrix, self.tokens
-        finished, clean_before = self.state.num_tokens - self.sampling.num_before, _num_leading_clean(matrix[step])
-        current = int((matrix[step] != matrix[step + 1]).nonzero()[-1, 0]) + 1
+        rows, tokens = self.sampling.rows, self.tokens
+        finished, clean_before = self.state.num_tokens - self.sampling.num_before, _num_leading_clean(rows[step])
+        moving = [now != after for now, after in zip(rows[step], rows[step + 1], strict=True)]
+        current = len(moving) - moving[::-1].index(True)
         ahead = _num_looked_ahead(self.sampling) if self.denoiser.causal else tokens.shape[1]
         window = slice(finished, min(current + ahead, tokens.shape[1]))
         now, after = (self.sampling.real_levels(each, self.rows, window) for each in (step, step + 1))
@@ -176,7 +193,7 @@ class _Work:
     def denoised(self, row: int) -> Denoised:
         """What has come of all of them at a row of the matrix."""
         self.result[self.rows] = self.tokens
-        self.lengths[self.lengths < 0] = _num_leading_clean(self.sampling.matrix[row])
+        self.lengths[self.lengths < 0] = _num_leading_clean(self.sampling.rows[row])
         return Denoised(self.result, self.lengths, self.state, row, self.evaluations, self.token_evaluations)
 
     def _predict(
@@ -211,10 +228,9 @@ def _with_whole_known_tokens(noisy: Tensor, known_actions: Tensor | None) -> Ten
     return tokens
 
 
-def _num_leading_clean(row: Tensor) -> int:
+def _num_leading_clean(row: Sequence[int]) -> int:
     """Tokens before the first noisy one."""
-    noisy = row.nonzero()
-    return int(noisy[0, 0]) if len(noisy) else len(row)
+    return next((token for token, level in enumerate(row) if level), len(row))
 
 
 def _num_looked_ahead(sampling: Sampling) -> int:

@@ -1,9 +1,12 @@
 """What the transformer computes in its own way for speed equals what torch computes."""
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
 
+from dfplan.models.level_memory import MOST_REMEMBERED
 from dfplan.models.transformer import GELU_SCALE, ROWS_IN_CACHE, TransformerDenoiser, _rotate_, _scaled_gelu
 
 
@@ -77,3 +80,42 @@ def test_values_and_offsets_of_blocks_enter_as_they_did():
     shift, scale = network.modulate_out(level).chunk(2, dim=-1)
     expected = network.project_out(F.layer_norm(hidden, (width,)) * (1 + scale) + shift)
     torch.testing.assert_close(network(noisy, levels)[0], expected, rtol=0, atol=1e-5)
+
+
+def _network():
+    torch.manual_seed(0)
+    network = TransformerDenoiser(token_dim=5, goal_slots=(), num_prefix_tokens=2, width=16, num_layers=1, num_heads=2)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    return network.eval()
+
+
+def test_what_is_remembered_of_levels_changes_with_the_weights():
+    """Plans ask for the same levels again and again; a network that is trained on must not answer from before."""
+    network, noisy, levels = _network(), torch.randn(2, 3, 5), torch.rand(1, 3, 2)
+    for parameter in network.parameters():
+        with torch.no_grad():
+            network(noisy, levels)
+            parameter.add_(0.1 * torch.randn_like(parameter))
+            found, _ = network(noisy, levels)
+        torch.testing.assert_close(found, network(noisy, levels)[0].detach(), rtol=0, atol=1e-5)
+
+
+def test_a_copy_remembers_nothing_and_notices_its_own_changes():
+    network, noisy, levels = _network(), torch.randn(2, 3, 5), torch.rand(1, 3, 2)
+    with torch.inference_mode():
+        before, _ = network(noisy, levels)
+    other = copy.deepcopy(network)
+    with torch.no_grad():
+        other(noisy, levels)
+        other.modulate.weight.add_(1.0)
+        assert not torch.equal(other(noisy, levels)[0], before)
+        assert torch.equal(network(noisy, levels)[0], before)
+
+
+def test_no_more_is_remembered_than_plans_ask_for():
+    network = _network()
+    with torch.inference_mode():
+        for tokens in range(1, 3 * MOST_REMEMBERED):
+            network(torch.zeros(1, 1, 5), torch.full((1, 1, 2), 1 / tokens))
+    assert len(network._memory) <= MOST_REMEMBERED
