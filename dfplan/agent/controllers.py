@@ -61,24 +61,30 @@ class PlannedActions:
             self._plans[index], self._places[index] = self._nothing, np.zeros((0, len(goal)))
         self._next[indices] = 0
 
-    def follow(self, plan: Plan, *, indices: np.ndarray, observations: np.ndarray) -> None:
-        """See :class:`Controller`."""
-        for row, index in enumerate(indices):
+    def follow(
+        self, plan: Plan, *, indices: np.ndarray, observations: np.ndarray, delays: np.ndarray | None = None
+    ) -> None:
+        """See :class:`Controller`; each plan is there ``delays`` ``(len(indices),)`` steps later, and goes on there."""
+        delays = np.zeros(len(indices), np.int64) if delays is None else delays
+        for row, (index, delay) in enumerate(zip(indices.tolist(), delays.tolist(), strict=True)):
             width = self._places[index].shape[1] or observations.shape[1]
             num_steps, points = plan.num_steps[row], plan.observations[row, :, :width]
             start = observations[row, : points.shape[1]]
             along = steps_along(start[None], points[None], steps_per_point=plan.steps_per_point)[0]
-            self._plans[index] = plan.actions[row, :num_steps]
+            self._plans[index] = np.concatenate([self.upcoming(index, delay), plan.actions[row, delay:num_steps]])
             self._places[index] = np.concatenate([start[None], along])[:num_steps]
         self._next[indices] = 0
 
     def act(self, observations: np.ndarray) -> np.ndarray:
         """See :class:`Controller`."""
-        rows = zip(self._plans, self._next, strict=True)
-        idle = np.zeros(self._nothing.shape[1], np.float32)
-        actions = [plan[step] if step < len(plan) else idle for plan, step in rows]
+        actions = [self.upcoming(row, 1)[0] for row in range(len(self._plans))]
         self._next += 1
         return np.stack(actions)
+
+    def upcoming(self, row: int, num_steps: int) -> np.ndarray:
+        """What a row does from now on unless it gets another plan, ``(num_steps, action_dim)``."""
+        left = self._plans[row][self._next[row] : self._next[row] + num_steps]
+        return np.concatenate([left, np.zeros((num_steps - len(left), self._nothing.shape[1]), np.float32)])
 
     def needs_plan(self, observations: np.ndarray) -> np.ndarray:
         """Always: a plan's actions drift away from its states."""

@@ -206,4 +206,6 @@ def build_agent(
         replan_when=controller.replan_when,
         episode_steps=domain.spec.episode_steps if controller.shrinking else None,
         clips=True,
+        inference_delay=controller.inference_delay,
+        prev_chunk_left_over=controller.prev_chunk_left_over,
     )

@@ -41,6 +41,12 @@ class ControllerConfig:
         "distance between plan and world above which to plan anew; null = never", above=0
     )
     shrinking: bool = option("true = plans look no further than the end of the episode")
+    inference_delay: int = option(
+        "actions: steps after which a plan is there; until then goes on what is left of the plan before", low=0
+    )
+    prev_chunk_left_over: bool = option(
+        "true = the planner is told what is done until its plan is there, and plans on from that"
+    )
     tube: float | None = option("pursuit: distance from the path that costs nothing", above=0)
     lookahead: int | None = option("pursuit: steps simulated ahead", low=1)
     inverse: str | None = option(

@@ -55,6 +55,17 @@ class Planner(WindowDenoiser):
         """Whether there are constraints, and plans are made part by part so that they keep them."""
         return bool(self.constraints) and self.settings.guidance.method != "chosen"
 
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether what comes late in a plan can change what comes early: by choice, guidance, or the network itself."""
+        is_one = self.settings.num_candidates == 1 and isinstance(self.settings.matrix, str)
+        return not (is_one and self.denoiser.causal and self.objective is None and not self.constraints)
+
+    @property
+    def supports_rtc(self) -> bool:
+        """Whether plans can begin with committed actions (real-time chunking, arXiv 2506.07339)."""
+        return True
+
     @without_gradients
     def plan(
         self,

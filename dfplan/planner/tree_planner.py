@@ -74,6 +74,16 @@ class TreePlanner(Planner):
                 "planner.guidance.distance=1, or strengths of 0"
             )
 
+    @property
+    def looks_ahead(self) -> bool:
+        """See :attr:`Planner.looks_ahead`: it searches."""
+        return True
+
+    @property
+    def supports_rtc(self) -> bool:
+        """See :attr:`Planner.supports_rtc`."""
+        return False
+
     @torch.no_grad()
     def plan_from(
         self,
