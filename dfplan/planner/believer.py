@@ -16,8 +16,9 @@ from dfplan.models.denoiser import DenoiserState
 from dfplan.models.forcing_model import ForcingModel
 from dfplan.planner.belief import Belief
 from dfplan.planner.goal_guidance import GoalGuided, hide_goal
-from dfplan.planner.objectives import Objective, weighted_sum
+from dfplan.planner.objectives import Objective, expected_return, predicted_return, weighted_sum
 from dfplan.planner.settings import PlannerSettings
+from dfplan.scorers import ReturnScorer
 from dfplan.tokens import CONTEXT_TOKEN, NUM_PREFIX_TOKENS
 from dfplan.types import MARGIN, Bounds
 
@@ -51,7 +52,7 @@ class Believer:
     def __init__(self, model: ForcingModel, *, settings: PlannerSettings, objective: Objective | None = None) -> None:
         self.model, self.settings = model, settings
         self.device = model.normalizer.action_mean.device
-        self.objective = settings.guidance.objective()
+        self.objective = settings.guidance.objective(_earned(model))
         if objective is not None:
             both = [objective] if self.objective is None else [objective, self.objective]
             self.objective = weighted_sum(both, weights=[1.0] * len(both))
@@ -258,3 +259,10 @@ class Believer:
             schedule=self.model.parameterization.schedule,
         )
         return self.denoiser(shown, levels, before)[1]
+
+
+def _earned(model: ForcingModel) -> Objective:
+    """What counts as earned in plans of a model."""
+    if isinstance(model.scorer, ReturnScorer):
+        return expected_return(model.scorer, steps_per_token=model.layout.steps_per_token)
+    return predicted_return

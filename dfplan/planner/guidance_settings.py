@@ -45,10 +45,10 @@ class GuidanceSettings(GuidanceNumbers):
         if self.progress > 0 and self.distance_field is None:
             raise UserError("guidance.progress needs a map: give guidance.distance_field, too")
 
-    def objective(self) -> Objective | None:
-        """The weighted sum of all that is asked for; None where nothing is."""
+    def objective(self, earned: Objective = predicted_return) -> Objective | None:
+        """The weighted sum of all that is asked for; None where nothing is. ``reward`` weighs what is ``earned``."""
         parts: list[tuple[float, Objective]] = [
-            (self.reward, predicted_return),
+            (self.reward, earned),
             (self.distance, goal_distance),
             (self.time, arrival_time()),
             (self.stay, stay_at_goal()),

@@ -18,7 +18,12 @@ class GuidanceNumbers:
     it keeps closer to its constraints.
     """
 
-    reward: float = option("weight of the predicted share of time at the goal", default=0.0, low=0)
+    reward: float = option(
+        "weight of the predicted share of time at the goal; without goals, of rewards and the value at the end, in "
+        "spans of the data's returns",
+        default=0.0,
+        low=0,
+    )
     distance: float = option("weight of the mean distance to the goal, in goal radii", default=0.0, low=0)
     time: float = option("weight of arriving early: the share of the plan that passes before", default=0.0, low=0)
     stay: float = option(

@@ -8,7 +8,7 @@ from tiny_model import tiny_model
 from dfplan.data.windows import WindowDataset
 from dfplan.errors import UserError
 from dfplan.models.forcing_model import build_denoiser, load_forcing_model
-from dfplan.planner import Planner, PlannerSettings
+from dfplan.planner import GuidanceSettings, Planner, PlannerSettings
 from dfplan.scorers import ReturnScorer
 from dfplan.settings.diffusion import DiffusionSettings
 from dfplan.settings.training import OptimizerSettings
@@ -63,6 +63,11 @@ def sides(model, **settings):
     generators = [torch.Generator().manual_seed(seed) for seed in range(20)]
     plan = planner.plan(np.zeros((20, 2)), horizon=8, generators=generators)
     return np.sign(plan.actions.mean(axis=(1, 2)))
+
+
+def test_guidance_towards_what_is_earned_needs_no_goal(model):
+    unguided, guided = (sides(model, guidance=GuidanceSettings(reward=weight)).mean() for weight in (0, 100))
+    assert guided > unguided + 0.3
 
 
 def test_a_plan_earns_what_is_asked_for(model):

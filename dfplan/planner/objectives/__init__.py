@@ -6,6 +6,7 @@ for long and short plans and in any unit of length. They compose by :func:`weigh
 
 from dfplan.planner.objectives.compose import weighted_by_level, weighted_sum
 from dfplan.planner.objectives.distance_field import DistanceField, field_progress, load_distance_field
+from dfplan.planner.objectives.earned import expected_return
 from dfplan.planner.objectives.goal import arrival_time, goal_distance, predicted_return, stay_at_goal
 from dfplan.planner.objectives.motion import smoothness, speed_limit
 from dfplan.planner.objectives.predicted_plan import Objective, PredictedPlan
@@ -21,6 +22,7 @@ __all__ = [
     "PredictedPlan",
     "Region",
     "arrival_time",
+    "expected_return",
     "field_progress",
     "goal_distance",
     "keep_in",

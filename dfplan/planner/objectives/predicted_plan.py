@@ -21,7 +21,8 @@ class PredictedPlan:
         starts: ``[batch, goal_dim]`` what is achieved where it is planned from.
         goals: ``[batch, goal_dim]``.
         observations: ``[batch, points, observation_dim]`` in environment units; what is achieved of a goal comes first.
-        rewards: ``[batch, tokens]`` predicted share of each token's steps that is spent at the goal.
+        rewards: ``[batch, tokens]`` predicted share of each token's steps that is spent at the goal; without goals, the
+            mean reward of these steps.
         levels: ``[batch or 1, tokens]`` noise level in [0, 1] of the tokens that the plan was predicted from.
         goal_radius: distance that counts as being at the goal: the unit of length.
         seconds_per_point: time between two points.
