@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 D4RL := $(VENV)-d4rl
 ROBOTS := $(VENV)-robots
+PEERS := $(VENV)-peers
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-all test-d4rl robots test-faults soak mutate check fix bench bench-quick bench-all ablations tables clean
+.PHONY: help demo test test-all test-d4rl robots peers test-faults soak mutate check fix bench bench-quick bench-all ablations tables clean
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
@@ -29,6 +30,9 @@ test-d4rl: $(D4RL)/installed  ## the mazes against the original d4rl package, wh
 
 robots: $(ROBOTS)/installed  ## MuJoCo's robots, Gymnasium-Robotics and Meta-World, which get a virtual environment of their own, and their tests
 	$(ROBOTS)/bin/python -m pytest -m "slow or not slow" tests/domains/test_gymnasium.py tests/domains/test_scripted.py tests/domains/test_metaworld.py tests/domains/test_pusht.py tests/test_any_robot_benchmark.py
+
+peers: $(PEERS)/installed  ## d3rlpy beside MuJoCo's robots, in a virtual environment of its own, and the tests of what it trains
+	$(PEERS)/bin/python -m pytest -m "slow or not slow" tests/test_offline_rl.py
 
 test-faults: $(VENV)/installed-dev  ## kill, fill, break, damage and attack all that reads or writes files (about ten minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/faults/run.py
@@ -92,7 +96,7 @@ tables: $(VENV)/installed-dev  ## write the tables of all READMEs from the resul
 	$(BIN)/python benchmarks/training/model_card.py
 
 clean:  ## remove the virtual environment and caches
-	rm -rf $(VENV) $(D4RL) $(ROBOTS) .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(D4RL) $(ROBOTS) $(PEERS) .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/python-ready:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -122,4 +126,13 @@ $(ROBOTS)/installed: $(VENV)/python-ready pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(ROBOTS)
 	grep -v '^mujoco==' constraints.txt > $(ROBOTS)/constraints.txt
 	$(ROBOTS)/bin/python -m pip install --quiet --disable-pip-version-check -c $(ROBOTS)/constraints.txt -e ".[robots,metaworld,minari,pusht]" pytest
+	@touch $@
+
+# d3rlpy asks for a Gymnasium that dfplan is too new for, and runs on ours; and for a Gym that d4rl is too old for.
+$(PEERS)/installed: $(VENV)/python-ready pyproject.toml constraints.txt
+	@echo "installing d3rlpy, Gymnasium-Robotics and an older MuJoCo into $(PEERS) (one to two minutes)"
+	$(PYTHON) -m venv $(PEERS)
+	grep -v -e '^mujoco==' -e '^gym==' constraints.txt > $(PEERS)/constraints.txt
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -c $(PEERS)/constraints.txt -e ".[robots,peers]" pytest
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -c $(PEERS)/constraints.txt --no-deps d3rlpy
 	@touch $@

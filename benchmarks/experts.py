@@ -5,13 +5,14 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 from records import Record, add_record, refuse_uncommitted
-from worlds import ROWS, TRAININGS, Row, add_options, interval, measure, run, successes
+from worlds import OFFLINE_RL, PEERS, ROWS, TRAININGS, Row, add_options, interval, measure, run, successes
 
 from dfplan.data.formats import read
 from dfplan.domains.published.worlds import WORLDS
@@ -33,22 +34,42 @@ def main(
         words: options of ``dfplan train`` for our planner.
         folder: of the benchmark.
         episodes: of each row and training.
-        rows: as of :func:`worlds.measure`.
+        rows: as of :func:`worlds.measure`; their peers are added.
     """
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
     qualities = {name: tuple(WORLDS[env_id].qualities) for name, (env_id, _) in robots.items()}
     names = [f"{name}-{quality}" for name, found in qualities.items() for quality in found]
     parser.add_argument("tasks", nargs="+", choices=names, metavar="TASK", help=", ".join(names))
     parser.add_argument("--policies", type=Path, required=True, help="folder with the experts' files: see README.md")
+    all_rows = {**rows, **PEERS}
+    parser.add_argument(
+        "--rows",
+        nargs="+",
+        choices=list(all_rows),
+        metavar="ROW",
+        help=f"some of {', '.join(all_rows)}; else those without d3rlpy, and what data and expert earned",
+    )
     add_options(parser, runs=Path("runs") / folder.name, episodes=episodes)
     arguments = parser.parse_args()
     refuse_uncommitted(parser, allowed=arguments.uncommitted)
+    if set(arguments.rows or ()) & set(OFFLINE_RL) and find_spec("d3rlpy") is None:
+        parser.error(f"{', '.join(OFFLINE_RL)} need d3rlpy: `make peers`, then this with .venv-peers/bin/python")
+    asked = arguments.rows or [name for name in all_rows if name not in OFFLINE_RL]
     for task in arguments.tasks:
         name, quality = task.rsplit("-", 1)
         env_id, expert = robots[name]
         policy = arguments.policies / f"{expert}.safetensors"
-        record = measure_task(task, env_id, quality, policy=policy, words=words, rows=rows, arguments=arguments)
-        print(add_record(record, path=folder / "results" / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_{task}.json"))
+        record = measure_task(
+            task,
+            env_id,
+            quality,
+            policy=policy,
+            words=words,
+            rows={name: all_rows[name] for name in asked},
+            arguments=arguments,
+        )
+        title = "_".join([task, *(arguments.rows or ())])
+        print(add_record(record, path=folder / "results" / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_{title}.json"))
     return 0
 
 
@@ -64,12 +85,15 @@ def measure_task(
 ) -> Record:
     """Everything about one data set."""
     name = task.removesuffix(f"-{quality}")
-    data, experts = (
-        make_data(arguments.runs / f"{name}-{each}.hdf5", env_id, each, policy=policy) for each in (quality, "expert")
-    )
+    qualities = [quality] if arguments.rows else [quality, "expert"]
+    paths = [make_data(arguments.runs / f"{name}-{each}.hdf5", env_id, each, policy=policy) for each in qualities]
+    data = paths[0]
     trainings = TRAININGS | {"dfplan": tuple(words)}
     found = measure(task, env_id, str(data), arguments, trainings=trainings, rows=rows)
-    found["rows"] = {"expert": of_data(experts, env_id), "data": of_data(data, env_id)} | found["rows"]
+    if arguments.rows:
+        found["part"] = " ".join(arguments.rows)
+    else:
+        found["rows"] = {"expert": of_data(paths[1], env_id), "data": of_data(data, env_id)} | found["rows"]
     value = "success" if WORLDS[env_id].scored_by_success else "score"
     figures = {f"{task}.{title}": row[value] for title, row in found["rows"].items() if value in row}
     return {

@@ -1,4 +1,4 @@
-"""Writes summary.json and the table of each world's README from its result files: of each task the newest.
+"""Writes summary.json and the table of each world's README from its result files: of each task and row the newest.
 
 ``--check`` answers 1 where a summary.json is not what the files say.
 """
@@ -34,14 +34,22 @@ MEANS = {
 }
 
 
-def newest_of_each(records: list[Record]) -> dict[str, Record]:
-    """The newest record of each task, by its name."""
-    return {record["task"]: record for record in sorted(records, key=lambda each: each["date"])}
+def newest_of_each(records: list[Record]) -> dict[str, list[Record]]:
+    """The records of each task that count, by its name, the oldest first.
+
+    These are the newest of all that was measured, and of those of a ``part`` of the rows the newest of the same part.
+    """
+    newest = {(each["task"], each.get("part")): each for each in sorted(records, key=lambda each: each["date"])}
+    found: dict[str, list[Record]] = {}
+    for record in sorted(newest.values(), key=lambda each: each["date"]):
+        found.setdefault(record["task"], []).append(record)
+    return found
 
 
 def summarize(records: list[Record], groups: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """The figures of the newest records and the means of ``groups`` of tasks, in the order of their names."""
-    figures = {name: value for each in newest_of_each(records).values() for name, value in each["figures"].items()}
+    counted = [record for several in newest_of_each(records).values() for record in several]
+    figures = {name: value for each in counted for name, value in each["figures"].items()}
     rows = {name.rsplit(".", 1)[1] for name in figures if "." in name}
     for title, tasks in groups.items():
         for name in rows:
@@ -61,16 +69,19 @@ def mean_of(parts: Sequence[Any]) -> Record:
 
 
 def table(records: list[Record], groups: Mapping[str, Sequence[str]]) -> str:
-    """A line for each row of the newest record of each task and of the mean of each group, and the files."""
-    found = newest_of_each(records)
-    titles = [title for name, (title, *_) in COLUMNS.items() if any(name in r for r in _rows(found))]
+    """A line for each row of the newest records of each task and of the mean of each group, and the files."""
+    newest = [
+        (task, name, record)
+        for task, several in newest_of_each(records).items()
+        for name, record in {name: each for each in several for name in each["rows"]}.items()
+    ]
+    measured = [record["rows"][name] for _, name, record in newest]
+    titles = [title for name, (title, *_) in COLUMNS.items() if any(name in each for each in measured)]
     lines = [row("task", "", *titles, "of each training", "episodes", "CPU minutes of a training"), ""]
     lines[1] = "|---|---|" + "---:|" * (len(titles) + 3)
-    for task, record in found.items():
-        for name, each in record["rows"].items():
-            lines.append(
-                row(task, name, *_values(each, titles), _trainings(each), each["return"]["n"], _cost(record, name))
-            )
+    for (task, name, record), each in zip(newest, measured, strict=True):
+        cells = [*_values(each, titles), _trainings(each), each["return"]["n"], _cost(record, name)]
+        lines.append(row(task, name, *cells))
     factor, digits = next((COLUMNS[name][1:] for name in COLUMNS if COLUMNS[name][0] in titles), (1, 1))
     figures = summarize(records, groups)
     for name in [name for name in figures if name.rsplit(".", 1)[0] in groups]:
@@ -79,12 +90,8 @@ def table(records: list[Record], groups: Mapping[str, Sequence[str]]) -> str:
         )
         rest = ["–"] * (len(titles) - 1)
         lines.append(row(*name.rsplit(".", 1), told, *rest, "–", figures[name]["n"], "–"))
-    files = "  \n".join(f"{task}: {source(record)}" for task, record in found.items())
+    files = "  \n".join(dict.fromkeys(f"{task}: {source(record)}" for task, _, record in newest))
     return "\n".join(lines) + f"\n\n{files}"
-
-
-def _rows(found: dict[str, Record]) -> Iterator[Record]:
-    return (each for record in found.values() for each in record["rows"].values())
 
 
 def _values(found: Record, titles: list[str]) -> Iterator[str]:

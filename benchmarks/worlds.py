@@ -20,6 +20,8 @@ from records import Record
 
 from dfplan.evaluation.metrics import crossed_interval, mean_interval, wilson_interval
 
+DFPLAN = ("-m", "dfplan.cli.main")
+D3RLPY = (str(Path(__file__).with_name("offline_rl.py")),)  # what takes the same words, of what dfplan does not train
 ONE_SAMPLE = ("planner.num_candidates=1", "planner.roll_out=false", "planner.temperature=0")
 
 
@@ -38,11 +40,13 @@ class Row:
     others: Mapping[str, str] = field(default_factory=dict)
 
 
+OFFLINE_RL = ("td3_bc", "iql", "cql")  # by d3rlpy, in as many minutes of a processor as our training takes
 # By name the options of `dfplan train`. A diffusion policy has one level of noise for a whole window, all of whose
 # tokens see each other, and knows no actions before it denoises them (Chi et al. 2023).
 TRAININGS: Mapping[str, tuple[str, ...]] = {
     "dfplan": (),
     "bc": ("task=behaviour-cloning",),
+    **{name: (f"algorithm={name}", "cpu_minutes=4") for name in OFFLINE_RL},
     "diffusion_policy": (
         "model.causal=false",
         "diffusion.levels=shared",
@@ -57,6 +61,20 @@ ROWS: Mapping[str, Row] = {
     "diffusion_policy": Row("diffusion_policy", (*ONE_SAMPLE, "planner.slope=0")),
     "bc": Row("bc"),
 }
+# A whole window is a plan, led by what it is to earn and the value at its end, and the best of them is taken, by the
+# same (Janner et al. 2022).
+DIFFUSER = (
+    "planner.roll_out=false",
+    "planner.temperature=0",
+    "planner.slope=0",
+    "planner.horizon=12",
+    "planner.guidance.reward=30",
+)
+# Rivals where rewards are all there is to plan for.
+PEERS: Mapping[str, Row] = {
+    "diffuser": Row("diffusion_policy", DIFFUSER),
+    **{name: Row(name) for name in OFFLINE_RL},
+}
 
 
 def add_options(parser: argparse.ArgumentParser, *, runs: Path, episodes: int) -> None:
@@ -70,27 +88,32 @@ def add_options(parser: argparse.ArgumentParser, *, runs: Path, episodes: int) -
     parser.add_argument("--uncommitted", action="store_true", help="measure though tracked files are not committed")
 
 
-def run(*words: str) -> None:
-    """One command of dfplan, as anybody calls it."""
-    subprocess.run([sys.executable, "-m", "dfplan.cli.main", *words], check=True)
+def run(*words: str, program: Sequence[str] = DFPLAN) -> None:
+    """One command of dfplan, as anybody calls it, or of what takes the same words."""
+    subprocess.run([sys.executable, *program, *words], check=True)
 
 
-def train(folder: Path, words: Sequence[str]) -> float:
+def program_of(training: str) -> Sequence[str]:
+    """What trains and evaluates it."""
+    return D3RLPY if training in OFFLINE_RL else DFPLAN
+
+
+def train(folder: Path, words: Sequence[str], *, program: Sequence[str] = DFPLAN) -> float:
     """CPU seconds of a training; of one that is there already, what it took."""
     cost = folder / "cpu_seconds.json"
     if not cost.exists():
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        run("train", *words, "threads=1", f"output={folder}")
+        run("train", *words, "threads=1", f"output={folder}", program=program)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         cost.write_text(json.dumps(round(spent, 1)))
     return json.loads(cost.read_text())
 
 
-def evaluate(words: Sequence[str]) -> Record:
+def evaluate(words: Sequence[str], *, program: Sequence[str] = DFPLAN) -> Record:
     """The record of one evaluation."""
     with tempfile.TemporaryDirectory() as folder:
-        run("eval", *words, "threads=1", f"output={folder}/out")
+        run("eval", *words, "threads=1", f"output={folder}/out", program=program)
         return json.loads((Path(folder) / "out" / "results.json").read_text())
 
 
@@ -123,6 +146,7 @@ def measure(
         f"{training} {seed}": train(
             arguments.runs / f"{name}-{training}-{seed}",
             [f"env={env_id}", f"data={data}", f"seed={seed}", *words, *arguments.set],
+            program=program_of(training),
         )
         for seed in arguments.trainings
         for training, words in trainings.items()
@@ -131,7 +155,8 @@ def measure(
     asked = [f"env={env_id}", f"n_episodes={arguments.episodes}", f"seed={arguments.seed}"]
     found = {row: of_records([evaluate([*asked, *words])]) for row, words in (agents or {}).items()}
     for title, row in rows.items():
-        found[title] = of_records([evaluate([*asked, *words]) for words in words_of(row, name, arguments=arguments)])
+        several = words_of(row, name, arguments=arguments)
+        found[title] = of_records([evaluate([*asked, *words], program=program_of(row.training)) for words in several])
         print(f"{name}, {title}: {found[title].get('success', found[title]['return'])}", flush=True)
     return {
         "task": name,

@@ -1,5 +1,6 @@
 """Benchmarks of worlds: figures are those of the newest file of each task, and those that are kept are current."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,33 @@ def test_a_mean_of_tasks_is_told_once_all_of_them_are_measured(script):
     assert "mean.bc" not in tables.summarize([record("hop", 1)], groups)
     found = tables.summarize([record("hop", 1), record("walk", 5)], groups)["mean.bc"]
     assert found == {"mean": 3, "low": pytest.approx(3 - 18**0.5 / 2), "high": pytest.approx(3 + 32**0.5 / 2), "n": 100}
+
+
+def test_rows_that_were_measured_apart_stand_beside_the_newest_of_all_others(script):
+    def record(day, part=None, **means):
+        rows = {name: {"return": {"mean": mean, "low": 0, "high": 9, "n": 2}} for name, mean in means.items()}
+        figures = {f"walk.{name}": mean for name, mean in means.items()}
+        told = {"task": "walk", "date": f"2026-01-{day:02}", "figures": figures, "rows": rows, "file": f"{day}.json"}
+        costs = {"trainings_of_rows": {name: name for name in means}, "cpu_seconds_of_training": {"iql 0": 240.0}}
+        return told | costs | {"commit": "0" * 40} | ({} if part is None else {"part": part})
+
+    records = [
+        record(1, bc=1, old=1),
+        record(2, "iql", iql=2),
+        record(3, "bc", bc=3),
+        record(4, bc=4, dfplan=4),
+        record(5, "cql", cql=5),
+        record(6, "cql", cql=6),
+        record(7, "dfplan", dfplan=7),
+    ]
+    tables = script("world_tables")
+    assert tables.summarize(records, {}) == {"walk.bc": 4, "walk.cql": 6, "walk.dfplan": 7, "walk.iql": 2}
+    text = tables.table(records, {})
+    found = {line.split(" | ")[1]: line.split(" | ")[2:] for line in text.splitlines() if line.startswith("| walk")}
+    means = {name: float(cells[0].split()[0]) for name, cells in found.items()}
+    assert means == {"bc": 4, "cql": 6, "dfplan": 7, "iql": 2}
+    assert found["iql"][-1] == "4.0 |"
+    assert re.findall(r"\[(\d)\.json\]", text) == ["2", "4", "7", "6"]
 
 
 def test_a_row_counts_all_episodes_of_all_trainings(script):
