@@ -288,9 +288,10 @@ class MPCAgent:
         rows = checked_rows("observations", observations, bounds=None if self.clips else bounds, **sizes)
         if not self.clips or bounds is None:
             return rows
-        near = np.clip(rows, bounds.low, bounds.high).astype(rows.dtype)
-        self.num_clipped += int(((near != rows).any(axis=1) & ~self._over).sum())
-        return near
+        near = np.clip(rows, bounds.low, bounds.high)  # in double precision: rounded, it might lie beyond the edge
+        clipped = (near != rows).any(axis=1)
+        self.num_clipped += int((clipped & ~self._over).sum())
+        return near if clipped.any() else rows
 
     def _believe(self, observations: np.ndarray, rows: np.ndarray, levels: np.ndarray) -> Belief:
         if not isinstance(self.planner, Planner):

@@ -19,6 +19,7 @@ from dfplan.domains.maze.protocol import MazeProtocol
 from dfplan.errors import UserError
 from dfplan.evaluation.rollout import evaluate_agent
 from dfplan.planner import Planner, PlannerSettings
+from dfplan.scorers import ReturnScorer
 from dfplan.tokens import TokenLayout
 from dfplan.types import Bounds, Plan
 
@@ -109,6 +110,17 @@ def test_an_agent_that_clips_goes_on_from_the_edge_of_the_data_and_counts(name):
     assert clipping.num_clipped == 1  # of an episode that is over, nothing is planned
     with pytest.raises(UserError, match="must be finite"):
         clipping.act(np.full((2, 4), np.nan))
+
+
+@pytest.mark.parametrize("std", np.linspace(0.9, 1.1, 21))
+def test_what_is_clipped_in_single_precision_is_not_rounded_beyond_the_edge(std):
+    model = replace(tiny_model(), scorer=ReturnScorer())
+    model.normalizer.observation_std.mul_(std)
+    planner = Planner(model, settings=SETTINGS)
+    agent = MPCAgent(planner, controller=PlannedActions(), replan_every=1, horizon=16, clips=True)
+    agent.reset(seeds=[0], goals=GOAL[None])
+    for far in (-1e30, 1e30):
+        assert np.isfinite(agent.act(np.full((1, 4), far, np.float32))).all()
 
 
 def test_an_evaluation_counts_what_its_agent_clips_from_when_it_began():
