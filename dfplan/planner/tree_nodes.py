@@ -184,7 +184,7 @@ class GrowingPlans:
         window = max(self.planner.window_tokens - self.belief.num_tokens, 1)
         shape = (min(window, self.num_tokens), self.layout.token_dim)
         while going:
-            noise = [torch.randn(shape, generator=self.generator) for _ in going]
+            noise = [self._noise(shape) for _ in going]
             # Way-points count the whole plan, and guidance sees plans of one length at a time; memory grows with plans.
             apart = self._passes_more or bool(self.belief.num_tokens)
             planned = [len(nodes[index].tokens) if apart else 0 for index in going]
@@ -204,6 +204,9 @@ class GrowingPlans:
             going = [index for index in going if index not in over]
         return nodes, evaluations
 
+    def _noise(self, shape: tuple[int, ...]) -> Tensor:
+        return self.planner.settings.noise_scale * torch.randn(shape, generator=self.generator)
+
     def _denoise(self, before: Sequence[PlanNode], noise: Tensor) -> Denoised:
         """Denoise the next windows of plans, all guided or none; sequences that need no more tokens end early."""
         lasts = [self._states(node.tokens[None, -1:])[:, -1] if len(node.tokens) else self.start for node in before]
@@ -218,7 +221,7 @@ class GrowingPlans:
             guidance = replace(guidance, strength=torch.tensor([node.strength for node in before]).to(goals))
 
         def fresh(rows: Tensor) -> Tensor:
-            return torch.randn((len(rows), *noise.shape[1:]), generator=self.generator).to(goals.device)
+            return self._noise((len(rows), *noise.shape[1:])).to(goals.device)
 
         state = self._state(before, contexts, goals)
         denoised = sample_tokens(

@@ -141,7 +141,7 @@ class WindowDenoiser(Believer):
             shape = (per_environment, belief.num_tokens + num_tokens, self.model.layout.token_dim)
             present = (rows[::per_environment] // per_environment).tolist()
             drawn = torch.cat([torch.randn(shape, generator=generators[index]) for index in present])
-            return drawn[:, belief.num_tokens :].to(self.device)
+            return self.settings.noise_scale * drawn[:, belief.num_tokens :].to(self.device)
 
         def is_done(tokens: Tensor, rows: Tensor) -> Tensor:
             assert arrived is not None

@@ -19,10 +19,11 @@ class PlanningNumbers:
     Level ``k`` of ``num_levels`` lies at ``(k / num_levels) ** level_power``. ``matrix`` may also be a function that
     makes one ``[rows, tokens]`` of a number of tokens, from ``num_levels`` in row 0 to 0 in the last
     (:func:`dfplan.diffusion.validate_matrix`). ``temperature`` is that of model predictive path integral control
-    (arXiv 1509.01149), ``goal_guidance`` that of classifier-free guidance (arXiv 2207.12598). What stands in a plan for
-    something ``absent`` is the mean of the data; with the observations, rewards are absent, too. With ``budget_ms``, a
-    plan ends with the tokens that are finished by then, the first one always; plans made together share their time,
-    and what a plan is then depends on the machine and its load.
+    (arXiv 1509.01149), ``goal_guidance`` that of classifier-free guidance (arXiv 2207.12598), and ``noise_scale`` below
+    1 is low-temperature sampling (arXiv 2211.15657). What stands in a plan for something ``absent`` is the mean of the
+    data; with the observations, rewards are absent, too. With ``budget_ms``, a plan ends with the tokens that are
+    finished by then, the first one always; plans made together share their time, and what a plan is then depends on the
+    machine and its load.
 
     Raises:
         UserError: a number out of range, or settings that do not go together.
@@ -58,6 +59,9 @@ class PlanningNumbers:
         "0 = the best candidate; more = the mean of all, weighted by softmax(value / (temperature * deviation))",
         default=0.0,
         low=0,
+    )
+    noise_scale: float = option(
+        "of the noise that plans begin as: 1 = as in training, less = nearer to what is done most", default=1.0, low=0
     )
     eta: float = option("0 = deterministic denoising, 1 = ancestral sampling", default=0.0, low=0, high=1)
     context_level: float = option("noise level at which the present observation is shown", default=0.0, low=0, high=1)

@@ -95,6 +95,17 @@ def test_actions_are_clipped_to_the_action_space():
     assert np.abs(plan.actions).max() <= 1
 
 
+def test_the_smaller_the_noise_that_plans_begin_as_the_nearer_they_are_to_each_other():
+    def deviation(scale):
+        planner = _planner(line_model(spread=0.2), num_candidates=1, noise_scale=scale)
+        plan = _plan(planner, horizon=4, states=STATES[[0] * 50], goals=GOALS[[0] * 50])
+        return plan.observations[:, 0, :2].std(axis=0)
+
+    assert (deviation(1.0) > 0.01).all()
+    np.testing.assert_allclose(deviation(0.5), deviation(1.0) / 2, rtol=0.05)
+    np.testing.assert_allclose(deviation(0.0), 0, atol=1e-6)
+
+
 def test_policy_mode_plans_a_single_token():
     plan = _plan(_planner(), horizon=1)
     assert plan.actions.shape == (3, LAYOUT.steps_per_token, 2)
