@@ -60,6 +60,16 @@ def newest(records: list[Record], part: str) -> Record | None:
     return next((record for record in records if part in record), None)
 
 
+def newest_of_tasks(records: list[Record]) -> dict[str, Record]:
+    """The newest record of each task, by its name."""
+    return {record["task"]: record for record in sorted(records, key=lambda each: each["date"])}
+
+
+def figures_of(records: list[Record]) -> dict[str, Any]:
+    """Those of the newest record of each task, in the order of their names."""
+    return dict(sorted(each for record in newest_of_tasks(records).values() for each in record["figures"].items()))
+
+
 def source(record: Record) -> str:
     """Which file, and under what circumstances."""
     before, after = (

@@ -1,0 +1,89 @@
+"""Writes summary.json, the table of README.md and the picture, from the result files: of each world the newest.
+
+``--check`` answers 1 where summary.json is not what the files say.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+sys.path.append(str(Path(__file__).parents[1]))
+from records import Record, between_marks, figures_of, head, load, newest_of_tasks, row, source
+
+HERE = Path(__file__).parent
+SUMMARY, README, PICTURE = HERE / "summary.json", HERE / "README.md", HERE / "plots" / "delay.png"
+BEGIN, END = "<!-- measured: written by benchmarks/delay/report.py -->", "<!-- end of measured -->"
+COLORS = {True: ("#0072B2", "told what is left of the plan before"), False: ("#D55E00", "not told")}
+
+
+def table(records: list[Record]) -> str:
+    """A line for each delay of each world, and the files."""
+    found = newest_of_tasks(records)
+    lines = [*head("world, delay", "told", "not told", "told: change at joins, elsewhere %", "not told")]
+    for name, record in found.items():
+        rows = {(each["delay"], each["told"]): each for each in record["rows"]}
+        for delay in sorted({delay for delay, _ in rows}):
+            both = [rows.get((delay, told)) for told in (True, False)]
+            lines.append(row(f"{name}, {delay}", *map(earned, both), *map(changed, both)))
+    files = "  \n".join(f"{name}: {source(record)}" for name, record in found.items())
+    return "\n".join(lines) + f"\n\n{files}"
+
+
+def earned(found: Record | None) -> str:
+    """Success in percent, or the return, with its interval."""
+    if found is None:
+        return "–"
+    value, factor = _value(found)
+    mean, low, high = (factor * value[each] for each in ("mean", "low", "high"))
+    told = f"{mean:.1f} [{low:.1f}, {high:.1f}]"
+    return f"{told} %" if factor == 100 else told
+
+
+def changed(found: Record | None) -> str:
+    """How much actions change."""
+    return "–" if found is None else f"{found['change_at_joins']:.1f}, {found['change_elsewhere']:.1f}"
+
+
+def _value(found: Record) -> tuple[Record, float]:
+    return (found["success"], 100.0) if "success" in found else (found["return"], 1.0)
+
+
+def draw(records: list[Record], path: Path) -> None:
+    """What is earned against the delay, a world beside the other."""
+    found = newest_of_tasks(records)
+    figure = Figure(figsize=(4 * len(found), 3.4), layout="constrained", dpi=100)
+    for axis, (name, record) in zip(figure.subplots(1, len(found), squeeze=False)[0], found.items(), strict=True):
+        start = next(each for each in record["rows"] if not each["delay"])
+        for told, (color, label) in COLORS.items():
+            rows = [start, *(each for each in record["rows"] if each["delay"] and each["told"] == told)]
+            values, factor = [_value(each)[0] for each in rows], _value(start)[1]
+            mean, low, high = ([factor * value[part] for value in values] for part in ("mean", "low", "high"))
+            delays = [each["delay"] for each in rows]
+            axis.plot(delays, mean, "o-", color=color, label=label)
+            axis.fill_between(delays, low, high, color=color, alpha=0.15, linewidth=0)
+        axis.set(
+            title=name, xlabel="delay, steps", ylabel="success %" if "success" in start else "return", ylim=(0, None)
+        )
+        axis.grid(alpha=0.3)
+        axis.legend()
+    path.parent.mkdir(exist_ok=True)
+    figure.savefig(path)
+
+
+def main() -> int:
+    """Write everything, or with ``--check`` answer 1 where the figures are not current."""
+    records = load(HERE / "results")
+    text = json.dumps(figures_of(records), indent=2) + "\n"
+    if "--check" in sys.argv[1:]:
+        return int(not SUMMARY.is_file() or SUMMARY.read_text() != text)
+    SUMMARY.write_text(text)
+    README.write_text(between_marks(README.read_text(), table(records), begin=BEGIN, end=END))
+    if records:
+        draw(records, PICTURE)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
