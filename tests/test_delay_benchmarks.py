@@ -3,16 +3,31 @@
 import importlib
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dfplan.cli.folders import bundled_weights
+from dfplan.domains.find import find_domain
+from dfplan.planner import PlannerSettings
+from dfplan.realtime import ActInfo
 from dfplan.types import Bounds, PlanEvent
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 MAZE = ["env=maze2d-umaze", f"weights={bundled_weights() / 'maze2d-umaze'}", "controller=actions"]
+TOLD = ActInfo(
+    step=0,
+    source="plan",
+    faults=(),
+    plan_age=0,
+    delay_steps=1,
+    joined=False,
+    jump=0.0,
+    context_level=0.0,
+    detail="",
+)
 
 
 @pytest.fixture
@@ -25,7 +40,7 @@ def script(monkeypatch):
         return importlib.import_module(name)
 
     yield load
-    for name in ("run", "report", "agents", "worlds", "records", "world_tables"):
+    for name in ("run", "report", "wall_clock", "agents", "worlds", "records", "world_tables"):
         sys.modules.pop(name, None)
 
 
@@ -85,3 +100,48 @@ def test_an_evaluation_with_a_delay_tells_of_joins_and_weights(script):
     assert found["config"]["controller"]["inference_delay"] == 4
     assert len(found["weights"]["sha256"]) == 64
     assert 0 < found["change_elsewhere"] < 100
+
+
+def test_a_robot_by_the_clock_stands_still_until_driven_and_then_moves_on_alone(script, monkeypatch):
+    clock, now = script("delay", "wall_clock"), [100.0]
+    monkeypatch.setattr(clock.time, "monotonic", lambda: now[0])
+    with find_domain("Pendulum-v1").protocol().begin(range(1), seed=0) as running:
+        far = Bounds(np.full(3, -2.0), np.full(3, 0.25))
+        robot = clock.ClockedRobot(running, bounds=far, rate=50, most_steps=8)
+        begun = running.begun.observations[0]
+        for source, steps in (("safe", 0), ("plan", 1), ("hold", 2)):
+            observed, stamp = robot.observe()
+            robot.send(np.ones(1, np.float32))
+            robot.on_tick(replace(TOLD, source=source))
+            assert robot.steps == steps
+            if not steps:
+                np.testing.assert_array_equal(observed, np.clip(begun, -2, 0.25))
+            now[0] = stamp + 0.02
+        now[0] += 3 * 0.02
+        robot.observe()
+        assert (robot.steps, robot.late) == (5, 3)  # three ticks that nobody answered
+        now[0] += 1.0
+        robot.observe()
+        assert robot.is_over()
+        assert robot.steps == 8
+    assert robot.success is None
+    assert robot.rewards < 0
+
+
+def test_the_planner_process_is_told_what_the_planner_has(script):
+    clock = script("delay", "wall_clock")
+    settings = PlannerSettings(num_candidates=3, roll_out=True, temperature=0.1)
+    assert clock.changed_numbers(settings) == {"num_candidates": 3, "roll_out": True, "temperature": 0.1}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("delay", [1, 4])
+def test_by_the_clock_an_environment_is_driven_by_plans(script, delay):
+    clock = script("delay", "wall_clock")
+    made = clock.make_agent([*MAZE, "planner.num_candidates=1"])
+    made.protocol.most_steps = 60
+    how = {"delay": delay, "waited": np.full(1, 10.0), "num_episodes": 1, "seed": 5000}
+    found = clock.by_the_clock(made, bundled_weights() / "maze2d-umaze", **how)
+    assert found["sources"]["plan"] > 0
+    assert min(map(int, found["delays"])) >= 1
+    assert found["ticks"] >= 60

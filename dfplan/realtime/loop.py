@@ -29,7 +29,7 @@ class LoopReport:
     """How a loop kept its rate.
 
     Attributes:
-        ticks: that were due.
+        ticks: that were due until it was over.
         missed: ticks of which the action was sent after ``answer_by`` of the tick, or not at all.
         seconds: quantiles p50, p95, p99, p999 and max of the time from the start of a tick to its action.
         worst_second: the fewest actions within a second; 0 if it ran for less.
@@ -52,6 +52,7 @@ def run_loop(
     rate: float,
     num_ticks: int,
     answer_by: float = 1.0,
+    is_over: Callable[[], bool] | None = None,
     on_tick: Callable[[ActInfo], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
@@ -66,6 +67,7 @@ def run_loop(
         answer_by: part of a tick, above 0 and at most 1, after which its action is too late: 1 is when the next tick
             begins. A robot whose own ticks begin before the loop's needs its answers earlier. A first plan is waited
             for until three eighths of a tick before that.
+        is_over: whether there is nothing more to drive, asked at every tick; None is never.
         on_tick: called after each action with where it came from.
         clock: seconds, monotonic.
         sleep: waits for so many seconds.
@@ -77,7 +79,7 @@ def run_loop(
     counts: dict[str, dict[str, int]] = {"sources": {}, "faults": {}}
     taken, sent_at = np.zeros(num_ticks), np.full(num_ticks, np.nan)
     start, tick, missed = clock(), 0, 0
-    while tick < num_ticks:
+    while tick < num_ticks and not (is_over is not None and is_over()):
         begins, deadline = start + tick / rate, start + (tick + answer_by) / rate
         observation, stamp = robot.observe()
         action, info = agent.act(observation, deadline=deadline, stamp=stamp)
@@ -96,7 +98,7 @@ def run_loop(
     done = ~np.isnan(sent_at)
     p50, p95, p99, p999, longest = np.quantile(taken[done], [0.5, 0.95, 0.99, 0.999, 1.0]).tolist()
     return LoopReport(
-        ticks=num_ticks,
+        ticks=tick,
         missed=missed,
         seconds={"p50": p50, "p95": p95, "p99": p99, "p999": p999, "max": longest},
         worst_second=_fewest_in_a_second(sent_at[done], rate=rate),

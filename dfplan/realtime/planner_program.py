@@ -83,9 +83,10 @@ class PlanMaker:
     def warm_up(self) -> float:
         """Plan twice for nothing; returns the seconds of the second, as the first of a process takes far longer."""
         middle = self._model.normalizer.observation_mean.cpu().numpy()[None].astype(np.float64)
-        support, dim = self._model.support, self._model.layout.goal_dim
-        centers = support.origin + support.cell * (np.argwhere(support.visited) + 0.5)
-        if len(centers):  # the middle itself may lie where the data never was, and nothing can be kept from there
+        support, dim = getattr(self._model.scorer, "support", None), self._model.layout.goal_dim
+        if support is not None and support.visited.any():
+            # The middle itself may lie where the data never was, and nothing can be kept from there.
+            centers = support.origin + support.cell * (np.argwhere(support.visited) + 0.5)
             middle[0, :dim] = centers[np.linalg.norm(centers - middle[0, :dim], axis=1).argmin()]
         planner, began = Planner(self._model, settings=self._settings, constraints=self._constraints), 0.0
         for _ in range(2):
@@ -147,10 +148,12 @@ def _constraints(text: str) -> Constraints:
 
 
 def _settings(options: list[str]) -> PlannerSettings:
-    """From ``name=number``; whole numbers where the default is whole."""
+    """From ``name=number``; whole numbers where the default is whole, 1 and 0 for true and false."""
     numbers: dict[str, Any] = {}
     for name, value in (option.split("=", 1) for option in options):
-        numbers[name] = int(value) if isinstance(getattr(PlannerSettings(), name, None), int) else float(value)
+        default = getattr(PlannerSettings(), name, None)
+        number = int(value) if isinstance(default, int) else float(value)
+        numbers[name] = bool(number) if isinstance(default, bool) else number
     return PlannerSettings(**numbers)
 
 

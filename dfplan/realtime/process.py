@@ -50,7 +50,7 @@ def planner_command(
     Raises:
         UserError: functions among the constraints, which are no values.
     """
-    options = [f"{name}={value}" for name, value in (settings or {}).items()]
+    options = [f"{name}={value:g}" for name, value in (settings or {}).items()]
     program = [sys.executable, "-m", "dfplan.realtime.planner_program"]
     return [
         *program,

@@ -3,6 +3,7 @@
 import argparse
 import json
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,11 +15,12 @@ from dfplan.errors import UserError
 from dfplan.planner import PlannerSettings
 from dfplan.planner.constraints import Constraints
 from dfplan.realtime import ActionQueue, PlannerProcess, PlanningSupervisor
-from dfplan.realtime.planner_program import PlanMaker, _constraints, level_of_noise
+from dfplan.realtime.planner_program import PlanMaker, _constraints, _settings, level_of_noise
 from dfplan.realtime.plans import plan_fields
 from dfplan.realtime.process import planner_command
 from dfplan.realtime.supervisor import Request
 from dfplan.realtime.wire import HEADER_BYTES, Message, decode, encode
+from dfplan.scorers import ReturnScorer
 
 STATE = np.array([1.0, 1.0, 0.0, 0.0])
 
@@ -175,3 +177,15 @@ def test_the_real_planner_in_a_real_process():
         assert np.abs(plan.observations[0, 0, :2] - STATE[:2]).max() < 1
     finally:
         planning.close()
+
+
+def test_settings_are_numbers_and_true_is_one():
+    said = {"num_candidates": 3, "roll_out": True, "temperature": 0.1}
+    command = planner_command(bundled_weights() / "maze2d-large", horizon=8, settings=said)
+    options = [option.removeprefix("--set=") for option in command if option.startswith("--set=")]
+    assert _settings(options) == PlannerSettings(**said)
+
+
+def test_a_planner_that_knows_no_map_warms_up_too():
+    model = replace(tiny_model(), scorer=ReturnScorer())
+    assert PlanMaker(model, settings=PlannerSettings(num_candidates=2), horizon=8).warm_up() > 0

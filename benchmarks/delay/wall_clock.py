@@ -1,0 +1,235 @@
+"""The same by the wall clock: a robot that moves on 50 times a second, and a planner in a process of its own."""
+
+import argparse
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.append(str(Path(__file__).parents[1]))
+from agents import Made, make_agent
+from records import Record, add_record, refuse_uncommitted
+from run import WORLDS
+from worlds import interval
+
+from dfplan.cli.build import find_weights
+from dfplan.evaluation.metrics import mean_interval
+from dfplan.evaluation.report import circumstances
+from dfplan.evaluation.rollout import evaluate_agent
+from dfplan.planner import PlannerSettings
+from dfplan.protocol import Running
+from dfplan.realtime import (
+    ActInfo,
+    ActionQueue,
+    ObservationGate,
+    Patience,
+    PlannerProcess,
+    PlanningSupervisor,
+    RealtimeAgent,
+    run_loop,
+    undisturbed,
+)
+from dfplan.realtime.process import planner_command
+from dfplan.types import Bounds
+
+HERE = Path(__file__).parent
+RATE = 50.0
+DELAYS = (1, 4)
+SHARE = 0.7  # of the last period of a delay after which a plan is there: what comes later would be late
+
+
+class ClockedRobot:
+    """An environment that moves on with every tick of the wall clock, commanded or not, once it has been driven.
+
+    Args:
+        running: one episode that has begun.
+        bounds: of what is planned from; what is observed beyond is moved to its edge.
+        rate: ticks a second.
+        most_steps: of an episode.
+    """
+
+    def __init__(self, running: Running, *, bounds: Bounds, rate: float, most_steps: int) -> None:
+        self._running, self._now, self._bounds, self._rate = running, running.begun, bounds, rate
+        self._most_steps, self.steps = most_steps, 0
+        self._action = np.zeros(running.action_shape, np.float32)
+        self._began: float | None = None  # when the first plan was there
+        self.rewards, self.late = 0.0, 0
+
+    def is_over(self) -> bool:
+        """Whether the episode is."""
+        return bool(self._now.over[0]) or self.steps >= self._most_steps
+
+    @property
+    def success(self) -> bool | None:
+        """Whether the last step was one; None where nobody says."""
+        return None if self._now.success is None else bool(self._now.success[0])
+
+    def observe(self) -> tuple[np.ndarray, float]:
+        """See :class:`dfplan.realtime.loop.Robot`; ticks that nobody answered are driven by the action before."""
+        now = time.monotonic()
+        due = 0 if self._began is None else int((now - self._began) * self._rate + 0.5)
+        while self.steps < due and not self.is_over():
+            self.late += 1
+            self._step()
+        return np.clip(self._now.observations[0].astype(np.float64), self._bounds.low, self._bounds.high), now
+
+    def send(self, action: np.ndarray) -> None:
+        """See :class:`dfplan.realtime.loop.Robot`; the robot moves in :meth:`on_tick`."""
+        self._action = action[None].astype(np.float32)
+
+    def on_tick(self, info: ActInfo) -> None:
+        """Move; the robot stands still until the first plan is there."""
+        if self._began is None and info.source == "plan":
+            self._began = time.monotonic()
+        if self._began is not None and not self.is_over():
+            self._step()
+
+    def _step(self) -> None:
+        self._now = self._running.step(self._action)
+        self.rewards += float(self._now.rewards[0])
+        self.steps += 1
+
+
+def main() -> int:
+    """Measure worlds one after the other; each leaves a dated file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("worlds", nargs="+", metavar="WORLD=WEIGHTS", help=f"{', '.join(WORLDS)}, and a folder")
+    parser.add_argument("--episodes", type=int, default=50, help="of each delay (default 50)")
+    parser.add_argument("--seed", type=int, default=1000, help="of the episodes")
+    parser.add_argument("--options", nargs="*", default=[], metavar="key=value", help="more options of `dfplan eval`")
+    parser.add_argument("--note", default="", help="what else the machine was doing")
+    parser.add_argument("--uncommitted", action="store_true", help="measure though tracked files are not committed")
+    arguments = parser.parse_args()
+    refuse_uncommitted(parser, allowed=arguments.uncommitted)
+    for name, _, weights in (word.partition("=") for word in arguments.worlds):
+        if name not in WORLDS or not weights:
+            parser.error(f"WORLD=WEIGHTS, where WORLD is one of {', '.join(WORLDS)}; got {name}={weights}")
+        record = measure_world(name, weights, arguments)
+        path = HERE / "results" / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_{name}-wall-clock.json"
+        print(add_record(record, path=path))
+    return 0
+
+
+def measure_world(name: str, weights: str, arguments: argparse.Namespace) -> Record:
+    """The robot that waits, and one by the wall clock for each delay."""
+    load = [round(each, 2) for each in os.getloadavg()]
+    made = make_agent([f"env={WORLDS[name]}", f"weights={weights}", *arguments.options])
+    episodes = {"num_episodes": arguments.episodes, "seed": arguments.seed}
+    waiting = evaluate_agent(made.agent, made.protocol, num_envs=arguments.episodes, **episodes)
+    success = None if waiting.success is None else np.array([each[-1] for each in waiting.success], float)
+    waited = waiting.returns if success is None else success
+    folder = find_weights(weights, env_name=name)
+    rows = []
+    for delay in DELAYS:
+        rows.append({"delay": delay} | by_the_clock(made, folder, delay=delay, waited=waited, **episodes))
+        print(f"{name}, {delay} steps: loses {rows[-1]['loss_percent']}, {rows[-1]['sources']}", flush=True)
+    return {
+        "question": f"what does a robot lose that moves {RATE:g} times a second, whether its plan is there or not?",
+        "task": f"{name}-wall-clock",
+        "figures": {f"{name}.wall_clock.{row['delay']}.loss_percent": row["loss_percent"] for row in rows},
+        "rate": RATE,
+        "episode_seed": arguments.seed,
+        "waiting": interval(waited[None]),
+        "rows": rows,
+        "options": arguments.options,
+        "note": arguments.note,
+        "load_average_before": load,
+        **made.said,
+        **circumstances(),
+    }
+
+
+def by_the_clock(
+    made: Made, folder: Path, *, delay: int, waited: np.ndarray, num_episodes: int, seed: int
+) -> dict[str, Any]:
+    """What is earned by the clock where a plan takes ``delay`` steps, and what a robot that ``waited`` earns more."""
+    earned, counts, delays = list[float](), Counter[str](), Counter[int]()
+    late = ticks = missed = 0
+    with real_time_agent(made, folder, delay=delay) as agent, undisturbed() as goes_first:
+        for episode in range(num_episodes):
+            with made.protocol.begin(range(episode, episode + 1), seed=seed) as running:
+                most, bounds = made.protocol.most_steps, made.planner.reach.observations
+                robot = ClockedRobot(running, bounds=bounds, rate=RATE, most_steps=most)
+                told = running.told_goals
+                agent.reset(seed=running.agent_seeds[0] % 2**31, goal=np.zeros(0) if told is None else told[0])
+                on_tick = _both(robot.on_tick, lambda info: delays.update([info.delay_steps]))
+                report = run_loop(robot, agent, rate=RATE, num_ticks=4 * most, is_over=robot.is_over, on_tick=on_tick)
+            success = robot.success
+            earned.append(robot.rewards if success is None else float(success))
+            counts.update(report.sources)
+            late, ticks, missed = late + robot.late, ticks + report.ticks, missed + report.missed
+    return {
+        "earned": interval(np.array(earned)[None]),
+        "each": earned,
+        "loss_percent": vars(mean_interval(100 * (waited - earned) / waited.mean())) | {"n": num_episodes},
+        "ticks": ticks,
+        "missed": missed,
+        "late": late,
+        "sources": dict(counts),
+        "delays": {str(steps): number for steps, number in sorted(delays.items())},
+        "real_time_priority": goes_first,
+    }
+
+
+@contextmanager
+def real_time_agent(made: Made, folder: Path, *, delay: int) -> Iterator[RealtimeAgent]:
+    """An agent whose planner, in a process of its own, answers within the last period of a delay."""
+    planner, controller = made.planner, made.said["config"]["controller"]
+    often = max(controller["replan_every"], delay)
+    horizon = max(made.said["config"]["planner"]["horizon"] or 0, often + 2 * delay)
+    command = planner_command(folder, horizon=horizon, settings=changed_numbers(planner.settings))
+    late = [sys.executable, str(HERE / "late_planner.py"), f"--least-seconds={(delay - 1 + SHARE) / RATE}"]
+    planning = PlanningSupervisor(
+        PlannerProcess([*late, *command[3:]] if delay > 1 else command),
+        action_low=planner.action_bounds.low,
+        action_high=planner.action_bounds.high,
+        observation_dim=planner.observation_dim,
+        clock=time.monotonic,
+        plan_timeout=3.0,
+    )
+    planning.start()
+    bounds, goals = planner.reach.observations, planner.reach.goals
+    agent = RealtimeAgent(
+        planning,
+        gate=ObservationGate(low=bounds.low, high=bounds.high, max_age=4 / RATE),
+        follower=ActionQueue(),
+        replan_every=controller["replan_every"],
+        period=1 / RATE,
+        patience=Patience(tolerance=np.inf, max_bad_observations=1000),
+        goal_bounds=goals,
+    )
+    try:
+        yield agent
+    finally:
+        agent.close()
+
+
+def changed_numbers(settings: PlannerSettings) -> dict[str, float]:
+    """Numbers of settings that are not as they are by default."""
+    found = {each.name: getattr(settings, each.name) for each in fields(settings)}
+    default = PlannerSettings()
+    return {
+        name: value
+        for name, value in found.items()
+        if isinstance(value, bool | int | float) and value != getattr(default, name)
+    }
+
+
+def _both(*called: Callable[[ActInfo], Any]) -> Callable[[ActInfo], None]:
+    def call(info: ActInfo) -> None:
+        for each in called:
+            each(info)
+
+    return call
+
+
+if __name__ == "__main__":
+    sys.exit(main())
