@@ -37,9 +37,9 @@ The data were collected in simulation; no person appears in them. Those of PushT
 **For what.** Planning, prediction and control in these three mazes and in PushT, and research on it;
 benchmarks/maze_scores and benchmarks/pusht say how well they do.
 
-**Limits.** Each model of a maze knows one maze, with the walls where they were, a ball of that mass, and speeds as in the data.
-From a start or to a goal where the data has never been, plans are guesses. They are of no use for other robots or for
-anything that must be safe.
+**Limits.** Each model of a maze knows one maze, with the walls where they were, a ball of that mass, and speeds as in
+the data. From a start or to a goal where the data has never been, plans are guesses. They are of no use for other robots
+or for anything that must be safe.
 
 **Files.** Every folder holds `model.safetensors` and `model.json`, which carries the SHA-256 of the former and the
 whole configuration of the training. Loading runs no code and refuses a file that does not match.
