@@ -38,8 +38,8 @@ The data were collected in simulation; no person appears in them. Those of PushT
 benchmarks/maze_scores and benchmarks/pusht say how well they do.
 
 **Limits.** Each model of a maze knows one maze, with the walls where they were, a ball of that mass, and speeds as in
-the data. From a start or to a goal where the data has never been, plans are guesses. They are of no use for other robots
-or for anything that must be safe.
+the data. From a start or to a goal where the data has never been, plans are guesses. They are of no use for other
+robots or for anything that must be safe.
 
 **Files.** Every folder holds `model.safetensors` and `model.json`, which carries the SHA-256 of the former and the
 whole configuration of the training. Loading runs no code and refuses a file that does not match.
