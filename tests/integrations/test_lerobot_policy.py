@@ -138,7 +138,17 @@ def test_what_is_not_offered_is_said():
     with pytest.raises(ValueError, match=r"the batch has no observation\.environment_state"):
         policy.select_action({"observation.state": torch.zeros(1, 4)})
     assert policy.get_optim_params()["params"]
-    assert not policy.supports_rtc()
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_chunk_begins_with_what_is_left_of_the_one_before(batch):
+    policy = _policy(chunk_size=16)
+    assert policy.supports_rtc()
+    left = torch.linspace(-0.5, 0.5, 20).view(10, 2)
+    for given in (left, left.expand(batch, -1, -1)):
+        chunk = policy.predict_action_chunk(_batch(batch=batch), inference_delay=4, prev_chunk_left_over=given)
+        torch.testing.assert_close(chunk[:, :4], left[:4].expand(batch, -1, -1), rtol=0, atol=1e-5)
+        assert not torch.allclose(chunk[:, 4:10], left[4:].expand(batch, -1, -1), atol=0.05)
 
 
 @pytest.mark.slow

@@ -70,14 +70,38 @@ class DfplanPolicy(PreTrainedPolicy):
         actions, _state = self._acting.predict({"observation": states, "desired_goal": goals}, episode_start=starting)
         return torch.as_tensor(actions, device=batch[OBS_STATE].device)
 
+    def supports_rtc(self) -> bool:
+        """Whether a chunk can begin with what is left of the one before, and join it without a seam."""
+        return self._planner.supports_rtc
+
     @torch.no_grad()
-    def predict_action_chunk(self, batch: dict[str, Tensor], **_: Any) -> Tensor:
-        """The next planned actions, ``(batch, chunk_size, action_dim)``; zeros where a plan ends before."""
+    def predict_action_chunk(
+        self,
+        batch: dict[str, Tensor],
+        *,
+        inference_delay: int | None = None,
+        prev_chunk_left_over: Tensor | None = None,
+        **_: Any,
+    ) -> Tensor:
+        """The next planned actions, ``(batch, chunk_size, action_dim)``; zeros where a plan ends before.
+
+        Args:
+            batch: what is seen now.
+            inference_delay: steps that pass until the chunk is there; None is none.
+            prev_chunk_left_over: ``(steps, action_dim)``, or with a batch in front, what is left of the chunk before.
+                The first ``inference_delay`` of them are carried out in the meantime: the chunk begins with them.
+        """
         states, goals = self._inputs(batch)
+        committed = None
+        if inference_delay and prev_chunk_left_over is not None:
+            left = prev_chunk_left_over.detach().cpu().float().numpy()[..., :inference_delay, :]
+            committed = [each.copy() for each in np.broadcast_to(left, (len(states), *left.shape[-2:]))]
         if len(self._generators) != len(states):
             seeds = range(self.config.seed, self.config.seed + len(states))
             self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-        plan = self._planner.plan(states, goals, horizon=self.config.horizon, generators=self._generators)
+        plan = self._planner.plan(
+            states, goals, horizon=self.config.horizon, generators=self._generators, committed=committed
+        )
         chunk = np.zeros((len(states), self.config.chunk_size, plan.actions.shape[2]), np.float32)
         for row, num_steps in enumerate(np.minimum(plan.num_steps, self.config.chunk_size)):
             chunk[row, :num_steps] = plan.actions[row, :num_steps]
