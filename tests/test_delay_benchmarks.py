@@ -57,16 +57,33 @@ def test_tables_tell_the_newest_of_each_world(script, tmp_path):
             {"told": told, "delay": delay, "success": value, "change_at_joins": 2.0, "change_elsewhere": 1.0}
             for told, delay in ((True, 0), (True, 4), (False, 4))
         ]
-        named = {"file": f"{date}.json", "commit": "0" * 40, "figures": {"push.told.0": mean}}
+        named = {"file": f"{date}.json", "note": "", "commit": "0" * 40, "figures": {"push.told.0": mean}}
         return {"task": "push", "date": date, "rows": rows, **named}
 
     report, records = script("delay", "report"), [record("2026-02-01", 0.75), record("2026-01-01", 0.5)]
     assert report.figures_of(records) == {"push.told.0": 0.75}
-    lines = report.table(records).splitlines()
+    lines = report.tables(records).splitlines()
     assert lines[2] == "| push, 0 | 75.0 [65.0, 85.0] % | – | 2.0, 1.0 | – |"
     assert lines[3].count("75.0 [65.0, 85.0] %") == 2
-    report.draw(records, tmp_path / "plots" / "delay.png")
+    report.draw(report.simulated(records), tmp_path / "plots" / "delay.png")
     assert (tmp_path / "plots" / "delay.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_table_tells_what_is_lost_by_the_clock(script):
+    rows = [
+        {
+            "delay": 4,
+            "loss_percent": {"mean": 1.5, "low": -0.5, "high": 3.5},
+            "delays": {"4": 99, "5": 1},
+            "sources": {"plan": 100},
+            "ticks": 100,
+            "missed": 0,
+            "late": 0,
+        }
+    ]
+    named = {"file": "a.json", "commit": "0" * 40, "figures": {}, "note": "quiet", "date": "2026-01-01"}
+    text = script("delay", "report").tables([{"task": "push-wall-clock", "rows": rows, **named}])
+    assert text.splitlines()[2] == "| push, 4 | 1.5 [-0.5, 3.5] | 4: 99, 5: 1 | plan 100 | 100 | 0 | 0 |"
 
 
 def test_a_change_is_counted_where_it_happens(script):

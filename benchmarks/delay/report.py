@@ -10,7 +10,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 sys.path.append(str(Path(__file__).parents[1]))
-from records import Record, between_marks, figures_of, head, load, newest_of_tasks, row, source
+from records import Record, between_marks, counts, figures_of, head, load, newest_of_tasks, row, source
 
 HERE = Path(__file__).parent
 SUMMARY, README, PICTURE = HERE / "summary.json", HERE / "README.md", HERE / "plots" / "delay.png"
@@ -18,17 +18,56 @@ BEGIN, END = "<!-- measured: written by benchmarks/delay/report.py -->", "<!-- e
 COLORS = {True: ("#0072B2", "told what is left of the plan before"), False: ("#D55E00", "not told")}
 
 
-def table(records: list[Record]) -> str:
+WALL_CLOCK = "-wall-clock"  # ends the names of tasks by the clock
+
+
+def simulated(records: list[Record]) -> dict[str, Record]:
+    """Newest records of worlds whose delays are counted in steps."""
+    return {name: record for name, record in newest_of_tasks(records).items() if not name.endswith(WALL_CLOCK)}
+
+
+def by_the_clock(records: list[Record]) -> dict[str, Record]:
+    """Newest records of worlds that went on while plans were made."""
+    return {name: record for name, record in newest_of_tasks(records).items() if name.endswith(WALL_CLOCK)}
+
+
+def tables(records: list[Record]) -> str:
+    """Both, each with its files."""
+    return "\n\n".join(filter(None, [table(simulated(records)), clock_table(by_the_clock(records))]))
+
+
+def table(found: dict[str, Record]) -> str:
     """A line for each delay of each world, and the files."""
-    found = newest_of_tasks(records)
+    if not found:
+        return ""
     lines = [*head("world, delay", "told", "not told", "told: change at joins, elsewhere %", "not told")]
     for name, record in found.items():
         rows = {(each["delay"], each["told"]): each for each in record["rows"]}
         for delay in sorted({delay for delay, _ in rows}):
             both = [rows.get((delay, told)) for told in (True, False)]
             lines.append(row(f"{name}, {delay}", *map(earned, both), *map(changed, both)))
-    files = "  \n".join(f"{name}: {source(record)}" for name, record in found.items())
-    return "\n".join(lines) + f"\n\n{files}"
+    return "\n".join(lines) + "\n\n" + files_of(found)
+
+
+def clock_table(found: dict[str, Record]) -> str:
+    """A line for each delay of each world by the wall clock, and the files."""
+    if not found:
+        return ""
+    lines = [*head("by the clock, delay", "loss %", "delay, steps: how often", "rungs", "ticks", "missed", "late")]
+    for name, record in found.items():
+        for each in record["rows"]:
+            loss = each["loss_percent"]
+            told = f"{loss['mean']:.1f} [{loss['low']:.1f}, {loss['high']:.1f}]"
+            delays = ", ".join(f"{steps}: {number}" for steps, number in each["delays"].items())
+            counted = (each[part] for part in ("ticks", "missed", "late"))
+            title = f"{name.removesuffix(WALL_CLOCK)}, {each['delay']}"
+            lines.append(row(title, told, delays, counts(each["sources"]), *counted))
+    return "\n".join(lines) + "\n\n" + files_of(found)
+
+
+def files_of(found: dict[str, Record]) -> str:
+    """Which files, and what the machine was doing."""
+    return "  \n".join(f"{name}: {source(record)}; {record['note']}".rstrip("; ") for name, record in found.items())
 
 
 def earned(found: Record | None) -> str:
@@ -50,9 +89,8 @@ def _value(found: Record) -> tuple[Record, float]:
     return (found["success"], 100.0) if "success" in found else (found["return"], 1.0)
 
 
-def draw(records: list[Record], path: Path) -> None:
+def draw(found: dict[str, Record], path: Path) -> None:
     """What is earned against the delay, a world beside the other."""
-    found = newest_of_tasks(records)
     figure = Figure(figsize=(4 * len(found), 3.4), layout="constrained", dpi=100)
     for axis, (name, record) in zip(figure.subplots(1, len(found), squeeze=False)[0], found.items(), strict=True):
         start = next(each for each in record["rows"] if not each["delay"])
@@ -79,9 +117,9 @@ def main() -> int:
     if "--check" in sys.argv[1:]:
         return int(not SUMMARY.is_file() or SUMMARY.read_text() != text)
     SUMMARY.write_text(text)
-    README.write_text(between_marks(README.read_text(), table(records), begin=BEGIN, end=END))
-    if records:
-        draw(records, PICTURE)
+    README.write_text(between_marks(README.read_text(), tables(records), begin=BEGIN, end=END))
+    if found := simulated(records):
+        draw(found, PICTURE)
     return 0
 
 

@@ -12,7 +12,7 @@ import numpy as np
 sys.path.append(str(Path(__file__).parents[1]))
 from agents import make_agent
 from records import Record, add_record, refuse_uncommitted
-from worlds import interval, successes
+from worlds import ONE_SAMPLE, interval, successes
 
 from dfplan.evaluation.report import circumstances
 from dfplan.evaluation.rollout import evaluate_agent
@@ -52,6 +52,7 @@ def main() -> int:
     )
     parser.add_argument("--episodes", type=int, default=50, help="of each row (default 50)")
     parser.add_argument("--seed", type=int, default=1000, help="of the episodes; nothing was ever tuned on 1000")
+    parser.add_argument("--one-sample", action="store_true", help="carried out as it comes: nothing is ranked")
     parser.add_argument("--delays", type=int, nargs="+", default=DELAYS, metavar="STEPS")
     parser.add_argument("--note", default="", help="what else the machine was doing")
     parser.add_argument("--uncommitted", action="store_true", help="measure though tracked files are not committed")
@@ -62,13 +63,14 @@ def main() -> int:
         parser.error(f"WORLD=WEIGHTS, where WORLD is one of {', '.join(WORLDS)}; got {', '.join(unknown)}")
     for name, _, weights in named:
         record = measure_world(name, weights, arguments)
-        print(add_record(record, path=HERE / "results" / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_{name}.json"))
+        print(add_record(record, path=HERE / "results" / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_{record['task']}.json"))
     return 0
 
 
 def measure_world(name: str, weights: str, arguments: argparse.Namespace) -> Record:
     """Every delay of a world, told and not told."""
-    asked = [f"env={WORLDS[name]}", f"weights={weights}"]
+    asked = [f"env={WORLDS[name]}", f"weights={weights}", *(ONE_SAMPLE if arguments.one_sample else ())]
+    name = f"{name}-one-sample" if arguments.one_sample else name
     rows = []
     for title, tells in TELLS.items():
         for delay in arguments.delays if tells else [each for each in arguments.delays if each]:

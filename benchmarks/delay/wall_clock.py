@@ -18,7 +18,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 from agents import Made, make_agent
 from records import Record, add_record, refuse_uncommitted
 from run import WORLDS
-from worlds import interval
+from worlds import ONE_SAMPLE, interval
 
 from dfplan.cli.build import find_weights
 from dfplan.evaluation.metrics import mean_interval
@@ -104,7 +104,7 @@ def main() -> int:
     parser.add_argument("worlds", nargs="+", metavar="WORLD=WEIGHTS", help=f"{', '.join(WORLDS)}, and a folder")
     parser.add_argument("--episodes", type=int, default=50, help="of each delay (default 50)")
     parser.add_argument("--seed", type=int, default=1000, help="of the episodes")
-    parser.add_argument("--options", nargs="*", default=[], metavar="key=value", help="more options of `dfplan eval`")
+    parser.add_argument("--one-sample", action="store_true", help="carried out as it comes: nothing is ranked")
     parser.add_argument("--note", default="", help="what else the machine was doing")
     parser.add_argument("--uncommitted", action="store_true", help="measure though tracked files are not committed")
     arguments = parser.parse_args()
@@ -113,15 +113,16 @@ def main() -> int:
         if name not in WORLDS or not weights:
             parser.error(f"WORLD=WEIGHTS, where WORLD is one of {', '.join(WORLDS)}; got {name}={weights}")
         record = measure_world(name, weights, arguments)
-        path = HERE / "results" / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_{name}-wall-clock.json"
-        print(add_record(record, path=path))
+        print(add_record(record, path=HERE / "results" / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_{record['task']}.json"))
     return 0
 
 
 def measure_world(name: str, weights: str, arguments: argparse.Namespace) -> Record:
     """The robot that waits, and one by the wall clock for each delay."""
     load = [round(each, 2) for each in os.getloadavg()]
-    made = make_agent([f"env={WORLDS[name]}", f"weights={weights}", *arguments.options])
+    options = ONE_SAMPLE if arguments.one_sample else ()
+    made = make_agent([f"env={WORLDS[name]}", f"weights={weights}", *options])
+    title = f"{name}-one-sample" if arguments.one_sample else name
     episodes = {"num_episodes": arguments.episodes, "seed": arguments.seed}
     waiting = evaluate_agent(made.agent, made.protocol, num_envs=arguments.episodes, **episodes)
     success = None if waiting.success is None else np.array([each[-1] for each in waiting.success], float)
@@ -130,16 +131,15 @@ def measure_world(name: str, weights: str, arguments: argparse.Namespace) -> Rec
     rows = []
     for delay in DELAYS:
         rows.append({"delay": delay} | by_the_clock(made, folder, delay=delay, waited=waited, **episodes))
-        print(f"{name}, {delay} steps: loses {rows[-1]['loss_percent']}, {rows[-1]['sources']}", flush=True)
+        print(f"{title}, {delay} steps: loses {rows[-1]['loss_percent']}, {rows[-1]['sources']}", flush=True)
     return {
         "question": f"what does a robot lose that moves {RATE:g} times a second, whether its plan is there or not?",
-        "task": f"{name}-wall-clock",
-        "figures": {f"{name}.wall_clock.{row['delay']}.loss_percent": row["loss_percent"] for row in rows},
+        "task": f"{title}-wall-clock",
+        "figures": {f"{title}.wall_clock.{row['delay']}.loss_percent": row["loss_percent"] for row in rows},
         "rate": RATE,
         "episode_seed": arguments.seed,
         "waiting": interval(waited[None]),
         "rows": rows,
-        "options": arguments.options,
         "note": arguments.note,
         "load_average_before": load,
         **made.said,
