@@ -80,6 +80,7 @@ tables: $(VENV)/installed-dev  ## write the tables of all READMEs from the resul
 	$(BIN)/python benchmarks/any_robot/summary.py
 	$(BIN)/python benchmarks/world_tables.py
 	$(BIN)/python benchmarks/metaworld/summary.py
+	$(BIN)/python benchmarks/what_earns_what/summary.py
 	$(BIN)/python benchmarks/decisions/report.py
 	$(BIN)/python benchmarks/delay/report.py
 	$(BIN)/python benchmarks/side_by_side/tables.py
