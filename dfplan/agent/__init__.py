@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from dfplan.agent.controllers import Controller, PlannedActions
+from dfplan.agent.delay import InferenceDelay
 from dfplan.agent.goal_policy import GoalObservation, GoalPolicy
 from dfplan.agent.inverse import InverseControl
 from dfplan.agent.mpc import MPCAgent, PlanMaker
@@ -14,6 +15,7 @@ __all__ = [
     "Controller",
     "GoalObservation",
     "GoalPolicy",
+    "InferenceDelay",
     "InverseControl",
     "MPCAgent",
     "PlanMaker",

@@ -9,6 +9,7 @@ import torch
 
 from dfplan.agent.beliefs import Beliefs
 from dfplan.agent.controllers import Controller, PlannedActions
+from dfplan.agent.delay import AT_ONCE, InferenceDelay
 from dfplan.agent.jumps import has_jumped
 from dfplan.arrays import checked_plan, checked_rows
 from dfplan.errors import UserError
@@ -73,17 +74,6 @@ class MPCAgent:
     Where the planner remembers (``history`` of its settings), plans follow from what was done and seen since the
     episode began. What is believed is brought up to date with every token, so that plans begin where tokens do.
 
-    Where plans take time (``inference_delay``; names as LeRobot has them), the plan that is made of the observation of
-    step t is there at step t + delay; until then goes on what is left of the plan before::
-
-        step     t               …        t + delay
-        planner  ●────────────────────────▶
-        acted    left of the plan before  the new plan, from its action number ``delay`` on
-
-    What is left is told to the planner, which plans on from there: those actions stand in front of the new plan as
-    known tokens, so that the two join without a seam. The first plan of an episode is waited for; none is asked for
-    while another is under way.
-
     Args:
         planner: makes the plans.
         controller: turns them into actions.
@@ -95,9 +85,7 @@ class MPCAgent:
             care.
         on_plan: called with a :class:`~dfplan.types.PlanEvent` after each planning.
         clips: whether observations beyond the planner's reach are moved to its edge and counted, not refused.
-        inference_delay: steps after which a plan is there; more than 0 needs a controller that plays plans back.
-        prev_chunk_left_over: whether the planner is told what is done in the meantime; if not, it plans as if it could
-            act at once.
+        delay: steps after which a plan is there, and what the planner knows of it.
 
     Attributes:
         num_clipped: observations that were, since the agent was made.
@@ -114,8 +102,7 @@ class MPCAgent:
         episode_steps: int | None = None,
         on_plan: Callable[[PlanEvent], None] | None = None,
         clips: bool = False,
-        inference_delay: int = 0,
-        prev_chunk_left_over: bool = True,
+        delay: InferenceDelay = AT_ONCE,
     ) -> None:
         if replan_every < 0 or horizon < 1:
             raise UserError(
@@ -125,18 +112,7 @@ class MPCAgent:
             raise UserError(f"replan_when must be above 0, or None to keep to replan_every; got {replan_when}")
         if episode_steps is not None and episode_steps < 1:
             raise UserError(f"episode_steps must be 1 or more, or None for a free horizon; got {episode_steps}")
-        if inference_delay < 0:
-            raise UserError(f"inference_delay must be 0 steps or more; got {inference_delay}")
-        if inference_delay and not isinstance(controller, PlannedActions):
-            raise UserError(
-                f"inference_delay={inference_delay} needs a controller that plays plans back, as of others no actions "
-                f"are left; got {type(controller).__name__}: use PlannedActions (controller=actions)"
-            )
-        if inference_delay and prev_chunk_left_over and not getattr(planner, "supports_rtc", False):
-            raise UserError(
-                f"{type(planner).__name__} cannot be told which actions a plan has to begin with; give "
-                "prev_chunk_left_over=false, or a planner that can (planner.search=candidates)"
-            )
+        delay.check(planner, controller)
         remembering = planner if isinstance(planner, Planner) and planner.remembers else None
         if remembering is not None and replan_every % remembering.steps_per_token:
             raise UserError(
@@ -148,16 +124,13 @@ class MPCAgent:
         self._reach: Reach | None = getattr(planner, "reach", None)
         self._action_bounds: Bounds | None = getattr(planner, "action_bounds", None)
         self.controller = controller
-        self.replan_every = replan_every
-        self.horizon = horizon
-        self.replan_when = replan_when
-        self.episode_steps = episode_steps
+        self.replan_every, self.replan_when = replan_every, replan_when
+        self.horizon, self.episode_steps = horizon, episode_steps
         self.on_plan = on_plan
         self.clips, self.num_clipped = clips, 0
-        self.inference_delay, self.prev_chunk_left_over = inference_delay, prev_chunk_left_over
+        self.delay = delay
         self._obligations: Obligations | None = obligations_of(planner)
-        self._step = 0
-        self._begun = np.zeros(0, dtype=np.int64)  # at which step, per environment
+        self._step, self._begun = 0, np.zeros(0, dtype=np.int64)  # the latter at which step, per environment
         self._over = np.zeros(0, dtype=bool)  # which environments are not planned for any more
         self._generators: list[torch.Generator] = []
         self._goals = np.zeros((0, 0))
@@ -317,19 +290,16 @@ class MPCAgent:
             due &= ~self._obligations.is_content(apart, within=getattr(self.controller, "followed_within", 0.0))
         reasons[jumped] = "disagreement"
         reasons[due] = "scheduled"
-        reasons[self._over | ~self.controller.needs_plan(observations) | (age < self.inference_delay)] = ""
+        reasons[self._over | ~self.controller.needs_plan(observations) | (age < self.delay.steps)] = ""
         if self._beliefs is not None:
             reasons[~self._beliefs.ready(self._step, batch=len(reasons))] = ""
         return reasons
 
     def _horizon(self, step: int) -> int:
         """Steps to look ahead from a step of the episode."""
-        horizon, delay = self.horizon, self.inference_delay
+        horizon = self.horizon
         if self.replan_every and isinstance(self.controller, PlannedActions):
-            carried_out = max(self.replan_every, delay) + delay  # until the next plan is there
-            horizon = max(horizon, carried_out) if delay else horizon
-            if not getattr(self.planner, "looks_ahead", True):
-                horizon = min(horizon, carried_out)  # what comes later would change nothing
+            horizon = self.delay.horizon(self.planner, horizon, replan_every=self.replan_every)
         if self.episode_steps is None:
             return horizon
         return max(1, min(horizon, self.episode_steps - step))
@@ -338,18 +308,13 @@ class MPCAgent:
         self, indices: np.ndarray, observations: np.ndarray, reasons: np.ndarray, *, belief: Belief | None
     ) -> None:
         began, step = time.perf_counter(), self._step - int(self._begun[indices].max())
+        followed, told = self.delay.meantime(self.controller, indices, first=np.isinf(self._planned_at[indices]))
         asked: dict[str, Any] = {
             "horizon": self._horizon(step),
             "generators": [self._generators[index] for index in indices],
             **({} if self._obligations is None else {"passed": self._obligations.passed[indices]}),
+            **told,
         }
-        timing: dict[str, Any] = {}
-        if self.inference_delay:
-            assert isinstance(self.controller, PlannedActions)
-            delays = timing["delays"] = np.where(np.isinf(self._planned_at[indices]), 0, self.inference_delay)
-            if self.prev_chunk_left_over:
-                left = zip(indices.tolist(), delays.tolist(), strict=True)
-                asked["committed"] = [self.controller.upcoming(row, delay) for row, delay in left]
         if belief is None:
             plan = self.planner.plan(observations, self._shown(indices), **asked)
         else:
@@ -360,7 +325,7 @@ class MPCAgent:
         self._planned_at[indices] = self._step
         if self._obligations is not None:
             self._obligations.follow(plan, indices=indices)
-        self.controller.follow(plan, indices=indices, observations=observations, **timing)
+        self.controller.follow(plan, indices=indices, observations=observations, **followed)
         if self.on_plan is not None:
             self.on_plan(PlanEvent(indices=indices, step=step, plan=plan, seconds=seconds, reasons=reasons))
 
@@ -380,7 +345,6 @@ class MPCAgent:
         """
         single = np.ndim(observation) == 1
         if episode_start is not None:
-            starting = np.flatnonzero(episode_start)
-            self.restart(starting)
+            self.restart(np.flatnonzero(episode_start))
         actions = self.act(np.atleast_2d(observation))
         return (actions[0] if single else actions), state

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from dfplan.agent import Controller, InverseControl, MPCAgent, PlanMaker, PlannedActions
+from dfplan.agent import Controller, InferenceDelay, InverseControl, MPCAgent, PlanMaker, PlannedActions
 from dfplan.baselines.diffuser import is_diffuser
 from dfplan.cli.any_environment import TRAINED_BY
 from dfplan.cli.folders import bundled_weights
@@ -206,6 +206,5 @@ def build_agent(
         replan_when=controller.replan_when,
         episode_steps=domain.spec.episode_steps if controller.shrinking else None,
         clips=True,
-        inference_delay=controller.inference_delay,
-        prev_chunk_left_over=controller.prev_chunk_left_over,
+        delay=InferenceDelay(controller.inference_delay, controller.prev_chunk_left_over),
     )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tiny_model import POINT_MASS, line_model, tiny_denoiser, tiny_model
 
-from dfplan.agent import MPCAgent, PlannedActions, Pursuit
+from dfplan.agent import InferenceDelay, MPCAgent, PlannedActions, Pursuit
 from dfplan.errors import UserError
 from dfplan.planner import Planner, PlannerSettings, TreePlanner
 from dfplan.types import Bounds, Plan
@@ -43,7 +43,7 @@ class Clock:
         )
 
 
-def _told_by_a_clock(*, delay, replan_every, horizon=8, steps=40, **options):
+def _told_by_a_clock(*, delay, replan_every, horizon=8, steps=40, tells=True):
     """Actions ``(steps, 2)``, when each was planned and for when; and what the planner was told."""
     clock = Clock()
     agent = MPCAgent(
@@ -51,8 +51,7 @@ def _told_by_a_clock(*, delay, replan_every, horizon=8, steps=40, **options):
         controller=PlannedActions(),
         replan_every=replan_every,
         horizon=horizon,
-        inference_delay=delay,
-        **options,
+        delay=InferenceDelay(delay, tells),
     )
     agent.reset(seeds=[0])
     return np.concatenate([agent.act(np.array([[float(step)]])) for step in range(steps)]), clock.told
@@ -80,15 +79,16 @@ def test_what_the_planner_is_told_is_what_is_carried_out(delay):
 
 def test_a_planner_that_is_not_told_is_asked_as_ever():
     told_to, told = _told_by_a_clock(delay=3, replan_every=4)
-    actions, untold = _told_by_a_clock(delay=3, replan_every=4, prev_chunk_left_over=False)
+    actions, untold = _told_by_a_clock(delay=3, replan_every=4, tells=False)
     assert told
     assert not untold
     np.testing.assert_array_equal(actions, told_to)  # a clock does not mind
 
 
-def _agent(planner=None, **options):
+def _agent(planner=None, *, delay=0, tells=True, **options):
     planner = planner or Planner(tiny_model(), settings=PlannerSettings(num_candidates=2))
-    return MPCAgent(planner, **({"controller": PlannedActions(), "replan_every": 4, "horizon": 12} | options))
+    usual = {"controller": PlannedActions(), "replan_every": 4, "horizon": 12, "delay": InferenceDelay(delay, tells)}
+    return MPCAgent(planner, **(usual | options))
 
 
 def _act(agent, *, steps=24, batch=1):
@@ -100,13 +100,13 @@ def _act(agent, *, steps=24, batch=1):
 def test_without_a_delay_nothing_changes():
     expected = _act(_agent())
     for tells in (True, False):
-        np.testing.assert_array_equal(_act(_agent(inference_delay=0, prev_chunk_left_over=tells)), expected)
+        np.testing.assert_array_equal(_act(_agent(delay=0, tells=tells)), expected)
 
 
 @pytest.mark.parametrize("delay", [1, 4, 6])  # tokens have four steps
 def test_a_plan_begins_with_what_is_carried_out_until_it_is_there(delay):
     events = []
-    agent = _agent(inference_delay=delay, on_plan=events.append)
+    agent = _agent(delay=delay, on_plan=events.append)
     actions = _act(agent)
     assert [event.step for event in events] == list(range(0, 24, max(4, delay)))
     for before, event in pairwise(events):
@@ -117,7 +117,7 @@ def test_a_plan_begins_with_what_is_carried_out_until_it_is_there(delay):
 
 def test_rows_that_begin_at_other_times_are_told_of_their_own():
     """The second row begins anew while the first goes on: it has a first plan of its own, and disturbs nobody."""
-    agents = [_agent(Planner(line_model(spread=0.3), settings=PlannerSettings()), inference_delay=2) for _ in range(2)]
+    agents = [_agent(Planner(line_model(spread=0.3), settings=PlannerSettings()), delay=2) for _ in range(2)]
     for agent in agents:
         agent.reset(seeds=range(2), goals=np.repeat(GOALS, 2, axis=0))
     found = []
@@ -134,11 +134,11 @@ def test_rows_that_begin_at_other_times_are_told_of_their_own():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"inference_delay": -1}, "0 steps or more; got -1"),
-        ({"inference_delay": 1, "controller": Pursuit(POINT_MASS, goal_radius=0.5)}, "controller=actions"),
+        ({"delay": -1}, "0 steps or more; got -1"),
+        ({"delay": 1, "controller": Pursuit(POINT_MASS, goal_radius=0.5)}, "controller=actions"),
         (
             {
-                "inference_delay": 1,
+                "delay": 1,
                 "planner": TreePlanner(tiny_model(), settings=PlannerSettings(num_candidates=2), max_nodes=4),
             },
             "prev_chunk_left_over=false",
@@ -162,7 +162,7 @@ def test_what_cannot_be_delayed_is_refused(options, message):
 def test_one_sample_is_planned_no_further_than_it_is_carried_out(settings, delay, expected):
     events = []
     planner = Planner(line_model(), settings=PlannerSettings(**settings))
-    agent = _agent(planner, inference_delay=delay, on_plan=events.append)
+    agent = _agent(planner, delay=delay, on_plan=events.append)
     agent.reset(seeds=[0], goals=GOALS)
     for _ in range(20):
         agent.act(START)
