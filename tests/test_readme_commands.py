@@ -77,12 +77,14 @@ SIZES: dict[str, tuple[str, ...]] = {
     "dfplan generate env=metaworld/push-v3 output=push.hdf5": ("num_steps=100",),
     "dfplan generate env=FetchPush-v4": ("num_steps=100",),
     "dfplan eval env=FetchPush-v4 agent=script": FEW,
+    "dfplan eval experiment=pusht": FEW,
 }
 # What needs a package that the development environment has not; `make robots` makes one that has.
 NEEDS = {
     "dfplan generate env=metaworld/push-v3 output=push.hdf5": "metaworld",
     "dfplan generate env=FetchPush-v4": "gymnasium_robotics",
     "dfplan eval env=FetchPush-v4 agent=script": "gymnasium_robotics",
+    "dfplan eval experiment=pusht": "gym_pusht",
 }
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)  # language, text
 NAMED = {
