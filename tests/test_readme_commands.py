@@ -89,6 +89,7 @@ NEEDS = {
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)  # language, text
 NAMED = {
     "dfplan bench",
+    "dfplan eval",
     "dfplan eval env=tmaze",
     "dfplan generate",
     "dfplan inspect",
