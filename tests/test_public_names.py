@@ -87,7 +87,9 @@ def test_a_dictionary_with_its_goal_is_as_good():
 
 
 def test_what_does_not_fit_is_refused_in_one_line():
-    with pytest.raises(UserError, match="no model 'maze2d-huge': give maze2d-large, maze2d-large-rnn"):
+    with pytest.raises(
+        UserError, match="no model 'maze2d-huge': give gym_pusht-PushT-v0, maze2d-large, maze2d-large-rnn"
+    ):
         dfplan.load("maze2d-huge")
     with pytest.raises(UserError, match=r"observations, actions and goals of 4, 2 and 2 numbers, the environment has"):
         dfplan.Agent(tiny_model(), gymnasium.make("Pendulum-v1"))

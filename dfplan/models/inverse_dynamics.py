@@ -36,7 +36,7 @@ class InverseDynamics(nn.Module):
         self.sizes = {"observation_dim": observation_dim, "action_dim": action_dim}
         self.sizes |= {"most_steps": most_steps, "width": width}
         self.most_steps = most_steps
-        for name in ("mean", "std", "change"):
+        for name in ("mean", "std", "change_std"):
             self.register_buffer(name, torch.ones(observation_dim))
         for name in ("action_mean", "action_std"):
             self.register_buffer(name, torch.ones(action_dim))
@@ -44,7 +44,7 @@ class InverseDynamics(nn.Module):
 
     mean: Tensor
     std: Tensor
-    change: Tensor
+    change_std: Tensor
     action_mean: Tensor
     action_std: Tensor
 
@@ -57,7 +57,7 @@ class InverseDynamics(nn.Module):
             steps: ``(batch,)``, from 1 to ``most_steps``.
         """
         present = (observations - self.mean) / self.std
-        changed = (later - observations) / (steps[:, None] * self.change)
+        changed = (later - observations) / (steps[:, None] * self.change_std)
         shown = torch.cat([present, changed, steps[:, None] / self.most_steps], dim=1)
         return self.action_mean + self.action_std * self.network(shown)
 

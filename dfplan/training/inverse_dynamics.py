@@ -50,7 +50,7 @@ def look_at(inverse: InverseDynamics, data: Trajectories) -> None:
     steps = np.delete(np.diff(data.observations, axis=0), ends, axis=0)
     acted = np.delete(data.actions, data.starts[1:] - 1, axis=0)
     moments = {"mean": data.observations.mean(axis=0, dtype=np.float64), "std": deviation(data.observations)}
-    moments |= {"change": deviation(steps), "action_mean": acted.mean(axis=0), "action_std": deviation(acted)}
+    moments |= {"change_std": deviation(steps), "action_mean": acted.mean(axis=0), "action_std": deviation(acted)}
     for name, values in moments.items():
         is_mean = name.endswith("mean")
         inverse.get_buffer(name).copy_(torch.from_numpy(np.where(is_mean | (values > LEAST), values, 1.0)))

@@ -11,7 +11,12 @@ from dfplan.domains.maze.support import measure_support
 from dfplan.errors import UserError
 from dfplan.models.bundle import load_bundle, save_bundle
 from dfplan.models.forcing_model import load_forcing_model
-from dfplan.models.inverse_dynamics import InverseDynamics, load_inverse_dynamics, save_inverse_dynamics
+from dfplan.models.inverse_dynamics import (
+    InverseDynamics,
+    MotionInverseDynamics,
+    load_inverse_dynamics,
+    save_inverse_dynamics,
+)
 from dfplan.settings.diffusion import DiffusionSettings
 from dfplan.settings.training import OptimizerSettings
 from dfplan.tokens import Normalizer
@@ -128,9 +133,25 @@ def test_the_honest_bundle_itself_is_good(tmp_path, honest):
     assert "whole" in verify(tmp_path / "model")
 
 
-@pytest.mark.parametrize("changes", [{"speed_std": 0.0}, {"step_seconds": -1.0}, {"network.0.weight": 1e38}])
-def test_inverse_dynamics_that_are_none(tmp_path, changes):
-    save_inverse_dynamics(tmp_path / "honest", InverseDynamics(width=8), {})
+MOTION = MotionInverseDynamics(goal_dim=2, action_dim=2, most_steps=16, width=8)
+ANY = InverseDynamics(observation_dim=3, action_dim=2, width=8)
+
+
+@pytest.mark.parametrize(
+    ("inverse", "changes"),
+    [
+        (MOTION, {"speed_std": 0.0}),
+        (MOTION, {"step_seconds": -1.0}),
+        (MOTION, {"network.0.weight": 1e38}),
+        (ANY, {"std": 0.0}),
+        (ANY, {"change_std": -1.0}),
+        (ANY, {"action_std": 0.0}),
+        (ANY, {"mean": 1e38}),
+        (ANY, {"network.0.weight": 1e38}),
+    ],
+)
+def test_inverse_dynamics_that_are_none(tmp_path, inverse, changes):
+    save_inverse_dynamics(tmp_path / "honest", inverse, {})
     tensors, metadata = load_bundle(tmp_path / "honest")
     spoiled = {f"inverse.{name}": torch.full_like(tensors[f"inverse.{name}"], value) for name, value in changes.items()}
     refused(tmp_path / "spoiled", tensors | spoiled, metadata, load=load_inverse_dynamics)
