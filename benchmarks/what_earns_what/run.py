@@ -47,7 +47,7 @@ VARIANTS: Mapping[str, tuple[str, ...]] = {
     "windows drawn alike": ("value=networks", "windows.collected_share=0"),
 }
 INVERSE = ("task=inverse-dynamics", "retrace=none")
-WEIGHED_ALONE = ("windows drawn alike",)
+WEIGHED_ALONE = ("value by least squares", "windows drawn alike")  # elsewhere these are what dfplan is
 OWN_ROWS: Mapping[str, Row] = {
     "dfplan": ROWS["dfplan"],
     "one sample": Row("dfplan", ONE_SAMPLE),
