@@ -71,7 +71,7 @@ class GymnasiumDomain:
 
     options: frozenset[str] = frozenset()
     procedure: frozenset[str] = frozenset()
-    tasks: frozenset[str] | None = frozenset({"forcing", "behaviour-cloning"})
+    tasks: frozenset[str] | None = frozenset({"forcing", "behaviour-cloning", "inverse-dynamics"})
     shows_frames = drives_anew = False
     tells_goals = True
     make_options: Mapping[str, Any] = {}  # of the environment, where a domain wants others than it has

@@ -22,6 +22,7 @@ from dfplan.domains.gymnasium import GymnasiumDomain
 from dfplan.domains.maze.domain import MazeDomain
 from dfplan.domains.one_env import REPLAN_ACTIONS, REPLAN_CHUNKS
 from dfplan.errors import UserError
+from dfplan.models.inverse_dynamics import load_inverse_dynamics
 from dfplan.planner.settings import CHUNKS, SHORT_HORIZON, SHORT_PROBLEMS, PlannerSettings
 from dfplan.scorers import GoalScorer, ReturnScorer
 from dfplan.types import Trajectories
@@ -130,6 +131,17 @@ def test_without_goals_plans_are_scored_by_rewards_and_the_value_of_where_they_e
     assert scorer.value(upright) > scorer.value(hanging)
     reach = find_domain("TestReach-v0")
     assert isinstance(reach.fit_scorer(data), GoalScorer)
+
+
+def test_inverse_dynamics_are_learned_of_any_robot_in_the_units_of_its_actions(file, tmp_path):
+    words = ["task=inverse-dynamics", "env=Pendulum-v1", f"data={file}", "retrace=none", "training.num_steps=1000"]
+    assert main(["train", *words, "threads=1", f"output={tmp_path / 'run'}"]) == 0
+    inverse = load_inverse_dynamics(tmp_path / "run" / "model")
+    data = read(file)
+    rows = np.arange(100, 190)
+    acted = inverse.actions(data.observations[rows], data.observations[rows + 1], np.ones(90, np.float32))
+    assert acted.shape == (90, 1)
+    assert np.corrcoef(acted[:, 0], data.actions[rows, 0])[0, 1] > 0.9  # torques of up to 2
 
 
 def test_an_id_becomes_the_options_that_suit_short_problems_where_nothing_else_is_said():
