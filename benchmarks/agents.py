@@ -15,6 +15,18 @@ from dfplan.domains.find import find_domain
 from dfplan.planner import Planner
 from dfplan.protocol import EvaluationProtocol
 
+# By the name of a world what is driven there.
+WORLDS = {
+    "hopper": "Hopper-v5",
+    "walker2d": "Walker2d-v5",
+    "halfcheetah": "HalfCheetah-v5",
+    "door": "AdroitHandDoor-v1",
+    "push": "metaworld/push-v3",
+    "pusht": "gym_pusht/PushT-v0",
+    "fetch-push": "FetchPush-v4",
+    "maze2d-large": "maze2d-large",
+}
+
 
 @dataclass(frozen=True)
 class Made:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 sys.path.append(str(Path(__file__).parents[1]))
-from agents import make_agent
+from agents import WORLDS, make_agent
 from records import Record, add_record, refuse_uncommitted
 from worlds import ONE_SAMPLE
 
@@ -24,16 +24,6 @@ from dfplan.protocol import EvaluationProtocol
 from dfplan.types import PlanEvent
 
 HERE = Path(__file__).parent
-WORLDS = {
-    "hopper": "Hopper-v5",
-    "walker2d": "Walker2d-v5",
-    "halfcheetah": "HalfCheetah-v5",
-    "door": "AdroitHandDoor-v1",
-    "push": "metaworld/push-v3",
-    "pusht": "gym_pusht/PushT-v0",
-    "fetch-push": "FetchPush-v4",
-    "maze2d-large": "maze2d-large",
-}
 # Where one sample is what the command line takes, to plan is to choose among several in the model.
 RANKED = ("planner.num_candidates=16", "planner.roll_out=true", "planner.temperature=0.1")
 PLANNED = {"push": RANKED, "pusht": RANKED, "maze2d-large": ("planner=fast",)}

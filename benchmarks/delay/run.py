@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.append(str(Path(__file__).parents[1]))
-from agents import make_agent
+from agents import WORLDS, make_agent
 from records import Record, add_record, refuse_uncommitted
 from worlds import ONE_SAMPLE, interval, successes
 
@@ -19,13 +19,6 @@ from dfplan.evaluation.rollout import evaluate_agent
 from dfplan.types import Bounds, PlanEvent
 
 HERE = Path(__file__).parent
-WORLDS = {
-    "hopper": "Hopper-v5",
-    "walker2d": "Walker2d-v5",
-    "push": "metaworld/push-v3",
-    "fetch-push": "FetchPush-v4",
-    "pusht": "gym_pusht/PushT-v0",
-}
 DELAYS = (0, 1, 2, 4, 8)
 TELLS = {"told": True, "not told": False}
 

@@ -7,13 +7,11 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1]))
 from records import Record, add_record, refuse_uncommitted
-from worlds import TRAININGS, add_options, measure, run
+from worlds import SCRIPTED_GOALS, TRAININGS, add_options, measure, run
 
 from dfplan.evaluation.report import circumstances
 
 HERE = Path(__file__).parent
-# Goals are where a script ended, most of them where it was to go; those on the way say where a block does not move yet.
-WORDS = ("windows.segment_goal_share=1", "training.num_steps=6000")
 TASKS = {
     "reach": "FetchReach-v4",
     "push": "FetchPush-v4",
@@ -40,7 +38,7 @@ def measure_task(name: str, arguments: argparse.Namespace) -> Record:
     env_id, data = TASKS[name], arguments.runs / f"{name}.hdf5"
     if not data.exists():
         run("generate", f"env={env_id}", f"output={data}")
-    trainings = {title: own if title == "bc" else (*own, *WORDS) for title, own in TRAININGS.items()}
+    trainings = {title: own if title == "bc" else (*own, *SCRIPTED_GOALS) for title, own in TRAININGS.items()}
     found = measure(name, env_id, str(data), arguments, trainings=trainings, agents={"expert": ["agent=script"]})
     return {
         "question": "from data of a script with noise: how often is the goal reached at the end of an episode?",

@@ -5,12 +5,13 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1]))
 from experts import main
+from worlds import MIXED_POLICIES
 
 ROBOTS = {
     "hopper": ("Hopper-v5", "tqc-hopper"),
     "walker2d": ("Walker2d-v5", "tqc-walker2d"),
     "halfcheetah": ("HalfCheetah-v5", "tqc-halfcheetah"),
 }
-WORDS = ("value=advantage", "windows.collected_share=0.3")
+
 if __name__ == "__main__":
-    sys.exit(main(ROBOTS, WORDS, folder=Path(__file__).parent, episodes=50))
+    sys.exit(main(ROBOTS, MIXED_POLICIES, folder=Path(__file__).parent, episodes=50))

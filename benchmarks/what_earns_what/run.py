@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1]))
 from records import Record, add_record, refuse_uncommitted
-from worlds import ONE_SAMPLE, ROWS, TRAININGS, Row, add_options, measure
+from worlds import MIXED_POLICIES, ONE_SAMPLE, ROWS, SCRIPTED_GOALS, TRAININGS, Row, add_options, measure
 
 from dfplan.evaluation.report import circumstances
 
@@ -33,10 +33,10 @@ class World:
 WORLDS = {
     "pendulum": World("Pendulum-v1"),
     "reacher": World("Reacher-v5"),
-    "hopper-mixed": World("Hopper-v5", ("value=advantage", "windows.collected_share=0.3")),
-    "walker2d-mixed": World("Walker2d-v5", ("value=advantage", "windows.collected_share=0.3")),
-    "halfcheetah-mixed": World("HalfCheetah-v5", ("value=advantage", "windows.collected_share=0.3")),
-    "fetch-push": World("FetchPush-v4", ("windows.segment_goal_share=1", "training.num_steps=6000")),
+    "hopper-mixed": World("Hopper-v5", MIXED_POLICIES),
+    "walker2d-mixed": World("Walker2d-v5", MIXED_POLICIES),
+    "halfcheetah-mixed": World("HalfCheetah-v5", MIXED_POLICIES),
+    "fetch-push": World("FetchPush-v4", SCRIPTED_GOALS),
 }
 # One thing is another than in ours. With one level for all, actions cannot be known while the rest is noise: nothing
 # is rolled out.

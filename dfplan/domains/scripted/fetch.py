@@ -32,12 +32,7 @@ def reach(observation: np.ndarray, goal: np.ndarray) -> np.ndarray:
 def push(observation: np.ndarray, goal: np.ndarray) -> np.ndarray:
     """Go behind the block, over it where it is in the way, then push it along the line to the goal."""
     gripper, block = observation[GOAL_DIM : GOAL_DIM + 3], observation[GOAL_DIM + 3 : GOAL_DIM + 6]
-    missing = goal[:2] - block[:2]
-    distance = np.linalg.norm(missing)
-    along = missing / max(distance, 1e-6)
-    relative = gripper[:2] - block[:2]
-    ahead = relative @ along
-    aside = relative - ahead * along
+    distance, along, ahead, aside = _towards(goal, gripper=gripper, block=block)
     if distance < 0.02:
         return np.array([0.0, 0.0, 0.0, CLOSED])
     if gripper[2] < block[2] + LOW and ahead < -0.02 and np.linalg.norm(aside) < ASIDE:
@@ -60,18 +55,28 @@ def slide(observation: np.ndarray, goal: np.ndarray) -> np.ndarray:
     """Go behind the puck, strike it along the line to the goal as fast as that is far, and let it go."""
     gripper, puck = observation[GOAL_DIM : GOAL_DIM + 3], observation[GOAL_DIM + 3 : GOAL_DIM + 6]
     moved = observation[GOAL_DIM + 14 : GOAL_DIM + 16] + observation[GOAL_DIM + 20 : GOAL_DIM + 22]  # with the gripper
-    missing = goal[:2] - puck[:2]
-    distance = np.linalg.norm(missing)
-    along = missing / max(distance, 1e-6)
-    relative = gripper[:2] - puck[:2]
-    ahead = relative @ along
-    aside = relative - ahead * along
-    if distance < NEAR or (np.linalg.norm(moved) > MOVES and np.linalg.norm(relative) > TOUCHES):
+    distance, along, ahead, aside = _towards(goal, gripper=gripper, block=puck)
+    if distance < NEAR or (np.linalg.norm(moved) > MOVES and np.linalg.norm(gripper[:2] - puck[:2]) > TOUCHES):
         return np.array([0.0, 0.0, 0.3, CLOSED])
     if gripper[2] < puck[2] + LOW and -STARTS - NEAR < ahead < 0 and np.linalg.norm(aside) < ASIDE:
         speed = min(((distance + LOST) / FARTHEST) ** POWER, 1.0)
         return np.array([*(speed * along - GAIN * aside), GAIN * (puck[2] - gripper[2]), CLOSED])
     return _descend_at(gripper, np.append(puck[:2] - STARTS * along, puck[2]), fingers=CLOSED)
+
+
+def _towards(
+    goal: np.ndarray, *, gripper: np.ndarray, block: np.ndarray
+) -> tuple[np.floating, np.ndarray, np.ndarray, np.ndarray]:
+    """How far a block is from the goal on the table and in which direction ``(2,)``, and where the gripper is of it.
+
+    Ahead, a number, below 0 where it is behind; and aside of the line, ``(2,)``.
+    """
+    missing = goal[:2] - block[:2]
+    distance = np.linalg.norm(missing)
+    along = missing / max(distance, 1e-6)
+    relative = gripper[:2] - block[:2]
+    ahead = relative @ along
+    return distance, along, ahead, relative - ahead * along
 
 
 def _descend_at(gripper: np.ndarray, place: np.ndarray, *, fingers: float) -> np.ndarray:
