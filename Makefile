@@ -7,7 +7,7 @@ PEERS := $(VENV)-peers
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-all test-d4rl robots peers test-faults soak mutate check fix bench bench-quick bench-all ablations tables clean
+.PHONY: help demo test test-all test-d4rl robots peers test-faults soak mutate check fix bench bench-quick bench-all ablations tables drawings clean
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
@@ -97,6 +97,9 @@ tables: $(VENV)/installed-dev  ## write the tables of all READMEs from the resul
 	$(BIN)/python benchmarks/visual_shift/run.py --table
 	$(BIN)/python benchmarks/world_model/report.py
 	$(BIN)/python benchmarks/training/model_card.py
+
+drawings: $(VENV)/installed-dev  ## draw again the pictures of the documentation, from the bundled weights
+	set -e; for each in docs/drawings/*.py; do $(BIN)/python $$each; done
 
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) $(D4RL) $(ROBOTS) $(PEERS) .pytest_cache .ruff_cache .import_linter_cache
