@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dfplan.domains.one_env import Agent
     from dfplan.errors import UserError
     from dfplan.models.library import load
+    from dfplan.models.publish import push_to_hub
     from dfplan.planner.constraints import Constraints
     from dfplan.planner.planner import Planner
     from dfplan.planner.settings import PlannerSettings
@@ -33,6 +34,7 @@ __all__ = [
     "Trajectories",
     "UserError",
     "load",
+    "push_to_hub",
     "read",
     "train",
 ]
@@ -48,6 +50,7 @@ _MODULES = {
     "Trajectories": "types",
     "UserError": "errors",
     "load": "models.library",
+    "push_to_hub": "models.publish",
     "read": "data.formats",
     "train": "cli.python",
 }

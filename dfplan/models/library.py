@@ -21,19 +21,29 @@ def load(weights: str | Path) -> ForcingModel:
 
     Args:
         weights: such as ``maze2d-large``, ``runs/train/maze2d-large/2026-11-29_10-00-00`` (a model or a training run),
-            or ``<organisation>/<name>``. A name means the bundled model, also where there is a folder of that name: for
-            that, write ``./maze2d-large``; the hub is asked where there is no such folder.
+            or ``hf://<organisation>/<name>``, with ``@<branch, tag or commit>`` behind it where it is to be that one.
+            A name means the bundled model, also where there is a folder of that name: for that, write
+            ``./maze2d-large``. Without ``hf://``, the hub is asked where there is no such folder.
 
     Raises:
         UserError: there is none, it is damaged, it is no planner, or the hub cannot be reached.
     """
+    return load_forcing_model(folder_of(weights))
+
+
+def folder_of(weights: str | Path) -> Path:
+    """The folder of the bundle that :func:`load` loads, fetched from the hub if need be.
+
+    Raises:
+        UserError: there is none, or the hub cannot be reached.
+    """
     if weights in bundled_names():
-        return load_forcing_model(WEIGHTS / str(weights))
+        return WEIGHTS / str(weights)
     if found := find_bundle(user_path(weights)):
-        return load_forcing_model(found)
+        return found
     if hub.is_hub_id(weights) and not user_path(weights).exists():
-        return load_forcing_model(hub.fetch(str(weights)))
+        return hub.fetch(str(weights))
     raise UserError(
         f"no model {str(weights)!r}: give {', '.join(bundled_names())}, the folder of a model or of a training run, or "
-        "<organisation>/<name> at the Hugging Face Hub"
+        "hf://<organisation>/<name> at the Hugging Face Hub"
     )

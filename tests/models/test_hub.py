@@ -1,117 +1,140 @@
 """Models at the Hugging Face Hub, by its own client and a hub of this machine that answers as the real one does."""
 
-import hashlib
-import http.server
-import json
 import sys
-import threading
 from pathlib import Path
-from urllib.parse import urlparse
 
 import numpy as np
 import pytest
+from local_hub import LocalHub
 
 import dfplan
 from dfplan.cli.build import find_weights
 from dfplan.errors import UserError
 from dfplan.models.library import WEIGHTS
 
-COMMIT = "0123456789" * 4
-FILES = {f"model/{each.name}": each.read_bytes() for each in (WEIGHTS / "maze2d-umaze").glob("model.*")}
+
+def bundle_of(name, *, folder=""):
+    return {f"{folder}{each.name}": each.read_bytes() for each in (WEIGHTS / name).glob("model.*")}
 
 
-class Hub(http.server.BaseHTTPRequestHandler):
-    """One repository, ``robots/umaze``, that holds a run folder, a program and nothing else."""
-
-    files = FILES | {"train.py": b"print('never fetched')"}
-    asked: list[str] = []  # noqa: RUF012
-
-    def do_GET(self):
-        path = urlparse(self.path).path
-        self.asked.append(path)
-        api, files = "/api/models/robots/umaze", f"/robots/umaze/resolve/{COMMIT}/"
-        if path == f"{api}/revision/main":
-            self.answer(json.dumps({"id": "robots/umaze", "sha": COMMIT, "siblings": []}).encode())
-        elif path == f"{api}/tree/{COMMIT}":
-            listed = [
-                {"type": "file", "path": name, "size": len(content), "oid": hashlib.sha1(content).hexdigest()}
-                for name, content in self.files.items()
-            ]
-            self.answer(json.dumps(listed).encode())
-        elif path.startswith(files):
-            self.answer(self.files[path.removeprefix(files)])
-        else:
-            self.send_error(404)
-
-    do_HEAD = do_GET
-
-    def answer(self, content):
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
-        self.send_header("ETag", f'"{hashlib.sha1(content).hexdigest()}"')
-        self.send_header("X-Repo-Commit", COMMIT)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(content)
-
-    def log_message(self, *words):
-        pass
+FILES = bundle_of("maze2d-umaze", folder="model/")
+NEVER = {"train.py": b"print('never fetched')", "pytorch_model.bin": b"cos\nsystem\n(S'false'\ntR."}  # a pickle
 
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
+    """A hub with one repository, that of a run folder beside a program and a pickle."""
     constants = pytest.importorskip("huggingface_hub.constants")
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    url, before = f"http://127.0.0.1:{server.server_port}", constants.ENDPOINT
+    hub, before = LocalHub(), constants.ENDPOINT
+    hub.commit("robots/umaze", FILES | NEVER)
+    monkeypatch.setenv("HF_TOKEN", "of-this-machine")
     for name in ("ENDPOINT", "HUGGINGFACE_CO_URL_TEMPLATE"):
-        monkeypatch.setattr(constants, name, getattr(constants, name).replace(before, url))
+        monkeypatch.setattr(constants, name, getattr(constants, name).replace(before, hub.url))
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)
+    for name in ("HF_HUB_DISABLE_TELEMETRY", "HF_HUB_DISABLE_XET"):  # large files go by Git LFS, whose protocol is open
+        monkeypatch.setattr(constants, name, True)
     monkeypatch.chdir(tmp_path)
-    yield server
-    server.shutdown()
-    server.server_close()
+    yield hub
+    hub.close()
 
 
-def test_a_model_of_the_hub_is_that_which_was_put_there_and_nothing_else_is_fetched(hub, tmp_path):
-    model, bundled = dfplan.load("robots/umaze"), dfplan.load("maze2d-umaze")
-    for name, value in bundled.denoiser.state_dict().items():
-        np.testing.assert_array_equal(model.denoiser.state_dict()[name], value)
-    assert not [each for each in Hub.asked if "train.py" in each]
-    assert find_weights("robots/umaze", env_name="maze2d-umaze").name == "model"
-    hub.shutdown()
-    hub.server_close()  # what was fetched once is there without a network
-    assert dfplan.load("robots/umaze").goal_radius == bundled.goal_radius
+@pytest.mark.parametrize("name", ["robots/umaze", "hf://robots/umaze", "hf://robots/umaze@main"])
+def test_a_model_of_the_hub_is_that_which_was_put_there_and_nothing_else_is_fetched(name, hub):
+    model, bundled = dfplan.load(name), dfplan.load("maze2d-umaze")
+    for tensor, value in bundled.denoiser.state_dict().items():
+        np.testing.assert_array_equal(model.denoiser.state_dict()[tensor], value)
+    assert not [each for each in hub.asked if each.endswith(tuple(NEVER))]
+    assert find_weights(name, env_name="maze2d-umaze").name == "model"
+    hub.close()  # what was fetched once is there without a network
+    assert dfplan.load(name).goal_radius == bundled.goal_radius
 
 
-def test_a_folder_comes_before_the_hub(hub, tmp_path):
+def test_a_revision_is_the_model_of_that_time(hub):
+    first = hub.head("robots/umaze", "main")
+    hub.commit("robots/umaze", bundle_of("maze2d-large", folder="model/"))
+    tokens = [dfplan.load(name).num_tokens for name in ("hf://robots/umaze", f"hf://robots/umaze@{first}")]
+    assert tokens == [dfplan.load(name).num_tokens for name in ("maze2d-large", "maze2d-umaze")]
+    with pytest.raises(UserError, match="hf://robots/umaze@v9 could not be fetched"):
+        dfplan.load("hf://robots/umaze@v9")
+
+
+@pytest.mark.parametrize(("branch", "private"), [("", None), ("@trial/1", True)])
+def test_what_is_pushed_is_loaded_again_byte_for_byte(branch, private, hub, tmp_path):
+    name = dfplan.push_to_hub("maze2d-umaze", f"hf://lab/ball{branch}", private=private, license="mit")
+    assert name == f"hf://lab/ball@{hub.head('lab/ball', branch[1:] or 'main')}"
+    kept = hub.repositories["lab/ball"][branch[1:] or "main"]
+    assert bundle_of("maze2d-umaze").items() <= kept.items()
+    assert dfplan.load(name).goal_radius == dfplan.load("maze2d-umaze").goal_radius
+    card = kept["README.md"].decode()
+    assert hub.cards == [card]  # as the hub checks it
+    head, _, text = card.removeprefix("---\n").partition("---\n")
+    assert {"license: mit", "library_name: dfplan", "- diffusion-forcing"} <= set(head.splitlines())
+    assert 'dfplan.load("hf://lab/ball")' in text
+    assert "| rows of training data | 1,000,000 |" in text
+    assert set(kept) - set(bundle_of("maze2d-umaze")) == {".gitattributes", "README.md"}  # and no pickle
+
+
+@pytest.mark.parametrize("branch", ["main", "trial/1"])
+def test_a_second_push_replaces_the_model_and_leaves_the_card_that_people_wrote(branch, hub):
+    dfplan.push_to_hub("maze2d-umaze", f"lab/ball@{branch}")
+    hub.commit("lab/ball", {"README.md": b"ours"}, branch=branch)
+    dfplan.push_to_hub(WEIGHTS / "maze2d-large", f"lab/ball@{branch}")
+    assert hub.repositories["lab/ball"][branch]["README.md"] == b"ours"
+    assert dfplan.load(f"hf://lab/ball@{branch}").num_tokens == dfplan.load("maze2d-large").num_tokens
+
+
+def test_a_push_that_cannot_be_is_refused_and_leaves_nothing_there(hub, tmp_path):
+    for each in bundle_of("maze2d-umaze"):
+        (tmp_path / each).write_bytes(FILES[f"model/{each}"][:-1])
+    with pytest.raises(UserError, match="damaged"):
+        dfplan.push_to_hub(tmp_path, "hf://lab/ball")
+    with pytest.raises(UserError, match=r"'hf://ball' is no name of a model at the Hugging Face Hub"):
+        dfplan.push_to_hub("maze2d-umaze", "hf://ball")
+    assert not [each for each in hub.asked if "ball" in each]
+    hub.may_write = False
+    with pytest.raises(UserError, match=r"hf://lab/ball could not be uploaded to .*403.*hf auth login"):
+        dfplan.push_to_hub("maze2d-umaze", "hf://lab/ball")
+    assert "lab/ball" not in hub.repositories
+
+
+def test_a_folder_comes_before_the_hub_unless_the_hub_is_meant(hub, tmp_path):
     Path("robots").mkdir()
     Path("robots/umaze").symlink_to(WEIGHTS / "maze2d-large")
     assert dfplan.load("robots/umaze").num_tokens == dfplan.load("maze2d-large").num_tokens
+    assert dfplan.load("hf://robots/umaze").num_tokens == dfplan.load("maze2d-umaze").num_tokens
 
 
 @pytest.mark.parametrize("name", ["robots/hopper", "robots/empty"])
-def test_a_model_that_is_not_there_is_refused_in_one_line(name, hub, monkeypatch):
-    monkeypatch.setattr(Hub, "files", {"README.md": b"nothing"})
-    with pytest.raises(UserError, match=r"no folder robots/.*Hugging Face Hub") as caught:
+def test_a_model_that_is_not_there_is_refused_in_one_line(name, hub):
+    hub.commit("robots/empty", {"README.md": b"nothing"})
+    with pytest.raises(UserError, match=r"robots/.*Hugging Face Hub") as caught:
         dfplan.load(name)
     assert "\n" not in str(caught.value)
 
 
 def test_without_a_network_or_the_package_one_line_says_so(hub, monkeypatch):
-    hub.shutdown()
-    hub.server_close()
-    with pytest.raises(UserError, match=r"none was fetched from the Hugging Face Hub .* and the network"):
+    hub.close()
+    with pytest.raises(UserError, match=r"no folder robots/umaze; .* Hugging Face Hub .* and the network"):
         dfplan.load("robots/umaze")
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(UserError, match=r"pip install 'dfplan\[hub\]'"):
-        dfplan.load("robots/umaze")
+    for attempt in (lambda: dfplan.load("robots/umaze"), lambda: dfplan.push_to_hub("maze2d-umaze", "robots/umaze")):
+        with pytest.raises(UserError, match=r"pip install 'dfplan\[hub\]'"):
+            attempt()
 
 
-@pytest.mark.parametrize("name", ["robots/../secrets", "a/b/c", "/etc/passwd", "https://robots/umaze", "maze2d-huge"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "robots/../secrets",
+        "hf://robots/../secrets",
+        "a/b/c",
+        "hf://a",
+        "hf://a/b@",
+        "/etc/passwd",
+        "https://robots/umaze",
+    ],
+)
 def test_what_is_no_name_of_the_hub_is_not_asked_for(name, hub):
-    Hub.asked.clear()
     with pytest.raises(UserError, match="no model"):
         dfplan.load(name)
-    assert Hub.asked == []
+    assert hub.asked == []
