@@ -4,10 +4,11 @@ VENV ?= .venv
 D4RL := $(VENV)-d4rl
 ROBOTS := $(VENV)-robots
 PEERS := $(VENV)-peers
+DOCS := $(VENV)-docs
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-all test-d4rl robots peers test-faults soak mutate check fix bench bench-quick bench-all ablations tables drawings clean
+.PHONY: help demo test test-all test-d4rl robots peers test-faults soak mutate check fix bench bench-quick bench-all ablations tables drawings docs clean
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
@@ -101,8 +102,11 @@ tables: $(VENV)/installed-dev  ## write the tables of all READMEs from the resul
 drawings: $(VENV)/installed-dev  ## draw again the pictures of the documentation, from the bundled weights
 	set -e; for each in docs/drawings/*.py; do $(BIN)/python $$each; done
 
+docs: $(DOCS)/installed  ## build the site of the documents into build/site, strictly; it opens without a network
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict
+
 clean:  ## remove the virtual environment and caches
-	rm -rf $(VENV) $(D4RL) $(ROBOTS) $(PEERS) .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(D4RL) $(ROBOTS) $(PEERS) $(DOCS) build/site .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/python-ready:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -141,4 +145,12 @@ $(PEERS)/installed: $(VENV)/python-ready pyproject.toml constraints.txt
 	grep -v -e '^mujoco==' -e '^gym==' constraints.txt > $(PEERS)/constraints.txt
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -c $(PEERS)/constraints.txt -e ".[robots,peers]" pytest
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -c $(PEERS)/constraints.txt --no-deps d3rlpy
+	@touch $@
+
+# The names of dfplan are read off its sources; nothing of it is installed.
+$(DOCS)/installed: $(VENV)/python-ready pyproject.toml constraints.txt
+	@echo "installing MkDocs into $(DOCS) (half a minute)"
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+		$$($(DOCS)/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"])')
 	@touch $@

@@ -1,0 +1,69 @@
+"""What whoever follows the documents is given: a small data set in D4RL's layout, and the same as Minari has it."""
+
+import warnings
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gymnasium import spaces
+from gymnasium.envs.registration import EnvSpec
+
+from dfplan.cli.main import main
+from dfplan.data.d4rl_file import read_d4rl
+from dfplan.domains.maze.download import published_name
+from dfplan.types import Trajectories
+from dfplan_envs import build_maze
+
+
+def lay_out(store: Path) -> None:
+    """Fill a folder: ``cache`` as if D4RL's file were downloaded, ``path/to/maze2d-large.hdf5``, and a Minari store."""
+    generated = store / "cache" / "datasets" / "maze2d-large-v1.hdf5"
+    assert main(["generate", "env=maze2d-large", "num_steps=20000", f"output={generated}"]) == 0
+    for path in (generated.with_name(published_name("maze2d-large-v1")), store / "path" / "to" / "maze2d-large.hdf5"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(generated.read_bytes())
+    record_minari(read_d4rl(generated), "D4RL/pointmaze/large-v2", store / "minari")
+    generated.unlink()
+    generated.with_name(f"{generated.name}.sha256").unlink()
+
+
+def record_minari(data: Trajectories, dataset_id: str, store: Path) -> None:
+    """Write a trajectory as a local Minari dataset in PointMaze's coordinates: an episode for each goal driven to."""
+    minari = pytest.importorskip("minari")
+    from minari.data_collector import EpisodeBuffer
+
+    rows, columns = build_maze("large").walls.shape
+    x, y, vx, vy = data.observations.T.astype(np.float64)
+    turned = np.stack([y + 0.7 - columns / 2, rows / 2 - 0.7 - x, vy, -vx], axis=1)
+    pushed = np.stack([data.actions[:, 1], -data.actions[:, 0]], axis=1)
+    ends = np.flatnonzero(data.segment_ends)
+    episodes = [
+        EpisodeBuffer(
+            id=number,
+            observations={
+                name: turned[first : last + 1, :size]
+                for name, size in (("observation", 4), ("achieved_goal", 2), ("desired_goal", 2))
+            },
+            actions=pushed[first:last],
+            rewards=[0.0] * (last - first),
+            terminations=[False] * (last - first),
+            truncations=[False] * (last - first - 1) + [True],
+        )
+        for number, (first, last) in enumerate(pairwise(ends))
+    ]
+    sizes = {"observation": 4, "achieved_goal": 2, "desired_goal": 2}
+    boxes = {name: spaces.Box(-np.inf, np.inf, (size,), np.float64) for name, size in sizes.items()}
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        patch.setenv("MINARI_DATASETS_PATH", str(store))
+        warnings.simplefilter("ignore")  # of an author who is not named
+        minari.create_dataset_from_buffers(
+            dataset_id,
+            buffer=episodes,
+            env=EnvSpec(
+                "PointMaze_Large-v3", entry_point="dfplan_envs.maze_env:MazeEnv", kwargs={"maze_name": "large"}
+            ),
+            action_space=spaces.Box(-1, 1, (2,), np.float32),
+            observation_space=spaces.Dict(boxes),
+            data_format="hdf5",
+        )

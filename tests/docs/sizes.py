@@ -1,0 +1,62 @@
+"""What makes the blocks of the documents quick to run, what they need, and which are run by another test.
+
+Whoever writes a page adds here what its blocks need: nothing, mostly, as commands get what their sub-command has below.
+"""
+
+FEW = ("n_episodes=2", "threads=1")
+SHORT = ("training.num_steps=2", "training.batch_size=4", "training.compiled=false", "threads=1")
+NARROW = ("model.width=16", "model.num_layers=1")
+STATES = (*SHORT, *NARROW, "env.num_tokens=3", "retrace.num_steps=2000")
+SEEN = (*SHORT, *NARROW, "env.num_tokens=3", "retrace.num_steps=10000")
+
+# Added to a command that is not in SIZES, by its sub-command.
+USUAL: dict[str, tuple[str, ...]] = {
+    "eval": FEW,
+    "record": FEW,
+    "bench": (*FEW, "n_plans=1"),
+    "train": (*SHORT, *NARROW),
+    "generate": ("num_steps=1000",),
+}
+# Added to a command as it is printed, where that would take long and the usual does not suit.
+SIZES: dict[str, tuple[str, ...]] = {
+    "dfplan plan planner=mctg": ("planner.tree.max_nodes=20",),
+    "dfplan generate env=maze2d-large": ("num_steps=20000",),
+    "dfplan record env=maze2d-large goal=random data=rollouts.hdf5": (*FEW, "planner.num_candidates=2"),
+    "dfplan train env=maze2d-large": STATES,
+    "dfplan eval -m controller=actions,pursuit seed=0,1": ("n_episodes=1", "threads=1"),
+    "dfplan train retrace=none windows=collected": (*SHORT, *NARROW, "env.num_tokens=3"),
+    "dfplan train task=keypoints env=pixelmaze-large": (*SHORT, "task.width=4"),
+    "dfplan train task=pixel-forcing env=pixelmaze-large": SEEN,
+    "dfplan train task=inverse-dynamics env=pixelmaze-large": (*SHORT, "task.width=8", "retrace.num_steps=2000"),
+    "dfplan train resume=runs/train/maze2d-large/<time>": ("training.num_steps=3", "threads=1"),
+    "dfplan eval env=maze2d-large weights=runs/train/maze2d-large/<time>": (*FEW, "planner.num_candidates=2"),
+    "dfplan train env=maze2d-large model=rnn training=cpu-rnn": STATES,
+    "dfplan train recipe=diffuser-large": (*SHORT, "model.width=8", "model.num_levels=4"),
+    "dfplan train task=autoencoder env=pixelmaze-large": (*SHORT, "task.width=8"),
+    "dfplan train task=self-supervised env=pixelmaze-large output=runs/encoder": (*SHORT, "task.width=2"),
+    "dfplan train task=aligned-forcing env=pixelmaze-large task.encoder=runs/encoder": (*SEEN, "task.depth=1"),
+    "dfplan train task=image-ddpm": (*SHORT, "task.width=8"),
+    "torchrun --nproc-per-node 2 -m dfplan.cli.main train env=maze2d-large output=runs/two": STATES,
+    "dfplan train env=maze2d-large data=d4rl": STATES,
+    "dfplan inspect data=path/to/maze2d-large.hdf5": ("picture=false",),
+    "dfplan train env=maze2d-large data=path/to/maze2d-large.hdf5": STATES,
+    "dfplan train env=maze2d-large data=minari:D4RL/pointmaze/large-v2": STATES,
+    "dfplan generate env=metaworld/push-v3 output=push.hdf5": ("num_steps=100",),
+    "dfplan generate env=FetchPush-v4": ("num_steps=100",),
+}
+# By page: words of its blocks, and what stands in their place when they are run, so that it takes seconds.
+SMALLER: dict[str, dict[str, str]] = {}
+# A package that the development environment has not, by a word of what needs it; `make robots` makes one that has.
+NEEDS = {
+    "metaworld/": "metaworld",
+    "env=Fetch": "gymnasium_robotics",
+    "experiment=pusht": "gym_pusht",
+    "gym_pusht": "gym_pusht",
+}
+# Pages, or commands as printed, that a test of its own runs: which one. It has to name them.
+ELSEWHERE = {
+    "docs/adding_a_task.md": "tests/test_adding_a_task.py",
+    "docs/plugins.md": "tests/plugins/test_plugins.py",
+}
+# Names in a sentence, not commands to type.
+NAMED = {"dfplan eval env=tmaze"}
