@@ -98,6 +98,7 @@ tables: $(VENV)/installed-dev  ## write the tables of all READMEs from the resul
 	$(BIN)/python benchmarks/visual_shift/run.py --table
 	$(BIN)/python benchmarks/world_model/report.py
 	$(BIN)/python benchmarks/training/model_card.py
+	$(BIN)/python docs/site/log_index.py
 
 drawings: $(VENV)/installed-dev  ## draw again the pictures of the documentation, from the bundled weights
 	set -e; for each in docs/drawings/*.py; do $(BIN)/python $$each; done

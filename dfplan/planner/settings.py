@@ -34,7 +34,7 @@ class PlannerSettings(PlanningNumbers):
         return made
 
 
-# For problems that are over in some hundred steps, as configs/planner/short.yaml: found on Pendulum (docs/log.md).
+# For problems of some hundred steps, as configs/planner/short.yaml: found on Pendulum (docs/log/2026/worlds.md).
 SHORT_PROBLEMS = PlannerSettings(roll_out=True, temperature=0.1)
 SHORT_HORIZON = 8  # steps
 # For weights of one long token, as configs/planner/chunks.yaml: one sample, half of which is carried out.

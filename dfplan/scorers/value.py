@@ -14,7 +14,7 @@ from dfplan.types import Trajectories
 MAX_ROWS = 50_000  # of the data that a fit looks at: their features take some 200 MB
 NUM_FEATURES = 512
 NUM_PASSES = 5  # times that what comes after the end of a cut episode is estimated anew
-RIDGE = 0.1  # per row: less says wild things of states beside the data, and hardly knows the data better (docs/log.md)
+RIDGE = 0.1  # per row: less says wild things of states beside the data (docs/log/2026/worlds.md)
 NAMES = ("mean", "std", "frequencies", "phases", "weights", "range")
 
 
