@@ -99,7 +99,7 @@ class TokenEmbedding(nn.Module):
     """Embeds noisy tokens: their numbers, sines and cosines of the places among them, and which kind they are.
 
     What bounds a way is thin against the whole; without the sines a small network sees places too coarsely (measured
-    in docs/log/2026/mazes.md).
+    in docs/log).
 
     Args:
         token_dim: numbers in a token.
