@@ -45,7 +45,9 @@ SIZES: dict[str, tuple[str, ...]] = {
     "dfplan generate env=FetchPush-v4": ("num_steps=100",),
 }
 # By page: words of its blocks, and what stands in their place when they are run, so that it takes seconds.
-SMALLER: dict[str, dict[str, str]] = {}
+SMALLER: dict[str, dict[str, str]] = {
+    "docs/tutorial.md": {"range(100)": "range(4)", "num_ticks=200": "num_ticks=20"},
+}
 # A package that the development environment has not, by a word of what needs it; `make robots` makes one that has.
 NEEDS = {
     "metaworld/": "metaworld",
