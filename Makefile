@@ -88,12 +88,12 @@ tables: $(VENV)/installed-dev  ## write the tables of all READMEs from the resul
 	$(BIN)/python benchmarks/control_tables.py
 	$(BIN)/python benchmarks/ablations/report.py
 	$(BIN)/python benchmarks/constraints/tables.py
-	$(BIN)/python benchmarks/pixel_maze/run.py --tables
+	$(BIN)/python benchmarks/pixel_maze/run.py --table
 	$(BIN)/python benchmarks/memory/tables.py
-	$(BIN)/python benchmarks/diffuser_length/run.py
+	$(BIN)/python benchmarks/diffuser_length/run.py --table
 	$(BIN)/python benchmarks/latency/run.py --table
-	$(BIN)/python benchmarks/repa/run.py --arms
-	$(BIN)/python benchmarks/tokenizers/run.py --envs
+	$(BIN)/python benchmarks/repa/run.py --table
+	$(BIN)/python benchmarks/tokenizers/run.py --table
 	$(BIN)/python benchmarks/tree/run.py --table
 	$(BIN)/python benchmarks/visual_shift/run.py --table
 	$(BIN)/python benchmarks/world_model/report.py

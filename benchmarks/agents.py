@@ -1,5 +1,6 @@
 """Agents as `dfplan eval` makes them of options, in this process: for what its result files do not tell."""
 
+import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,24 @@ WORLDS = {
     "fetch-push": "FetchPush-v4",
     "maze2d-large": "maze2d-large",
 }
+
+
+def add_worlds(parser: argparse.ArgumentParser) -> None:
+    """The worlds to measure, as ``(name, weights)``."""
+    parser.add_argument(
+        "worlds",
+        nargs="+",
+        type=_named_world,
+        metavar="WORLD=WEIGHTS",
+        help=f"{', '.join(WORLDS)}, and the folder of a training",
+    )
+
+
+def _named_world(word: str) -> tuple[str, str]:
+    name, _, weights = word.partition("=")
+    if name not in WORLDS or not weights:
+        raise argparse.ArgumentTypeError(f"WORLD=WEIGHTS, where WORLD is one of {', '.join(WORLDS)}; got {word}")
+    return name, weights
 
 
 @dataclass(frozen=True)

@@ -9,21 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from fault_tables import faults, mutation
+from frame import Benchmark
 from records import Lines, Record, counts, head, load, newest, row, source
 
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- tables: written by benchmarks/control_tables.py -->", "<!-- end of tables -->"
 
 
-def main() -> int:
-    """Rewrite all of them."""
+def pages() -> dict[Path, str]:
+    """All of them."""
+    found = {}
     for folder, render in RENDER.items():
         readme = HERE / folder / "README.md"
         before, rest = readme.read_text().split(BEGIN)
         after = rest.split(END)[1]
         lines = list(render(load(HERE / folder / "results"))) or ["No result file yet."]
-        readme.write_text(f"{before}{BEGIN}\n\n" + "\n".join(lines).rstrip() + f"\n\n{END}{after}")
-    return 0
+        found[readme] = f"{before}{BEGIN}\n\n" + "\n".join(lines).rstrip() + f"\n\n{END}{after}"
+    return found
 
 
 def realtime(records: list[Record]) -> Lines:
@@ -165,5 +167,8 @@ RENDER: dict[str, Callable[[list[Record]], Lines]] = {
     "mutation": mutation,
 }
 
+
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, pages=pages)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

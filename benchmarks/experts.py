@@ -2,75 +2,68 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-from records import Record, add_record, refuse_uncommitted
-from worlds import OFFLINE_RL, PEERS, ROWS, TRAININGS, Row, add_options, interval, measure, run, successes
+from frame import Benchmark, Named
+from records import Record
+from worlds import EPISODE_SEED, OFFLINE_RL, PEERS, ROWS, TRAININGS, Row, add_options, interval, measure, run, successes
 
 from dfplan.data.formats import read
 from dfplan.domains.published.worlds import WORLDS
-from dfplan.evaluation.report import circumstances
 
 
-def main(
-    robots: Mapping[str, tuple[str, str]],
-    words: Sequence[str],
-    *,
-    folder: Path,
-    episodes: int,
-    rows: Mapping[str, Row] = ROWS,
-) -> int:
-    """Measure data sets of a world one after the other; each leaves a dated file.
+def of_experts(
+    says: str | None, robots: Mapping[str, tuple[str, str]], words: Sequence[str], *, folder: Path, episodes: int
+) -> Benchmark:
+    """Data sets of a world one after the other.
 
     Args:
+        says: what the benchmark is for.
         robots: Gymnasium id, and name of the expert's file, by the name of a robot.
         words: options of ``dfplan train`` for our planner.
         folder: of the benchmark.
         episodes: of each row and training.
-        rows: as of :func:`worlds.measure`; their peers are added.
     """
-    parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
     qualities = {name: tuple(WORLDS[env_id].qualities) for name, (env_id, _) in robots.items()}
     names = [f"{name}-{quality}" for name, found in qualities.items() for quality in found]
-    parser.add_argument("tasks", nargs="+", choices=names, metavar="TASK", help=", ".join(names))
-    parser.add_argument("--policies", type=Path, required=True, help="folder with the experts' files: see README.md")
-    all_rows = {**rows, **PEERS}
-    parser.add_argument(
-        "--rows",
-        nargs="+",
-        choices=list(all_rows),
-        metavar="ROW",
-        help=f"some of {', '.join(all_rows)}; else those without d3rlpy, and what data and expert earned",
-    )
-    add_options(parser, runs=Path("runs") / folder.name, episodes=episodes)
-    arguments = parser.parse_args()
-    refuse_uncommitted(parser, allowed=arguments.uncommitted)
-    if set(arguments.rows or ()) & set(OFFLINE_RL) and find_spec("d3rlpy") is None:
-        parser.error(f"{', '.join(OFFLINE_RL)} need d3rlpy: `make peers`, then this with .venv-peers/bin/python")
-    asked = arguments.rows or [name for name in all_rows if name not in OFFLINE_RL]
-    for task in arguments.tasks:
-        name, quality = task.rsplit("-", 1)
-        env_id, expert = robots[name]
-        policy = arguments.policies / f"{expert}.safetensors"
-        record = measure_task(
-            task,
-            env_id,
-            quality,
-            policy=policy,
-            words=words,
-            rows={name: all_rows[name] for name in asked},
-            arguments=arguments,
+    all_rows = {**ROWS, **PEERS}
+
+    def options(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("tasks", nargs="+", choices=names, metavar="TASK", help=", ".join(names))
+        parser.add_argument("--policies", type=Path, required=True, help="folder of the experts' files: see README.md")
+        parser.add_argument(
+            "--rows",
+            nargs="+",
+            choices=list(all_rows),
+            metavar="ROW",
+            help=f"some of {', '.join(all_rows)}; else those without d3rlpy, and what data and expert earned",
         )
-        title = "_".join([task, *(arguments.rows or ())])
-        print(add_record(record, path=folder / "results" / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_{title}.json"))
-    return 0
+        add_options(parser, runs=Path("runs") / folder.name)
+
+    def results(arguments: argparse.Namespace) -> Named:
+        if set(arguments.rows or ()) & set(OFFLINE_RL) and find_spec("d3rlpy") is None:
+            arguments.refuse(f"{', '.join(OFFLINE_RL)} need d3rlpy: `make peers`, then this in .venv-peers")
+        asked = arguments.rows or [name for name in all_rows if name not in OFFLINE_RL]
+        for task in arguments.tasks:
+            name, quality = task.rsplit("-", 1)
+            env_id, expert = robots[name]
+            record = measure_task(
+                task,
+                env_id,
+                quality,
+                policy=arguments.policies / f"{expert}.safetensors",
+                words=words,
+                rows={name: all_rows[name] for name in asked},
+                arguments=arguments,
+            )
+            yield "_".join([task, *(arguments.rows or ())]), record
+
+    return Benchmark(says=says, folder=folder, measure=results, options=options, episodes=episodes, seed=EPISODE_SEED)
 
 
 def measure_task(
@@ -101,7 +94,6 @@ def measure_task(
         "figures": figures,
         "procedure": json.loads(str(h5py.File(data).attrs["metadata"])),
         **found,
-        **circumstances(),
     }
 
 

@@ -1,16 +1,14 @@
 """Records of result files, and lines of Markdown tables made of them."""
 
-import argparse
 import contextlib
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from dfplan.cli.main import main as dfplan
-from dfplan.evaluation.report import find_commit, write_record
 
 Record = dict[str, Any]
 Lines = Iterator[str]
@@ -20,19 +18,6 @@ def load(folder: Path) -> list[Record]:
     """All records of a folder, the newest first."""
     records = [json.loads(path.read_text()) | {"file": path.name} for path in sorted(folder.glob("*.json"))]
     return sorted(records, key=lambda record: record["date"], reverse=True)
-
-
-def refuse_uncommitted(parser: argparse.ArgumentParser, *, allowed: bool) -> None:
-    """End with exit status 2 where tracked files are not as their commit has them, unless that is allowed."""
-    if not allowed and find_commit().endswith("-dirty"):
-        parser.error("tracked files are not committed, so that nobody could repeat this: commit, or say --uncommitted")
-
-
-def add_record(record: Mapping[str, Any], *, path: Path) -> Path:
-    """Write a new result file; one that is there is never replaced."""
-    if path.exists():
-        raise SystemExit(f"{path} is there already, and results are added, never edited; wait a minute and run again")
-    return write_record(record, path=path)
 
 
 def newest_file(folder: Path) -> Record | None:
@@ -78,6 +63,12 @@ def source(record: Record) -> str:
     load = "" if before is None else f", load average {before:.1f} before, {after:.1f} after"
     machine = f"{record['machine']}, " if "machine" in record else ""
     return f"[{record['file']}](results/{record['file']}): {machine}commit `{record['commit'][:12]}`{load}"
+
+
+def load_of(record: Record) -> float:
+    """The load average before a measurement."""
+    before = record.get("load_before", record.get("load_average_before"))
+    return before[0] if isinstance(before, list) else before
 
 
 def counts(found: Record) -> str:

@@ -3,7 +3,6 @@
 ``--check`` answers 1 where a summary.json is not what the files say.
 """
 
-import argparse
 import json
 import math
 import sys
@@ -11,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from frame import Benchmark
 from records import Record, between_marks, load, row, source
 
 HERE = Path(__file__).parent
@@ -114,25 +114,19 @@ def _cost(record: Record, name: str) -> str:
     return f"{max(costs) / 60:.1f}" if costs else "–"
 
 
-def main() -> int:
-    """Write figures and tables, or with ``--check`` answer 1 where the figures are not current."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true")
-    check = parser.parse_args().check
-    current = True
+def pages() -> dict[Path, str]:
+    """Figures and README of every folder that has the marks."""
+    found = {}
     for readme in sorted(HERE.glob("*/README.md")):
         if BEGIN not in readme.read_text():
             continue
-        records, summary = load(readme.parent / "results"), readme.parent / "summary.json"
-        groups = MEANS.get(readme.parent.name, {})
-        text = json.dumps(summarize(records, groups), indent=2) + "\n"
-        current &= summary.exists() and summary.read_text() == text
-        if not check:
-            summary.write_text(text)
-            readme.write_text(between_marks(readme.read_text(), table(records, groups), begin=BEGIN, end=END))
-            print(summary)
-    return int(check and not current)
+        records, groups = load(readme.parent / "results"), MEANS.get(readme.parent.name, {})
+        found[readme.parent / "summary.json"] = json.dumps(summarize(records, groups), indent=2) + "\n"
+        found[readme] = between_marks(readme.read_text(), table(records, groups), begin=BEGIN, end=END)
+    return found
 
+
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, pages=pages)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

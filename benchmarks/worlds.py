@@ -20,6 +20,7 @@ from records import Record
 
 from dfplan.evaluation.metrics import crossed_interval, mean_interval, wilson_interval
 
+EPISODE_SEED = 1000  # nothing was ever tuned on its episodes
 DFPLAN = ("-m", "dfplan.cli.main")
 D3RLPY = (str(Path(__file__).with_name("offline_rl.py")),)  # what takes the same words, of what dfplan does not train
 ONE_SAMPLE = ("planner.num_candidates=1", "planner.roll_out=false", "planner.temperature=0")
@@ -81,15 +82,11 @@ PEERS: Mapping[str, Row] = {
 }
 
 
-def add_options(parser: argparse.ArgumentParser, *, runs: Path, episodes: int) -> None:
+def add_options(parser: argparse.ArgumentParser, *, runs: Path) -> None:
     """The options of every such benchmark."""
     parser.add_argument("--trainings", type=int, nargs="+", default=[0, 1, 2], metavar="SEED")
-    parser.add_argument("--episodes", type=int, default=episodes, help=f"of each row and training (default {episodes})")
-    parser.add_argument("--seed", type=int, default=1000, help="of the episodes; nothing was ever tuned on 1000")
     parser.add_argument("--runs", type=Path, default=runs, help="where data and trainings are kept")
     parser.add_argument("--set", nargs="*", default=[], metavar="key=value", help="more options of `dfplan train`")
-    parser.add_argument("--note", default="", help="what else the machine was doing")
-    parser.add_argument("--uncommitted", action="store_true", help="measure though tracked files are not committed")
 
 
 def run(*words: str, program: Sequence[str] = DFPLAN) -> None:
@@ -169,7 +166,6 @@ def measure(
         "episodes": arguments.episodes,
         "options": arguments.set,
         "options_of_trainings": {training: list(words) for training, words in trainings.items() if training in needed},
-        "note": arguments.note,
         "cpu_seconds_of_training": costs,
         "trainings_of_rows": {title: row.training for title, row in rows.items()},
         "rows": found,

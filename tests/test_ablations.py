@@ -9,6 +9,7 @@ import pytest
 from hydra import compose
 
 from dfplan.cli.compose import reading, to_schema
+from dfplan.evaluation.report import write_record
 
 FOLDER = Path(__file__).parents[1] / "benchmarks" / "ablations"
 
@@ -81,9 +82,9 @@ def test_rows_are_compared_with_the_first_of_their_situation_episode_by_episode(
 
 
 def test_the_newest_file_of_a_group_counts(script, tmp_path):
-    report, run = script("report"), script("run")
+    report = script("report")
     for name, date in (("b", "2026-01-01T00:00:00"), ("a", "2026-01-02T00:00:00")):
-        run.write_record(record(row("one", [1.0, 2.0]), date=date), path=tmp_path / f"{name}.json")
+        write_record(record(row("one", [1.0, 2.0]), date=date), path=tmp_path / f"{name}.json")
     assert report.load_newest(tmp_path)["slope"]["file"] == "a.json"
     assert report.render({}) == "No result files yet."
 
@@ -133,8 +134,7 @@ def test_the_tables_are_those_of_the_result_files():
 def test_a_group_that_needs_a_training_is_left_out_without_it_and_said(script, monkeypatch, tmp_path, capsys):
     run = script("run")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["run.py", "one_call"])
-    assert run.main() == 0
+    assert run.BENCHMARK.main(["one_call", "--uncommitted"]) == 0
     assert "one_call left out: no runs/train/distilled-maze2d-large" in capsys.readouterr().out
 
 

@@ -69,5 +69,4 @@ def test_figures_are_those_of_the_newest_files(script, tmp_path):
 
 
 def test_the_summary_is_that_of_the_result_files(script, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["summary.py", "--check"])
-    assert script("summary").main() == 0
+    assert script("summary").BENCHMARK.main(["--check"]) == 0

@@ -1,6 +1,5 @@
 """The scripts that make the README's tables, the training logs and the model card out of files."""
 
-import argparse
 import importlib
 import json
 import subprocess
@@ -25,7 +24,7 @@ def script(monkeypatch):
     for folder in (BENCHMARKS, BENCHMARKS / "training", BENCHMARKS / "maze_scores"):
         monkeypatch.syspath_prepend(str(folder))
     yield importlib.import_module
-    for name in ("keep", "model_card", "readme_tables", "summary", "score_kinds", "run", "records"):
+    for name in ("keep", "model_card", "readme_tables", "summary", "score_kinds", "run", "records", "frame"):
         sys.modules.pop(name, None)
 
 
@@ -171,8 +170,7 @@ def test_the_summary_has_what_the_files_have_and_says_what_they_lack(script, tmp
     assert "maze2d-large.actions_spread" in summary.summarize(summary.load_kinds(tmp_path))[1]
     monkeypatch.setattr(summary, "RESULTS", tmp_path)
     monkeypatch.setattr(summary, "SUMMARY", tmp_path / "summary.out")
-    monkeypatch.setattr("sys.argv", ["summary.py"])
-    assert summary.main() == 0
+    assert summary.BENCHMARK.main([]) == 0
     assert "no result files for multi2d-umaze.tracker; left out" in capsys.readouterr().out
     assert json.loads((tmp_path / "summary.out").read_text()).keys() == figures.keys() - {"maze2d-large.actions_spread"}
 
@@ -207,39 +205,84 @@ def test_every_experiment_finds_the_weights_of_each_training_by_name(script, tmp
         run.read_experiment("maze2d-huge")
 
 
-def test_weights_that_are_called_collected_have_to_be(script, tmp_path, monkeypatch):
+def test_weights_that_are_called_collected_have_to_be(script, tmp_path):
     run, output = script("run"), tmp_path / "output"
-    monkeypatch.setattr(run, "RESULTS", tmp_path)
     output.mkdir()
     experiment = run.read_experiment("maze2d-large-collected-actions")
     found = record(date="2026-01-01", score=1.0, data="resynthesised") | {"config": {"weights": "a/path"}}
     (output / "results.json").write_text(json.dumps(found))
     with pytest.raises(SystemExit, match="of seed1 learned from data resynthesised"):
-        run.keep(output, experiment=experiment, label="seed1")
+        run.found(output, experiment=experiment, label="seed1")
     found["weights"]["data"] = "collected"
     (output / "results.json").write_text(json.dumps(found))
-    run.keep(output, experiment=experiment, label="seed1")
-    (path,) = tmp_path.glob("*_maze2d-large-collected-actions_seed1.json")
-    assert json.loads(path.read_text())["config"]["weights"] == "seed1"
+    name, kept = run.found(output, experiment=experiment, label="seed1")
+    assert name == "maze2d-large-collected-actions_seed1"
+    assert kept["config"]["weights"] == "seed1"
 
 
-def test_nothing_is_measured_from_code_that_is_not_committed_unless_asked(script, monkeypatch, capsys):
-    records, parser = script("records"), argparse.ArgumentParser()
-    monkeypatch.setattr(records, "find_commit", lambda: "0" * 40 + "-dirty")
+@pytest.fixture
+def benchmark(script, tmp_path):
+    """A benchmark in a folder of its own: it measures three, and its page says how many files there are."""
+    frame = script("frame")
+
+    def pages():
+        return {tmp_path / "README.md": f"{len(list((tmp_path / 'results').glob('*.json')))} files\n"}
+
+    return frame.Benchmark(
+        says="counts", folder=tmp_path, seed=7, quick="all", pages=pages,
+        measure=lambda arguments: [("three", {"score": 3, "seed": arguments.seed, "record_sha256": "of another"})],
+    )  # fmt: skip
+
+
+def test_a_measurement_leaves_a_sealed_record_of_when_by_what_and_under_what_load(benchmark, tmp_path):
+    assert benchmark.main(["--uncommitted", "--note", "alone", "--seed", "8"]) == 0
+    (path,) = (tmp_path / "results").glob("*_three.json")
+    found = json.loads(path.read_text())
+    assert (found["score"], found["seed"], found["note"]) == (3, 8, "alone")
+    assert {"commit", "date", "machine", "versions"} < set(found)
+    assert len(found["load_before"]) == len(found["load_after"]) == 3
+    assert list(found)[-1] == "record_sha256"
+    assert len(found["record_sha256"]) == 64
+    assert (tmp_path / "README.md").read_text() == "1 files\n"
+
+
+def test_a_check_writes_nothing_and_tells_stale_pages_from_current_ones(benchmark, tmp_path):
+    assert benchmark.main(["--check"]) == 1
+    assert not list(tmp_path.iterdir())
+    assert benchmark.main(["--table"]) == 0
+    assert benchmark.main(["--check"]) == 0
+    (tmp_path / "README.md").write_text("2 files\n")
+    assert benchmark.main(["--check"]) == 1
+
+
+def test_a_quick_run_is_kept_under_runs_alone(benchmark, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert benchmark.main(["--quick"]) == 0
+    (path,) = tmp_path.rglob("*_three.json")
+    assert path.parent.parent == tmp_path / "runs"
+    assert not (tmp_path / "README.md").exists()
+
+
+def test_nothing_is_measured_from_code_that_is_not_committed_unless_asked(benchmark, monkeypatch, tmp_path, capsys):
+    frame = sys.modules["frame"]
+    monkeypatch.setattr(frame, "find_commit", lambda: "0" * 40 + "-dirty")
     with pytest.raises(SystemExit) as stopped:
-        records.refuse_uncommitted(parser, allowed=False)
+        benchmark.main([])
     assert stopped.value.code == 2
     assert "not committed" in capsys.readouterr().err
-    records.refuse_uncommitted(parser, allowed=True)
-    monkeypatch.setattr(records, "find_commit", lambda: "0" * 40)
-    records.refuse_uncommitted(parser, allowed=False)
+    assert benchmark.main(["--uncommitted"]) == 0
+    assert benchmark.main(["--output", str(tmp_path / "elsewhere")]) == 0
+    monkeypatch.setattr(frame, "find_commit", lambda: "0" * 40)
+    (path,) = (tmp_path / "results").glob("*.json")
+    path.unlink()
+    assert benchmark.main([]) == 0
 
 
-def test_a_result_file_is_added_and_never_replaced(script, tmp_path):
-    records = script("records")
-    path = records.add_record({"score": 1}, path=tmp_path / "a.json")
+def test_a_result_file_is_added_and_never_replaced(benchmark, tmp_path):
+    frame = sys.modules["frame"]
+    path = frame.add_record({"score": 1}, path=tmp_path / "a.json")
     with pytest.raises(SystemExit, match="added, never edited"):
-        records.add_record({"score": 2}, path=path)
+        frame.add_record({"score": 2}, path=path)
     assert json.loads(path.read_text())["score"] == 1
 
 
@@ -256,7 +299,7 @@ def test_the_latency_table_is_that_of_the_newest_file(monkeypatch, tmp_path):
     text = latency.render(latency.newest_file(tmp_path))
     assert "| maze2d-large-pursuit | default | 40 | 50 | 60 | 9 | 96 | 200.0 [199.0, 201.0] | 100.0 |" in text
     readme = (BENCHMARKS / "latency" / "README.md").read_text()
-    assert latency.updated(readme) == readme
+    assert latency.pages() == {BENCHMARKS / "latency" / "README.md": readme}
 
 
 def test_a_thinned_log_keeps_every_validation_and_the_last_line(script):

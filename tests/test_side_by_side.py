@@ -177,8 +177,9 @@ def test_a_quick_run_writes_a_file_a_task_and_keeps_to_runs(tmp_path):
     command = [sys.executable, FOLDER / "run.py", *words, *small]
     answer = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
     assert "default" in answer.stdout
-    (path,) = (tmp_path / "runs" / "bench-quick").glob("*/*_maze2d-umaze-random.json")
-    assert 0 < json.loads((path.parent / "duration.json").read_text())["minutes"] < 10
+    (path,) = (tmp_path / "runs" / "side_by_side-quick").glob("*_maze2d-umaze-random.json")
+    (duration,) = path.parent.glob("*_duration.json")
+    assert 0 < json.loads(duration.read_text())["minutes"] < 10
     assert json.loads(path.read_text())["n_episodes"] == 2
     assert subprocess.run([*command[:2], "--tasks", "nowhere"], capture_output=True, check=False).returncode == 2
 

@@ -19,8 +19,7 @@ def script(monkeypatch):
 
 
 def test_the_summary_is_that_of_the_result_files(script, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["summary.py", "--check"])
-    assert script("summary").main() == 0
+    assert script("summary").BENCHMARK.main(["--check"]) == 0
 
 
 def test_an_option_takes_the_place_of_another_of_its_name(script):

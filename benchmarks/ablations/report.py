@@ -11,6 +11,9 @@ from matplotlib.figure import Figure
 from dfplan.evaluation.metrics import Estimate, mean_interval
 from dfplan.viz.axes import label_logarithmic
 
+sys.path.append(str(Path(__file__).parents[1]))
+from frame import Benchmark
+
 HERE = Path(__file__).parent
 README = HERE / "README.md"
 RESULTS = HERE / "results"
@@ -143,17 +146,18 @@ def updated(readme: str, records: dict[str, dict[str, Any]]) -> str:
     return f"{before}{BEGIN}\n\n{render(records)}\n\n{END}{after}"
 
 
-def main() -> int:
-    """Write tables and plots, or with ``--check`` answer 1 where the tables are not current."""
-    records, current = load_newest(RESULTS), README.read_text()
-    wanted = updated(current, records)
-    if "--check" in sys.argv[1:]:
-        return int(wanted != current)
-    README.write_text(wanted)
-    for name, record in records.items():
-        draw(record, PLOTS / f"{name}.png")
-    return 0
+def pages() -> dict[Path, str]:
+    """The README with its tables."""
+    return {README: updated(README.read_text(), load_newest(RESULTS))}
 
+
+def draw_plots() -> None:
+    """One of each group."""
+    for name, record in load_newest(RESULTS).items():
+        draw(record, PLOTS / f"{name}.png")
+
+
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, pages=pages, draw=draw_plots)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

@@ -15,10 +15,11 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from dfplan.cli.main import main as dfplan
-from dfplan.evaluation.report import write_record
+
+sys.path.append(str(Path(__file__).parents[1]))
+from frame import Benchmark, Named
 
 HERE = Path(__file__).parent
-RESULTS = HERE / "results"
 SEED = 1000  # not among those that published scores are of
 MEASURES = (
     "raw_return",
@@ -60,19 +61,19 @@ QUICK = Budget(
 )
 
 
-def main() -> int:
-    """Run the groups one after the other; return 0, or the exit status of the first command that fails."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     parser.add_argument("groups", nargs="*", help="names of groups; none = all of them")
     parser.add_argument("--training", action="store_true", help="the ablations that train, at a small equal budget")
-    parser.add_argument("--quick", action="store_true", help="two episodes of two rows a group; nothing is kept")
-    parser.add_argument("--seed", type=int, default=SEED, help="of the episodes")
     parser.add_argument("--set", nargs="*", default=[], metavar="key=value", help="options of every evaluation")
-    arguments = parser.parse_args()
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """The groups one after the other."""
     questions = load_questions(HERE / ("training_rows.yaml" if arguments.training else "rows.yaml"))
     unknown = set(arguments.groups) - set(questions["groups"])
     if unknown:
-        parser.error(f"no group {sorted(unknown)[0]!r}; there are {', '.join(questions['groups'])}")
+        arguments.refuse(f"no group {sorted(unknown)[0]!r}; there are {', '.join(questions['groups'])}")
     budget = QUICK if arguments.quick else Budget()
     words = [f"seed={arguments.seed}", "threads=1", *arguments.set]
     trained: dict[tuple[str, ...], dict[str, Any]] = {}
@@ -82,25 +83,11 @@ def main() -> int:
             if not needs.is_dir():
                 print(f"{name} left out: no {needs}; how it is trained stands in rows.yaml")
                 continue
-            try:
-                record = run_group(
-                    name, questions=questions, budget=budget, words=words, folder=Path(folder), trained=trained
-                )
-            except CommandError as error:
-                print(error, file=sys.stderr)
-                return error.status
+            record = run_group(
+                name, questions=questions, budget=budget, words=words, folder=Path(folder), trained=trained
+            )
             print_scores(record)
-            if not arguments.quick:
-                print(f"kept as {write_record(record, path=RESULTS / f'{datetime.now(UTC):%Y-%m-%d}_{name}.json')}")
-    return 0
-
-
-class CommandError(Exception):
-    """A command of dfplan that did not succeed."""
-
-    def __init__(self, command: str, words: Sequence[str], *, status: int) -> None:
-        super().__init__(f"dfplan {command} {' '.join(words)} ended with {status}")
-        self.status = status
+            yield name, record
 
 
 def load_questions(path: Path) -> dict[str, Any]:
@@ -185,12 +172,13 @@ def call(command: str, words: Sequence[str]) -> None:
     """Run a command of dfplan without its answer on stdout.
 
     Raises:
-        CommandError: it said on stderr why.
+        SystemExit: with its status; it said on stderr why.
     """
     with redirect_stdout(StringIO()):
         status = dfplan([command, *words])
     if status:
-        raise CommandError(command, words, status=status)
+        print(f"dfplan {command} {' '.join(words)} ended with {status}", file=sys.stderr)
+        raise SystemExit(status)
 
 
 def check_paired(measured: Sequence[Mapping[str, Any]]) -> None:
@@ -209,5 +197,14 @@ def print_scores(record: Mapping[str, Any]) -> None:
         print(f"  {each['situation']:28} {each['row']:40} {score:7.1f}  {1000 * (seconds or 0):6.1f} ms", flush=True)
 
 
+BENCHMARK = Benchmark(
+    says=__doc__,
+    folder=HERE,
+    measure=results,
+    options=options,
+    seed=SEED,
+    quick="two episodes of two rows a group",
+)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

@@ -4,10 +4,12 @@ import sys
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1]))
-from experts import main
+from experts import of_experts
 
 TASKS = ("door", "hammer", "pen", "relocate")
 ROBOTS = {name: (f"AdroitHand{name.capitalize()}-v1", f"adroit-{name}") for name in TASKS}
 
+BENCHMARK = of_experts(__doc__, ROBOTS, (), folder=Path(__file__).parent, episodes=50)
+
 if __name__ == "__main__":
-    sys.exit(main(ROBOTS, (), folder=Path(__file__).parent, episodes=50))
+    sys.exit(BENCHMARK.main())

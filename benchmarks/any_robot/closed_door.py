@@ -8,7 +8,6 @@ import json
 import resource
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,28 +15,24 @@ import numpy as np
 
 from dfplan.cli.main import main as dfplan
 from dfplan.evaluation.metrics import wilson_interval
-from dfplan.evaluation.report import circumstances
 
 sys.path.append(str(Path(__file__).parents[1]))
-from records import Record, add_record, evaluate, refuse_uncommitted
+from frame import Benchmark, Named
+from records import Record, evaluate
 
 HERE = Path(__file__).parent
 PLAYED = ["env=closed-door", "planner=history", "controller=actions", "controller.shrinking=true"]
 ROWS: dict[str, list[str]] = {"history": [], "no_history": ["planner.history=0"]}
 
 
-def main() -> int:
-    """Generate and train what is missing, play, write the file; return an exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--episodes", type=int, default=200, help="of each row and training (default 200)")
-    parser.add_argument("--seed", type=int, default=1000, help="of the episodes (default 1000)")
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     parser.add_argument("--trainings", type=int, nargs="+", default=[0, 1, 2], metavar="SEED")
     parser.add_argument("--runs", type=Path, default=Path("runs/closed-door"), help="where data and trainings are kept")
-    parser.add_argument("--results", type=Path, default=HERE / "results")
-    parser.add_argument("--note", default="", help="what else the machine was doing")
-    parser.add_argument("--uncommitted", action="store_true", help="measure what is not committed")
-    arguments = parser.parse_args()
-    refuse_uncommitted(parser, allowed=arguments.uncommitted)
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """Generate and train what is missing, and play."""
     data = arguments.runs / "demonstrations.hdf5"
     if not data.exists():
         run("generate", "env=closed-door", f"output={data}")
@@ -48,16 +43,13 @@ def main() -> int:
     record = {
         "robot": "closed-door",
         "question": "which of two ways is closed was seen at the start alone: is the open one taken?",
-        "note": arguments.note,
         "cpu_seconds_of_training": seconds,
         "options": {name: [*PLAYED, *words, *asked] for name, words in ROWS.items()},
         "played": {name: [summary(each) for each in found] for name, found in rows.items()},
         "figures": {f"closed-door.{name}": figure(found) for name, found in rows.items()},
-        **circumstances(),
     }
     print(json.dumps(record["figures"], indent=1))
-    print(add_record(record, path=arguments.results / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_closed-door.json"))
-    return 0
+    yield "closed-door", record
 
 
 def run(*words: str) -> None:
@@ -97,5 +89,7 @@ def figure(records: Sequence[Record]) -> dict[str, Any]:
     return vars(wilson_interval(success)) | {"n": len(success)}
 
 
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, measure=results, options=options, episodes=200, seed=1000)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from dfplan.planner import Planner, PlannerSettings
 from dfplan.types import Bounds
 
 sys.path.append(str(Path(__file__).parents[1]))
-from records import add_record, refuse_uncommitted
+from frame import Benchmark, Named
 
 HERE = Path(__file__).parent
 SIZES = {"umaze": "UMaze", "medium": "Medium", "large": "Large"}  # as PointMaze calls them
@@ -92,9 +91,8 @@ class PointMazes:
         """None: it begins as it likes."""
 
 
-def main() -> int:
-    """Evaluate the bundled weights and keep a dated file."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     parser.add_argument(
         "sizes", nargs="*", default=["medium", "large"], help=f"{', '.join(SIZES)} (default: the last two)"
     )
@@ -103,20 +101,15 @@ def main() -> int:
         default="bundled",
         help="folder of training runs maze2d-<size> on PointMaze data (default: bundled)",
     )
-    parser.add_argument("--episodes", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=1000)
-    parser.add_argument("--note", default="", help="what else the machine was doing")
-    parser.add_argument("--uncommitted", action="store_true", help="measure though tracked files are not committed")
-    arguments = parser.parse_args()
-    refuse_uncommitted(parser, allowed=arguments.uncommitted)
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """One size after the other, of the weights that are asked for."""
     torch.set_num_threads(1)
     for size in arguments.sizes:
         record = measure(size, arguments)
         print(record["figures"])
-        kind = "bundled" if arguments.weights == "bundled" else "minari"
-        path = HERE / "results" / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_pointmaze-{size}-{kind}.json"
-        print(add_record(record, path=path))
-    return 0
+        yield f"pointmaze-{size}-{'bundled' if arguments.weights == 'bundled' else 'minari'}", record
 
 
 def measure(size: str, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -140,7 +133,6 @@ def measure(size: str, arguments: argparse.Namespace) -> dict[str, Any]:
     named = {"env": env_id, "planner": model.metadata["model"]["name"], "controller": "pursuit", "device": "cpu"}
     return build_record(rollouts, measures, weights=weights, **named) | {
         "question": "do weights in the coordinates of maze2d drive PointMaze v3?",
-        "note": arguments.note,
         "figures": {
             f"pointmaze-{size}-v3.{'bundled' if is_bundled else 'success'}": {
                 **measures.metrics["success_rate"],
@@ -150,5 +142,7 @@ def measure(size: str, arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, measure=results, options=options, episodes=200, seed=1000)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

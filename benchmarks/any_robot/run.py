@@ -3,7 +3,6 @@
 import argparse
 import os
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,11 @@ from demonstrations import ROBOTS, Robot, collect, returns_of
 from dfplan.data.formats import read, write
 from dfplan.domains.gymnasium import GymnasiumDomain
 from dfplan.domains.scripted.agent import ScriptAgent
-from dfplan.evaluation.report import circumstances
 from dfplan.evaluation.rollout import evaluate_agent
 
 sys.path.append(str(Path(__file__).parents[1]))
-from records import add_record, refuse_uncommitted
-from worlds import ONE_SAMPLE, Row, add_options, interval, run, successes
+from frame import Benchmark, Named
+from worlds import EPISODE_SEED, ONE_SAMPLE, Row, add_options, interval, run, successes
 from worlds import measure as measure_rows
 
 HERE = Path(__file__).parent
@@ -27,17 +25,16 @@ ROWS = {"dfplan": Row("dfplan"), "one sample": Row("dfplan", ONE_SAMPLE), "bc": 
 SUCCEEDS = {"fetch-reach"}  # robots of which the share of successes is the figure, not the return
 
 
-def main() -> int:
-    """Measure the robots one after the other; each leaves a dated file."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     parser.add_argument("robots", nargs="+", choices=list(ROBOTS))
-    add_options(parser, runs=Path("runs/any_robot"), episodes=100)
-    arguments = parser.parse_args()
-    refuse_uncommitted(parser, allowed=arguments.uncommitted)
+    add_options(parser, runs=Path("runs/any_robot"))
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """One robot after the other."""
     for name in arguments.robots:
-        record = measure(name, ROBOTS[name], arguments)
-        print(add_record(record, path=HERE / "results" / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_{name}.json"))
-    return 0
+        yield name, measure(name, ROBOTS[name], arguments)
 
 
 def measure(name: str, robot: Robot, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -52,7 +49,6 @@ def measure(name: str, robot: Robot, arguments: argparse.Namespace) -> dict[str,
         "data_seed": DATA_SEED,
         "figures": figures(name, found["rows"]),
         **found,
-        **circumstances(),
     }
 
 
@@ -90,5 +86,7 @@ def of_data(source: str) -> dict[str, Any]:
     return {"return": interval(returns[None]), "best_tenth": float(returns[-len(returns) // 10 :].mean())}
 
 
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, measure=results, options=options, episodes=100, seed=EPISODE_SEED)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.append(str(Path(__file__).parents[1]))
+from frame import Benchmark
 from records import Record, between_marks, load, row, source
 
 HERE = Path(__file__).parent
@@ -61,20 +62,18 @@ def line(robot: str, title: str, found: dict[str, Any]) -> str:
     return row(robot, title + best, f"{mean:.4g} [{low:.4g}, {high:.4g}]", each or "–", rate)
 
 
-def main() -> int:
-    """Write the figures, or with ``--check`` answer 1 where they are not current."""
+def pages() -> dict[Path, str]:
+    """The figures, and the README with their table."""
     records = load(HERE / "results")
     figures = summarize(records)
     for name in EXPECTED:
         if name not in figures:
             print(f"no result file for {name}; left out")
-    text = json.dumps(figures, indent=1) + "\n"
-    if "--check" in sys.argv[1:]:
-        return int(not SUMMARY.is_file() or SUMMARY.read_text() != text)
-    SUMMARY.write_text(text)
-    README.write_text(between_marks(README.read_text(), table(records), begin=BEGIN, end=END))
-    return 0
+    readme = between_marks(README.read_text(), table(records), begin=BEGIN, end=END)
+    return {SUMMARY: json.dumps(figures, indent=1) + "\n", README: readme}
 
+
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, pages=pages)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

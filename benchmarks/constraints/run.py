@@ -2,29 +2,27 @@
 
 import argparse
 import itertools
-import os
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
 import torch
+from cases import PARTS, Case, draw_cases
 
 from dfplan.agent import MPCAgent, PlannedActions, Pursuit
 from dfplan.cli.build import describe_weights
 from dfplan.cli.folders import bundled_weights
 from dfplan.domains.maze.environment import load_maze
-from dfplan.evaluation.report import circumstances, write_record
 from dfplan.models import load_forcing_model
 from dfplan.planner import GuidanceSettings, Planner, PlannerSettings
 from dfplan.planner.draft import Draft
 
-sys.path.append(str(Path(__file__).parent))
-from cases import PARTS, Case, draw_cases
+sys.path.append(str(Path(__file__).parents[1]))
+from frame import Benchmark, Named
 
 HERE = Path(__file__).parent
 CONTROLLERS = ("pursuit", "actions")
@@ -61,29 +59,25 @@ METHODS: dict[str, Callable[..., Planner]] = {
 }
 
 
-def main() -> int:
-    """Measure, and write what was found."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     parser.add_argument("--mazes", nargs="+", default=["medium", "large"])
     parser.add_argument("--methods", nargs="+", default=["routes"], choices=list(METHODS))
     parser.add_argument("--combinations", nargs="+", default=None, help="such as keep_out+speed (default: every one)")
     parser.add_argument("--pairs", type=int, default=100, help="of start and goal, a maze (default 100)")
-    parser.add_argument("--seed", type=int, default=0, help="of the pairs; what was tuned was tuned on 1000 and above")
     parser.add_argument("--controllers", nargs="*", default=list(CONTROLLERS), choices=CONTROLLERS)
-    parser.add_argument("--note", default="", help="what else the machine was doing")
-    arguments = parser.parse_args()
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """Every combination in every maze; what was tuned was tuned on seeds of 1000 and above."""
     torch.set_num_threads(1)
     chosen = [tuple(each.split("+")) for each in arguments.combinations] if arguments.combinations else COMBINATIONS
     record: dict[str, Any] = {
         "question": "are constraints kept, by plans and by what is driven?",
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "note": arguments.note,
         "seed": arguments.seed,
-        "load_before": os.getloadavg(),
         "left_out": {},
         "weights": {},
         "rows": [],
-        **circumstances(),
     }
     for name in arguments.mazes:
         maze = load_maze(f"maze2d-{name}-v1")
@@ -103,10 +97,7 @@ def main() -> int:
             print(
                 f"{name} {'+'.join(parts)} {method}: {said(rows)}; {time.process_time() - began:.0f} CPU s", flush=True
             )
-    record["load_after"] = os.getloadavg()
-    path = HERE / "results" / f"{record['date'][:19].replace(':', '').replace('T', '-')}.json"
-    print(write_record(record, path=path))
-    return 0
+    yield "", record
 
 
 def measure(case: Case, planner: Planner, *, maze: Any, controllers: list[str]) -> dict[str, Any]:
@@ -197,5 +188,7 @@ def said(rows: list[dict[str, Any]]) -> str:
     return text
 
 
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, measure=results, options=options, seed=0)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

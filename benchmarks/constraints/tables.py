@@ -11,6 +11,7 @@ import numpy as np
 from dfplan.evaluation.metrics import Estimate, wilson_interval
 
 sys.path.append(str(Path(__file__).parents[1]))
+from frame import Benchmark
 from records import between_marks, load, source
 
 HERE = Path(__file__).parent
@@ -22,13 +23,12 @@ JOINT = ("keep_out", "waypoint", "speed")
 Row = dict[str, Any]
 
 
-def main() -> None:
-    """Write both."""
-    records = load(HERE / "results")
+def pages() -> dict[Path, str]:
+    """The figures, and the README with their table."""
+    records, readme = load(HERE / "results"), HERE / "README.md"
     rows = newest(records)
-    (HERE / "summary.json").write_text(json.dumps(summarize(rows), indent=1) + "\n")
-    readme = HERE / "README.md"
-    readme.write_text(between_marks(readme.read_text(), "\n".join(lines(rows, records)), begin=BEGIN, end=END))
+    text = between_marks(readme.read_text(), "\n".join(lines(rows, records)), begin=BEGIN, end=END)
+    return {HERE / "summary.json": json.dumps(summarize(rows), indent=1) + "\n", readme: text}
 
 
 def newest(records: list[Row]) -> list[Row]:
@@ -123,5 +123,7 @@ def percent(figure: dict[str, Any]) -> str:
     return f"{100 * found.mean:.0f} [{100 * found.low:.0f}, {100 * found.high:.0f}]"
 
 
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, pages=pages)
+
 if __name__ == "__main__":
-    main()
+    sys.exit(BENCHMARK.main())

@@ -2,10 +2,8 @@
 
 import argparse
 import json
-import platform
 import re
-from datetime import UTC, datetime
-from importlib.metadata import version
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,38 +12,39 @@ import numpy as np
 from rich.progress import Progress
 
 from dfplan.domains.maze.generate import generate_maze2d
-from dfplan.evaluation.report import find_commit, write_record
+
+sys.path.append(str(Path(__file__).parents[1]))
+from frame import Benchmark, Named
 
 FOLDER = Path(__file__).parent
 MAZES = ("umaze", "medium", "large")
 NUM_BLOCKS = 100  # a block of 10,000 steps or more is many segments long, so that blocks are nearly independent
 
 
-def main() -> None:
-    """Compare each file, or data generated here, with the published numbers; print and write the comparison."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     parser.add_argument(
         "files", nargs="*", type=Path, help="D4RL HDF5 files, the maze in the name; none: generate them"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of what is generated (default 0)")
-    arguments = parser.parse_args()
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """Compare each file, or data generated here, with the published numbers."""
     published = json.loads((FOLDER / "published.json").read_text())
     mazes: dict[str, Any] = {}
     for maze, origin, arrays in _load_all(arguments.files, published=published, seed=arguments.seed):
         mazes[maze] = {"origin": origin} | compare(arrays, published=published[maze])
         _print_comparison(maze, mazes[maze])
-    now = datetime.now(UTC)
-    record = {
-        "question": "do generated data have the statistics of D4RL's published v1 files?",
-        "mazes": mazes,
-        "published": published["source"],
-        "columns": "difference = ours / published - 1; standard_errors = difference in units of its own sampling error",
-        "date": now.isoformat(timespec="seconds"),
-        "commit": find_commit(),
-        "versions": {"python": platform.python_version()}
-        | {name: version(name) for name in ("dfplan", "mujoco", "numpy")},
-    }
-    print(write_record(record, path=FOLDER / "results" / f"{now:%Y-%m-%d-%H%M}.json"))
+    yield (
+        "",
+        {
+            "question": "do generated data have the statistics of D4RL's published v1 files?",
+            "mazes": mazes,
+            "published": published["source"],
+            "columns": "difference = ours / published - 1; standard_errors = difference in units of its own sampling "
+            "error",
+        },
+    )
 
 
 def _load_all(files: list[Path], *, published: dict[str, Any], seed: int):
@@ -135,5 +134,7 @@ def _print_comparison(maze: str, comparison: dict[str, Any]) -> None:
             print(f"  {name:16s} {percent} % of {row['published']}; standard errors {row.get('standard_errors', '-')}")
 
 
+BENCHMARK = Benchmark(says=__doc__, folder=FOLDER, measure=results, options=options, seed=0)
+
 if __name__ == "__main__":
-    main()
+    sys.exit(BENCHMARK.main())

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1]))
+from frame import Benchmark
 from records import Record, between_marks, figures_of, head, load, newest_of_tasks, row, source
 
 HERE = Path(__file__).parent
@@ -29,16 +30,15 @@ def table(records: list[Record]) -> str:
     return "\n".join(lines) + f"\n\n{files}"
 
 
-def main() -> int:
-    """Write both, or with ``--check`` answer 1 where the figures are not current."""
+def pages() -> dict[Path, str]:
+    """The figures, and the README with their table."""
     records = load(HERE / "results")
     text = json.dumps(figures_of(records), indent=2) + "\n"
-    if "--check" in sys.argv[1:]:
-        return int(not SUMMARY.is_file() or SUMMARY.read_text() != text)
-    SUMMARY.write_text(text)
-    README.write_text(between_marks(README.read_text(), table(records), begin=BEGIN, end=END))
-    return 0
+    readme = between_marks(README.read_text(), table(records), begin=BEGIN, end=END)
+    return {SUMMARY: text, README: readme}
 
+
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, pages=pages)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

@@ -1,12 +1,10 @@
 """How long does a decision take on one core? One robot at a time, as a policy and planned, weights of each world."""
 
 import argparse
-import os
 import resource
 import sys
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -14,11 +12,11 @@ from typing import Any
 import numpy as np
 
 sys.path.append(str(Path(__file__).parents[1]))
-from agents import WORLDS, make_agent
-from records import Record, add_record, refuse_uncommitted
+from agents import WORLDS, add_worlds, make_agent
+from frame import Benchmark, Named
+from records import Record
 from worlds import ONE_SAMPLE
 
-from dfplan.evaluation.report import circumstances
 from dfplan.evaluation.rollout import Agent, begin
 from dfplan.protocol import EvaluationProtocol
 from dfplan.types import PlanEvent
@@ -32,30 +30,20 @@ POLICY = {"maze2d-large": (*ONE_SAMPLE, "controller=actions")}
 WARMING_UP = 10  # plans that are not counted
 
 
-def main() -> int:
-    """Measure worlds one after the other; each leaves a dated file."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "worlds", nargs="+", metavar="WORLD=WEIGHTS", help=f"{', '.join(WORLDS)}, and the folder of a training"
-    )
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
+    add_worlds(parser)
     parser.add_argument("--plans", type=int, default=300, help="that are timed of each row (default 300)")
-    parser.add_argument("--seed", type=int, default=1000, help="of the episodes")
-    parser.add_argument("--note", default="", help="what else the machine was doing")
-    parser.add_argument("--uncommitted", action="store_true", help="measure though tracked files are not committed")
-    arguments = parser.parse_args()
-    refuse_uncommitted(parser, allowed=arguments.uncommitted)
-    named = [word.partition("=") for word in arguments.worlds]
-    if unknown := [name for name, _, weights in named if name not in WORLDS or not weights]:
-        parser.error(f"WORLD=WEIGHTS, where WORLD is one of {', '.join(WORLDS)}; got {', '.join(unknown)}")
-    for name, _, weights in named:
-        record = measure_world(name, weights, arguments)
-        print(add_record(record, path=HERE / "results" / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_{name}.json"))
-    return 0
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """One world after the other."""
+    for name, weights in arguments.worlds:
+        yield name, measure_world(name, weights, arguments)
 
 
 def measure_world(name: str, weights: str, arguments: argparse.Namespace) -> Record:
     """Both rows of a world."""
-    load = [round(each, 2) for each in os.getloadavg()]
     asked = [f"env={WORLDS[name]}", f"weights={weights}", "n_envs=1", f"seed={arguments.seed}"]
     rows = {}
     for title, options in {"policy": POLICY.get(name, ONE_SAMPLE), "planned": PLANNED.get(name, ())}.items():
@@ -67,9 +55,6 @@ def measure_world(name: str, weights: str, arguments: argparse.Namespace) -> Rec
         "task": name,
         "figures": {f"{name}.{title}": row["plan_ms"] for title, row in rows.items()},
         "rows": rows,
-        "note": arguments.note,
-        "load_average_before": load,
-        **circumstances(),
     }
 
 
@@ -130,5 +115,7 @@ def percentiles(seconds: np.ndarray) -> dict[str, float]:
     return {"p50": round(float(p50), 3), "p95": round(float(p95), 3), "n": len(seconds)}
 
 
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, measure=results, options=options, seed=1000)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

@@ -10,6 +10,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 sys.path.append(str(Path(__file__).parents[1]))
+from frame import Benchmark
 from records import Record, between_marks, counts, figures_of, head, load, newest_of_tasks, row, source
 
 HERE = Path(__file__).parent
@@ -110,18 +111,21 @@ def draw(found: dict[str, Record], path: Path) -> None:
     figure.savefig(path)
 
 
-def main() -> int:
-    """Write everything, or with ``--check`` answer 1 where the figures are not current."""
+def pages() -> dict[Path, str]:
+    """The figures, and the README with their table."""
     records = load(HERE / "results")
     text = json.dumps(figures_of(records), indent=2) + "\n"
-    if "--check" in sys.argv[1:]:
-        return int(not SUMMARY.is_file() or SUMMARY.read_text() != text)
-    SUMMARY.write_text(text)
-    README.write_text(between_marks(README.read_text(), tables(records), begin=BEGIN, end=END))
-    if found := simulated(records):
-        draw(found, PICTURE)
-    return 0
+    readme = between_marks(README.read_text(), tables(records), begin=BEGIN, end=END)
+    return {SUMMARY: text, README: readme}
 
+
+def draw_picture() -> None:
+    """Of what was simulated, if anything."""
+    if found := simulated(load(HERE / "results")):
+        draw(found, PICTURE)
+
+
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, pages=pages, draw=draw_picture)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

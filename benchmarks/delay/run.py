@@ -4,17 +4,16 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
 sys.path.append(str(Path(__file__).parents[1]))
-from agents import WORLDS, make_agent
-from records import Record, add_record, refuse_uncommitted
+from agents import WORLDS, add_worlds, make_agent
+from frame import Benchmark, Named
+from records import Record
 from worlds import ONE_SAMPLE, interval, successes
 
-from dfplan.evaluation.report import circumstances
 from dfplan.evaluation.rollout import evaluate_agent
 from dfplan.types import Bounds, PlanEvent
 
@@ -37,27 +36,18 @@ class Way:
         return [f"controller.inference_delay={self.delay}", f"controller.prev_chunk_left_over={told}"]
 
 
-def main() -> int:
-    """Measure worlds one after the other; each leaves a dated file."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "worlds", nargs="+", metavar="WORLD=WEIGHTS", help=f"{', '.join(WORLDS)}, and the folder of a training"
-    )
-    parser.add_argument("--episodes", type=int, default=50, help="of each row (default 50)")
-    parser.add_argument("--seed", type=int, default=1000, help="of the episodes; nothing was ever tuned on 1000")
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
+    add_worlds(parser)
     parser.add_argument("--one-sample", action="store_true", help="carried out as it comes: nothing is ranked")
     parser.add_argument("--delays", type=int, nargs="+", default=DELAYS, metavar="STEPS")
-    parser.add_argument("--note", default="", help="what else the machine was doing")
-    parser.add_argument("--uncommitted", action="store_true", help="measure though tracked files are not committed")
-    arguments = parser.parse_args()
-    refuse_uncommitted(parser, allowed=arguments.uncommitted)
-    named = [word.partition("=") for word in arguments.worlds]
-    if unknown := [name for name, _, weights in named if name not in WORLDS or not weights]:
-        parser.error(f"WORLD=WEIGHTS, where WORLD is one of {', '.join(WORLDS)}; got {', '.join(unknown)}")
-    for name, _, weights in named:
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """One world after the other."""
+    for name, weights in arguments.worlds:
         record = measure_world(name, weights, arguments)
-        print(add_record(record, path=HERE / "results" / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_{record['task']}.json"))
-    return 0
+        yield record["task"], record
 
 
 def measure_world(name: str, weights: str, arguments: argparse.Namespace) -> Record:
@@ -78,8 +68,6 @@ def measure_world(name: str, weights: str, arguments: argparse.Namespace) -> Rec
         "episode_seed": arguments.seed,
         "figures": {f"{name}.{'told' if row['told'] else 'not_told'}.{row['delay']}": row[value] for row in rows},
         "rows": rows,
-        "note": arguments.note,
-        **circumstances(),
     }
 
 
@@ -128,5 +116,7 @@ def changes(actions: Sequence[np.ndarray], joins: Sequence[set[int]], *, bounds:
     }
 
 
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, measure=results, options=options, episodes=50, seed=1000)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

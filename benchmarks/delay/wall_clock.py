@@ -1,28 +1,25 @@
 """The same by the wall clock: a robot that moves on 50 times a second, and a planner in a process of its own."""
 
 import argparse
-import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 sys.path.append(str(Path(__file__).parents[1]))
-from agents import Made, make_agent
-from records import Record, add_record, refuse_uncommitted
-from run import WORLDS
+from agents import WORLDS, Made, add_worlds, make_agent
+from frame import Benchmark, Named
+from records import Record
 from worlds import ONE_SAMPLE, interval
 
 from dfplan.cli.build import find_weights
 from dfplan.evaluation.metrics import mean_interval
-from dfplan.evaluation.report import circumstances
 from dfplan.evaluation.rollout import evaluate_agent
 from dfplan.planner import PlannerSettings
 from dfplan.protocol import Running
@@ -98,28 +95,21 @@ class ClockedRobot:
         self.steps += 1
 
 
-def main() -> int:
-    """Measure worlds one after the other; each leaves a dated file."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("worlds", nargs="+", metavar="WORLD=WEIGHTS", help=f"{', '.join(WORLDS)}, and a folder")
-    parser.add_argument("--episodes", type=int, default=50, help="of each delay (default 50)")
-    parser.add_argument("--seed", type=int, default=1000, help="of the episodes")
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
+    add_worlds(parser)
     parser.add_argument("--one-sample", action="store_true", help="carried out as it comes: nothing is ranked")
-    parser.add_argument("--note", default="", help="what else the machine was doing")
-    parser.add_argument("--uncommitted", action="store_true", help="measure though tracked files are not committed")
-    arguments = parser.parse_args()
-    refuse_uncommitted(parser, allowed=arguments.uncommitted)
-    for name, _, weights in (word.partition("=") for word in arguments.worlds):
-        if name not in WORLDS or not weights:
-            parser.error(f"WORLD=WEIGHTS, where WORLD is one of {', '.join(WORLDS)}; got {name}={weights}")
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """One world after the other."""
+    for name, weights in arguments.worlds:
         record = measure_world(name, weights, arguments)
-        print(add_record(record, path=HERE / "results" / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_{record['task']}.json"))
-    return 0
+        yield record["task"], record
 
 
 def measure_world(name: str, weights: str, arguments: argparse.Namespace) -> Record:
     """The robot that waits, and one by the wall clock for each delay."""
-    load = [round(each, 2) for each in os.getloadavg()]
     options = ONE_SAMPLE if arguments.one_sample else ()
     made = make_agent([f"env={WORLDS[name]}", f"weights={weights}", *options])
     title = f"{name}-one-sample" if arguments.one_sample else name
@@ -140,10 +130,7 @@ def measure_world(name: str, weights: str, arguments: argparse.Namespace) -> Rec
         "episode_seed": arguments.seed,
         "waiting": interval(waited[None]),
         "rows": rows,
-        "note": arguments.note,
-        "load_average_before": load,
         **made.said,
-        **circumstances(),
     }
 
 
@@ -231,5 +218,7 @@ def _both(*called: Callable[[ActInfo], Any]) -> Callable[[ActInfo], None]:
     return call
 
 
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, measure=results, options=options, episodes=50, seed=1000)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

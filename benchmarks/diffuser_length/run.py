@@ -7,7 +7,6 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ from typing import Any
 from dfplan.cli.main import main as dfplan
 
 sys.path.append(str(Path(__file__).parents[1]))
-from records import add_record, between_marks, newest_file, refuse_uncommitted
+from frame import Benchmark, Named
+from records import between_marks, newest_file
 
 HERE = Path(__file__).parent
 README, RESULTS = HERE / "README.md", HERE / "results"
@@ -25,18 +25,14 @@ KEPT = ("metrics", "n_episodes", "seed", "goal", "controller", "weights", "plan_
 SHARED = ("commit", "machine", "device", "versions", "start_protocol")
 
 
-def main() -> int:
-    """Evaluate every checkpoint of every run; return the exit status of the first command that fails, or 0."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     parser.add_argument("runs", type=Path, nargs="*", help="run folders of `dfplan train recipe=diffuser-…`")
     parser.add_argument("--steps", type=int, nargs="*", help="of checkpoints; none = all but the untrained one")
-    parser.add_argument("--episodes", type=int, default=32, help="of each row (default 32)")
-    parser.add_argument("--seed", type=int, default=1000, help="of the episodes (default 1000)")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default 1)")
-    parser.add_argument("--uncommitted", action="store_true", help="measure though tracked files are not committed")
-    arguments = parser.parse_args()
-    if arguments.runs:
-        refuse_uncommitted(parser, allowed=arguments.uncommitted)
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """Every checkpoint of every run."""
     rows: list[dict[str, Any]] = []
     shared: dict[str, Any] = {}
     words = [f"n_episodes={arguments.episodes}", f"n_envs={arguments.episodes}", f"seed={arguments.seed}"]
@@ -44,19 +40,19 @@ def main() -> int:
         for checkpoint in checkpoints_of(run, steps=arguments.steps):
             record = evaluate(run, checkpoint, [*words, f"threads={arguments.threads}"])
             if record is None:
-                return 2
+                raise SystemExit(2)
             step, batch = step_of(checkpoint), record["training"]["batch_size"]
             facts = {"env": record["env"], "step": step, "windows": step * batch}
             rows.append(facts | {key: record[key] for key in KEPT})
             shared = {key: record[key] for key in SHARED}
             print(line_of(rows[-1]), flush=True)
     if rows:
-        now = datetime.now(UTC)
-        result = {"question": "score of Diffuser against the length of its training", **shared, "rows": rows}
-        result["date"] = now.isoformat(timespec="seconds")
-        print(add_record(result, path=RESULTS / f"{now:%Y-%m-%d-%H%M}.json"))
-    README.write_text(between_marks(README.read_text(), render(newest_file(RESULTS)), begin=BEGIN, end=END))
-    return 0
+        yield "", {"question": "score of Diffuser against the length of its training", **shared, "rows": rows}
+
+
+def pages() -> dict[Path, str]:
+    """The README with the table of the newest file."""
+    return {README: between_marks(README.read_text(), render(newest_file(RESULTS)), begin=BEGIN, end=END)}
 
 
 def checkpoints_of(run: Path, *, steps: Sequence[int] | None) -> list[Path]:
@@ -122,5 +118,9 @@ def line_of(row: dict[str, Any]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+BENCHMARK = Benchmark(
+    says=__doc__, folder=HERE, measure=results, options=options, episodes=32, seed=1000, threads=1, pages=pages
+)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

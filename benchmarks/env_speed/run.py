@@ -4,10 +4,9 @@ import argparse
 import os
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import gymnasium
@@ -17,7 +16,9 @@ import dfplan_envs  # noqa: F401  (registers the environments)
 from dfplan.domains.maze.environment import load_maze
 from dfplan.domains.maze.frames import load_camera
 from dfplan.domains.maze.generate import generate_maze2d
-from dfplan.evaluation.report import find_commit, write_record
+
+sys.path.append(str(Path(__file__).parents[1]))
+from frame import Benchmark, Named
 
 RESULTS = Path(__file__).parent / "results"
 NUM_STEPS = 40_000  # environment steps of one run: about half a second
@@ -26,13 +27,13 @@ NUM_FRAMES = 8192
 HOLD_STEPS = 20  # each random action is held, so that the balls also press against walls
 
 
-def main() -> None:
-    """Measure everything, print it, and write the file."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     parser.add_argument("--runs", type=int, default=7, help="repetitions of each measurement (default 7)")
-    parser.add_argument("--note", default="", help="what else the machine was doing")
-    arguments = parser.parse_args()
-    load_before = os.getloadavg()
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """Steps and frames a second."""
     measurements = {
         "single environment, gymnasium.make": lambda: step_single("maze2d-large-v1"),
         "batch of 1": lambda: step_batch("maze2d-large-v1", num_envs=1),
@@ -49,24 +50,16 @@ def main() -> None:
         "from above, batches of 1024": lambda: render("pixelmaze-large-v1", batch_size=1024),
         "egocentric, batches of 64": lambda: render("pixelmaze-large-v1", batch_size=64, view="egocentric"),
     }
-    steps_per_second = measure_all(measurements, num_runs=arguments.runs, unit="steps/s")
-    frames_per_second = measure_all(frames, num_runs=arguments.runs, unit="frames/s")
-    now = datetime.now(UTC)
-    record = {
-        "question": "environment steps and rendered frames a second, in one process and one thread",
-        "steps_per_second": steps_per_second,
-        "frames_per_second": frames_per_second,
-        "runs": arguments.runs,
-        "note": arguments.note or "nothing noted about other load; steps per CPU second do not depend on it much",
-        "load_average_before": [round(load, 2) for load in load_before],
-        "date": now.isoformat(timespec="seconds"),
-        "commit": find_commit(),
-        "device": f"{cpu_name()}, {os.cpu_count()} CPUs",
-        "versions": {"python": platform.python_version()}
-        | {name: version(name) for name in ("dfplan", "mujoco", "gymnasium", "numpy")},
-    }
-    path = write_record(record, path=RESULTS / f"{now:%Y-%m-%d-%H%M}.json")
-    print(path)
+    yield (
+        "",
+        {
+            "question": "environment steps and rendered frames a second, in one process and one thread",
+            "steps_per_second": measure_all(measurements, num_runs=arguments.runs, unit="steps/s"),
+            "frames_per_second": measure_all(frames, num_runs=arguments.runs, unit="frames/s"),
+            "runs": arguments.runs,
+            "device": f"{cpu_name()}, {os.cpu_count()} CPUs",
+        },
+    )
 
 
 def measure_all(
@@ -164,5 +157,7 @@ def cpu_name() -> str:
     return names[0] if names else platform.machine()
 
 
+BENCHMARK = Benchmark(says=__doc__, folder=Path(__file__).parent, measure=results, options=options)
+
 if __name__ == "__main__":
-    main()
+    sys.exit(BENCHMARK.main())

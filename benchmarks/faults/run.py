@@ -1,17 +1,15 @@
 """Injects faults into everything that writes or reads files, and writes what happened into a dated result file.
 
 python benchmarks/faults/run.py            all of it, about ten minutes
-python benchmarks/faults/run.py --small    a tenth of it, no result file
+python benchmarks/faults/run.py --quick    a tenth of it, kept under runs/ alone
 python benchmarks/faults/run.py --part "damaged files"
 """
 
 import argparse
 import os
-import platform
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +19,21 @@ import hostile
 import kills
 import resume
 
-from dfplan.evaluation.report import RECORD_SEAL, find_commit
-from dfplan.files import sealed_json, write_whole
+sys.path.append(str(Path(__file__).parents[1]))
+from frame import Benchmark, Named
 
 RESULTS = Path(__file__).parent / "results"
 SEED = 0
 
 
-def main() -> int:
-    """Run; status 1 if any bar is missed."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--small", action="store_true", help="a tenth of the counts and no result file")
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     parser.add_argument("--part", action="append", help="such as 'damaged files'; may be given again; all by default")
-    arguments = parser.parse_args()
-    tenth = 10 if arguments.small else 1
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """All parts; status 1 if any bar is missed."""
+    tenth = 10 if arguments.quick else 1
     parts = {
         "kills while saving": lambda folder: kills.run(folder, count=200 // tenth, seed=SEED),
         "failing disks": lambda folder: disk.run(folder, with_export=tenth == 1),
@@ -42,11 +41,8 @@ def main() -> int:
         "damaged files": lambda folder: damage.run(folder, count=1000 // tenth, seed=SEED),
         "hostile files": hostile.run,
     }
-    record: dict[str, Any] = {"env": "none", "metrics": {}, "commit": find_commit(), "seed": SEED}
-    record |= {"date": datetime.now(UTC).isoformat(timespec="seconds"), "python": platform.python_version()}
-    record["machine"] = f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs"
-    record["load_before"], all_began = os.getloadavg(), time.monotonic()
-    missed: list[str] = []
+    record: dict[str, Any] = {"env": "none", "metrics": {}, "seed": SEED}
+    missed, all_began = list[str](), time.monotonic()
     for name in arguments.part or parts:
         began, used = time.monotonic(), _processor_seconds()
         with tempfile.TemporaryDirectory() as folder:
@@ -55,13 +51,11 @@ def main() -> int:
         record[name]["processor_seconds"] = round(_processor_seconds() - used, 1)
         missed += [f"{name}: {bar}" for bar in misses(name, record[name])]
         print(f"{name}: {record[name]['seconds']} s, {record[name]['processor_seconds']} of a processor", flush=True)
-    record |= {"load_after": os.getloadavg(), "seconds": round(time.monotonic() - all_began, 1), "bars missed": missed}
+    record |= {"seconds": round(time.monotonic() - all_began, 1), "bars missed": missed}
     print("\n".join(missed) or "every bar is met")
-    if tenth == 1:
-        path = RESULTS / f"{datetime.now(UTC):%Y-%m-%d-%H%M}.json"
-        write_whole(path, sealed_json(record, seal=RECORD_SEAL))
-        print(path)
-    return 1 if missed else 0
+    yield "", record
+    if missed:
+        raise SystemExit(1)
 
 
 def _processor_seconds() -> float:
@@ -91,5 +85,9 @@ def misses(name: str, found: dict[str, Any]) -> list[str]:
             return [f"{key} {value}" for key, value in bad.items() if value]
 
 
+BENCHMARK = Benchmark(
+    says=__doc__, folder=Path(__file__).parent, measure=results, options=options, quick="a tenth of the counts"
+)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

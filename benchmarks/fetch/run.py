@@ -2,14 +2,12 @@
 
 import argparse
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1]))
-from records import Record, add_record, refuse_uncommitted
-from worlds import SCRIPTED_GOALS, TRAININGS, add_options, measure, run
-
-from dfplan.evaluation.report import circumstances
+from frame import Benchmark, Named
+from records import Record
+from worlds import EPISODE_SEED, SCRIPTED_GOALS, TRAININGS, add_options, measure, run
 
 HERE = Path(__file__).parent
 TASKS = {
@@ -20,17 +18,16 @@ TASKS = {
 }
 
 
-def main() -> int:
-    """Measure the tasks one after the other; each leaves a dated file."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     parser.add_argument("tasks", nargs="+", choices=list(TASKS))
-    add_options(parser, runs=Path("runs/fetch"), episodes=100)
-    arguments = parser.parse_args()
-    refuse_uncommitted(parser, allowed=arguments.uncommitted)
+    add_options(parser, runs=Path("runs/fetch"))
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """One task after the other."""
     for name in arguments.tasks:
-        record = measure_task(name, arguments)
-        print(add_record(record, path=HERE / "results" / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_{name}.json"))
-    return 0
+        yield name, measure_task(name, arguments)
 
 
 def measure_task(name: str, arguments: argparse.Namespace) -> Record:
@@ -44,9 +41,10 @@ def measure_task(name: str, arguments: argparse.Namespace) -> Record:
         "question": "from data of a script with noise: how often is the goal reached at the end of an episode?",
         "figures": {f"{name}.{title}": row["success"] for title, row in found["rows"].items()},
         **found,
-        **circumstances(),
     }
 
 
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, measure=results, options=options, episodes=100, seed=EPISODE_SEED)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

@@ -1,11 +1,9 @@
 """Measures the denoiser's forward pass against the matrix product of this machine, same precision and threads."""
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from dfplan.cli.build import describe_weights
 from dfplan.cli.folders import bundled_weights
-from dfplan.evaluation.report import circumstances, write_record
 from dfplan.models import load_forcing_model
 from dfplan.models.denoiser import Denoiser
+
+sys.path.append(str(Path(__file__).parents[1]))
+from frame import Benchmark, Named
 
 HERE = Path(__file__).parent
 WEIGHTS = bundled_weights() / "maze2d-large"
@@ -28,18 +28,16 @@ CACHED = 12  # tokens before the window, where a plan is under way
 WINDOW = 4  # tokens that move together in a row of the default planner
 
 
-def main() -> int:
-    """Measure, print a table, keep a dated file."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads (default 2)")
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     parser.add_argument("--seconds", type=float, default=2.0, help="for each measurement (default 2)")
     parser.add_argument("--compile", action="store_true", help="also through torch.compile; needs a C++ compiler")
-    parser.add_argument("--note", default="", help="what else the machine was doing")
-    parser.add_argument("--keep", action="store_true", help="write results/<date>.json")
-    arguments = parser.parse_args()
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """The network beside the matrix product."""
     torch.set_num_threads(arguments.threads)
     model = load_forcing_model(WEIGHTS)
-    load = round(os.getloadavg()[0], 2)
     with torch.inference_mode():
         rates = {size: matmul_rate(size, seconds=arguments.seconds) for size in PEAK_SIZES}
         peak = max(rates.values())
@@ -54,22 +52,18 @@ def main() -> int:
             rows.append(row | {"share_of_peak": row["gflops"] / peak})
             print(line_of(rows[-1]), flush=True)
     print(f"matrix product at its best {peak:.0f} GFLOP/s, {arguments.threads} threads, float32")
-    if arguments.keep:
-        now = datetime.now(UTC)
-        record = {
+    yield (
+        "",
+        {
             "question": "forward pass of the denoiser against the matrix product of the machine",
             "weights": describe_weights(WEIGHTS, model.metadata),
             "precision": "float32",
             "threads": arguments.threads,
-            "load_average_before": load,
-            "note": arguments.note,
             "matmul_gflops": peak,
             "matmul_gflops_by_size": rates,
             "rows": rows,
-            **circumstances(),
-        }
-        print(write_record(record, path=HERE / "results" / f"{now:%Y-%m-%d-%H%M}.json"))
-    return 0
+        },
+    )
 
 
 def matmul_rate(size: int, *, seconds: float) -> float:
@@ -130,5 +124,7 @@ def line_of(row: dict[str, Any]) -> str:
     )
 
 
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, measure=results, options=options, threads=2, on_request=True)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

@@ -7,7 +7,6 @@ and what comes of them.
 import argparse
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,9 @@ from dfplan.cli.build import build_planner, find_weights
 from dfplan.cli.compose import reading, to_schema
 from dfplan.domains.maze.beginnings import draw_beginnings
 from dfplan.domains.maze.environment import load_maze
-from dfplan.evaluation.report import write_record
 
 sys.path.append(str(Path(__file__).parents[1]))
+from frame import Benchmark, Named
 from records import evaluate
 
 RESULTS = Path(__file__).parent / "results"
@@ -30,17 +29,16 @@ SHARED = ("commit", "machine", "device", "versions", "start_protocol", "weights"
 SCORES = ("latched_normalized_return", "normalized_return", "first_touch_step", "success_rate", "planned_wall_share")
 
 
-def main() -> int:
-    """Run every number of futures; return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     parser.add_argument("--futures", type=int, nargs="+", default=[0, 1, 3, 7], help="numbers of futures to compare")
     parser.add_argument("--sequences", type=int, default=16, help="sequences in a network call, futures included")
-    parser.add_argument("--episodes", type=int, default=100, help="of each row")
     parser.add_argument("--goal", default="detour", choices=("fixed", "detour"))
-    parser.add_argument("--seed", type=int, default=1000, help="of the episodes (default 1000)")
     parser.add_argument("--set", nargs="*", default=[], metavar="key=value", help="options for every row")
-    parser.add_argument("--note", default="", help="what else the machine was doing")
-    arguments = parser.parse_args()
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """Every number of futures."""
     rows: list[dict[str, Any]] = []
     shared: dict[str, Any] = {}
     for futures in arguments.futures:
@@ -57,17 +55,14 @@ def main() -> int:
         ]
         record = evaluate(words)
         if record is None:
-            return 2
+            raise SystemExit(2)
         shared = {key: record[key] for key in SHARED}
         row = {"futures": futures, "candidates": candidates, "promised": promised(words)}
         row["achieved"] = {name: record["metrics"][name] for name in SCORES} | record["plan_network"]
         rows.append(row | {"planner": record["config"]["planner"], "n_episodes": record["n_episodes"]})
         print(line_of(rows[-1]), flush=True)
-    now = datetime.now(UTC)
     result = {"question": "value of Monte Carlo futures at equal network evaluations", "goal": arguments.goal}
-    result |= {"seed": arguments.seed, "note": arguments.note, "date": now.isoformat(timespec="seconds")}
-    print(write_record(result | shared | {"rows": rows}, path=RESULTS / f"{now:%Y-%m-%d-%H%M}.json"))
-    return 0
+    yield "", result | {"seed": arguments.seed} | shared | {"rows": rows}
 
 
 def promised(words: list[str]) -> dict[str, Any]:
@@ -112,5 +107,9 @@ def line_of(row: dict[str, Any]) -> str:
     )
 
 
+BENCHMARK = Benchmark(
+    says=__doc__, folder=Path(__file__).parent, measure=results, options=options, episodes=100, seed=1000
+)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

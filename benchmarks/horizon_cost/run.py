@@ -2,11 +2,9 @@
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +17,11 @@ from dfplan.agent import MPCAgent, PlannedActions
 from dfplan.cli.build import describe_weights
 from dfplan.cli.folders import bundled_weights
 from dfplan.evaluation.memory import METHOD, peak_process_bytes, reset_peak
-from dfplan.evaluation.report import circumstances, write_record
 from dfplan.models import load_forcing_model
 from dfplan.planner import Planner, PlannerSettings
+
+sys.path.append(str(Path(__file__).parents[1]))
+from frame import Benchmark, Named
 
 HERE = Path(__file__).parent
 WEIGHTS = bundled_weights() / "maze2d-large"
@@ -30,42 +30,35 @@ EPISODES = (800, 8000)  # steps
 NOWHERE = np.array([[100.0, 100.0]])  # a goal that no plan comes to, so that each is as long as its horizon
 
 
-def main() -> int:
-    """Measure, print, keep a file."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     parser.add_argument("--repeats", type=int, default=10, help="plans of each horizon (default 10)")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads (default 2)")
-    parser.add_argument("--note", default="", help="what else the machine was doing")
-    parser.add_argument("--keep", action="store_true", help="write results/<date>.json and the plot")
     parser.add_argument("--episode", type=int, help="act for so many steps, print the peak memory, and leave")
-    arguments = parser.parse_args()
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """Horizons, and episodes in processes of their own."""
     torch.set_num_threads(arguments.threads)
     planner = Planner(load_forcing_model(WEIGHTS), settings=PlannerSettings())
     if arguments.episode:
         print(json.dumps(episode_peak(planner, steps=arguments.episode)))
-        return 0
-    load = round(os.getloadavg()[0], 2)
+        return
     rows = time_horizons(planner, repeats=arguments.repeats)
     for row in rows:
         print(f"{row['horizon']:5} steps {1000 * row['seconds']:8.1f} ms, {row['ratio'] or 1:.2f} × the half")
     peaks = [peak_in_a_process(steps, threads=arguments.threads) for steps in EPISODES]
     print(f"peak memory {peaks[0] / 2**20:.0f} MB in {EPISODES[0]} steps, {peaks[1] / 2**20:.0f} in {EPISODES[1]}")
+    record = {
+        "question": "planning time against the horizon, and peak memory against the length of an episode",
+        "weights": describe_weights(WEIGHTS, planner.model.metadata),
+        "threads": arguments.threads,
+        "horizons": rows,
+        "episodes": [{"steps": steps, "peak_bytes": peak} for steps, peak in zip(EPISODES, peaks, strict=True)],
+        "memory_method": METHOD,
+    }
+    yield "", record
     if arguments.keep:
-        now = datetime.now(UTC)
-        record = {
-            "question": "planning time against the horizon, and peak memory against the length of an episode",
-            "weights": describe_weights(WEIGHTS, planner.model.metadata),
-            "threads": arguments.threads,
-            "load_average_before": load,
-            "note": arguments.note,
-            "horizons": rows,
-            "episodes": [{"steps": steps, "peak_bytes": peak} for steps, peak in zip(EPISODES, peaks, strict=True)],
-            "memory_method": METHOD,
-            **circumstances(),
-        }
-        print(write_record(record, path=HERE / "results" / f"{now:%Y-%m-%d-%H%M}.json"))
         draw(record, HERE / "plots" / "horizon.png")
-    return 0
 
 
 def time_horizons(planner: Planner, *, repeats: int) -> list[dict[str, Any]]:
@@ -137,5 +130,7 @@ def draw(record: dict[str, Any], path: Path) -> None:
     figure.savefig(path)
 
 
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, measure=results, options=options, threads=2, on_request=True)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

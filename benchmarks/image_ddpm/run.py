@@ -6,10 +6,8 @@ should look like.
 
 import argparse
 import json
-import platform
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +21,11 @@ from dfplan.cli.build import describe_weights
 from dfplan.data.digits import BRIGHTEST, Digits, as_stored, load_digit_halves
 from dfplan.errors import UserError
 from dfplan.evaluation.frechet import frechet_distance
-from dfplan.evaluation.report import find_commit, write_record
 from dfplan.models.image_ddpm import NUM_STEPS, load_image_ddpm
 from dfplan.viz.images import draw_image_grid
+
+sys.path.append(str(Path(__file__).parents[1]))
+from frame import Benchmark, Named, path_of
 
 HERE = Path(__file__).parent
 BARS = {"frechet_share_of_noise": 0.25, "entropy_share_of_real": 0.9}
@@ -106,38 +106,33 @@ def passes(found: dict[str, Any]) -> dict[str, bool]:
     }
 
 
-def main() -> int:
-    """Sample, measure, write the record and the picture."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     parser.add_argument("run", type=Path, help="run folder of `dfplan train task=image-ddpm`")
     parser.add_argument("--steps", type=int, default=NUM_STEPS, help=f"of sampling (default {NUM_STEPS})")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, default=HERE / "results")
-    arguments = parser.parse_args()
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """Sample and measure, and draw the picture; status 1 if a bar is missed."""
     try:
         model = load_image_ddpm(arguments.run / "model")
         settings = json.loads((arguments.run / "config.json").read_text())["training"]
         train, real = load_digit_halves()
     except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
+        arguments.refuse(str(error))
     began = time.perf_counter()
     generator = torch.Generator().manual_seed(arguments.seed)
     drawn = model.sample(len(real.images), generator=generator, num_steps=arguments.steps).numpy()[:, 0]
     seconds = time.perf_counter() - began
     samples = as_stored(drawn)
     found = measure(samples, train=train, real=real, seed=arguments.seed)
-    now = datetime.now(UTC)
     record = {
         "question": "do samples of the image model look like digits that it never saw?",
-        "date": now.isoformat(timespec="seconds"),
-        "commit": find_commit(),
         "seed": arguments.seed,
         "sampler": f"DPM-Solver++, {arguments.steps} steps",
         "num_samples": len(samples),
         "seconds_of_sampling": seconds,
         "threads": torch.get_num_threads(),
-        "machine": f"{platform.system()} {platform.machine()}",
         "versions": {"torch": torch.__version__, "diffusers": diffusers.__version__, "sklearn": sklearn.__version__},
         "num_parameters": sum(each.numel() for each in model.unet.parameters()),
         "weights": describe_weights(arguments.run / "model", model.metadata),
@@ -147,13 +142,16 @@ def main() -> int:
         **found,
     }
     arguments.output.mkdir(parents=True, exist_ok=True)
-    stem = f"{now:%Y-%m-%d-%H%M}_{settings['num_steps']}-steps_seed{arguments.seed}"
-    draw_image_grid(samples[:NUM_PICTURED] / BRIGHTEST, path=arguments.output / f"{stem}.png", num_columns=16)
+    name = f"{settings['num_steps']}-steps_seed{arguments.seed}"
+    draw_image_grid(samples[:NUM_PICTURED] / BRIGHTEST, path=path_of(arguments, name, ".png"), num_columns=16)
     print(json.dumps({name: found[name] for name in found if name != "label_counts"}, indent=1))
     print(json.dumps(record["passed"]))
-    print(write_record(record, path=arguments.output / f"{stem}.json"))
-    return 0 if all(record["passed"].values()) else 1
+    yield name, record
+    if not all(record["passed"].values()):
+        raise SystemExit(1)
 
+
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, measure=results, options=options, seed=0)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

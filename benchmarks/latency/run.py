@@ -1,16 +1,13 @@
 """How long one plan takes for one environment, and what it scores; writes a dated file and the README's table."""
 
 import argparse
-import os
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dfplan.evaluation.report import write_record
-
 sys.path.append(str(Path(__file__).parents[1]))
-from records import between_marks, evaluate, newest_file
+from frame import Benchmark, Named
+from records import between_marks, evaluate, load_of, newest_file
 
 HERE = Path(__file__).parent
 README = HERE / "README.md"
@@ -25,45 +22,30 @@ KEPT = ("n_episodes", "seed", "metrics", "plan_seconds", "plan_network", "weight
 SHARED = ("commit", "machine", "device", "versions", "start_protocol")
 
 
-def main() -> int:
-    """Measure every experiment with every budget; return the exit status of the first that fails, or 0."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--episodes", type=int, default=100, help="of each row, played one at a time")
-    parser.add_argument("--seed", type=int, default=1000, help="of the episodes (default 1000)")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads (default 2)")
-    parser.add_argument("--note", default="", help="what else the machine was doing")
-    parser.add_argument("--table", action="store_true", help="measure nothing, write the table from the newest file")
-    arguments = parser.parse_args()
-    if not arguments.table:
-        words = ["n_envs=1", f"n_episodes={arguments.episodes}", f"seed={arguments.seed}"]
-        result = measure([*words, f"threads={arguments.threads}"])
-        if result is None:
-            return 2
-        now = datetime.now(UTC)
-        result |= {"threads": arguments.threads, "note": arguments.note, "date": now.isoformat(timespec="seconds")}
-        print(write_record(result, path=HERE / "results" / f"{now:%Y-%m-%d-%H%M}.json"))
-    README.write_text(updated(README.read_text()))
-    return 0
+def results(arguments: argparse.Namespace) -> Named:
+    """Every experiment with every budget, one environment at a time."""
+    words = ["n_envs=1", f"n_episodes={arguments.episodes}", f"seed={arguments.seed}", f"threads={arguments.threads}"]
+    yield "", measure(words) | {"threads": arguments.threads}
 
 
-def measure(words: list[str]) -> dict[str, Any] | None:
-    """Every experiment with every budget; None where one fails."""
-    shared: dict[str, Any] = {"load_average_before": [round(each, 2) for each in os.getloadavg()]}
+def measure(words: list[str]) -> dict[str, Any]:
+    """Every experiment with every budget."""
+    shared: dict[str, Any] = {}
     rows = []
     for experiment in EXPERIMENTS:
         for budget, options in BUDGETS.items():
             record = evaluate([f"experiment={experiment}", *words, *options])
             if record is None:
-                return None
+                raise SystemExit(2)
             rows.append({"experiment": experiment, "budget": budget} | {key: record[key] for key in KEPT})
             shared |= {key: record[key] for key in SHARED}
             print(row_of(rows[-1]), flush=True)
     return {"question": "latency of one plan for one environment", **shared, "rows": rows}
 
 
-def updated(readme: str) -> str:
+def pages() -> dict[Path, str]:
     """The README with the table of the newest file."""
-    return between_marks(readme, render(newest_file(HERE / "results")), begin=BEGIN, end=END)
+    return {README: between_marks(README.read_text(), render(newest_file(HERE / "results")), begin=BEGIN, end=END)}
 
 
 def render(record: dict[str, Any] | None) -> str:
@@ -76,7 +58,7 @@ def render(record: dict[str, Any] | None) -> str:
         *(row_of(row) for row in record["rows"]),
         "",
         f"[{record['file']}](results/{record['file']}): {record['machine']}, {record['threads']} threads, commit "
-        f"`{record['commit'][:12]}`, load average before {record['load_average_before'][0]}; {record['note']}",
+        f"`{record['commit'][:12]}`, load average before {load_of(record)}; {record['note']}",
     ]
     return "\n".join(lines).rstrip("; ")
 
@@ -96,5 +78,7 @@ def row_of(row: dict[str, Any]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, measure=results, episodes=100, seed=1000, threads=1, pages=pages)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1]))
-from experts import main
+from experts import of_experts
 from worlds import MIXED_POLICIES
 
 ROBOTS = {
@@ -13,5 +13,7 @@ ROBOTS = {
     "halfcheetah": ("HalfCheetah-v5", "tqc-halfcheetah"),
 }
 
+BENCHMARK = of_experts(__doc__, ROBOTS, MIXED_POLICIES, folder=Path(__file__).parent, episodes=50)
+
 if __name__ == "__main__":
-    sys.exit(main(ROBOTS, MIXED_POLICIES, folder=Path(__file__).parent, episodes=50))
+    sys.exit(BENCHMARK.main())

@@ -6,7 +6,6 @@ import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from dfplan.cli.main import main as dfplan
-from dfplan.evaluation.report import write_record
 from dfplan.models.bundle import load_bundle, save_bundle
 from dfplan.tasks.lora import find_base
+
+sys.path.append(str(Path(__file__).parents[1]))
+from frame import Benchmark, Named
 
 HERE = Path(__file__).parent
 BASE, CHANGED = "maze2d-large", "maze2d-large-changed"
@@ -38,19 +39,17 @@ SHARED = ("commit", "machine", "device", "versions", "start_protocol", "interval
 SCORE = "normalized_return"
 
 
-def main() -> int:
-    """Play all arms on the same episodes; return the exit status of the first command that fails, or 0."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     parser.add_argument("--arms", nargs="*", default=ARMS, choices=ARMS, help="which to play (default all)")
     parser.add_argument("--steps", type=int, default=1000, help="of every training (default 1000)")
-    parser.add_argument("--episodes", type=int, default=46, help="of every arm (default 46: each start cell once)")
-    parser.add_argument("--seed", type=int, default=0, help="of the episodes (default 0)")
     parser.add_argument("--train-seed", type=int, default=0, help="of the trainings (default 0)")
     parser.add_argument("--set", nargs="*", default=[], metavar="key=value", help="further options of every training")
     parser.add_argument("--work", type=Path, required=True, help="folder for runs; what is finished there is kept")
-    parser.add_argument("--quick", action="store_true", help="seconds instead of minutes; the numbers mean nothing")
-    parser.add_argument("--note", default="", help="what else the machine was doing")
-    arguments = parser.parse_args()
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """All arms, on the same episodes."""
     quick = ["training.num_steps=2", "training.batch_size=4", "training.compiled=false", "retrace.num_steps=5000"]
     shared = [f"env={CHANGED}", f"seed={arguments.train_seed}", "threads=1", f"training.num_steps={arguments.steps}"]
     shared += ["retrace.num_steps=200000", "training.validate_every=0"]
@@ -63,12 +62,8 @@ def main() -> int:
         records[arm] = evaluate(arm, episodes, work=arguments.work)
         print(f"{arm:10s} {records[arm]['metrics'][SCORE]['mean']:7.1f}", flush=True)
     result = summarize(records, training_seconds=seconds, work=arguments.work)
-    result |= {"options": options, "note": arguments.note, "steps": arguments.steps, "train_seed": arguments.train_seed}
-    now = datetime.now(UTC)
-    folder = arguments.work if arguments.quick else HERE / "results"
-    path = folder / f"{now:%Y-%m-%d-%H%M}_seed{arguments.train_seed}.json"
-    print(write_record(result | {"date": now.isoformat(timespec="seconds")}, path=path))
-    return 0
+    result |= {"options": options, "steps": arguments.steps, "train_seed": arguments.train_seed}
+    yield f"seed{arguments.train_seed}", result
 
 
 def train(arm: str, options: Sequence[str], *, work: Path) -> float | None:
@@ -175,5 +170,15 @@ def say(words: Sequence[str]) -> None:
         sys.exit(status)
 
 
+BENCHMARK = Benchmark(
+    says=__doc__,
+    folder=HERE,
+    measure=results,
+    options=options,
+    episodes=46,
+    seed=0,
+    quick="seconds instead of minutes; the numbers mean nothing",
+)
+
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(BENCHMARK.main())

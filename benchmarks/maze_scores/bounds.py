@@ -4,7 +4,6 @@ import argparse
 import sys
 import time
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,31 +14,24 @@ from dfplan.domains.maze.bound import bound_returns
 from dfplan.domains.maze.environment import load_maze
 from dfplan.domains.maze.protocol import MazeProtocol
 from dfplan.evaluation.metrics import score_episodes, summarize
-from dfplan.evaluation.report import circumstances
 
 sys.path.append(str(Path(__file__).parents[1]))
-from records import add_record, refuse_uncommitted
+from frame import Benchmark, Named
 
-RESULTS = Path(__file__).parent / "results"
 MAZES = tuple(f"maze2d-{kind}{size}" for kind in ("", "eval-") for size in ("umaze", "medium", "large"))
 
 
-def main() -> int:
-    """Write one file a maze and goal."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     parser.add_argument("mazes", nargs="*", default=MAZES, help=f"such as maze2d-large (default {' '.join(MAZES)})")
-    parser.add_argument("--episodes", type=int, default=200, help="of each (default 200)")
-    parser.add_argument("--seed", type=int, default=0, help="of the episodes (default 0)")
-    parser.add_argument("--uncommitted", action="store_true", help="measure though tracked files are not committed")
-    arguments = parser.parse_args()
-    refuse_uncommitted(parser, allowed=arguments.uncommitted)
-    now = datetime.now(UTC)
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """A record a maze and goal."""
     for maze in arguments.mazes:
         for goal, family in (("fixed", "maze2d"), ("random", "multi2d")):
             record = bound_record(maze, goal=goal, episodes=arguments.episodes, seed=arguments.seed)
-            name = f"{family}-{maze.removeprefix('maze2d-')}-bound"
-            print(add_record(record, path=RESULTS / f"{now:%Y-%m-%d-%H%M}_{name}.json"), flush=True)
-    return 0
+            yield f"{family}-{maze.removeprefix('maze2d-')}-bound", record
 
 
 def bound_record(env: str, *, goal: str, episodes: int, seed: int) -> dict[str, Any]:
@@ -72,7 +64,6 @@ def bound_record(env: str, *, goal: str, episodes: int, seed: int) -> dict[str, 
         "metrics": {name: asdict(each) for name, each in summarize(scores).items()},
         "start_protocol": start_protocol(goal),
         "wall_seconds": round(time.perf_counter() - began, 3),
-        **circumstances(),
         "episodes": [
             {name: float(getattr(scores, name)[row]) for name in names}
             | {"success": bool(scores.success[row])}
@@ -85,5 +76,9 @@ def bound_record(env: str, *, goal: str, episodes: int, seed: int) -> dict[str, 
     }
 
 
+BENCHMARK = Benchmark(
+    says=__doc__, folder=Path(__file__).parent, measure=results, options=options, episodes=200, seed=0
+)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

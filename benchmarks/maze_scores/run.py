@@ -5,7 +5,6 @@ import json
 import sys
 import tempfile
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,9 @@ from dfplan.cli.folders import bundled_weights, config_folder, group_choices
 from dfplan.cli.main import main as dfplan
 
 sys.path.append(str(Path(__file__).parents[1]))
-from records import add_record, refuse_uncommitted
+from frame import Benchmark, Named
+from records import Record
 
-RESULTS = Path(__file__).parent / "results"
 PICTURED = "maze2d-large-pursuit"  # whose roll-outs stand at the top of the README
 PICTURE = Path(__file__).parents[2] / "docs" / "pictures" / "maze2d-large.png"
 
@@ -39,12 +38,10 @@ class Experiment:
     agent: str
 
 
-def main() -> int:
-    """Run the experiments one after the other; return the exit status of the first that fails, or 0."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     parser.add_argument("experiments", nargs="*", help="names from configs/experiment; none = all of them")
     parser.add_argument("--set", nargs="*", default=[], metavar="key=value", help="options for every experiment")
-    parser.add_argument("--uncommitted", action="store_true", help="measure though tracked files are not committed")
     parser.add_argument(
         "--weights",
         nargs="*",
@@ -53,8 +50,10 @@ def main() -> int:
         help="trainings to evaluate; a folder holds one run or model folder per name (maze2d-large, maze2d-large-rnn, "
         "maze2d-large-collected, maze2d-large-cloning, maze2d-eval-large); 'bundled' are the weights of dfplan",
     )
-    arguments = parser.parse_args()
-    refuse_uncommitted(parser, allowed=arguments.uncommitted)
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """The experiments one after the other."""
     trainings = [parse_weights(word) for word in arguments.weights]
     kept, picture = 0, None
     with tempfile.TemporaryDirectory() as temporary:
@@ -63,17 +62,17 @@ def main() -> int:
                 output = Path(temporary) / f"{label}-{experiment.name}"
                 words = [f"experiment={experiment.name}", f"output={output}", *weights, *arguments.set]
                 if status := dfplan(["eval", *words]):
-                    return status
-                keep(output, experiment=experiment, label=label)
+                    raise SystemExit(status)
+                yield found(output, experiment=experiment, label=label)
                 kept += 1
                 if (experiment.name, label, arguments.set) == (PICTURED, "bundled", []):
                     picture = Image.open(output / "rollouts.png").convert(
                         "P", palette=Image.Palette.ADAPTIVE, colors=256
                     )
     if picture is not None:
-        # Only now: a tracked file changed before would mark the commit of the results after it as altered.
         picture.save(PICTURE, optimize=True)
-    return 0 if kept else 2
+    if not kept:
+        raise SystemExit(2)
 
 
 def parse_weights(word: str) -> tuple[str, Path]:
@@ -105,18 +104,18 @@ def find_trainings(experiment: Experiment, trainings: list[tuple[str, Path]]) ->
     """
     if experiment.agent not in ("trained", "grid"):
         return [("bundled", [])]
-    found = []
+    chosen = []
     for label, folder in trainings:
         weights = folder / experiment.weights
         if weights.is_dir():
-            found.append((label, [f"weights={weights}"]))
+            chosen.append((label, [f"weights={weights}"]))
         else:
             print(f"{label}: no {experiment.weights} in {folder.name}; {experiment.name} left out")
-    return found if experiment.agent == "trained" else found[:1]
+    return chosen if experiment.agent == "trained" else chosen[:1]
 
 
-def keep(folder: Path, *, experiment: Experiment, label: str) -> None:
-    """Keep the results of one experiment as a dated file.
+def found(folder: Path, *, experiment: Experiment, label: str) -> tuple[str, Record]:
+    """The results of one experiment, and what they are kept as.
 
     Where the weights lay is no business of the file: it names them by label, and by training seed and checksum. Weights
     that are called collected and were not trained so are refused.
@@ -128,12 +127,11 @@ def keep(folder: Path, *, experiment: Experiment, label: str) -> None:
             f"{experiment.name}: {experiment.weights} of {label} learned from data {data}, by its own description; "
             "train it with retrace=none windows=collected"
         )
-    record.pop("record_sha256", None)  # written anew with the file
     record["config"]["weights"] = label
-    ending = "" if label == "bundled" else f"_{label}"
-    path = RESULTS / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_{experiment.name}{ending}.json"
-    print(f"kept as {add_record(record, path=path)}")
+    return experiment.name if label == "bundled" else f"{experiment.name}_{label}", record
 
+
+BENCHMARK = Benchmark(says=__doc__, folder=Path(__file__).parent, measure=results, options=options)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

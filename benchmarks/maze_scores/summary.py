@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.append(str(Path(__file__).parents[1]))
+from frame import Benchmark
 from score_kinds import RESULTS, SIZES, Kind, Records, check_paired, estimate, load_kinds, mean_score
 
 SUMMARY = Path(__file__).parent / "summary.json"
@@ -58,17 +59,15 @@ def spread(records: Records) -> float | None:
     return max(scores) - min(scores) if len(scores) >= TRAININGS else None
 
 
-def main() -> int:
-    """Write the figures, or with ``--check`` answer 1 where they are not current."""
+def pages() -> dict[Path, str]:
+    """The figures."""
     figures, missing = summarize(load_kinds(RESULTS))
-    text = json.dumps(figures, indent=1) + "\n"
     for key in missing:
         print(f"no result files for {key}; left out")
-    if "--check" in sys.argv[1:]:
-        return int(not SUMMARY.is_file() or SUMMARY.read_text() != text)
-    SUMMARY.write_text(text)
-    return 0
+    return {SUMMARY: json.dumps(figures, indent=1) + "\n"}
 
+
+BENCHMARK = Benchmark(says=__doc__, folder=SUMMARY.parent, pages=pages)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

@@ -2,11 +2,9 @@
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +16,13 @@ from dfplan.cli.build import describe_weights
 from dfplan.cli.main import main as dfplan
 from dfplan.domains.maze.choices import roll_out_choices
 from dfplan.evaluation.metrics import Estimate, crossed_interval, mean_interval, wilson_interval
-from dfplan.evaluation.report import circumstances, write_record
 from dfplan.models.bundle import load_bundle
 from dfplan.models.forcing_model import load_forcing_model
 from dfplan.models.tokenizers import TOKENIZER_FOLDER, load_tokenizer
 from dfplan.planner import Planner, PlannerSettings
+
+sys.path.append(str(Path(__file__).parents[1]))
+from frame import Benchmark, Named
 
 HERE = Path(__file__).parent
 TRAININGS = {"memory": ["task=memory"], "memoryless": ["recipe=memoryless"]}
@@ -37,20 +37,18 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def main() -> int:
-    """Train what is missing, play every row with every training, write the file; return an exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     parser.add_argument("--env", default="tmaze", choices=["tmaze", "pixel-tmaze"])
-    parser.add_argument("--episodes", type=int, default=200, help="of each row and training (default 200)")
-    parser.add_argument("--seed", type=int, default=1000, help="of the episodes (default 1000)")
     parser.add_argument("--trainings", type=int, nargs="+", default=[0, 1, 2], metavar="SEED")
     parser.add_argument("--runs", type=Path, default=Path("runs/memory"), help="where trainings are kept")
-    parser.add_argument("--results", type=Path, default=HERE / "results")
-    parser.add_argument("--note", default="", help="what else the machine was doing")
     parser.add_argument("options", nargs="*", help="further options of `dfplan train`")
-    arguments = parser.parse_args()
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """Train what is missing, and play every row with every training."""
     torch.set_num_threads(1)
-    began, load = time.perf_counter(), os.getloadavg()[0]
+    began = time.perf_counter()
     runs = {
         (name, seed): arguments.runs / f"{arguments.env}-{name}-{seed}"
         for seed in arguments.trainings
@@ -58,7 +56,7 @@ def main() -> int:
     }
     for (name, seed), folder in runs.items():
         if status := train(folder, [*TRAININGS[name], f"env={arguments.env}", f"seed={seed}", *arguments.options]):
-            return status
+            raise SystemExit(status)
     rows, first = [], np.zeros(0)
     for name in ROWS:
         row, correct = play(name, runs=runs, arguments=arguments)
@@ -66,20 +64,18 @@ def main() -> int:
         if rows and ROWS[name][0] == "memory":
             row["lost"] = vars(interval(first - correct))
         rows.append(row)
-    record = circumstances() | {
-        "question": "the arm that pays was named at the start alone: is it chosen?",
-        "env": arguments.env,
-        "note": arguments.note,
-        "load_average_before": round(load, 2),
-        "episode_seed": arguments.seed,
-        "planner": {"num_levels": PlannerSettings().num_levels, "level_power": PlannerSettings().level_power},
-        "trainings": {f"{name} {seed}": of_training(folder) for (name, seed), folder in runs.items()},
-        "wall_seconds": round(time.perf_counter() - began, 1),
-        "rows": rows,
-    }
-    path = arguments.results / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_{arguments.env}.json"
-    print(write_record(record, path=path))
-    return 0
+    yield (
+        arguments.env,
+        {
+            "question": "the arm that pays was named at the start alone: is it chosen?",
+            "env": arguments.env,
+            "episode_seed": arguments.seed,
+            "planner": {"num_levels": PlannerSettings().num_levels, "level_power": PlannerSettings().level_power},
+            "trainings": {f"{name} {seed}": of_training(folder) for (name, seed), folder in runs.items()},
+            "wall_seconds": round(time.perf_counter() - began, 1),
+            "rows": rows,
+        },
+    )
 
 
 def train(folder: Path, words: list[str]) -> int:
@@ -158,5 +154,7 @@ def of_training(folder: Path) -> dict[str, Any]:
     return {"config": config["config"], "training": config["training"], "last_metrics": last, "weights": weights}
 
 
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, measure=results, options=options, episodes=200, seed=1000)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

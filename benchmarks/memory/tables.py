@@ -1,10 +1,12 @@
 """Writes the tables of this folder's README from the newest result file of each environment."""
 
-import argparse
 import json
 import sys
 from pathlib import Path
 from typing import Any
+
+sys.path.append(str(Path(__file__).parents[1]))
+from frame import Benchmark
 
 HERE = Path(__file__).parent
 README = HERE / "README.md"
@@ -12,19 +14,10 @@ BEGIN, END = "<!-- tables: written by benchmarks/memory/tables.py -->", "<!-- en
 ENVS = {"tmaze": "By state", "pixel-tmaze": "By sight"}
 
 
-def main() -> int:
-    """Write the tables, or with ``--check`` only say whether they are up to date; return an exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--check", action="store_true", help="change nothing; exit status 1 if the README is out of date"
-    )
-    check = parser.parse_args().check
+def pages() -> dict[Path, str]:
+    """The README with its tables."""
     before, rest = README.read_text().split(BEGIN)
-    text = f"{before}{BEGIN}\n\n{tables()}\n{END}{rest.split(END)[1]}"
-    if check:
-        return int(README.read_text() != text)
-    README.write_text(text)
-    return 0
+    return {README: f"{before}{BEGIN}\n\n{tables()}\n{END}{rest.split(END)[1]}"}
 
 
 def tables() -> str:
@@ -68,5 +61,7 @@ def line_of(row: dict[str, Any]) -> str:
     return f"| {row['row']} | {mean} [{low}, {high}] | {each} | {lost} | {share('wrong_arm')} | {share('no_arm')} |"
 
 
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, pages=pages)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

@@ -3,18 +3,17 @@
 import argparse
 import json
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 import h5py
 
 sys.path.append(str(Path(__file__).parents[1]))
-from records import Record, add_record, refuse_uncommitted
-from worlds import Row, add_options, measure, run
+from frame import Benchmark, Named
+from records import Record
+from worlds import EPISODE_SEED, Row, add_options, measure, run
 
 from dfplan.domains.metaworld.demonstrators import TWO_WAYS
 from dfplan.domains.metaworld.environment import TASKS
-from dfplan.evaluation.report import circumstances
 
 HERE = Path(__file__).parent
 TEN, MULTIMODAL = "ten", "-multimodal"
@@ -27,18 +26,17 @@ ROWS = {
 NAMES = (*TASKS, *(task + MULTIMODAL for task in TWO_WAYS), TEN)
 
 
-def main() -> int:
-    """Measure one after the other; each leaves a dated file."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     parser.add_argument("names", nargs="+", choices=NAMES)
     parser.add_argument("--rows", nargs="+", default=["dfplan", "bc"], choices=list(ROWS))
-    add_options(parser, runs=Path("runs/metaworld"), episodes=50)
-    arguments = parser.parse_args()
-    refuse_uncommitted(parser, allowed=arguments.uncommitted)
+    add_options(parser, runs=Path("runs/metaworld"))
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """One task after the other."""
     for name in arguments.names:
-        record = measure_one(name, arguments)
-        print(add_record(record, path=HERE / "results" / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_{name}.json"))
-    return 0
+        yield name, measure_one(name, arguments)
 
 
 def measure_one(name: str, arguments: argparse.Namespace) -> Record:
@@ -66,7 +64,6 @@ def measure_one(name: str, arguments: argparse.Namespace) -> Record:
         "figures": figures,
         "data": how_made(data),
         **found,
-        **circumstances(),
     }
 
 
@@ -76,5 +73,7 @@ def how_made(data: Path) -> Record:
         return json.loads(str(file.attrs["metadata"]))
 
 
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, measure=results, options=options, episodes=50, seed=EPISODE_SEED)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 sys.path.append(str(Path(__file__).parents[1]))
+from frame import Benchmark
 from records import Record, between_marks, load, row, source
 from run import MULTIMODAL, NAMES, TEN
 
@@ -76,20 +77,18 @@ def told(figure: Record | None) -> str:
     return f"{mean:.1f} [{low:.0f}, {high:.0f}] of {figure['n']}"
 
 
-def main() -> int:
-    """Write the figures, or with ``--check`` answer 1 where they are not current."""
+def pages() -> dict[Path, str]:
+    """The figures, and the README with their table."""
     records = load(HERE / "results")
     figures = summarize(records)
     for name in NAMES:
         if name not in {record["task"] for record in records}:
             print(f"no result file for {name}; left out")
-    text = json.dumps(figures, indent=1) + "\n"
-    if "--check" in sys.argv[1:]:
-        return int(not SUMMARY.is_file() or SUMMARY.read_text() != text)
-    SUMMARY.write_text(text)
-    README.write_text(between_marks(README.read_text(), table(records, figures), begin=BEGIN, end=END))
-    return 0
+    readme = between_marks(README.read_text(), table(records, figures), begin=BEGIN, end=END)
+    return {SUMMARY: json.dumps(figures, indent=1) + "\n", README: readme}
 
+
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, pages=pages)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

@@ -18,9 +18,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import accelerate  # noqa: F401 - this and the next are what every test loads; loaded once, before the forks
 import h5py  # noqa: F401
@@ -30,8 +28,11 @@ import safetensors.torch  # noqa: F401
 import torch  # noqa: F401
 from mutate import Mutant, mutants
 
+sys.path.append(str(Path(__file__).parents[1]))
+from frame import Benchmark, Named
+from records import Record
+
 ROOT = Path(__file__).parents[2]
-RESULTS = Path(__file__).parent / "results"
 COPIED = ("dfplan", "envs", "tests", "configs", "benchmarks", "pyproject.toml")
 TARGETS: dict[str, tuple[str, ...]] = {
     "dfplan/diffusion/schedule.py": ("tests/diffusion/test_noise_schedule.py",),
@@ -72,17 +73,18 @@ class Tally:
         return 1 - len(self.survivors) / self.tried if self.tried else 0.0
 
 
-def main() -> int:
-    """Run a part; status 1 if a module falls short."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     parser.add_argument("part", choices=["coverage", "mutants"])
     parser.add_argument("--minutes", type=float, default=float("inf"), help="after which no other mutant is tried")
+    parser.add_argument("--only", default="", help="a part of the paths of modules; no result file")
     parser.add_argument("--seed", type=int, default=0, help="of the order in which mutants are tried")
-    parser.add_argument("--only", default="", help="a part of the paths of modules")
-    arguments = parser.parse_args()
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """One part; status 1 if a module falls short."""
     chosen = {path: tests for path, tests in TARGETS.items() if arguments.only in path}
-    record: dict[str, Any] = {"commit": _commit(), "date": datetime.now(UTC).isoformat(timespec="seconds")}
-    record |= {"load_before": os.getloadavg(), "left_out": " ".join(LEFT_OUT), "tests": chosen}
+    record: Record = {"left_out": " ".join(LEFT_OUT), "tests": chosen}
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
@@ -97,25 +99,13 @@ def main() -> int:
             tallies = _mutate(copy, chosen, until=began + 60 * arguments.minutes, seed=arguments.seed)
             record["mutants"] = {path: asdict(tally) | {"score": tally.score} for path, tally in tallies.items()}
             short = [path for path, tally in tallies.items() if tally.score < LEAST_SCORE]
-    record |= {"load_after": os.getloadavg(), "seconds": round(time.monotonic() - began), "falls_short": short}
+    record |= {"seconds": round(time.monotonic() - began), "falls_short": short}
     print(json.dumps(record[arguments.part], indent=1))
     print("falls short: " + ", ".join(short) if short else "no module falls short")
     if not arguments.only:
-        path = RESULTS / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_{arguments.part}.json"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps(record, indent=1) + "\n")
-        print(path)
-    return 1 if short else 0
-
-
-def _commit() -> str:
-    """Of the working tree; dfplan's own function for that would load dfplan, which only the forks may."""
-    ask = ["git", "-C", str(ROOT)]
-    commit = subprocess.run([*ask, "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
-    changed = subprocess.run(
-        [*ask, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=False
-    ).stdout
-    return commit + ("-dirty" if changed else "")
+        yield arguments.part, record
+    if short:
+        raise SystemExit(1)
 
 
 def _use(copy: Path) -> None:
@@ -195,5 +185,7 @@ def _coverage(copy: Path, chosen: dict[str, tuple[str, ...]]) -> dict[str, float
     return {path: round(files[path]["summary"]["percent_covered"], 1) for path in chosen}
 
 
+BENCHMARK = Benchmark(says=__doc__, folder=Path(__file__).parent, measure=results, options=options)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

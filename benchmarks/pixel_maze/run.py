@@ -1,18 +1,13 @@
 """Planners that see against the planner of states, on the same starts and goals; writes a dated result file."""
 
 import argparse
-import json
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-
+from frame import Benchmark, Named
 from records import Record, between_marks, evaluate, head, load, row, source
-
-from dfplan.evaluation.report import find_commit
-from dfplan.files import write_whole
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -86,9 +81,8 @@ def tables(records: dict[tuple[str, str], Record]) -> str:
     return "\n".join([*lines, "", "  \n".join(map(source, files.values()))])
 
 
-def main() -> int:
-    """Measure what is asked for, or only write the table anew."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     parser.add_argument("--mazes", nargs="+", default=["medium", "large"])
     parser.add_argument(
         "--weights",
@@ -97,41 +91,46 @@ def main() -> int:
         help="weights= of trainings that differ by their seed; {maze} stands for the name of the maze",
     )
     parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS), help="of driving")
-    parser.add_argument("--episodes", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=0, help="of the episodes")
-    parser.add_argument("--tables", action="store_true", help="only write the table, of the newest result files")
-    arguments = parser.parse_args()
-    if not arguments.tables:
-        common = ["goal=random", f"n_episodes={arguments.episodes}", f"seed={arguments.seed}", "threads=1"]
-        mazes = {
-            maze: {
-                way: measure(
-                    maze,
-                    # Inverse dynamics come with the bundled weights alone.
-                    weights=[each.format(maze=maze) for each in arguments.weights][: 1 if way == "inverse" else None],
-                    way=way,
-                    common=common,
-                )
-                for way in arguments.ways
-            }
-            for maze in arguments.mazes
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """Every way in every maze."""
+    common = ["goal=random", f"n_episodes={arguments.episodes}", f"seed={arguments.seed}", "threads=1"]
+    mazes = {
+        maze: {
+            way: measure(
+                maze,
+                # Inverse dynamics come with the bundled weights alone.
+                weights=[each.format(maze=maze) for each in arguments.weights][: 1 if way == "inverse" else None],
+                way=way,
+                common=common,
+            )
+            for way in arguments.ways
         }
-        now = datetime.now(UTC)
-        record = {"date": now.isoformat(timespec="seconds"), "commit": find_commit(), "mazes": mazes}
-        write_whole(RESULTS / f"{now:%Y-%m-%d-%H%M}.json", json.dumps(record, indent=1).encode() + b"\n")
+        for maze in arguments.mazes
+    }
+    yield "", {"mazes": mazes}
+
+
+def pages() -> dict[Path, str]:
+    """The README here and that of the project, with the table of the newest files."""
     newest: dict[tuple[str, str], Record] = {}
     for record in reversed(load(RESULTS)):
         newest |= {(maze, way): record for maze, found in record["mazes"].items() for way in found}
     if not newest:
-        raise SystemExit("no result file yet; run without --tables")
-    for readme, results in (
-        (HERE / "README.md", "results"),
-        (HERE.parents[1] / "README.md", "benchmarks/pixel_maze/results"),
-    ):
-        text = tables(newest).replace("(results/", f"({results}/")
-        write_whole(readme, between_marks(readme.read_text(), text, begin=BEGIN, end=END).encode())
-    return 0
+        raise SystemExit("no result file yet; run without --table")
+    return {
+        readme: between_marks(
+            readme.read_text(), tables(newest).replace("(results/", f"({results}/"), begin=BEGIN, end=END
+        )
+        for readme, results in (
+            (HERE / "README.md", "results"),
+            (HERE.parents[1] / "README.md", "benchmarks/pixel_maze/results"),
+        )
+    }
 
+
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, measure=results, options=options, episodes=100, seed=0, pages=pages)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

@@ -2,20 +2,19 @@
 
 import argparse
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
 sys.path.append(str(Path(__file__).parents[1]))
-from records import Record, add_record, refuse_uncommitted
-from worlds import Row, add_options, evaluate, interval, measure
+from frame import Benchmark, Named
+from records import Record
+from worlds import EPISODE_SEED, Row, add_options, evaluate, interval, measure
 
 from dfplan.data.formats import read
 from dfplan.domains.pusht import ENV_ID
 from dfplan.domains.pusht_demonstrations import scene_of
 from dfplan.domains.pusht_scene import coverage
-from dfplan.evaluation.report import circumstances
 
 HERE = Path(__file__).parent
 TRAININGS = {"dfplan": (), "bc": ("task=behaviour-cloning",)}
@@ -27,16 +26,15 @@ ROWS = {
 TIMED = 5  # episodes, one at a time, in which decisions are timed
 
 
-def main() -> int:
-    """Measure; leaves a dated file."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     parser.add_argument("data", help="the demonstrations, as data= of `dfplan train`")
-    add_options(parser, runs=Path("runs/pusht"), episodes=100)
-    arguments = parser.parse_args()
-    refuse_uncommitted(parser, allowed=arguments.uncommitted)
-    record = measure_pusht(arguments)
-    print(add_record(record, path=HERE / "results" / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_pusht.json"))
-    return 0
+    add_options(parser, runs=Path("runs/pusht"))
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """The one task."""
+    yield "pusht", measure_pusht(arguments)
 
 
 def measure_pusht(arguments: argparse.Namespace) -> Record:
@@ -57,7 +55,6 @@ def measure_pusht(arguments: argparse.Namespace) -> Record:
         "plan_seconds_alone": alone["plan_seconds"],
         **found,
         "data": Path(arguments.data).name,
-        **circumstances(),
     }
 
 
@@ -67,5 +64,7 @@ def ends(source: str) -> np.ndarray:
     return coverage(scene_of(data)[data.starts[1:] - 1, 1:])
 
 
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, measure=results, options=options, episodes=100, seed=EPISODE_SEED)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

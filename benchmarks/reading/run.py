@@ -8,7 +8,6 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,10 @@ import pyarrow
 import pyarrow.parquet as parquet
 
 from dfplan.data.formats import read, write
-from dfplan.evaluation.report import circumstances
 from dfplan.types import Bounds, Trajectories
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from records import add_record, refuse_uncommitted
+from frame import Benchmark, Named
 
 HERE = Path(__file__).parent
 NUM_STEPS, EPISODE = 1_000_000, 1000
@@ -36,35 +34,28 @@ LEROBOT_COLUMNS = (
 )  # fmt: skip
 
 
-def main() -> int:
-    """Write the files, read each in turns with its rival, print a table, keep a dated file."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     parser.add_argument("--runs", type=int, default=11, help="times that each is read, after one that is not counted")
     parser.add_argument("--steps", type=int, default=NUM_STEPS)
-    parser.add_argument("--note", default="", help="what else the machine was doing")
-    parser.add_argument("--keep", action="store_true", help="write results/<date>.json")
-    parser.add_argument("--uncommitted", action="store_true", help="although tracked files are not committed")
-    arguments = parser.parse_args()
-    refuse_uncommitted(parser, allowed=arguments.uncommitted or not arguments.keep)
-    load = round(os.getloadavg()[0], 2)
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """Write the files, and read each in turns with its rival."""
     with tempfile.TemporaryDirectory() as folder:
         rows = measure(Path(folder), num_steps=arguments.steps, runs=arguments.runs)
     for name, row in rows.items():
         print(line_of(name, row))
-    if arguments.keep:
-        record = {
+    yield (
+        "",
+        {
             "question": "time to read a million transitions, beside the reader of each format's owner",
             "transitions": arguments.steps,
             "runs": arguments.runs,
             "formats": rows,
-            "load_average_before": load,
-            "load_average_after": round(os.getloadavg()[0], 2),
-            "note": arguments.note,
             "packages": {name: version(name) for name in ("h5py", "minari", "pyarrow", "numpy")},
-            **circumstances(),
-        }
-        print(add_record(record, path=HERE / "results" / f"{datetime.now(UTC):%Y-%m-%d-%H%M}.json"))
-    return 0
+        },
+    )
 
 
 def measure(folder: Path, *, num_steps: int, runs: int) -> dict[str, Any]:
@@ -193,5 +184,7 @@ def line_of(name: str, row: dict[str, Any]) -> str:
     )
 
 
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, measure=results, options=options, on_request=True)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

@@ -3,13 +3,11 @@
 import argparse
 import json
 import os
-import platform
 import signal
 import sys
 import threading
 import time
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +15,18 @@ import gymnasium
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
+sys.path.append(str(Path(__file__).parents[1]))
 from drive_maze_robot import STEPS, build_agent, drive_episode, maze_robot
+from frame import Benchmark, Named
 from held_up import HeldUp
 from injected import inject_observations
+from records import Record
 
 from dfplan.agent import MPCAgent, PlannedActions, Pursuit
 from dfplan.cli.build import describe_weights
 from dfplan.cli.folders import bundled_weights
 from dfplan.domains.maze.environment import load_maze
 from dfplan.evaluation.metrics import mean_interval
-from dfplan.evaluation.report import find_commit
-from dfplan.files import write_whole
 from dfplan.models import load_forcing_model
 from dfplan.models.bundle import load_bundle
 from dfplan.planner import Planner, PlannerSettings
@@ -37,7 +36,6 @@ from dfplan.realtime.priority import undisturbed
 from dfplan.realtime.process import planner_command
 from dfplan.realtime.wire import Message
 
-RESULTS = Path(__file__).parent / "results"
 WEIGHTS = bundled_weights() / "maze2d-large"
 SLOWDOWNS = (1, 2, 5, 10, 20, 50)
 FIRST_SEED = 1000  # of the robot's episodes; the reported scores use others
@@ -215,9 +213,8 @@ def _resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def main() -> int:
-    """Run the parts that are asked for and keep what they found."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     parser.add_argument("parts", nargs="+", choices=["soak", "slowed", "faults", "score", "observations"])
     parser.add_argument("--minutes", type=float, default=5.0, help="of the soak")
     parser.add_argument("--slowed-minutes", type=float, default=1.0, help="for each slowdown")
@@ -226,12 +223,13 @@ def main() -> int:
         "--plan-timeout", type=float, default=0.5, help="seconds, while the planner is killed or frozen"
     )
     parser.add_argument("--injections", type=int, default=10_000, help="of bad observations")
-    parser.add_argument("--episodes", type=int, default=20, help="for each rate and controller")
     parser.add_argument("--rates", type=float, nargs="+", default=[20.0, 50.0], help="of the score")
     parser.add_argument("--controllers", nargs="+", default=["pursuit", "actions"], help="of the score")
-    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the result file")
-    arguments = parser.parse_args()
-    load, found = os.getloadavg(), {}
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """The parts that are asked for, in one record."""
+    found: Record = {"weights": describe_weights(WEIGHTS, load_bundle(WEIGHTS)[1])}
     for part in arguments.parts:
         match part:
             case "soak":
@@ -249,19 +247,10 @@ def main() -> int:
                     for rate in arguments.rates
                 ]
         print(json.dumps({part: found[part]}, indent=1))
-    record = {
-        "commit": find_commit(),
-        "weights": describe_weights(WEIGHTS, load_bundle(WEIGHTS)[1]),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
-        "load_before": load,
-        "load_after": os.getloadavg(),
-    } | found
-    path = arguments.output / f"{datetime.now(UTC):%Y-%m-%d-%H%M}_{'-'.join(arguments.parts)}.json"
-    write_whole(path, json.dumps(record, indent=1).encode() + b"\n")
-    print(path)
-    return 0
+    yield "-".join(arguments.parts), found
 
+
+BENCHMARK = Benchmark(says=__doc__, folder=Path(__file__).parent, measure=results, options=options, episodes=20)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

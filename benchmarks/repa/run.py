@@ -5,7 +5,6 @@ import json
 import sys
 import tempfile
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,12 @@ from dfplan.cli.main import main as dfplan
 from dfplan.data.split import hold_out
 from dfplan.domains.maze.frames import load_camera
 from dfplan.domains.maze.sources import load_trajectories
-from dfplan.evaluation.report import circumstances, write_record
 from dfplan.models.frame_encoder import frozen_encoder
 from dfplan.training.checkpoint import checkpoint_folder
+
+sys.path.append(str(Path(__file__).parents[1]))
+from frame import Benchmark, Named
+from records import Record
 
 HERE = Path(__file__).parent
 README, RESULTS = HERE / "README.md", HERE / "results"
@@ -44,31 +46,31 @@ SUCCESS = 0.5  # steps to this success are counted: the largest that every arm o
 SETTINGS = ("maze", "steps", "episodes", "set")  # what the measures of all runs in one folder have in common
 
 
-def main() -> int:
-    """Train and measure what is not there yet, then write everything that is; return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     parser.add_argument("--maze", default="medium")
     parser.add_argument("--arms", nargs="*", default=list(ARMS), choices=list(ARMS))
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2], help="of trainings")
     parser.add_argument("--runs", type=Path, default=Path("runs/repa"), help="where trainings go, or lie already")
     parser.add_argument("--steps", type=int, nargs="*", default=[100, 200, 300], help="the last one ends a training")
-    parser.add_argument("--episodes", type=int, default=64, help="of each evaluation")
     parser.add_argument("--set", nargs="*", default=[], metavar="key=value", help="options for every training")
-    arguments = parser.parse_args()
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """Train and measure what is not there yet; everything that is."""
     check_settings(arguments)
-    if arguments.arms:
-        torch.set_num_threads(1)
-        if train_encoder(arguments.runs, maze=arguments.maze):
-            return 2
+    torch.set_num_threads(1)
+    if train_encoder(arguments.runs, maze=arguments.maze):
+        raise SystemExit(2)
     for seed in arguments.seeds:
         for arm in arguments.arms:
             run = arguments.runs / f"{arm.replace(', ', '-').replace(' ', '-')}-{seed}"
             if not (run / "measures.json").is_file():
                 finished = checkpoint_folder(run / "checkpoints", arguments.steps[-1])
                 if not finished.is_dir() and train_arm(run, arm, seed=seed, arguments=arguments):
-                    return 2
+                    raise SystemExit(2)
                 if not finished.is_dir():  # a signal stopped it
-                    return 130
+                    raise SystemExit(130)
                 rows = measured(run, arm, seed=seed, arguments=arguments)
                 (run / "measures.json").write_text(json.dumps(rows))
                 print(
@@ -77,9 +79,7 @@ def main() -> int:
                     [round(row["scores"]["latched_normalized_return"]["mean"], 1) for row in rows],
                     flush=True,
                 )
-    write(arguments.runs)
-    README.write_text(updated(README.read_text()))
-    return 0
+    yield "", whole(arguments.runs)
 
 
 def check_settings(arguments: argparse.Namespace) -> None:
@@ -155,39 +155,36 @@ def measured(run: Path, arm: str, *, seed: int, arguments: argparse.Namespace) -
     return rows
 
 
-def write(runs: Path) -> None:
+def whole(runs: Path) -> Record:
     """The record of all measures that lie with the runs."""
     found = [json.loads(path.read_text()) for path in sorted(runs.glob("*/measures.json"))]
     rows = [row for each in found for row in each]
-    if not rows:
-        return
     settings = json.loads((runs / "settings.json").read_text())
     options = {arm: {"depth": DEPTH, **own} for arm, own in ARMS.items()}
-    record = {"question": "does representation alignment teach the planner faster", **circumstances()}
-    config = json.loads((runs / "none-0" / "config.json").read_text())
-    record |= {
+    return {
+        "question": "does representation alignment teach the planner faster",
         "level": LEVEL,
         "planner": PLANNER,
         "settings": settings,
         "arms": options,
-        "config": config,
+        "config": json.loads((runs / "none-0" / "config.json").read_text()),
         "rows": rows,
     }
-    now = datetime.now(UTC)
-    print(write_record(record, path=RESULTS / f"{now:%Y-%m-%d-%H%M}.json"))
 
 
-def updated(readme: str) -> str:
-    """The README with its table written anew from the newest result file."""
+def pages() -> dict[Path, str]:
+    """The README with the table of the newest result file."""
     from tables import render
 
     paths = sorted(RESULTS.glob("*.json"))
-    before, rest = readme.split(BEGIN)
+    before, rest = README.read_text().split(BEGIN)
     after = rest.split(END)[1]
     record: Mapping[str, Any] | None = json.loads(paths[-1].read_text()) if paths else None
     table = render(record, file=paths[-1].name, depth=DEPTH, success=SUCCESS) if record else "No result file yet."
-    return f"{before}{BEGIN}\n\n{table}\n\n{END}{after}"
+    return {README: f"{before}{BEGIN}\n\n{table}\n\n{END}{after}"}
 
+
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, measure=results, options=options, episodes=64, pages=pages)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

@@ -1,13 +1,9 @@
 """Measures what disturbed observations cost on maze2d-large, and what showing them at a raised noise level saves."""
 
 import argparse
-import json
-import os
-import platform
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +14,7 @@ from dfplan.cli.build import describe_weights
 from dfplan.cli.folders import bundled_weights
 from dfplan.domains.maze.protocol import MazeProtocol
 from dfplan.evaluation.metrics import mean_interval
-from dfplan.evaluation.report import find_commit
 from dfplan.evaluation.rollout import evaluate_agent
-from dfplan.files import write_whole
 from dfplan.models import ForcingModel, load_forcing_model
 from dfplan.models.bundle import load_bundle
 from dfplan.planner import Planner, PlannerSettings
@@ -28,7 +22,9 @@ from dfplan.realtime.motion import NoiseEstimate, integrator_motion
 from dfplan.realtime.planner_program import level_of_noise
 from dfplan.types import PlanEvent
 
-RESULTS = Path(__file__).parent / "results"
+sys.path.append(str(Path(__file__).parents[1]))
+from frame import Benchmark, Named
+
 WEIGHTS = bundled_weights() / "maze2d-large"
 STEPS = 800
 DISTURBANCES: dict[str, dict[str, float]] = {
@@ -175,16 +171,16 @@ def measure(*, disturbance: str, treatment: str, controller: str, episodes: int,
     }
 
 
-def main() -> int:
-    """Measure what is asked for and keep it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--episodes", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=1000)
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     parser.add_argument("--controllers", nargs="+", default=["pursuit", "actions"])
     parser.add_argument("--disturbances", nargs="+", default=list(DISTURBANCES), choices=list(DISTURBANCES))
     parser.add_argument("--treatments", nargs="+", default=list(TREATMENTS), choices=TREATMENTS)
-    arguments = parser.parse_args()
-    found, load = [], os.getloadavg()
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """Every treatment of every disturbance."""
+    found = []
     for controller in arguments.controllers:
         for disturbance in arguments.disturbances:
             for treatment in arguments.treatments:
@@ -202,24 +198,22 @@ def main() -> int:
                     f"{found[-1]['latched']:6.1f}, success {100 * found[-1]['success']:.0f} %",
                     flush=True,
                 )
-    record = {
-        "commit": find_commit(),
-        "weights": describe_weights(WEIGHTS, load_bundle(WEIGHTS)[1]),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
-        "load_before": load,
-        "load_after": os.getloadavg(),
-        "env": "maze2d-large-v1",
-        "goal": "random",
-        "episodes": arguments.episodes,
-        "seed": arguments.seed,
-        "results": found,
-    }
-    path = RESULTS / f"{datetime.now(UTC):%Y-%m-%d-%H%M}.json"
-    write_whole(path, json.dumps(record, indent=1).encode() + b"\n")
-    print(path)
-    return 0
+    yield (
+        "",
+        {
+            "weights": describe_weights(WEIGHTS, load_bundle(WEIGHTS)[1]),
+            "env": "maze2d-large-v1",
+            "goal": "random",
+            "episodes": arguments.episodes,
+            "seed": arguments.seed,
+            "results": found,
+        },
+    )
 
+
+BENCHMARK = Benchmark(
+    says=__doc__, folder=Path(__file__).parent, measure=results, options=options, episodes=100, seed=1000
+)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

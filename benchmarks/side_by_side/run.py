@@ -3,12 +3,10 @@
 import argparse
 import contextlib
 import json
-import os
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -17,13 +15,11 @@ from omegaconf import OmegaConf
 
 from dfplan.cli.folders import config_folder
 from dfplan.cli.main import main as dfplan
-from dfplan.evaluation.report import RECORD_SEAL, circumstances, write_record
 
 sys.path.append(str(Path(__file__).parents[1]))
-from records import add_record, refuse_uncommitted
+from frame import Benchmark, Named
 
 HERE = Path(__file__).parent
-RESULTS = HERE / "results"
 TRAINED = Path("runs") / "train"  # where configs/bench.yaml looks for what does not come with dfplan
 TASKS = tuple((f"maze2d-{size}", goal) for size in ("umaze", "medium", "large") for goal in ("fixed", "random"))
 AGENTS = (  # the first is what the others are compared with
@@ -37,48 +33,36 @@ QUICK = ("n_episodes=16", "n_envs=16", "n_plans=10", "timing_seconds=3")
 LEAST = {"fixed": 10, "random": 1}  # plans that are timed: what plans cost is shown of the fixed goal alone
 
 
-def main() -> int:
-    """Measure every task; return the exit status of the first that fails, or 0."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--agents", help=f"names of configs/bench.yaml (default {AGENTS}; --quick {QUICK_AGENTS})")
-    parser.add_argument("--tasks", nargs="*", help="such as maze2d-large-fixed; none = all six")
-    parser.add_argument("--quick", action="store_true", help="fewer episodes and plans; kept under runs/ only")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads (default 2)")
-    parser.add_argument("--seed", type=int, default=0, help="of the episodes (default 0)")
-    parser.add_argument("--note", default="", help="what else the machine was doing")
-    parser.add_argument("--set", nargs="*", default=[], metavar="key=value", help="more options of dfplan bench")
-    parser.add_argument("--uncommitted", action="store_true", help="measure though tracked files are not committed")
-    arguments = parser.parse_args()
-    refuse_uncommitted(parser, allowed=arguments.uncommitted or arguments.quick)
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     names = [f"{env}-{goal}" for env, goal in TASKS]
-    unknown = set(arguments.tasks or []) - set(names)
-    if unknown:
-        parser.error(f"no task {sorted(unknown)[0]!r}; there are {', '.join(names)}")
+    parser.add_argument("--agents", help=f"names of configs/bench.yaml (default {AGENTS}; --quick {QUICK_AGENTS})")
+    parser.add_argument("--tasks", nargs="+", default=names, choices=names, help="none = all six")
+    parser.add_argument("--set", nargs="*", default=[], metavar="key=value", help="more options of dfplan bench")
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """The tasks one after the other; of a quick run, how long it took."""
     shared = [f"seed={arguments.seed}", f"threads={arguments.threads}"]
     shared += [*(QUICK if arguments.quick else FULL), *arguments.set]
     chosen = arguments.agents or (QUICK_AGENTS if arguments.quick else AGENTS)
-    began, now, load = time.perf_counter(), datetime.now(UTC), os.getloadavg()
-    folder = Path("runs") / "bench-quick" / f"{now:%Y-%m-%d-%H%M}" if arguments.quick else RESULTS
-    for name, (env, goal) in zip(names, TASKS, strict=True):
-        if arguments.tasks and name not in arguments.tasks:
+    began = time.perf_counter()
+    for env, goal in TASKS:
+        if f"{env}-{goal}" not in arguments.tasks:
             continue
         agents = present(chosen.split(","), env=env)
         task_began = time.perf_counter()
         least = f"least_plans={1 if arguments.quick else LEAST[goal]}"
         record = bench([f"env={env}", f"goal={goal}", f"agents={','.join(agents)}", least, *shared])
-        if record is None:
-            return 2
-        record |= {"note": arguments.note, "run": f"{now:%Y-%m-%d-%H%M}"}
+        record |= {"note": arguments.note, "run": f"{arguments.began:%Y-%m-%d-%H%M}"}
         record["wall_seconds"] = round(time.perf_counter() - task_began, 1)
         print_summary(record)
-        print(add_record(record, path=folder / f"{now:%Y-%m-%d-%H%M}_{name}.json"), flush=True)
+        yield f"{env}-{goal}", record
     minutes = round((time.perf_counter() - began) / 60, 2)
     print(f"{minutes} minutes in all")
     if arguments.quick:
         facts = {"question": "how long a quick run takes", "minutes": minutes, "agents": chosen, "options": shared}
-        facts |= {"note": arguments.note, "load_average_before": [round(each, 2) for each in load]}
-        print(write_record(facts | circumstances(), path=folder / "duration.json"))
-    return 0
+        yield "duration", facts
 
 
 def present(agents: Sequence[str], *, env: str) -> list[str]:
@@ -95,14 +79,12 @@ def present(agents: Sequence[str], *, env: str) -> list[str]:
     return found
 
 
-def bench(words: Sequence[str]) -> dict[str, Any] | None:
-    """The record of one `dfplan bench`; None where it fails, and says on stderr why."""
+def bench(words: Sequence[str]) -> dict[str, Any]:
+    """The record of one `dfplan bench`; the end where it fails, which says on stderr why."""
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(StringIO()):
         if dfplan(["bench", *words, f"output={folder}/out"]):
-            return None
-        record = json.loads((Path(folder) / "out" / "results.json").read_text())
-    del record[RECORD_SEAL]  # it gets another one with what is added here
-    return record
+            raise SystemExit(2)
+        return json.loads((Path(folder) / "out" / "results.json").read_text())
 
 
 def print_summary(record: dict[str, Any]) -> None:
@@ -114,5 +96,9 @@ def print_summary(record: dict[str, Any]) -> None:
         print(f"  {agent['name']:20} score {score:6.1f}   plans/s {' '.join(speeds)}", flush=True)
 
 
+BENCHMARK = Benchmark(
+    says=__doc__, folder=HERE, measure=results, options=options, seed=0, threads=2, quick="fewer episodes and plans"
+)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

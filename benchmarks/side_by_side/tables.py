@@ -21,6 +21,9 @@ from dfplan.evaluation.statistics import (
     stratified_mean,
 )
 
+sys.path.append(str(Path(__file__).parents[1]))
+from frame import Benchmark
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 README, RESULTS = HERE / "README.md", HERE / "results"
@@ -215,19 +218,20 @@ def updated(readme: str, text: str) -> str:
     return f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.split(END)[1]}"
 
 
-def main() -> int:
-    """Write tables and plots, or with ``--check`` answer 1 where the tables are not current."""
+def pages() -> dict[Path, str]:
+    """The README here and that of the project, with their tables."""
     records = load_newest(RESULTS)
     wanted = {README: render(records), ROOT / "README.md": summary(records)}
-    texts = {path: updated(path.read_text(), text) for path, text in wanted.items()}
-    if "--check" in sys.argv[1:]:
-        return int(any(path.read_text() != text for path, text in texts.items()))
-    for path, text in texts.items():
-        path.write_text(text)
-    if records:
-        draw(records, HERE / "plots")
-    return 0
+    return {path: updated(path.read_text(), text) for path, text in wanted.items()}
 
+
+def draw_plots() -> None:
+    """Of all tasks."""
+    if records := load_newest(RESULTS):
+        draw(records, HERE / "plots")
+
+
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, pages=pages, draw=draw_plots)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

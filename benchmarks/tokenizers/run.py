@@ -6,7 +6,6 @@ import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +21,12 @@ from dfplan.data.split import hold_out
 from dfplan.domains.maze.frame_dataset import FrameDataset
 from dfplan.domains.maze.frames import load_camera
 from dfplan.domains.maze.sources import load_trajectories
-from dfplan.evaluation.report import circumstances, write_record
 from dfplan.models.tokenizers import FrameTokenizer, build_tokenizer, load_tokenizer
 from dfplan.models.tokenizers.principal import PrincipalTokenizer
 from dfplan.tasks.pixel_forcing import find_tokenizer
+
+sys.path.append(str(Path(__file__).parents[1]))
+from frame import Benchmark, Named
 
 HERE = Path(__file__).parent
 README, RESULTS, PLOTS = HERE / "README.md", HERE / "results", HERE / "plots"
@@ -39,17 +40,19 @@ VECTOR, PRINCIPAL = "vector of 16", "principal components"
 NUM_SHOWN, NUM_PRINCIPAL = 6, 2048
 
 
-def main() -> int:
-    """Train what is not there yet and measure; return the exit status of a command that fails, or 0."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     parser.add_argument("--envs", nargs="*", default=["pixelmaze-medium", "pixelmaze-large"])
     parser.add_argument("--runs", type=Path, default=Path("runs/tokenizers"), help="where trainings go, or lie already")
-    parser.add_argument("--seed", type=int, default=0, help="of trainings, frames and noise (default 0)")
     parser.add_argument("--fit", type=int, default=3000, help="frames that probes are fitted on")
     parser.add_argument("--test", type=int, default=1000, help="frames that everything is measured on")
     parser.add_argument("--vector-steps", type=int, default=300, help="of the autoencoder without places")
     parser.add_argument("--set", nargs="*", default=[], metavar="key=value", help="options for every training")
-    arguments = parser.parse_args()
+    parser.add_argument("--seed", type=int, default=0, help="of trainings, frames and noise (default 0)")
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """Train what is not there yet, and measure."""
     rows = []
     for env in arguments.envs:
         trained: dict[str, Trained] = {"keypoints": (find_tokenizer("bundled", env_name=env), (), None)}
@@ -59,17 +62,12 @@ def main() -> int:
                 said = [f"env={env}", *words, f"seed={arguments.seed}", "threads=1", *arguments.set]
                 started = time.perf_counter()
                 if dfplan(["train", *said, f"output={folder}"]):
-                    return 2
+                    raise SystemExit(2)
                 minutes = (time.perf_counter() - started) / 60
             trained[name] = (folder / "model", words, minutes)
         rows += rows_of(env, trained, arguments=arguments)
-    if rows:
-        now = datetime.now(UTC)
-        record = {"question": "which tokenizer keeps the agent", **circumstances(), "seed": arguments.seed}
-        record |= {"noise": NOISE, "frames_fit": arguments.fit, "frames_test": arguments.test, "threads": 1}
-        print(write_record({**record, "rows": rows}, path=RESULTS / f"{now:%Y-%m-%d-%H%M}.json"))
-    README.write_text(updated(README.read_text()))
-    return 0
+    record = {"question": "which tokenizer keeps the agent", "seed": arguments.seed, "noise": NOISE}
+    yield "", record | {"frames_fit": arguments.fit, "frames_test": arguments.test, "threads": 1, "rows": rows}
 
 
 def rows_of(
@@ -163,13 +161,13 @@ def picture(tokenizers: Mapping[str, FrameTokenizer], frames: torch.Tensor, *, p
     plt.close(figure)
 
 
-def updated(readme: str) -> str:
-    """The README with its table written anew from the newest result file."""
+def pages() -> dict[Path, str]:
+    """The README with the table of the newest result file."""
     paths = sorted(RESULTS.glob("*.json"))
-    before, rest = readme.split(BEGIN)
+    before, rest = README.read_text().split(BEGIN)
     after = rest.split(END)[1]
     table = render(json.loads(paths[-1].read_text()), paths[-1].name) if paths else "No result file yet."
-    return f"{before}{BEGIN}\n\n{table}\n\n{END}{after}"
+    return {README: f"{before}{BEGIN}\n\n{table}\n\n{END}{after}"}
 
 
 def render(record: Mapping[str, Any], file: str) -> str:
@@ -207,5 +205,7 @@ def line_of(row: Mapping[str, Any]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, measure=results, options=options, pages=pages)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

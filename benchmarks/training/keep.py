@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from model_card import write_card
+from model_card import BENCHMARK
 
 from dfplan.cli.folders import bundled_weights
 from dfplan.errors import UserError
@@ -112,7 +112,7 @@ def main() -> int:
         return 2
     print(f"kept as {RESULTS / arguments.name}")
     if not arguments.log_only:
-        write_card()
+        BENCHMARK.main([])
         print(f"and, with its weights, as {bundled_weights() / arguments.name}")
     return 0
 

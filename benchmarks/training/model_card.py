@@ -5,6 +5,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+sys.path.append(str(Path(__file__).parents[1]))
+from frame import Benchmark
+
 ROOT = Path(__file__).parents[2]
 WEIGHTS = ROOT / "dfplan" / "weights"
 CARD = WEIGHTS / "MODEL_CARD.md"
@@ -98,19 +101,7 @@ def render() -> str:
     return f"{HEAD}{rows}\n{REST}\n## How each was made\n\n{paragraphs}\n"
 
 
-def write_card() -> None:
-    """Write the card."""
-    CARD.parent.mkdir(parents=True, exist_ok=True)
-    CARD.write_text(render())
-
-
-def main() -> int:
-    """Write the card, or with ``--check`` answer 1 where it is not current."""
-    if "--check" in sys.argv[1:]:
-        return int(not CARD.is_file() or CARD.read_text() != render())
-    write_card()
-    return 0
-
+BENCHMARK = Benchmark(says=__doc__, folder=CARD.parent, pages=lambda: {CARD: render()})
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

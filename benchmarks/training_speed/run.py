@@ -4,11 +4,9 @@ import argparse
 import contextlib
 import itertools
 import json
-import os
 import statistics
 import sys
 import tempfile
-from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -16,24 +14,25 @@ from typing import Any
 import torch
 
 from dfplan.cli.main import main as dfplan
-from dfplan.evaluation.report import circumstances, write_record
 from dfplan.training.muon import fastest_precision
+
+sys.path.append(str(Path(__file__).parents[1]))
+from frame import Benchmark, Named
 
 HERE = Path(__file__).parent
 RECIPE_STEPS = 6000
 DATA = ("retrace.num_steps=20000", "training.validate_every=0", "training.checkpoint_every=1000000")
 
 
-def main() -> int:
-    """Measure, print a table, keep a dated file."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     parser.add_argument("--env", default="maze2d-large", help="whose window sizes (default maze2d-large)")
     parser.add_argument("--steps", type=int, default=40, help="to time, after as many to warm up (default 40)")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default 1)")
-    parser.add_argument("--note", default="", help="what else the machine was doing")
-    parser.add_argument("--keep", action="store_true", help="write results/<date>.json")
-    arguments = parser.parse_args()
-    load, rows = round(os.getloadavg()[0], 2), []
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """Either precision, compiled and not."""
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data.hdf5"
         with contextlib.redirect_stdout(StringIO()):
@@ -46,20 +45,17 @@ def main() -> int:
             rows.append({"matrix_precision": precision, "compiled": compiled == "true", "seconds": seconds})
             minutes = RECIPE_STEPS * seconds / 60
             print(f"{precision}, compiled={compiled}: {1000 * seconds:.0f} ms a step, {minutes:.0f} min", flush=True)
-    if arguments.keep:
-        record = {
+    yield (
+        "",
+        {
             "question": "how long does a training step take?",
             "env": arguments.env,
             "threads": arguments.threads,
             "recipe_steps": RECIPE_STEPS,
             "chosen": fastest_precision(torch.device("cpu")),
-            "load_average_before": load,
-            "note": arguments.note,
             "rows": rows,
-            **circumstances(),
-        }
-        print(write_record(record, path=HERE / "results" / f"{datetime.now(UTC):%Y-%m-%d-%H%M}.json"))
-    return 0
+        },
+    )
 
 
 def seconds_of_step(words: list[str], *, run: Path, num_steps: int) -> float:
@@ -72,5 +68,7 @@ def seconds_of_step(words: list[str], *, run: Path, num_steps: int) -> float:
     return statistics.median(1 / line["steps_per_second"] for line in lines if line["step"] > num_steps)
 
 
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, measure=results, options=options, threads=1, on_request=True)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

@@ -1,20 +1,18 @@
 """Does a tree of plans beat plain plans at equal wall time? Writes a dated result file, its curves and the table."""
 
 import argparse
-import os
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dfplan.evaluation.report import write_record
 from dfplan.viz.axes import label_logarithmic
 
 sys.path.append(str(Path(__file__).parents[1]))
-from records import between_marks, evaluate, newest_file
+from frame import Benchmark, Named
+from records import between_marks, evaluate, load_of, newest_file
 
 HERE = Path(__file__).parent
 README, RESULTS = HERE / "README.md", HERE / "results"
@@ -37,28 +35,20 @@ KEPT = ("n_episodes", "seed", "metrics", "plan_seconds", "plan_network", "wall_s
 SHARED = ("commit", "machine", "device", "versions", "weights")
 
 
-def main() -> int:
-    """Measure every method at every size; return the exit status of the first that fails, or 0."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--episodes", type=int, default=100, help="of each row (default 100)")
-    parser.add_argument("--seed", type=int, default=1000, help="of the episodes (default 1000)")
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     parser.add_argument("--sizes", type=int, nargs="+", default=[16, 32, 64, 128], help="plans made, of each row")
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS), metavar="METHOD")
     parser.add_argument("--env", default="maze2d-large", help="maze (default maze2d-large)")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default 1)")
-    parser.add_argument("--note", default="", help="what else the machine was doing")
-    parser.add_argument("--table", action="store_true", help="measure nothing, write the table from the newest file")
-    arguments = parser.parse_args()
-    if arguments.table:
-        write_table()
-        return 0
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """Every method at every size."""
     words = [f"env={arguments.env}", f"n_episodes={arguments.episodes}", f"seed={arguments.seed}"]
     words += [f"threads={arguments.threads}", *ONE_PLAN]
     record: dict[str, Any] = {
         "question": "one plan an episode, pursued: what it is worth against what it takes",
-        "note": arguments.note,
         "threads": arguments.threads,
-        "load_average_before": [round(each, 2) for each in os.getloadavg()],
         "rows": [],
     }
     for goal in GOALS:
@@ -67,24 +57,24 @@ def main() -> int:
             for size in arguments.sizes:
                 found = evaluate([*words, f"goal={goal}", *options, f"{size_option}={size}"])
                 if found is None:
-                    return 2
+                    raise SystemExit(2)
                 row = {"goal": goal, "method": method, "size": size} | {key: found[key] for key in KEPT}
                 record["rows"].append(row)
                 record |= {key: found[key] for key in SHARED}
                 print(line_of(row), flush=True)
-    now = datetime.now(UTC)
-    record["date"] = now.isoformat(timespec="seconds")
-    print(write_record(record, path=RESULTS / f"{now:%Y-%m-%d-%H%M}.json"))
-    write_table()
-    return 0
+    yield "", record
 
 
-def write_table() -> None:
-    """Table and curves of the newest file."""
-    record = newest_file(RESULTS)
-    if record is not None:
+def pages() -> dict[Path, str]:
+    """The README with the table of the newest file."""
+    record, readme = newest_file(RESULTS), README.read_text()
+    return {README: between_marks(readme, render(record), begin=BEGIN, end=END) if record else readme}
+
+
+def draw_newest() -> None:
+    """Curves of the newest file."""
+    if record := newest_file(RESULTS):
         draw_curves(record, path=(RESULTS / record["file"]).with_suffix(".png"))
-        README.write_text(between_marks(README.read_text(), render(record), begin=BEGIN, end=END))
 
 
 def line_of(row: dict[str, Any]) -> str:
@@ -117,7 +107,7 @@ def render(record: dict[str, Any]) -> str:
         "",
         f"[{name}.json](results/{name}.json): {record['rows'][0]['n_episodes']} episodes, {record['machine']}, "
         f"{record['threads']} threads, commit `{record['commit'][:12]}`, load average before "
-        f"{record['load_average_before'][0]}. {record['note']}",
+        f"{load_of(record)}. {record['note']}",
     ]
     return "\n".join(lines).rstrip()
 
@@ -158,5 +148,17 @@ def draw_curve(ax: Axes, rows: list[dict[str, Any]], *, goal: str, measure: str,
     ax.grid(alpha=0.2)
 
 
+BENCHMARK = Benchmark(
+    says=__doc__,
+    folder=HERE,
+    measure=results,
+    options=options,
+    episodes=100,
+    seed=1000,
+    threads=1,
+    pages=pages,
+    draw=draw_newest,
+)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

@@ -1,12 +1,9 @@
 """What a planner that sees makes of frames that look other than those it was trained on; writes a dated result file."""
 
 import argparse
-import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +11,7 @@ import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-
+from frame import Benchmark, Named
 from records import Record, between_marks, head, newest_file, row, source
 
 from dfplan.agent import MPCAgent, Pursuit
@@ -29,9 +26,7 @@ from dfplan.domains.maze.protocol import MazeProtocol
 from dfplan.domains.maze.seeing import SeeingAgent
 from dfplan.domains.maze.sources import states_id
 from dfplan.evaluation.metrics import mean_interval
-from dfplan.evaluation.report import circumstances
 from dfplan.evaluation.rollout import evaluate_agent
-from dfplan.files import write_whole
 from dfplan.models import load_forcing_model
 from dfplan.models.bundle import load_bundle
 from dfplan.planner import Planner, PlannerSettings
@@ -197,41 +192,36 @@ def table(record: Record) -> str:
     return "\n".join([*lines, "", f"{record['episodes']} episodes of seed {record['seed']}. {source(record)}"])
 
 
-def main() -> int:
-    """Measure, write the file and the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     parser.add_argument("--mazes", nargs="+", default=["medium", "large"])
-    parser.add_argument("--episodes", type=int, default=30)
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--replan-every", type=int, default=32)
     parser.add_argument("--runs", type=Path, default=Path("runs/visual_shift"), help="where new eyes are kept")
     parser.add_argument("--no-mujoco", action="store_true", help="leave out MuJoCo's view, which needs OpenGL")
-    parser.add_argument("--table", action="store_true", help="only write the table, of the newest file")
-    arguments = parser.parse_args()
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """Every shift in every maze, and a picture of them."""
     torch.set_num_threads(1)
-    if not arguments.table:
-        draw(arguments.mazes[0], path=HERE / "plots" / "shifts.png", with_mujoco=not arguments.no_mujoco)
-        load, rows = os.getloadavg()[0], []
-        for maze in arguments.mazes:
-            eyes = None if arguments.no_mujoco else train_eyes(maze, runs=arguments.runs)
-            rows += measure(maze, eyes=eyes, arguments=arguments)
-        now, mazes = datetime.now(UTC), arguments.mazes
-        record = circumstances() | {
-            "date": now.isoformat(timespec="seconds"),
-            "load_average_before": round(load, 2),
-            "episodes": arguments.episodes,
-            "seed": arguments.seed,
-            "replan_every": arguments.replan_every,
-            "weights": {each: describe_weights(weights_of(each), load_bundle(weights_of(each))[1]) for each in mazes},
-            "rows": rows,
-        }
-        write_whole(RESULTS / f"{now:%Y-%m-%d-%H%M}.json", json.dumps(record, indent=1).encode() + b"\n")
+    draw(arguments.mazes[0], path=HERE / "plots" / "shifts.png", with_mujoco=not arguments.no_mujoco)
+    rows = []
+    for maze in arguments.mazes:
+        eyes = None if arguments.no_mujoco else train_eyes(maze, runs=arguments.runs)
+        rows += measure(maze, eyes=eyes, arguments=arguments)
+    record = {name: getattr(arguments, name) for name in ("episodes", "seed", "replan_every")}
+    weights = {each: describe_weights(weights_of(each), load_bundle(weights_of(each))[1]) for each in arguments.mazes}
+    yield "", record | {"weights": weights, "rows": rows}
+
+
+def pages() -> dict[Path, str]:
+    """The README with the table of the newest file."""
     if (newest := newest_file(RESULTS)) is None:
         raise SystemExit("no result file yet; run without --table")
     readme = HERE / "README.md"
-    write_whole(readme, between_marks(readme.read_text(), table(newest), begin=BEGIN, end=END).encode())
-    return 0
+    return {readme: between_marks(readme.read_text(), table(newest), begin=BEGIN, end=END)}
 
+
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, measure=results, options=options, episodes=30, seed=0, pages=pages)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

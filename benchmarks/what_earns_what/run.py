@@ -4,14 +4,12 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1]))
-from records import Record, add_record, refuse_uncommitted
-from worlds import MIXED_POLICIES, ONE_SAMPLE, ROWS, SCRIPTED_GOALS, TRAININGS, Row, add_options, measure
-
-from dfplan.evaluation.report import circumstances
+from frame import Benchmark, Named
+from records import Record
+from worlds import EPISODE_SEED, MIXED_POLICIES, ONE_SAMPLE, ROWS, SCRIPTED_GOALS, TRAININGS, Row, add_options, measure
 
 HERE = Path(__file__).parent
 NOT_CHOSEN = ("planner.roll_out=false", "planner.temperature=1000000")
@@ -71,18 +69,16 @@ OWN_ROWS: Mapping[str, Row] = {
 }
 
 
-def main() -> int:
-    """Measure one world; leaves a dated file."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
     parser.add_argument("world", choices=list(WORLDS))
     parser.add_argument("data", help="as data= of `dfplan train`: what the world's own benchmark made")
-    add_options(parser, runs=Path("runs/what_earns_what"), episodes=50)
-    arguments = parser.parse_args()
-    refuse_uncommitted(parser, allowed=arguments.uncommitted)
-    record = measure_world(arguments.world, arguments)
-    name = f"{datetime.now(UTC):%Y-%m-%d-%H%M}_{arguments.world}.json"
-    print(add_record(record, path=HERE / "results" / name))
-    return 0
+    add_options(parser, runs=Path("runs/what_earns_what"))
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """One world."""
+    yield arguments.world, measure_world(arguments.world, arguments)
 
 
 def changed(words: Sequence[str], by: Sequence[str]) -> tuple[str, ...]:
@@ -105,9 +101,10 @@ def measure_world(name: str, arguments: argparse.Namespace) -> Record:
         "value": value,
         **found,
         "data": Path(arguments.data).name,
-        **circumstances(),
     }
 
 
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, measure=results, options=options, episodes=50, seed=EPISODE_SEED)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.append(str(Path(__file__).parents[1]))
+from frame import Benchmark
 from records import Record, between_marks, load, row, source
 from run import OWN_ROWS, WORLDS
 
@@ -58,16 +59,15 @@ def _milliseconds(record: Record, title: str) -> str:
     return "–" if spent is None else f"{1000 * spent:.1f}"
 
 
-def main() -> int:
-    """Write the figures, or with ``--check`` answer 1 where they are not current."""
+def pages() -> dict[Path, str]:
+    """The figures, and the README with their table."""
     records = load(HERE / "results")
     text = json.dumps(summarize(records), indent=1) + "\n"
-    if "--check" in sys.argv[1:]:
-        return int(not SUMMARY.is_file() or SUMMARY.read_text() != text)
-    SUMMARY.write_text(text)
-    README.write_text(between_marks(README.read_text(), tables(records), begin=BEGIN, end=END))
-    return 0
+    readme = between_marks(README.read_text(), tables(records), begin=BEGIN, end=END)
+    return {SUMMARY: text, README: readme}
 
+
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, pages=pages)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

@@ -11,10 +11,12 @@ from matplotlib.figure import Figure
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from frame import Benchmark
 from records import between_marks, head, row
 
 from dfplan.files import written_whole
 
+HERE = Path(__file__).parent
 BEGIN, END = "<!-- tables: written by benchmarks/world_model/report.py -->", "<!-- end of tables -->"
 COLORS = {
     "forcing": "#0072B2",
@@ -67,10 +69,11 @@ def draw(record: Mapping[str, Any], strips: Mapping[str, np.ndarray], *, times: 
         figure.savefig(temporary, facecolor="white")
 
 
-def write_tables(readme: Path, record: Mapping[str, Any], *, name: str) -> None:
-    """Write the README's tables anew."""
-    text = "\n".join(_lines(record, name))
-    readme.write_text(between_marks(readme.read_text(), text, begin=BEGIN, end=END))
+def pages() -> dict[Path, str]:
+    """The README with the tables of the newest file of training seed 0."""
+    newest = sorted(path for path in (HERE / "results").glob("*.json") if "_seed" not in path.stem)[-1]
+    readme, text = HERE / "README.md", "\n".join(_lines(json.loads(newest.read_text()), newest.stem))
+    return {readme: between_marks(readme.read_text(), text, begin=BEGIN, end=END)}
 
 
 def _lines(record: Mapping[str, Any], name: str) -> Iterator[str]:
@@ -107,7 +110,7 @@ def _lines(record: Mapping[str, Any], name: str) -> Iterator[str]:
     )
 
 
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, pages=pages)
+
 if __name__ == "__main__":
-    HERE = Path(__file__).parent
-    newest = sorted(path for path in (HERE / "results").glob("*.json") if "_seed" not in path.stem)[-1]
-    write_tables(HERE / "README.md", json.loads(newest.read_text()), name=newest.stem)
+    sys.exit(BENCHMARK.main())

@@ -5,12 +5,10 @@ python benchmarks/world_model/run.py --weights forcing=… next-token=… full-s
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +16,14 @@ import numpy as np
 import torch
 
 sys.path.append(str(Path(__file__).parents[1]))
+from frame import Benchmark, Named, path_of
 from records import evaluate
-from report import draw, write_tables
+from report import draw, pages
 from videos import CellClassifier, Videos, drive, features, train_classifier
 
 from dfplan.domains.maze.frames import Camera, load_camera
 from dfplan.domains.maze.observer import load_observer
 from dfplan.evaluation.frechet import frechet_distance
-from dfplan.evaluation.report import circumstances, write_record
 from dfplan.models import ForcingModel, load_forcing_model
 from dfplan.models.bundle import bundle_checksum
 from dfplan.planner import Planner, PlannerSettings
@@ -97,11 +95,18 @@ class Scene:
         return slice(self.points * (times - 1), self.points * times)
 
 
-def main() -> int:
-    """Measure, print, keep a file."""
-    arguments = parse_arguments()
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is to be measured."""
+    parser.add_argument("--weights", nargs="+", required=True, metavar="METHOD=FOLDER", help=", ".join(GRID))
+    parser.add_argument("--env", default="pixelmaze-medium-v1")
+    parser.add_argument("--videos", type=int, default=48, help="of each row")
+    parser.add_argument("--choosing", type=int, default=16, help="videos on which settings are chosen")
+    parser.add_argument("--classifier-steps", type=int, default=300)
+
+
+def results(arguments: argparse.Namespace) -> Named:
+    """Every model on the same drives, and a picture of them; ``--episodes`` are planned with the same weights."""
     torch.set_num_threads(arguments.threads)
-    load = os.getloadavg()
     folders = {name: Path(folder) for name, folder in (each.split("=", 1) for each in arguments.weights)}
     models = {name: load_forcing_model(folder) for name, folder in folders.items()}
     classifier, accuracy = train_classifier(arguments.env, seed=5, num_steps=arguments.classifier_steps)
@@ -129,33 +134,10 @@ def main() -> int:
         "classifier": {"steps": arguments.classifier_steps, "accuracy": accuracy, "features": classifier.FEATURES},
         "floor": floor(shown, others, scene=scene, world=world),
         "rows": rows,
-        "load_before": load,
-        "load_after": os.getloadavg(),
         "threads": arguments.threads,
-        "note": arguments.note,
-    } | circumstances()
-    path = write_record(record, path=arguments.output / f"{datetime.now(UTC):%Y-%m-%d-%H%M}.json")
-    draw(record, strips, times=SHOWN, path=path.with_suffix(".png"))
-    if arguments.output == HERE / "results":
-        write_tables(HERE / "README.md", record, name=path.stem)
-    print(path)
-    return 0
-
-
-def parse_arguments() -> argparse.Namespace:
-    """What is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--weights", nargs="+", required=True, metavar="METHOD=FOLDER", help=", ".join(GRID))
-    parser.add_argument("--env", default="pixelmaze-medium-v1")
-    parser.add_argument("--videos", type=int, default=48, help="of each row")
-    parser.add_argument("--choosing", type=int, default=16, help="videos on which settings are chosen")
-    parser.add_argument("--seed", type=int, default=1000, help="of the first video")
-    parser.add_argument("--episodes", type=int, default=32, help="planned with the same weights; 0 for none")
-    parser.add_argument("--classifier-steps", type=int, default=300)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--note", default="", help="what else the machine was doing")
-    parser.add_argument("--output", type=Path, default=HERE / "results", help="folder of the result file")
-    return parser.parse_args()
+    }
+    yield "", record
+    draw(record, strips, times=SHOWN, path=path_of(arguments, "", ".png"))
 
 
 def scene_of(models: Mapping[str, ForcingModel], env_id: str, classifier: CellClassifier) -> Scene:
@@ -270,5 +252,9 @@ def without_folders(facts: Any) -> Any:
     return Path(facts).name if isinstance(facts, str) and Path(facts).is_absolute() else facts
 
 
+BENCHMARK = Benchmark(
+    says=__doc__, folder=HERE, measure=results, options=options, episodes=32, seed=1000, threads=1, pages=pages
+)
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())
