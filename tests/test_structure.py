@@ -1,6 +1,7 @@
 """Bounds of structure: files and functions that can be read, and modules that do not need each other in a circle."""
 
 import ast
+import re
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import get_type_hints
@@ -67,6 +68,53 @@ def test_no_modules_import_each_other_in_a_circle():
         tuple(TopologicalSorter(graph).static_order())
     except CycleError as error:
         pytest.fail(f"imported in a circle: {' -> '.join(error.args[1])}")
+
+
+LEAST_REPEATED = 12
+
+
+def telling_lines(path):
+    """Lines of a file that say something, with their numbers: none that are empty, comments, imports or a bracket."""
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        text = line.strip()
+        if sum(map(str.isalnum, text)) > 2 and not text.startswith(("#", "import ", "from ")):
+            yield number, text
+
+
+@pytest.mark.parametrize("folder", ["dfplan", "benchmarks"])
+def test_no_dozen_lines_stand_in_two_places(folder):
+    seen, repeated = {}, []
+    for path in sorted(ROOT.glob(f"{folder}/**/*.py")):
+        lines = list(telling_lines(path))
+        for first in range(len(lines) - LEAST_REPEATED + 1):
+            run = lines[first : first + LEAST_REPEATED]
+            place = f"{path.relative_to(ROOT)}:{run[0][0]}"
+            if (other := seen.setdefault(tuple(text for _, text in run), place)) != place:
+                repeated.append(f"{other} ~ {place}")
+    assert repeated == []
+
+
+# What has a command line of its own, or writes records otherwise: of each why.
+OUTSIDE_THE_FRAME = {
+    "benchmarks/frame.py": "is the frame",
+    "benchmarks/readme_tables.py": "writes a page by hand so far",
+    "benchmarks/offline_rl.py": "takes the words of `dfplan train` and `dfplan eval`, in their place",
+    "benchmarks/any_robot/pointmaze_data.py": "makes data",
+    "benchmarks/training/keep.py": "keeps what a training has left",
+    "benchmarks/delay/late_planner.py": "is a planner's process",
+    "benchmarks/realtime/slow_planner.py": "is a planner's process",
+    "benchmarks/faults/damage.py": "writes records to damage them",
+    "benchmarks/faults/kills.py": "is killed while it writes records",
+}
+OF_THE_FRAME = re.compile(r"ArgumentParser\(|^def main\(|write_record\(", re.MULTILINE)
+
+
+def test_benchmarks_share_one_frame():
+    own = {str(path.relative_to(ROOT)): path.read_text() for path in ROOT.glob("benchmarks/**/*.py")}
+    assert {name for name, text in own.items() if OF_THE_FRAME.search(text)} <= set(OUTSIDE_THE_FRAME)
+    run = [name for name, text in own.items() if "__main__" in text and name not in OUTSIDE_THE_FRAME]
+    assert len(run) > 50
+    assert [name for name in run if "BENCHMARK.main()" not in own[name]] == []
 
 
 def test_the_options_of_a_training_are_its_settings():

@@ -18,6 +18,7 @@ from dfplan.models.description import action_bounds
 from dfplan.models.forcing_model import SENSELESS, load_weights
 from dfplan.tokens import Normalizer
 from dfplan.training.batch import beside
+from dfplan.training.regression import RegressionTask
 from dfplan.types import PlanEvent
 
 NAME = "behaviour-cloning"  # what a bundle calls its model
@@ -57,7 +58,7 @@ class BehaviourCloning(nn.Module):
         return self.normalizer.actions_back(self(*given)).cpu().numpy()
 
 
-class BehaviourCloningTask:
+class BehaviourCloningTask(RegressionTask[WindowBatch]):
     """Mean squared error of the normalised action.
 
     Args:
@@ -77,30 +78,18 @@ class BehaviourCloningTask:
         held_out: WindowDataset,
         metadata: Mapping[str, Any],
     ) -> None:
-        self.modules: dict[str, nn.Module] = {"cloning": cloning}
-        self.cloning = cloning
-        self.learning_rate, self.weight_decay = learning_rate, weight_decay
-        self.held_out = held_out
-        self.metadata = dict(metadata)
+        super().__init__("cloning", cloning, learning_rate=learning_rate, weight_decay=weight_decay, metadata=metadata)
+        self.cloning, self.held_out = cloning, held_out
 
-    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        """AdamW for everything."""
-        return [torch.optim.AdamW(self.cloning.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)]
-
-    def training_step(
-        self, batch: WindowBatch, *, generator: torch.Generator
-    ) -> tuple[Tensor, dict[str, float | Tensor]]:
-        """Loss of one batch."""
-        return self._error(batch).mean(), {}
-
-    def _error(self, batch: WindowBatch) -> Tensor:
+    def error(self, batch: WindowBatch) -> Tensor:
+        """See :class:`~dfplan.training.regression.RegressionTask`."""
         context, goal, actions = (torch.as_tensor(each) for each in (batch.context, batch.goal, batch.actions[:, 0]))
         return (self.cloning(context, goal) - self.cloning.normalizer.actions(actions)).square()
 
     def validate(self, modules: Mapping[str, nn.Module], *, seed: int) -> dict[str, float]:
         """The same error on held-out episodes, about 1 for whoever knows nothing but the mean action."""
         batch = beside(self.cloning, self.held_out.sample(VALIDATION_ROWS, np.random.default_rng(seed)))
-        return {"loss": float(self._error(batch).mean())}
+        return {"loss": float(self.error(batch).mean())}
 
     def export(self, folder: Path) -> None:
         """Write the bundle that :func:`load_behaviour_cloning` reads."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from dfplan.blocks import deviation
 from dfplan.models.inverse_dynamics import InverseDynamics, save_inverse_dynamics
 from dfplan.training.batch import beside
+from dfplan.training.regression import RegressionTask
 from dfplan.types import Trajectories
 
 LEAST = 1e-6  # a standard deviation below is none
@@ -56,7 +57,7 @@ def look_at(inverse: InverseDynamics, data: Trajectories) -> None:
         inverse.get_buffer(name).copy_(torch.from_numpy(np.where(is_mean | (values > LEAST), values, 1.0)))
 
 
-class InverseDynamicsTask:
+class InverseDynamicsTask(RegressionTask[Mapping[str, Any]]):
     """Mean squared error of the action, in standard deviations.
 
     Args:
@@ -76,23 +77,11 @@ class InverseDynamicsTask:
         held_out: ObservationPairs,
         metadata: Mapping[str, Any],
     ) -> None:
-        self.modules: dict[str, nn.Module] = {"inverse": inverse}
-        self.inverse = inverse
-        self.learning_rate, self.weight_decay = learning_rate, weight_decay
-        self.held_out = held_out
-        self.metadata = dict(metadata)
+        super().__init__("inverse", inverse, learning_rate=learning_rate, weight_decay=weight_decay, metadata=metadata)
+        self.inverse, self.held_out = inverse, held_out
 
-    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        """AdamW for everything."""
-        return [torch.optim.AdamW(self.inverse.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)]
-
-    def training_step(
-        self, batch: Mapping[str, Tensor], *, generator: torch.Generator
-    ) -> tuple[Tensor, dict[str, float | Tensor]]:
-        """Loss of one batch."""
-        return self._error(batch).mean(), {}
-
-    def _error(self, batch: Mapping[str, Any]) -> Tensor:
+    def error(self, batch: Mapping[str, Any]) -> Tensor:
+        """See :class:`~dfplan.training.regression.RegressionTask`."""
         observations, later, steps, actions = (
             torch.as_tensor(batch[name]) for name in ("observations", "later", "steps", "actions")
         )
@@ -103,7 +92,7 @@ class InverseDynamicsTask:
         """Share of the variance of held-out actions that is explained (R²)."""
         batch = beside(self.inverse, self.held_out.sample(8192, np.random.default_rng(seed)))
         variance = (batch["actions"] / self.inverse.action_std).var(dim=0, correction=0)
-        return {"r2": float(1 - self._error(batch).mean() / variance.mean())}
+        return {"r2": float(1 - self.error(batch).mean() / variance.mean())}
 
     def export(self, folder: Path) -> None:
         """Write the bundle that :func:`~dfplan.models.inverse_dynamics.load_inverse_dynamics` reads."""
