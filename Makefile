@@ -58,7 +58,7 @@ fix: $(VENV)/installed-dev  ## mend what can be mended by machine
 	$(BIN)/ruff format .
 
 WEIGHTS ?= bundled
-bench: $(VENV)/installed-dev  ## measure again the scores in the README, of WEIGHTS='bundled seed1=FOLDER …' (about an hour)
+bench: $(VENV)/installed-dev  ## measure again the scores of the mazes, of WEIGHTS='bundled seed1=FOLDER …' (about an hour)
 	$(BIN)/python benchmarks/maze_scores/run.py --weights $(WEIGHTS)
 	$(BIN)/python benchmarks/maze_scores/bounds.py
 	$(MAKE) tables
@@ -75,8 +75,9 @@ ablations: $(VENV)/installed-dev  ## measure again which part of the method earn
 	$(BIN)/python benchmarks/ablations/run.py --training
 	$(BIN)/python benchmarks/ablations/report.py
 
-tables: $(VENV)/installed-dev  ## write the tables of all READMEs from the result files
+tables: $(VENV)/installed-dev  ## write the tables of all documents from the result files
 	$(BIN)/python benchmarks/readme_tables.py
+	$(BIN)/python benchmarks/maze_tables.py
 	$(BIN)/python benchmarks/maze_scores/summary.py
 	$(BIN)/python benchmarks/any_robot/summary.py
 	$(BIN)/python benchmarks/world_tables.py
@@ -98,7 +99,7 @@ tables: $(VENV)/installed-dev  ## write the tables of all READMEs from the resul
 	$(BIN)/python benchmarks/visual_shift/run.py --table
 	$(BIN)/python benchmarks/world_model/report.py
 	$(BIN)/python benchmarks/training/model_card.py
-	$(BIN)/python docs/site/log_index.py
+	$(BIN)/python docs/site/indexes.py
 
 drawings: $(VENV)/installed-dev  ## draw again the pictures of the documentation, from the bundled weights
 	set -e; for each in docs/drawings/*.py; do $(BIN)/python $$each; done

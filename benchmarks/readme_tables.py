@@ -1,169 +1,134 @@
-"""Writes the score tables of the README from the committed result files; ``--check`` tells whether they are current.
+"""Writes the README's table over worlds from the summaries of the benchmarks; ``--check`` tells whether it is current.
 
-No number in those tables is typed by hand. A row is the newest result files of its kind, one per training seed.
+Beside ours stands behaviour cloning of the same data, and the best of whoever else was measured, ahead of us or not.
 """
 
+import json
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from omegaconf import OmegaConf
-from score_kinds import CLONED, RESULTS, SIZES, Kind, Records, check_paired, estimate, load_kinds, mean_score
-from score_kinds import GOALS as FAMILIES
+from records import between_marks, head, row
 
-ROOT = Path(__file__).parents[1]
-PUBLISHED = ROOT / "benchmarks" / "maze_scores" / "published.yaml"
-README = ROOT / "README.md"
-BEGIN, END = "<!-- scores: written by benchmarks/readme_tables.py -->", "<!-- end of scores -->"
-METHODS = {  # how a row is called that is not of a training
-    "grid": "shortest path on visited cells (*grid*), pursuit, no network",
-    "oracle": "heuristic that is told the maze (*oracle*)",
-    "waypoints": "the data's own driver, told the maze (*waypoints*)",
-    "bound": "kinematic upper bound",
+HERE = Path(__file__).parent
+README = HERE.parent / "README.md"
+BEGIN, END = "<!-- worlds: written by benchmarks/readme_tables.py -->", "<!-- end of worlds -->"
+NAMES = {
+    "grid": "shortest path on visited cells",
+    "expert": "the script itself",
+    "td3_bc": "TD3+BC",
+    "iql": "IQL",
+    "cql": "CQL",
+    "diffuser": "Diffuser, value-guided",
+    "diffusion_policy": "diffusion policy",
 }
 
 
-def called(kind: Kind) -> str:
-    """What a row is called."""
-    if not kind.data:
-        return METHODS[kind.planner]
-    data = f"data {'as collected' if kind.data == 'collected' else kind.data}"
-    if kind.planner == CLONED:
-        return f"behaviour cloning, no plan, {data}"
-    how = "planned actions" if kind.controller == "actions" else kind.controller
-    return f"dfplan, {kind.planner}, {how}, {data}"
+@dataclass(frozen=True)
+class World:
+    """A row: where its figures stand, and how many episodes of each training were counted."""
+
+    title: str
+    folder: str
+    ours: str
+    cloning: str
+    rivals: tuple[str, ...]
+    episodes: int
+    share: bool = True  # told in per cent
 
 
-def interval(records: Records, name: str, *, factor: float = 1.0, digits: int = 1) -> str:
-    """``mean [low, high]`` of a metric."""
-    found = estimate(records, name)
-    if found.mean is None or found.low is None or found.high is None:
-        return "–"
-    mean, low, high = (f"{factor * value:.{digits}f}" for value in (found.mean, found.low, found.high))
+LEARNERS = ("td3_bc", "iql", "cql", "diffuser", "diffusion_policy")
+
+
+def of(task: str, *names: str) -> tuple[str, ...]:
+    """Names of figures of a task."""
+    return tuple(f"{task}.{name}" for name in names)
+
+
+def locomotion(robot: str) -> World:
+    """Data of six policies of a robot, and returns on D4RL's scale."""
+    task = f"{robot.lower()}-mixed"
+    title = f"{robot}, mixed data, D4RL score"
+    return World(title, "locomotion", *of(task, "dfplan", "bc"), of(task, *LEARNERS), 50, share=False)
+
+
+def maze(title: str, kind: str, task: str = "maze2d-large") -> World:
+    """Planned actions in a maze, D4RL's score."""
+    ours, cloning, rival = of(task, f"actions{kind}", f"cloning{kind}", "grid")
+    return World(title, "maze_scores", ours, cloning, (rival,), 200, share=False)
+
+
+WORLDS = (
+    maze("Maze2D large, resynthesised data, D4RL score", ""),
+    maze("Maze2D large, data as collected", "_collected"),
+    World("PushT, people's demonstrations, success %", "pusht", "success", "bc_success", (), 100),
+    World("Meta-World, ten tasks, success %", "metaworld", *of("mean", "dfplan", "bc"), ("mean.expert",), 50),
+    World(
+        "Meta-World, three tasks done in two ways",
+        "metaworld",
+        *of("mean-multimodal", "dfplan", "bc"),
+        ("mean-multimodal.expert",),
+        50,
+    ),
+    locomotion("Hopper"),
+    locomotion("Walker2d"),
+    locomotion("HalfCheetah"),
+    World("FetchPush, success %", "fetch", *of("push", "dfplan", "bc"), of("push", "diffusion_policy"), 100),
+    World(
+        "FetchPickAndPlace, success %",
+        "fetch",
+        *of("pick-and-place", "dfplan", "bc"),
+        of("pick-and-place", "diffusion_policy"),
+        100,
+    ),
+    World("Pendulum, return", "any_robot", *of("pendulum", "dfplan", "bc"), (), 100, share=False),
+    World("Reacher, return", "any_robot", *of("reacher", "dfplan", "bc"), (), 100, share=False),
+)
+# Means over several tasks count the episodes of each.
+TASKS = {"mean.dfplan": 10, "mean-multimodal.dfplan": 3}
+
+
+def told(figure: dict[str, Any], *, share: bool) -> str:
+    """A mean with its interval."""
+    factor = 100 if share else 1
+    digits = 1 if not share and abs(figure["mean"]) < 100 else 0
+    mean, low, high = (f"{factor * figure[name]:.{digits}f}" for name in ("mean", "low", "high"))
     return f"{mean} [{low}, {high}]"
 
 
-def three_scores(records: Records) -> str:
-    """Score with its interval, latched score and success, which only mean something together."""
-    if records[0]["planner"] == "bound":
-        return f"{mean_score(records[0]):.1f}"
-    latched = estimate(records, "latched_normalized_return").mean
-    success = estimate(records, "success_rate").mean
-    return f"{interval(records, 'normalized_return')} · {latched:.0f} · {100 * (success or 0):.0f} %"
+def stands(ours: dict[str, Any], rivals: list[dict[str, Any]]) -> str:
+    """How ours stands to the best rival: ahead or behind where their intervals are apart."""
+    best = max(rivals, key=lambda each: each["mean"])
+    if ours["low"] > best["high"]:
+        return "ahead"
+    return "**behind**" if ours["high"] < best["low"] else "tie"
 
 
-def overview(kinds: dict[Kind, Records]) -> Iterator[str]:
-    """One row per method and goal, one column per size of maze; then what others published, scores alone."""
-    yield "| score [95 %] · latched · success | U-Maze | Medium | Large |"
-    yield "|---|---:|---:|---:|"
-    published, notes = load_published(), list(load_notes())
-    families = list(dict.fromkeys([*(kind.family for kind in kinds), *(FAMILIES[each["goal"]] for each in published)]))
-    for family in families:
-        methods = dict.fromkeys(kind.method for kind in kinds if kind.family == family)
-        for method in methods:
-            found = {kind.size: kind for kind in kinds if (kind.family, kind.method) == (family, method)}
-            cells = [three_scores(kinds[found[size]]) if size in found else "–" for size in SIZES]
-            yield f"| {family}: {called(next(iter(found.values())))} | {' | '.join(cells)} |"
-        for each in published:
-            if FAMILIES[each["goal"]] == family:
-                cells = " | ".join(f"{score:.1f}" for score in each["scores"])
-                yield f"| {family}: {each['method']} (as published, {notes.index(note_of(each)) + 1}) | {cells} |"
-
-
-def load_published() -> list[dict[str, Any]]:
-    """What others published."""
-    found: Any = OmegaConf.to_container(OmegaConf.load(PUBLISHED))
-    return found
-
-
-def load_notes() -> Iterator[str]:
-    """What the scores that others published are, and where, each said once."""
-    yield from dict.fromkeys(note_of(each) for each in load_published())
-
-
-def note_of(published: dict[str, Any]) -> str:
-    """What a score that others published is, and where."""
-    return f"{published['protocol']} [{published['source']}]"
-
-
-def details(kinds: dict[Kind, Records]) -> Iterator[str]:
-    """Every measure of every result file."""
-    yield (
-        "| maze | goal | planner, controller, data | return | score | of each training seed | latched | success % "
-        "| first touch | in walls % | plan p50 / p95 ms | episodes |"
-    )
-    yield "|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
-    for kind, records in kinds.items():
-        cells = (
-            kind.env.removeprefix("maze2d-"),
-            kind.goal,
-            ", ".join(part for part in kind.method if part),
-            interval(records, "raw_return"),
-            interval(records, "normalized_return"),
-            " ".join(linked_score(each) for each in records),
-            interval(records, "latched_normalized_return"),
-            interval(records, "success_rate", factor=100),
-            interval(records, "first_touch_step", digits=0),
-            interval(records, "planned_wall_share", factor=100),
-            plan_milliseconds(records),
-            f"{len(records)} × {records[0]['n_episodes']}",
+def table() -> Iterator[str]:
+    """One row a world."""
+    yield from head("mean [95 %]", "dfplan", "behaviour cloning", "best other", "dfplan is", "trainings")
+    for world in WORLDS:
+        figures = json.loads((HERE / world.folder / "summary.json").read_text())
+        ours, cloning = figures[world.ours], figures[world.cloning]
+        others = {name: figures[name] for name in world.rivals if name in figures}
+        best = max(others, key=lambda name: others[name]["mean"], default=None)
+        trainings = ours["n"] / world.episodes / TASKS.get(world.ours, 1)
+        yield row(
+            f"[{world.title}](benchmarks/{world.folder}/README.md)",
+            told(ours, share=world.share),
+            told(cloning, share=world.share),
+            f"{told(others[best], share=world.share)}, {NAMES[best.rsplit('.', 1)[-1]]}" if best else "–",
+            stands(ours, [cloning, *others.values()]),
+            f"{trainings:.0f}",
         )
-        yield f"| {' | '.join(cells)} |"
-
-
-def linked_score(record: dict[str, Any]) -> str:
-    """The mean score of one training, linked to its file."""
-    return f"[{mean_score(record):.1f}](benchmarks/maze_scores/results/{record['file']})"
-
-
-def plan_milliseconds(records: Records) -> str:
-    """Median and 95th percentile of the planning time, averaged over trainings."""
-    seconds = [each["metrics"].get("plan_seconds", {"p50": None}) for each in records]
-    if any(each["p50"] is None for each in seconds):
-        return "–"
-    return " / ".join(f"{1000 * np.mean([each[name] for each in seconds]):.0f}" for name in ("p50", "p95"))
-
-
-def render(kinds: dict[Kind, Records]) -> str:
-    """Everything between the two marks of the README."""
-    if not kinds:
-        return "No result files yet."
-    for records in kinds.values():
-        check_paired(records)
-    devices = ", ".join(sorted({f"{each['device']} ({each['machine']})" for found in kinds.values() for each in found}))
-    return "\n".join(
-        [
-            *overview(kinds),
-            "",
-            f"As published: {'; '.join(f'({number}) {note}' for number, note in enumerate(load_notes(), start=1))}.",
-            "",
-            "<details><summary>All measures, from the same roll-outs</summary>",
-            "",
-            *details(kinds),
-            "",
-            "Episodes: trainings × episodes, the same starts and goals for every training. Mean and 95 % interval:",
-            "over episodes where there is one training; over trainings and episodes where there are several (two",
-            "crossed random factors, t with Satterthwaite's degrees of freedom); Wilson's for success. Planning time",
-            "is per environment, many planned side by side;",
-            f"on {devices}.",
-            "</details>",
-        ]
-    )
-
-
-def updated(readme: str, kinds: dict[Kind, Records]) -> str:
-    """The README with its tables written anew."""
-    before, rest = readme.split(BEGIN)
-    after = rest.split(END)[1]
-    return f"{before}{BEGIN}\n\n{render(kinds)}\n\n{END}{after}"
 
 
 def main() -> int:
-    """Write the tables, or with ``--check`` answer 1 where they are not current."""
+    """Write the table, or with ``--check`` answer 1 where it is not current."""
     current = README.read_text()
-    wanted = updated(current, load_kinds(RESULTS))
+    wanted = between_marks(current, "\n".join(table()), begin=BEGIN, end=END)
     if "--check" in sys.argv[1:]:
         return int(wanted != current)
     README.write_text(wanted)

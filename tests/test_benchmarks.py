@@ -24,7 +24,7 @@ def script(monkeypatch):
     for folder in (BENCHMARKS, BENCHMARKS / "training", BENCHMARKS / "maze_scores"):
         monkeypatch.syspath_prepend(str(folder))
     yield importlib.import_module
-    for name in ("keep", "model_card", "readme_tables", "summary", "score_kinds", "run", "records", "frame"):
+    for name in ("keep", "model_card", "maze_tables", "summary", "score_kinds", "run", "records", "frame"):
         sys.modules.pop(name, None)
 
 
@@ -61,7 +61,7 @@ def files_of(kinds: dict) -> dict:
 
 
 def test_the_table_shows_the_newest_record_of_each_kind(script, tmp_path):
-    tables = script("readme_tables")
+    tables = script("maze_tables")
     unnamed = record(date="2026-01-09", score=170.0, planner="rnn")
     del unnamed["weights"]["sha256"]
     write(
@@ -86,7 +86,7 @@ def test_the_table_shows_the_newest_record_of_each_kind(script, tmp_path):
 def test_data_as_collected_and_resynthesised_are_rows_of_their_own_and_what_rests_on_the_model_comes_first(
     script, tmp_path
 ):
-    tables = script("readme_tables")
+    tables = script("maze_tables")
     actions = partial(record, date="2026-01-01", controller="actions")
     write(
         tmp_path,
@@ -110,7 +110,7 @@ def test_data_as_collected_and_resynthesised_are_rows_of_their_own_and_what_rest
 
 
 def test_what_others_published_stands_with_its_protocol(script):
-    tables = script("readme_tables")
+    tables = script("maze_tables")
     notes = list(tables.load_notes())
     assert len(notes) == len(set(notes)) >= 5
     assert all(note.endswith("]") for note in notes)
@@ -124,7 +124,7 @@ def test_what_others_published_stands_with_its_protocol(script):
 
 def test_several_trainings_become_one_row_with_the_score_of_each_beside_it(script, tmp_path):
     """Seeds at 200 and 210, episodes at ±2: mean 205, and the interval that `crossed_interval` gives."""
-    tables = script("readme_tables")
+    tables = script("maze_tables")
     write(
         tmp_path,
         old=record(date="2026-01-01", score=150.0),
@@ -142,7 +142,7 @@ def test_several_trainings_become_one_row_with_the_score_of_each_beside_it(scrip
 
 
 def test_trainings_that_met_other_episodes_are_not_averaged(script, tmp_path):
-    tables = script("readme_tables")
+    tables = script("maze_tables")
     write(
         tmp_path,
         zero=record(date="2026-01-02", score=200.0),
@@ -333,11 +333,11 @@ def test_the_table_of_training_lengths_is_that_of_the_newest_file(monkeypatch, t
     assert "| maze2d-large | 500 | 1 / 4,000 | 40.0 [39.0, 41.0] | 40.0 | 100 | 4000.0 |" in text
 
 
-def test_the_readme_says_of_training_speed_what_was_measured():
+def test_the_page_says_of_training_speed_what_was_measured():
     newest = max((BENCHMARKS / "training_speed" / "results").glob("*.json"))
     record = json.loads(newest.read_text())
     compiled = {row["matrix_precision"]: row["seconds"] for row in record["rows"] if row["compiled"]}
     ours, torchs = (round(record["recipe_steps"] * compiled[name] / 60) for name in ("float32", "bfloat16"))
-    said = " ".join((BENCHMARKS.parent / "README.md").read_text().split())
+    said = " ".join((BENCHMARKS.parent / "docs" / "reference" / "training.md").read_text().split())
     assert f"take {ours} minutes on one core" in said
     assert f"({torchs} with Muon's iteration in bfloat16" in said

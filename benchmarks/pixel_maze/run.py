@@ -57,7 +57,7 @@ def _success(record: Record) -> str:
 
 
 def tables(records: dict[tuple[str, str], Record]) -> str:
-    """The table of the README, from the newest record of each maze and way of driving."""
+    """The table, from the newest record of each maze and way of driving."""
     columns = ("of states", "seeing, a training each", "share of the score", "success %", "goal told as position")
     lines = [*head("maze, driven by", *columns)]
     ways, mazes = list(WAYS), ["medium", "large"]
@@ -125,7 +125,7 @@ def pages() -> dict[Path, str]:
         )
         for readme, results in (
             (HERE / "README.md", "results"),
-            (HERE.parents[1] / "README.md", "benchmarks/pixel_maze/results"),
+            (HERE.parents[1] / "docs" / "results" / "by_sight.md", "../../benchmarks/pixel_maze/results"),
         )
     }
 

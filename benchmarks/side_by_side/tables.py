@@ -1,6 +1,6 @@
 """Writes tables and plots from the newest result file of each task; ``--check`` tells whether the tables are current.
 
-The folder's README gets all of them; the README at the root the first, where it has the marks for it.
+The folder's README gets all of them; docs/results/side_by_side.md the first, where it has the marks for it.
 """
 
 import json
@@ -176,7 +176,7 @@ def render(records: Records) -> str:
 
 
 def summary(records: Records) -> str:
-    """Between the marks of the README at the root: scores, and what plans cost in the last maze."""
+    """Between the marks of docs/results/side_by_side.md: scores, and what plans cost in the last maze."""
     if not records:
         return "No result files yet."
     last = list(records)[-1][0]
@@ -187,7 +187,7 @@ def summary(records: Records) -> str:
             *heuristic(records),
             *speeds(records, last),
             "",
-            *sources(records, folder="benchmarks/side_by_side/"),
+            *sources(records, folder="../../benchmarks/side_by_side/"),
         ]
     )
 
@@ -211,7 +211,7 @@ def sources(records: Records, *, folder: str = "") -> list[str]:
 
 
 def updated(readme: str, text: str) -> str:
-    """A README with what stands between the marks written anew; one without marks stays as it is."""
+    """A page with what stands between the marks written anew; one without marks stays as it is."""
     if BEGIN not in readme:
         return readme
     before, rest = readme.split(BEGIN)
@@ -219,9 +219,9 @@ def updated(readme: str, text: str) -> str:
 
 
 def pages() -> dict[Path, str]:
-    """The README here and that of the project, with their tables."""
+    """The README here and docs/results/side_by_side.md, with their tables."""
     records = load_newest(RESULTS)
-    wanted = {README: render(records), ROOT / "README.md": summary(records)}
+    wanted = {README: render(records), ROOT / "docs" / "results" / "side_by_side.md": summary(records)}
     return {path: updated(path.read_text(), text) for path, text in wanted.items()}
 
 

@@ -1,4 +1,4 @@
-"""What whoever follows the documents is given: a small data set in D4RL's layout, and the same as Minari has it."""
+"""What whoever follows the documents is given: data of a maze, in D4RL's layout and as Minari's, and of a pendulum."""
 
 import warnings
 from itertools import pairwise
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
+from pendulum import write_pendulum
 
 from dfplan.cli.main import main
 from dfplan.data.d4rl_file import read_d4rl
@@ -17,7 +18,8 @@ from dfplan_envs import build_maze
 
 
 def lay_out(store: Path) -> None:
-    """Fill a folder: ``cache`` as if D4RL's file were downloaded, ``path/to/maze2d-large.hdf5``, and a Minari store."""
+    """Fill a folder with what docs/reference/pages.md says is given, and ``cache`` as if D4RL had been asked."""
+    write_pendulum(store / "pendulum.hdf5", num_episodes=6)
     generated = store / "cache" / "datasets" / "maze2d-large-v1.hdf5"
     assert main(["generate", "env=maze2d-large", "num_steps=20000", f"output={generated}"]) == 0
     for path in (generated.with_name(published_name("maze2d-large-v1")), store / "path" / "to" / "maze2d-large.hdf5"):

@@ -73,7 +73,8 @@ def followed(tmp_path_factory):
     def of(page: str) -> tuple[Path, types.ModuleType]:
         if page not in given:
             folder = tmp_path_factory.mktemp(re.sub(r"\W", "-", page))
-            (folder / "path").symlink_to(store / "path")
+            for name in ("path", "pendulum.hdf5"):
+                (folder / name).symlink_to(store / name)
             given[page] = folder, types.ModuleType("__main__")
         return given[page]
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import dfplan
+
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "docs" / "site"))
 from links import headings, resolved, targets, with_links  # noqa: E402  # the links as the site reads them
@@ -48,3 +50,8 @@ def test_links_are_found_with_their_headings_and_not_in_code():
 def test_headings_are_named_as_they_are_linked_to():
     text = "# What does `x` cost, in ms?\n```\n# no heading\n```\n## Twice\n## Twice\n"
     assert list(headings(text)) == ["what-does-x-cost-in-ms", "twice", "twice_1"]
+
+
+def test_every_public_name_has_its_page():
+    page = (ROOT / "docs" / "reference" / "api.md").read_text()
+    assert [name for name in dfplan.__all__ if f"::: dfplan.{name}\n" not in page] == []
