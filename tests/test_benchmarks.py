@@ -137,7 +137,7 @@ def test_several_trainings_become_one_row_with_the_score_of_each_beside_it(scrip
     found = tables.estimate(records, "normalized_return")
     assert (found.mean, found.low, found.high) == (205, expected.low, expected.high)
     text = tables.render({kind: records})
-    assert "[200.0](benchmarks/maze_scores/results/zero.json) [210.0](" in text
+    assert "[200.0](../../benchmarks/maze_scores/results/zero.json) [210.0](" in text
     assert "| 2 × 2 |" in text
 
 
