@@ -76,7 +76,6 @@ ablations: $(VENV)/installed-dev  ## measure again which part of the method earn
 	$(BIN)/python benchmarks/ablations/report.py
 
 tables: $(VENV)/installed-dev  ## write the tables of all documents from the result files
-	$(BIN)/python benchmarks/readme_tables.py
 	$(BIN)/python benchmarks/maze_tables.py
 	$(BIN)/python benchmarks/maze_scores/summary.py
 	$(BIN)/python benchmarks/any_robot/summary.py
@@ -99,6 +98,7 @@ tables: $(VENV)/installed-dev  ## write the tables of all documents from the res
 	$(BIN)/python benchmarks/visual_shift/run.py --table
 	$(BIN)/python benchmarks/world_model/report.py
 	$(BIN)/python benchmarks/training/model_card.py
+	$(BIN)/python benchmarks/readme_tables.py
 	$(BIN)/python docs/site/indexes.py
 
 drawings: $(VENV)/installed-dev  ## draw again the pictures of the documentation, from the bundled weights

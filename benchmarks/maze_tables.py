@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from frame import Benchmark
 from omegaconf import OmegaConf
 from score_kinds import CLONED, RESULTS, SIZES, Kind, Records, check_paired, estimate, load_kinds, mean_score
 from score_kinds import GOALS as FAMILIES
@@ -159,15 +160,12 @@ def updated(page: str, kinds: dict[Kind, Records]) -> str:
     return f"{before}{BEGIN}\n\n{render(kinds)}\n\n{END}{after}"
 
 
-def main() -> int:
-    """Write the tables, or with ``--check`` answer 1 where they are not current."""
-    current = PAGE.read_text()
-    wanted = updated(current, load_kinds(RESULTS))
-    if "--check" in sys.argv[1:]:
-        return int(wanted != current)
-    PAGE.write_text(wanted)
-    return 0
+def pages() -> dict[Path, str]:
+    """The page with its tables."""
+    return {PAGE: updated(PAGE.read_text(), load_kinds(RESULTS))}
 
+
+BENCHMARK = Benchmark(says=__doc__, folder=RESULTS.parent, pages=pages)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from frame import Benchmark
 from records import between_marks, head, row
 
 HERE = Path(__file__).parent
@@ -125,15 +126,12 @@ def table() -> Iterator[str]:
         )
 
 
-def main() -> int:
-    """Write the table, or with ``--check`` answer 1 where it is not current."""
-    current = README.read_text()
-    wanted = between_marks(current, "\n".join(table()), begin=BEGIN, end=END)
-    if "--check" in sys.argv[1:]:
-        return int(wanted != current)
-    README.write_text(wanted)
-    return 0
+def pages() -> dict[Path, str]:
+    """The README with its table."""
+    return {README: between_marks(README.read_text(), "\n".join(table()), begin=BEGIN, end=END)}
 
+
+BENCHMARK = Benchmark(says=__doc__, folder=HERE, pages=pages)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

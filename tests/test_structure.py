@@ -97,7 +97,6 @@ def test_no_dozen_lines_stand_in_two_places(folder):
 # What has a command line of its own, or writes records otherwise: of each why.
 OUTSIDE_THE_FRAME = {
     "benchmarks/frame.py": "is the frame",
-    "benchmarks/readme_tables.py": "writes a page by hand so far",
     "benchmarks/offline_rl.py": "takes the words of `dfplan train` and `dfplan eval`, in their place",
     "benchmarks/any_robot/pointmaze_data.py": "makes data",
     "benchmarks/training/keep.py": "keeps what a training has left",
