@@ -37,6 +37,7 @@ SIZES: dict[str, tuple[str, ...]] = {
     "dfplan train task=aligned-forcing env=pixelmaze-large task.encoder=runs/encoder": (*SEEN, "task.depth=1"),
     "dfplan train task=image-ddpm": (*SHORT, "task.width=8"),
     "torchrun --nproc-per-node 2 -m dfplan.cli.main train env=maze2d-large output=runs/two": STATES,
+    "torchrun --nproc-per-node 2 -m dfplan.cli.main train env=maze2d-umaze output=runs/two": STATES,
     "dfplan train env=maze2d-large data=d4rl": STATES,
     "dfplan inspect data=path/to/maze2d-large.hdf5": ("picture=false",),
     "dfplan train env=maze2d-large data=path/to/maze2d-large.hdf5": STATES,
@@ -48,6 +49,7 @@ SIZES: dict[str, tuple[str, ...]] = {
 # By page: words of its blocks, and what stands in their place when they are run, so that it takes seconds.
 SMALLER: dict[str, dict[str, str]] = {
     "docs/tutorial.md": {"range(100)": "range(4)", "num_ticks=200": "num_ticks=20"},
+    "docs/howto/own-environment.md": {"steps=1500": "steps=2", "range(200)": "range(8)"},
 }
 # A package that the development environment has not, by a word of what needs it; `make robots` makes one that has.
 NEEDS = {
