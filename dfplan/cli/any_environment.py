@@ -5,6 +5,7 @@ from typing import Any
 
 from dfplan.cli.arguments import name_of
 from dfplan.cli.folders import group_choices
+from dfplan.errors import UserError
 from dfplan.plugins import installed
 
 NUM_TOKENS = 6  # of a training window, unless something else is said: somewhat more than a plan looks ahead
@@ -40,6 +41,8 @@ SHOWN_BY_SCRIPTS = "metaworld-"  # of names
 REMEMBERING = ("tmaze", "pixel-tmaze")
 # What else to say to `dfplan train` there.
 TRAINED_BY = {"closed-door": ("recipe=history",), "tmaze": ("task=memory",), "pixel-tmaze": ("task=memory",)}
+# A series that nobody acts on, of which futures are forecast.
+SERIES, FORECASTING = "none", ("train", "forecast")
 ONE_TOKEN = {
     "planner": "history",
     "planner.num_candidates": 1,
@@ -53,10 +56,20 @@ def with_environment(command: str, options: Sequence[str]) -> list[str]:
     """The options, where ``env=<Gymnasium id>`` has become the options of an environment one by one.
 
     A name of neither a configuration nor an environment is left as it is, to be refused with those that there are.
+
+    Raises:
+        UserError: it names what the command cannot be of.
     """
     named = [option.removeprefix("env=") for option in options if option.startswith("env=")]
     if command in ("eval", "record") and named and named[-1] in REMEMBERING:
         return [*usual_options(named[-1], options), *options]
+    if named and named[-1] == SERIES:
+        if command not in FORECASTING:
+            raise UserError(
+                f"env=none is a series that nobody acts on, and `dfplan {command}` is of what acts; give another env=, "
+                "or `dfplan forecast`"
+            )
+        return ["task=forecast", *options] if command == "train" else list(options)
     if command not in SHORT or not named or named[-1] in group_choices("env") or not _exists(named[-1]):
         return list(options)
     given, env_id = {name_of(option) for option in options}, named[-1]

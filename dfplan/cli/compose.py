@@ -210,6 +210,10 @@ def _call(command: str, config: Any, *, given: Sequence[str]) -> int:
             from dfplan.cli.commands import plan
 
             return plan.run(config)
+        case "forecast":
+            from dfplan.cli.commands import forecast
+
+            forecast.run(config)
         case "train":
             from dfplan.cli.commands import train
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from dfplan.cli.any_environment import REMEMBERING
+from dfplan.cli.any_environment import FORECASTING, REMEMBERING, SERIES
 from dfplan.cli.compose import compose_options
 from dfplan.cli.folders import group_choices
 from dfplan.cli.schema import flatten, schema_of
@@ -24,6 +24,9 @@ ABOUT = {
     "train": "Train a model: data, training, validation, checkpoints, and at the end weights for `eval` and `plan`.\n"
     "Ctrl-C saves and stops; resume=<run folder> continues exactly where it stopped.",
     "generate": "Make a maze2d dataset by D4RL's published procedure, as a D4RL HDF5 file.",
+    "forecast": "Draw futures of a series that nobody acts on, and, with backtests=, hold them against what came:\n"
+    "scores beside a random walk, the last value and the last change, and a picture of fans.\n"
+    "The last line printed is the path of the results JSON.",
     "export": "Write a trained transformer as ONNX and torch.export, with a manifest of SHA-256 sums, shapes and\n"
     "constants; dfplan.export.onnx_planner plans with it without torch. The last line printed is the folder.",
 }
@@ -51,6 +54,11 @@ EXAMPLES = {
         "dfplan train task=diffuser --help",
         "dfplan train recipe=diffuser-large",
         "dfplan train resume=runs/train/...",
+    ),
+    "forecast": (
+        "dfplan train env=none data=series.csv",
+        "dfplan forecast data=series.csv weights=runs/train/... num_steps=30",
+        "dfplan forecast data=series.csv weights=runs/train/... num_steps=30 backtests=5",
     ),
     "export": ("dfplan export env=maze2d-large", "dfplan export weights=runs/train/... planner.num_candidates=4"),
     "generate": (
@@ -93,8 +101,8 @@ def _lines(command: str, composed: DictConfig) -> list[str]:
 
 
 def _offered(command: str, group: str) -> list[str]:
-    left_out = REMEMBERING if (command, group) == ("generate", "env") else ()
-    return [choice for choice in group_choices(group) if choice not in left_out]
+    left_out = {*(REMEMBERING if command == "generate" else ()), *(() if command in FORECASTING else (SERIES,))}
+    return [choice for choice in group_choices(group) if group != "env" or choice not in left_out]
 
 
 def _meaning(each: Any) -> str:

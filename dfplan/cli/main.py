@@ -21,6 +21,7 @@ usage: dfplan COMMAND [key=value ...]
   record     roll an agent out and write its episodes as a data set
   bench      agents side by side on the same episodes: scores, plans a second, memory
   plan       make one plan and draw how it was denoised, row by row
+  forecast   draw how a series that nobody acts on may go on; score that against what came
   train      train a model on a dataset; resume=<run folder> continues
   generate   make a dataset by D4RL's published procedure
   inspect    look a data set over: shapes, ranges, rewards, what is wrong with it, a picture
@@ -38,7 +39,7 @@ examples:
 
 `dfplan COMMAND --help` lists the options of a command. `-m` sweeps: dfplan eval -m seed=0,1,2"""
 
-COMPOSED = ("eval", "record", "bench", "plan", "train", "generate", "export")  # of configurations, by Hydra
+COMPOSED = ("eval", "record", "bench", "plan", "forecast", "train", "generate", "export")  # of configurations, by Hydra
 COMMANDS = (*COMPOSED, "inspect", "verify", "info", "completion")
 
 

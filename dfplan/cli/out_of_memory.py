@@ -16,6 +16,7 @@ OPTIONS = {
     "eval": ("n_envs", "planner.num_candidates", "planner.tree.num_siblings"),
     "record": ("n_episodes", "n_envs", "planner.num_candidates"),
     "bench": ("n_envs",),
+    "forecast": ("num_futures", "num_steps"),
     "plan": ("planner.num_candidates", "planner.tree.num_siblings"),
     "export": ("planner.num_candidates",),
     "generate": ("num_steps",),

@@ -195,6 +195,20 @@ class PlanConfig(RunConfig):
 
 
 @dataclass
+class ForecastConfig(RunConfig):
+    """``dfplan forecast``."""
+
+    data: str | None = option("rows over time, as those trained on: .csv, .npy or any data set without actions")
+    weights: str | None = option("folder of a training of env=none, or of a model")
+    num_steps: int = option("rows to forecast", low=1)
+    num_futures: int = option("futures of each forecast", low=1)
+    backtests: int = option(
+        "0 = go on where the data ends; more = as many forecasts an episode of its last rows, held against them", low=0
+    )
+    num_levels: int = option("noise levels from pure noise to clean: network calls of a future", low=1)
+
+
+@dataclass
 class TaskConfig:
     """What is trained; the options of a task are declared in its module of :mod:`dfplan.tasks`."""
 
@@ -278,6 +292,7 @@ SCHEMAS: dict[str, type] = {
     "record": RecordConfig,
     "bench": BenchConfig,
     "plan": PlanConfig,
+    "forecast": ForecastConfig,
     "train": train_schema(DEFAULT_TASK),
     "generate": GenerateConfig,
 }

@@ -18,6 +18,8 @@ from dfplan.domains.published.domain import PublishedDomain
 from dfplan.domains.published.worlds import WORLDS
 from dfplan.domains.pusht import ENV_ID, PushTDomain
 from dfplan.domains.scripted.domain import KNOWN, ScriptedDomain
+from dfplan.domains.series import NAME as SERIES
+from dfplan.domains.series import SeriesDomain
 from dfplan.errors import UserError
 
 OURS = "dfplan_envs"
@@ -32,6 +34,8 @@ def find_domain(env_id: str) -> Domain:
     """
     if env_id in plugins.installed("domains"):
         return plugins.find("domains", env_id, own={})(env_id)
+    if env_id == SERIES:
+        return SeriesDomain()
     if env_id not in gymnasium.registry:
         try:
             gymnasium.make(qualified_id(env_id)).close()  # which has dfplan's own registered, if it is one of these

@@ -190,13 +190,14 @@ def build_task(
     if settings.windows.held_steps:  # windows themselves say then which of them show no goal
         diffusion = replace(diffusion, goal_dropped=0.0)
     layout = build_layout(settings.windows, trajectories, goal_dim=inputs.goal_dim)
+    earns = trajectories.rewards is not None  # nothing does where nobody acts
     model: dict[str, Any] = {name: value for name, value in asdict(settings.model).items() if value is not None}
     sizes = {name: value for name, value in model.items() if name != "name"}
     torch.manual_seed(inputs.seed)  # of the initial weights
     return make(
         denoiser=build_denoiser(settings.model.name, layout=layout, **sizes),
         layout=layout,
-        normalizer=Normalizer.fit(trajectories, rewards_recorded=not inputs.goal_dim),
+        normalizer=Normalizer.fit(trajectories, rewards_recorded=not inputs.goal_dim and earns),
         diffusion=diffusion,
         optimizer=inputs.optimizer,
         scorer=scorer,

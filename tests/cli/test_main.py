@@ -76,6 +76,11 @@ def test_no_environment_is_offered_that_a_command_refuses(command, capsys):
     offered = re.search(r"^  env=.*?(?=^  \w|\Z|\n\n)", capsys.readouterr().out, re.MULTILINE | re.DOTALL)
     assert offered
     for env in group_choices("env"):
+        if env == "none":
+            assert (f" {env} " in f" {' '.join(offered[0].split())} ") is (command == "forecast")
+            if command != "forecast":
+                assert "nobody acts on" in line_of_mistake(capsys, command, f"env={env}")
+            continue
         taken = command != "generate" or env == "closed-door" or is_maze(env)
         assert (f" {env} " in f" {' '.join(offered[0].split())} ") is taken, env
         if not taken:
