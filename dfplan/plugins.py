@@ -6,8 +6,9 @@ A package names its parts in its ``pyproject.toml``, for instance::
     my-network = "my_package.networks:MyNetwork"
 
 The groups are ``dfplan.domains``, ``dfplan.denoisers``, ``dfplan.scorers``, ``dfplan.tokenizers`` and
-``dfplan.objectives``; what each must be stands in ``docs/plugins.md``. A name of dfplan's own always means dfplan's,
-and the files of a bundle or a run can only name what the user has installed: nothing is imported that they say.
+``dfplan.objectives``; what each must be stands in ``docs/howto/own-package.md``. A name of dfplan's own always
+means dfplan's, and the files of a bundle or a run can only name what the user has installed: nothing is imported that
+they say.
 """
 
 from collections.abc import Mapping

@@ -35,7 +35,8 @@ class GuidanceNumbers:
         "weight of waypoints, keep_out, keep_in, max_speed; they are kept without, too", default=0.0, low=0
     )
     custom: str | None = option(
-        "name of an objective that an installed package brings; it is weighted there (docs/plugins.md)", default=None
+        "name of an objective that an installed package brings; it is weighted there (docs/howto/own-package.md)",
+        default=None,
     )
     method: str = option(
         "how they are kept: chosen = the candidate that keeps most; parts = way-points are goals of parts, mended and "

@@ -60,8 +60,8 @@ NEEDS = {
 }
 # Pages, or commands as printed, that a test of its own runs: which one. It has to name them.
 ELSEWHERE = {
-    "docs/adding_a_task.md": "tests/test_adding_a_task.py",
-    "docs/plugins.md": "tests/plugins/test_plugins.py",
+    "docs/howto/own-task.md": "tests/test_own_task.py",
+    "docs/howto/own-package.md": "tests/plugins/test_plugins.py",
 }
 # Names in a sentence, not commands to type.
 NAMED = {"dfplan eval env=tmaze"}

@@ -123,7 +123,7 @@ assert type(other).__module__ == "slide_parts" and torch.equal(one.encode(frames
 
 
 def test_the_page_shows_every_group_of_the_package():
-    page, project = (ROOT / "docs" / "plugins.md").read_text(), (PACKAGE / "pyproject.toml").read_text()
+    page, project = (ROOT / "docs" / "howto" / "own-package.md").read_text(), (PACKAGE / "pyproject.toml").read_text()
     groups = set(re.findall(r'entry-points."dfplan\.(\w+)"', project))
     assert groups == set(PARTS) == set(re.findall(r"`dfplan\.(\w+)`", page))
 

@@ -1,4 +1,4 @@
-"""The example of docs/adding_a_task.md is whole: its two files, put beside the others, train."""
+"""The example of docs/howto/own-task.md is whole: its two files, put beside the others, train."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import pytest
 from dfplan.models.bundle import load_bundle
 
 ROOT = Path(__file__).parents[1]
-PAGE = (ROOT / "docs" / "adding_a_task.md").read_text()
+PAGE = (ROOT / "docs" / "howto" / "own-task.md").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -62,4 +62,4 @@ def test_the_task_of_the_page_trains_resumes_and_has_help(copy):
 def test_the_page_fits_a_screen_or_two_and_points_at_files_that_exist():
     assert PAGE.count("\n") < 110
     for target in re.findall(r"\]\((\.\.[^)]+)\)", PAGE):
-        assert (ROOT / "docs" / target).exists(), target
+        assert (ROOT / "docs" / "howto" / target).exists(), target
