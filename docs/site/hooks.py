@@ -6,6 +6,7 @@ beside them, under its path in the repository, and links are turned to where it 
 
 import re
 import sys
+from html import unescape
 from pathlib import Path, PurePosixPath
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -96,13 +97,20 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
     return with_links(markdown, turned).replace("<details>", '<details markdown="1">')
 
 
+ROLE = re.compile(r":(?:meth|class|func|attr|mod|data|obj):<code>~?([^<]*)</code>")
+INTERVAL = re.compile(r"(?<=[>\d]) \[(-?[\d.,]+), (-?[\d.,]+)\]")
+FORMULA = re.compile(r"<(span|div) class=\"arithmatex\">\\([(\[])(.*?)\\[)\]]</\1>", re.DOTALL)
+
+
 def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Formulas as MathML, which browsers draw without any script."""
+    """Formulas as MathML, which needs no script; names that docstrings refer to; intervals that stay on their line."""
+    html = FORMULA.sub(_drawn, html)
+    html = ROLE.sub(lambda name: f"<code>{name[1].rsplit('.', 1)[-1]}</code>", html)
+    html = re.sub(r"<p>::</p>\s*", "", html).replace("::</p>", ":</p>")
+    return INTERVAL.sub(r"&nbsp;[\1,&nbsp;\2]", html)
+
+
+def _drawn(formula: re.Match[str]) -> str:
     from latex2mathml.converter import convert
 
-    def drawn(formula: re.Match[str]) -> str:
-        text = formula[3].replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">")
-        return convert(text, display="inline" if formula[2] == "(" else "block")
-
-    formulas = r"<(span|div) class=\"arithmatex\">\\([(\[])(.*?)\\[)\]]</\1>"
-    return re.sub(formulas, drawn, html, flags=re.DOTALL)
+    return convert(unescape(formula[3]), display="inline" if formula[2] == "(" else "block")
