@@ -5,10 +5,11 @@ D4RL := $(VENV)-d4rl
 ROBOTS := $(VENV)-robots
 PEERS := $(VENV)-peers
 DOCS := $(VENV)-docs
+LEROBOT := $(VENV)-lerobot
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-all test-d4rl robots peers test-faults soak mutate check fix bench bench-quick bench-all ablations tables drawings docs clean
+.PHONY: help demo test test-all test-d4rl robots peers lerobot test-faults soak mutate check fix bench bench-quick bench-all ablations tables drawings docs clean
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
@@ -34,6 +35,16 @@ robots: $(ROBOTS)/installed  ## MuJoCo's robots, Gymnasium-Robotics and Meta-Wor
 
 peers: $(PEERS)/installed  ## d3rlpy beside MuJoCo's robots, in a virtual environment of its own, and the tests of what it trains
 	$(PEERS)/bin/python -m pytest -m "slow or not slow" tests/test_offline_rl.py
+
+# LeRobot needs Python 3.12; one that pyenv keeps is found as well.
+PYTHON312 ?= $(shell for each in python3.12 $(HOME)/.pyenv/versions/3.12.*/bin/python3.12; do $$each -c '' 2>&- && echo $$each && break; done)
+lerobot:  ## LeRobot itself (Python 3.12), in a virtual environment of its own, and the tests of our plug-in and data in it
+	@if [ -z "$(PYTHON312)" ]; then \
+		echo "SKIPPED: make lerobot needs Python 3.12, and none was found; name one with: make lerobot PYTHON312=python3.12"; \
+	else \
+		$(MAKE) --no-print-directory $(LEROBOT)/installed PYTHON312="$(PYTHON312)" && OMP_NUM_THREADS=1 $(LEROBOT)/bin/python -m pytest \
+			-m "slow or not slow" tests/integrations/test_lerobot_policy.py tests/integrations/test_lerobot_itself.py; \
+	fi
 
 test-faults: $(VENV)/installed-dev  ## kill, fill, break, damage and attack all that reads or writes files (about ten minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/faults/run.py
@@ -108,7 +119,7 @@ docs: $(DOCS)/installed  ## build the site of the documents into build/site, str
 	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict
 
 clean:  ## remove the virtual environment and caches
-	rm -rf $(VENV) $(D4RL) $(ROBOTS) $(PEERS) $(DOCS) build/site .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(D4RL) $(ROBOTS) $(PEERS) $(DOCS) $(LEROBOT) build/site .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/python-ready:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -155,4 +166,14 @@ $(DOCS)/installed: $(VENV)/python-ready pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(DOCS)
 	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
 		$$($(DOCS)/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"])')
+	@touch $@
+
+# LeRobot is older than ours in four packages, and torch comes with gigabytes for GPUs here: uv unpacks them in a minute.
+$(LEROBOT)/installed: pyproject.toml constraints.txt integrations/lerobot_policy_dfplan/pyproject.toml
+	@echo "installing LeRobot and the PyTorch that it takes into $(LEROBOT) (two to three minutes, five gigabytes)"
+	$(PYTHON312) -m venv $(LEROBOT)
+	grep -v -e '^torch==' -e '^numpy==' -e '^pillow==' -e '^huggingface_hub==' constraints.txt > $(LEROBOT)/constraints.txt
+	$(LEROBOT)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
+	$(LEROBOT)/bin/uv pip install --quiet --no-cache --python $(LEROBOT)/bin/python -c $(LEROBOT)/constraints.txt \
+		torch==2.11.0 "lerobot[evaluation,pusht]" -e ".[pusht,lerobot,hub]" -e integrations/lerobot_policy_dfplan pytest
 	@touch $@

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("dfplan", "envs", "benchmarks", "integrations", "examples")
+FOLDERS = ("dfplan", "envs", "benchmarks", "integrations", "examples", "docs")
 SOURCES = sorted(path for folder in FOLDERS for path in ROOT.glob(f"{folder}/**/*.py"))
 BANNED_MODULES = {"pickle", "_pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal", "runpy", "ctypes", "imp"}
 # `module.function`; a star stands for every function of the module that is called so.

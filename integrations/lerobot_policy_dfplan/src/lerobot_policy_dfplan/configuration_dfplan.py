@@ -11,13 +11,17 @@ CONTROLLERS = ("pursuit", "actions")
 @PreTrainedConfig.register_subclass("dfplan")
 @dataclass
 class DfplanConfig(PreTrainedConfig):
-    """Settings of :class:`~lerobot_policy_dfplan.DfplanPolicy`.
+    """Settings of :class:`~lerobot_policy_dfplan.DfplanPolicy`; None is as ``dfplan eval`` has it for such weights.
 
     Args:
-        weights: folder of a dfplan bundle (``model.json`` and ``model.safetensors``).
+        weights: as of ``dfplan.load``: a name that comes with dfplan, a folder, or ``hf://<owner>/<name>``.
+        observation_features: entries of a batch that are, one behind the other, what the weights observe; in each,
+            the last ``n_obs_steps`` steps, the oldest first. None is the one vector that is shown beside the goal.
+        goal_feature: entry of a batch that is the goal, of weights that know goals.
+        goal: the goal of all episodes, of robots that show none.
         controller: ``pursuit`` drives along the planned path, ``actions`` plays the planned actions.
         horizon: steps that a plan looks ahead.
-        chunk_size: actions that ``predict_action_chunk`` returns.
+        chunk_size: actions that ``predict_action_chunk`` returns at most.
         replan_every: steps between two plans.
         num_candidates: plans denoised side by side, of which one is chosen.
         seed: of the plans' noise.
@@ -25,11 +29,14 @@ class DfplanConfig(PreTrainedConfig):
     """
 
     weights: str = ""
-    controller: str = "pursuit"
-    horizon: int = 800
+    observation_features: list[str] | None = None
+    goal_feature: str = "observation.environment_state"
+    goal: list[float] | None = None
+    controller: str | None = None
+    horizon: int | None = None
     chunk_size: int = 64
-    replan_every: int = 32
-    num_candidates: int = 16
+    replan_every: int | None = None
+    num_candidates: int | None = None
     seed: int = 0
     normalization_mapping: dict[str, NormalizationMode] = field(
         default_factory=lambda: dict.fromkeys(("STATE", "ENV", "ACTION"), NormalizationMode.IDENTITY)
@@ -37,15 +44,17 @@ class DfplanConfig(PreTrainedConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.controller not in CONTROLLERS:
+        if self.controller not in (None, *CONTROLLERS):
             raise ValueError(f"controller must be one of {', '.join(CONTROLLERS)}; got {self.controller!r}")
-        if not 1 <= self.chunk_size <= self.horizon:
-            raise ValueError(f"chunk_size must lie between 1 and horizon; got {self.chunk_size} and {self.horizon}")
+        for name in ("n_obs_steps", "horizon", "chunk_size", "replan_every", "num_candidates"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1; got {value}")
 
     @property
-    def observation_delta_indices(self) -> None:
-        """The present observation alone."""
-        return
+    def observation_delta_indices(self) -> list[int]:
+        """The last steps that are observed."""
+        return list(range(1 - self.n_obs_steps, 1))
 
     @property
     def action_delta_indices(self) -> list[int]:
@@ -65,16 +74,21 @@ class DfplanConfig(PreTrainedConfig):
         """None."""
         return
 
+    @property
+    def vectors(self) -> dict[str, int]:
+        """Numbers in each vector that the robot shows, by name."""
+        kinds = (FeatureType.STATE, FeatureType.ENV)
+        shown = (self.input_features or {}).items()
+        return {name: feature.shape[0] for name, feature in shown if feature.type in kinds and len(feature.shape) == 1}
+
     def validate_features(self) -> None:
-        """See that there are a state, a goal and an action.
+        """See that a vector is observed, and that there is an action.
 
         Raises:
             ValueError: one of them is missing.
         """
-        kinds = {feature.type for feature in (self.input_features or {}).values()}
-        if FeatureType.STATE not in kinds or FeatureType.ENV not in kinds or self.action_feature is None:
+        if not self.vectors or self.action_feature is None:
             raise ValueError(
-                "dfplan needs the input features observation.state (position and velocity) and "
-                "observation.environment_state (the goal), and the output feature action; "
+                "dfplan needs vectors in the input features, such as observation.state, and the output feature action; "
                 f"got {sorted(self.input_features or {})} and {sorted(self.output_features or {})}"
             )

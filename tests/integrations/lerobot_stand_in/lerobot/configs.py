@@ -28,6 +28,7 @@ class PolicyFeature:
 class PreTrainedConfig(abc.ABC):
     input_features: dict[str, PolicyFeature] | None = field(default_factory=dict)
     output_features: dict[str, PolicyFeature] | None = field(default_factory=dict)
+    n_obs_steps: int = 1
     device: str | None = None
 
     registry = {}  # noqa: RUF012
@@ -42,6 +43,10 @@ class PreTrainedConfig(abc.ABC):
             return subclass
 
         return register
+
+    @classmethod
+    def get_choice_class(cls, name):
+        return cls.registry[name]
 
     @property
     def type(self):

@@ -11,7 +11,6 @@ from lerobot.configs import PreTrainedConfig
 class PreTrainedPolicy(nn.Module, abc.ABC):
     config_class = None
     name = None
-    _action_queue_attrs = ("_queues", "_action_queue")
 
     def __init__(self, config, *inputs, **kwargs):
         super().__init__()
@@ -28,7 +27,7 @@ class PreTrainedPolicy(nn.Module, abc.ABC):
 
     def save_pretrained(self, folder):
         Path(folder).mkdir(parents=True, exist_ok=True)
-        self._save_pretrained(Path(folder))
+        self._save_pretrained(Path(folder), state_dict=None)
 
     def supports_rtc(self):
         return False
