@@ -16,6 +16,7 @@ USUAL: dict[str, tuple[str, ...]] = {
     "bench": (*FEW, "n_plans=1"),
     "train": (*SHORT, *NARROW),
     "generate": ("num_steps=1000",),
+    "forecast": ("num_futures=2", "num_levels=2", "threads=1"),
 }
 # Added to a command as it is printed, where that would take long and the usual does not suit.
 SIZES: dict[str, tuple[str, ...]] = {
