@@ -38,7 +38,7 @@ def load_digit_halves() -> tuple[Digits, Digits]:
     try:
         from sklearn.datasets import load_digits
     except ImportError as error:
-        raise UserError("the digits come with scikit-learn: pip install dfplan[images]") from error
+        raise UserError("the digits come with scikit-learn: pip install 'dfplan[images]'") from error
     found = load_digits()
     images = np.asarray(found.images, dtype=np.float32) / (BRIGHTEST / 2) - 1  # type: ignore[attr-defined]
     labels = np.asarray(found.target)  # type: ignore[attr-defined]

@@ -163,4 +163,4 @@ def _require_diffusers() -> None:
     try:
         import diffusers  # noqa: F401
     except ImportError as error:
-        raise UserError(f"{NAME} uses the diffusers package: pip install dfplan[images]") from error
+        raise UserError(f"{NAME} uses the diffusers package: pip install 'dfplan[images]'") from error

@@ -38,9 +38,11 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, Dataset]":
     """
     from dfplan.models.bundle import bundle_checksum
     from dfplan.models.forcing_model import load_forcing_model
-    from dfplan.training.lora import LoraTask
+    from dfplan.training.lora import LoraTask, require_peft
 
     inputs.check_states()
+    if settings.rank:
+        require_peft()
     folder = find_base(settings.base)
     base = load_forcing_model(folder)
     # What a description leaves out is either not said of this kind of network, or older than the choice.

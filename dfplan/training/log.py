@@ -99,14 +99,23 @@ class RunningMeans:
         self.totals, self.counts = dict(state["totals"]), dict(state["counts"])
 
 
+def require_wandb() -> None:
+    """Refuse to go on without the package, before anything that takes long.
+
+    Raises:
+        UserError: wandb is not installed.
+    """
+    if importlib.util.find_spec("wandb") is None:
+        raise UserError("logger=wandb needs the wandb package: pip install 'dfplan[wandb]', or leave logger=wandb out")
+
+
 def wandb_logger(run_folder: Path, *, project: str = "dfplan", config: Mapping[str, Any] | None = None) -> Logger:
     """Return a logger to Weights & Biases; without a key it writes offline into the run folder (``wandb sync`` later).
 
     Raises:
         UserError: wandb is not installed.
     """
-    if importlib.util.find_spec("wandb") is None:
-        raise UserError("logger=wandb needs the wandb package: pip install dfplan[wandb], or leave logger=wandb out")
+    require_wandb()
 
     @functools.cache
     def run() -> Any:

@@ -1,6 +1,7 @@
 """Low-rank adaptation of a trained planner to other data: LoRA (arXiv 2106.09685) through peft, in the forcing task."""
 
 import copy
+import importlib.util
 from collections.abc import Mapping
 from typing import Any
 
@@ -68,16 +69,25 @@ class LoraTask(ForcingTask):
         return merged_weights(denoiser) if self.rank else denoiser.state_dict()
 
 
+def require_peft() -> None:
+    """Refuse to go on without the package, before anything that takes long.
+
+    Raises:
+        UserError: peft is not installed.
+    """
+    if importlib.util.find_spec("peft") is None:
+        raise UserError("adapting by LoRA needs peft: pip install 'dfplan[lora]'")
+
+
 def add_low_rank(denoiser: Denoiser, *, rank: int, alpha: float) -> Denoiser:
     """Give every linear layer of a denoiser a trainable addition of low rank, in place; all else is frozen.
 
     Raises:
         UserError: peft is not installed.
     """
-    try:
-        from peft import LoraConfig, inject_adapter_in_model
-    except ImportError as error:
-        raise UserError("adapting by LoRA needs peft: pip install 'dfplan[lora]'") from error
+    require_peft()
+    from peft import LoraConfig, inject_adapter_in_model
+
     linear = [name for name, module in denoiser.named_modules() if isinstance(module, nn.Linear)]
     inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=alpha, target_modules=linear), denoiser)  # type: ignore[arg-type]
     return denoiser

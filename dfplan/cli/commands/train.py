@@ -26,6 +26,7 @@ from dfplan.settings.training import Length, Loop, OptimizerSettings
 from dfplan.settings.value import ValueSettings
 from dfplan.tasks.inputs import Inputs
 from dfplan.training import Logger, TrainingResult, train, wandb_logger
+from dfplan.training.log import require_wandb
 from dfplan.training.muon import fastest_precision
 from dfplan.training.run_lock import alone_in
 from dfplan.training.settings import MAY_CHANGE
@@ -91,6 +92,8 @@ def carry_out(config: TrainConfig, *, data: Trajectories | None = None) -> Train
             f"task={config.task.name} is not for {config.env.name}, for which there are "
             f"{', '.join(sorted(domain.tasks))}; leave it out"
         )
+    if config.logger.name == "wandb":
+        require_wandb()
     trajectories = _load(config, domain, data)
     record = recorded(config, trajectories)
     inputs = build_inputs(config, trajectories, domain=domain, provenance=_provenance(record, device))
