@@ -3,9 +3,11 @@
 import json
 import os
 import platform
+import re
 import sys
+from collections import defaultdict
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, entry_points, requires, version
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,15 @@ from dfplan.cli import folders
 from dfplan.errors import UserError
 
 PACKAGES = ("dfplan", "torch", "numpy", "gymnasium", "mujoco", "h5py", "hydra-core", "safetensors", "accelerate")
-OPTIONAL_PACKAGES = ("minari", "wandb")
+OPTIONAL = re.compile(r"""([\w.-]+).*;.*extra == ['"]([\w-]+)['"]""")  # a package and its extra, in our metadata
+NOT_INSTALLED = "not installed"
+FOR_DEVELOPMENT = ("dev", "release", "docs", "peers", "d4rl")  # extras that no command of dfplan asks for
+PLUGIN_GROUPS = ("domains", "denoisers", "scorers", "tokenizers", "objectives")  # see docs/plugins.md
+# Variables that change what dfplan does, or how fast.
+VARIABLES = (
+    *("DFPLAN_CACHE", "MINARI_DATASETS_PATH", "HF_HOME", "OMP_NUM_THREADS", "OMP_WAIT_POLICY", "MKL_NUM_THREADS"),
+    *("CUDA_VISIBLE_DEVICES", "MUJOCO_GL", "MPLBACKEND", "PYTHONPATH", "LANG", "LC_ALL", "NO_COLOR"),
+)
 
 
 def run(words: Sequence[str]) -> int:
@@ -39,13 +49,18 @@ def collect() -> dict[str, Any]:
 
     from dfplan.evaluation.report import find_commit
 
-    facts: dict[str, Any] = {name: _version(name) for name in PACKAGES + OPTIONAL_PACKAGES}
+    facts: dict[str, Any] = {name: _version(name) for name in PACKAGES}
+    facts["extras"], facts["extras missing"] = _extras()
+    facts["plug-ins"] = _plugins() or "none"
     facts["commit"] = find_commit()
     facts["python"] = f"{platform.python_version()} ({sys.executable})"
     facts["platform"] = platform.platform()
     facts["cpu"] = f"{_cpu_name()}, {len(_usable_cpus())} cores usable"
     facts["threads"] = torch.get_num_threads()
     facts["gpu"] = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
+    facts["memory"] = _memory()
+    facts["variables"] = ", ".join(f"{name}={os.environ[name]}" for name in VARIABLES if name in os.environ) or "none"
+    facts["terminal"] = f"{sys.stdout.encoding}, {'a terminal' if sys.stdout.isatty() else 'no terminal'}"
     facts["package"] = str(folders.PACKAGE)
     facts["configs"] = str(folders.config_folder())
     bundles = sorted(path.parent.name for path in folders.bundled_weights().glob("*/model.json"))
@@ -59,7 +74,38 @@ def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        return "not installed"
+        return NOT_INSTALLED
+
+
+def _extras() -> tuple[str, str]:
+    """Extras of which anything is installed, with the versions of all their packages, and those of which nothing is."""
+    packages: dict[str, list[str]] = defaultdict(list)
+    try:
+        requirements = requires("dfplan") or ()
+    except PackageNotFoundError:
+        return "unknown", "unknown: dfplan is not installed, and runs from a folder of its source"
+    for each in requirements:
+        if (found := OPTIONAL.match(each)) and found[2] not in FOR_DEVELOPMENT and found[1] not in PACKAGES:
+            packages[found[2]].append(found[1])
+    here = {extra: names for extra, names in packages.items() if any(map(_is_installed, names))}
+    told = (f"{extra} ({', '.join(f'{name} {_version(name)}' for name in names)})" for extra, names in here.items())
+    return "; ".join(told) or "none", ", ".join(extra for extra in packages if extra not in here) or "none"
+
+
+def _is_installed(package: str) -> bool:
+    return _version(package) != NOT_INSTALLED
+
+
+def _plugins() -> str:
+    """What other packages bring, as ``group: name``."""
+    found = {(group, each.name) for group in PLUGIN_GROUPS for each in entry_points(group=f"dfplan.{group}")}
+    return ", ".join(f"{group}: {name}" for group, name in sorted(found))
+
+
+def _memory() -> str:
+    import psutil
+
+    return f"{psutil.virtual_memory().total / 2**30:.1f} GiB"
 
 
 def _usable_cpus() -> list[int]:
