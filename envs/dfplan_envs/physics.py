@@ -13,19 +13,21 @@ BODY_ORIGIN = (
     1.2  # where the ball's body stands in MuJoCo's world, on both axes, when its joints (the observation) say 0
 )
 
-# The values are those of d4rl/pointmaze/maze_model.py; without textures, lights and sites, which have no physics.
+# The values are those of d4rl/pointmaze/maze_model.py; without textures, lights and sites, which have no physics. All
+# geoms have a margin of 0.002 there. Of a pair MuJoCo adds both margins since 3.5, and took the larger one before. So
+# that the ball rests as far from a wall on every version, their sum is the ball's, and the others have none.
 _MODEL = """
 <mujoco model="maze2d">
   <compiler inertiafromgeom="true" angle="radian"/>
   <option timestep="0.01" gravity="0 0 0" iterations="20" integrator="Euler"/>
   <default>
     <joint damping="1" limited="false"/>
-    <geom friction=".5 .1 .1" density="1000" margin="0.002" condim="1" contype="2" conaffinity="1"/>
+    <geom friction=".5 .1 .1" density="1000" margin="0" condim="1" contype="2" conaffinity="1"/>
   </default>
   <worldbody>
     <geom name="ground" type="plane" size="40 40 0.25" pos="0 0 -0.1" contype="1" conaffinity="0"/>
     <body name="ball" pos="1.2 1.2 0">
-      <geom name="ball" type="sphere" size="0.1" contype="1"/>
+      <geom name="ball" type="sphere" size="0.1" contype="1" margin="0.004"/>
       <joint name="ball_x" type="slide" axis="1 0 0"/>
       <joint name="ball_y" type="slide" axis="0 1 0"/>
     </body>
