@@ -51,6 +51,13 @@ test-faults: $(VENV)/installed-dev  ## kill, fill, break, damage and attack all 
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or not slow" tests/faults \
 		--deselect tests/faults/test_file_faults.py --deselect tests/faults/test_soak.py
 
+.PHONY: test-mujoco release
+test-mujoco: $(VENV)/installed-dev  ## the mazes on the oldest and the newest MuJoCo that are supported: tests and scores
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/releases/mujoco_versions.py
+
+release: $(VENV)/installed-release  ## build wheel and source distribution, and run both on every Python that is found, or PYTHONS="3.11 3.12"
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/releases/run.py $(if $(PYTHONS),--pythons $(PYTHONS))
+
 soak: $(VENV)/installed-dev  ## five minutes of the control loop by the wall clock, without a missed tick
 	$(BIN)/python -m pytest -m slow tests/faults/test_soak.py
 
@@ -112,6 +119,7 @@ tables: $(VENV)/installed-dev  ## write the tables of all documents from the res
 	$(BIN)/python benchmarks/series/run.py --table
 	$(BIN)/python benchmarks/readme_tables.py
 	$(BIN)/python docs/site/indexes.py
+	$(BIN)/python benchmarks/releases/tables.py
 
 drawings: $(VENV)/installed-dev  ## draw again the pictures of the documentation, from the bundled weights
 	set -e; for each in docs/drawings/*.py; do $(BIN)/python $$each; done
@@ -137,6 +145,10 @@ $(VENV)/installed-dev: $(VENV)/python-ready pyproject.toml constraints.txt
 	@echo "installing dfplan and its development tools into $(VENV) (one to two minutes)"
 	$(PIP) -e ".[dev]"
 	@touch $@ $(VENV)/installed
+
+$(VENV)/installed-release: $(VENV)/installed-dev
+	$(PIP) -e ".[release]"
+	@touch $@
 
 $(D4RL)/installed: $(VENV)/python-ready pyproject.toml constraints.txt
 	@echo "installing the original d4rl package into $(D4RL) (one to two minutes)"
