@@ -42,7 +42,7 @@ def drive() -> tuple[np.ndarray, list[PlanEvent], np.ndarray, dfplan.Planner]:
     while arrived < 60:
         observation, reward, *_ = env.step(agent.act(observation[None])[0])
         positions.append(observation[:2])
-        arrived += reward > 0
+        arrived += float(reward) > 0
     return np.array(positions), events, goal, planner
 
 
@@ -50,7 +50,7 @@ class Film:
     """Frames of one size: the maze on the left, the scheduling matrix on the right."""
 
     def __init__(self, positions: np.ndarray, events: list[PlanEvent], goal: np.ndarray, planner: dfplan.Planner):
-        self.maze = maze_env().unwrapped.maze
+        self.maze = maze_env().get_wrapper_attr("maze")
         self.positions, self.events, self.goal = positions, events, goal
         history = events[0].plan.history
         assert history is not None

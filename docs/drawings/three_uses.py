@@ -42,7 +42,7 @@ def draw_use(ax: Axes, strip: Axes, use: Use) -> None:
     ax.plot(*use.places.T[::-1], color=BLUE, linewidth=1.4, marker="o", markersize=3, zorder=3)
     title(ax, use.name)
     draw_levels(strip, use.levels, num_levels=1, axes_named=False)
-    strip.set_xticks(range(use.levels.shape[1]), ["g", "o", *range(NUM_SHOWN)], fontsize=8)
+    strip.set_xticks(range(use.levels.shape[1]), ["g", "o", *map(str, range(NUM_SHOWN))], fontsize=8)
     strip.set_yticks([0, 1], ["actions", "rest"], fontsize=8)
 
 
