@@ -78,7 +78,12 @@ class NodeCore:
             self._agent.reset(seed=self._episode + 1, goal=goal)
             self._episode += 1
         except UserError:
-            self._faults = (*self._faults, "bad_goal")
+            self.flag("bad_goal")
+
+    def flag(self, fault: str) -> None:
+        """Say at the next tick that something that was sent is left aside."""
+        if fault not in self._faults:
+            self._faults = (*self._faults, fault)
 
     def tick(self) -> None:
         """Act once."""

@@ -10,9 +10,12 @@ topic or service      type                               what
 ``~/resume``          std_srvs/Trigger                   lets a latched stop go
 ====================  =================================  ===========================================================
 
-Parameters: ``weights`` (folder of a bundle), ``rate`` (ticks a second), ``plan_timeout`` and ``max_age`` (seconds).
+Parameters: ``weights`` (folder of a bundle), ``rate`` (ticks a second), ``plan_timeout`` and ``max_age`` (seconds), and
+``frame``, in which plans are made. Odometry and goals must be in it (``header.frame_id``), or are left aside and
+flagged: nothing is transformed here. The twist of an odometry is in its ``child_frame_id``, and is turned.
 """
 
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -25,8 +28,9 @@ from dfplan.realtime import ObservationGate, PathFollower, PlannerProcess, Plann
 from dfplan.realtime.motion import integrator_motion
 from dfplan.realtime.process import planner_command
 from dfplan_ros2.core import NodeCore, Status
+from dfplan_ros2.frames import WrongFrameError, goal_of, observation_of
 
-PARAMETERS = {"weights": "", "rate": 20.0, "plan_timeout": 0.5, "max_age": 0.2}
+PARAMETERS = {"weights": "", "rate": 20.0, "plan_timeout": 0.5, "max_age": 0.2, "frame": "odom"}
 _HORIZON = 800
 
 
@@ -64,16 +68,17 @@ class Bridge:
         node: an ``rclpy`` node.
         agent: what acts.
         rate: ticks a second.
+        frame: in which plans are made.
     """
 
-    def __init__(self, node: Any, *, agent: RealtimeAgent, rate: float) -> None:
+    def __init__(self, node: Any, *, agent: RealtimeAgent, rate: float, frame: str) -> None:
         from diagnostic_msgs.msg import DiagnosticStatus, KeyValue  # ROS is there only where a node runs
         from geometry_msgs.msg import PoseStamped, Vector3Stamped
         from nav_msgs.msg import Odometry
         from rclpy.qos import qos_profile_sensor_data
         from std_srvs.srv import Trigger
 
-        self._node, self._types = node, (Vector3Stamped, DiagnosticStatus, KeyValue)
+        self._node, self._frame, self._types = node, frame, (Vector3Stamped, DiagnosticStatus, KeyValue)
         self._force = node.create_publisher(Vector3Stamped, "force", 1)
         self._status = node.create_publisher(DiagnosticStatus, "~/status", 1)
         self.core = NodeCore(agent, rate=rate, send=self._publish_force, tell=self._publish_status, idle=np.zeros(2))
@@ -83,14 +88,18 @@ class Bridge:
         node.create_timer(1 / rate, self.core.tick)
 
     def _on_odometry(self, message: Any) -> None:
-        position, velocity = message.pose.pose.position, message.twist.twist.linear
         stamp = message.header.stamp.sec + 1e-9 * message.header.stamp.nanosec
         age = 1e-9 * self._node.get_clock().now().nanoseconds - stamp
-        self.core.take_observation(np.array([position.x, position.y, velocity.x, velocity.y]), age=age)
+        try:
+            self.core.take_observation(observation_of(message, frame=self._frame), age=age)
+        except WrongFrameError as error:
+            self.core.flag(error.flag)
 
     def _on_goal(self, message: Any) -> None:
-        position = message.pose.position
-        self.core.take_goal(np.array([position.x, position.y]))
+        try:
+            self.core.take_goal(goal_of(message, frame=self._frame))
+        except WrongFrameError as error:
+            self.core.flag(error.flag)
 
     def _on_resume(self, request: Any, response: Any) -> Any:
         self.core.resume()
@@ -99,7 +108,7 @@ class Bridge:
 
     def _publish_force(self, action: np.ndarray) -> None:
         message = self._types[0]()
-        message.header.stamp = self._node.get_clock().now().to_msg()
+        message.header.stamp, message.header.frame_id = self._node.get_clock().now().to_msg(), self._frame
         message.vector.x, message.vector.y = float(action[0]), float(action[1])
         self._force.publish(message)
 
@@ -117,15 +126,18 @@ class Bridge:
 def main(arguments: list[str] | None = None) -> None:
     """Run the node until it is told to stop; the robot is left idle."""
     import rclpy
+    from rclpy.signals import SignalHandlerOptions
 
-    rclpy.init(args=arguments)
+    # ROS's own handlers would end what is published by before the last message is sent.
+    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     node = rclpy.create_node("dfplan")
     values = {name: node.declare_parameter(name, default).value for name, default in PARAMETERS.items()}
     rate = values["rate"]
     agent = build_agent(
         Path(values["weights"]), rate=rate, plan_timeout=values["plan_timeout"], max_age=values["max_age"]
     )
-    bridge = Bridge(node, agent=agent, rate=rate)
+    bridge = Bridge(node, agent=agent, rate=rate, frame=values["frame"])
     try:
         rclpy.spin(node)
     except KeyboardInterrupt:
