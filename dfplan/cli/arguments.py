@@ -12,7 +12,7 @@ from pathlib import Path
 from dfplan.errors import UserError
 
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-PAIR = re.compile(rf"\s*\(?\s*({NUMBER})\s*,\s*({NUMBER})\s*\)?\s*")
+PLACE = re.compile(rf"\s*\(?(\s*{NUMBER}\s*(?:,\s*{NUMBER}\s*)*)\)?\s*")
 PLACE_KEYS = {"plan": ("start", "goal")}
 ROW_KEYS = ("planner.guidance.waypoints", "planner.guidance.keep_out", "planner.guidance.keep_in")
 ROW = re.compile(rf"\s*{NUMBER}(?:\s*,\s*{NUMBER})*\s*")
@@ -123,10 +123,10 @@ def _place(key: str, value: str) -> str:
     """``1,1`` becomes Hydra's list ``[1,1]``; a list, ``null`` or a sweep of lists is left as it is."""
     if value == "null" or value.startswith("["):
         return value
-    pair = PAIR.fullmatch(value)
-    if pair is None:
-        raise UserError(f"{key} must be two numbers, for instance {key}=1,1; got {key}={value}")
-    return f"[{pair[1]},{pair[2]}]"
+    numbers = PLACE.fullmatch(value)
+    if numbers is None:
+        raise UserError(f"{key} must be numbers, for instance {key}=1,1; got {key}={value}")
+    return f"[{','.join(each.strip() for each in numbers[1].split(','))}]"
 
 
 def split_options(value: str) -> list[str]:

@@ -181,11 +181,10 @@ class PlanConfig(RunConfig):
 
     planner: PlannerConfig = group(PlannerConfig, "how the plan is made")
     start: list[float] | None = option(
-        "x,y to plan from, where that can be chosen; null = the first start cell, or as an episode begins by seed=",
-        length=2,
+        "where to plan from, in mazes x,y; null = the first start cell, elsewhere as the episode of seed= begins"
     )
     goal: list[float] | None = option(
-        "x,y to plan to, where that can be chosen; null = the environment's own goal", length=2
+        "where to plan to, as many numbers as a goal has, in mazes x,y; null = the environment's own goal"
     )
     objective: str | None = option(
         "what else the plan is steered towards: reward, distance, time, stay, smoothness, progress, with a weight of "

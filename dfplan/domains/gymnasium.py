@@ -181,15 +181,22 @@ class GymnasiumDomain:
         return self.observation(observed), self.goal(observed)
 
     def situation(self, *, start: Sequence[float] | None, goal: Sequence[float] | None, seed: int) -> Situation:
-        """See :class:`dfplan.domain.Domain`: as the episode of a seed begins, towards its goal."""
-        if start is not None or goal is not None:
-            raise UserError(f"start= and goal= are for mazes; {self.env_id} begins as it likes: give another seed=")
+        """See :class:`dfplan.domain.Domain`: as the episode of a seed begins, towards its goal or the one given."""
+        if start is not None:
+            raise UserError(f"start= is for mazes; {self.env_id} begins as it likes: give another seed=")
+        if goal is not None and len(goal) != self.spec.goal_dim:
+            raise UserError(
+                f"goal={list(goal)} has {len(goal)} numbers, and a goal of {self.env_id} has {self.spec.goal_dim}"
+                + ("" if self.spec.goal_dim else ": leave it out")
+            )
         env = self.make()
         try:
             observed, _ = env.reset(seed=seed, options=self.reset_options(seed))
         finally:
             env.close()
-        return Situation(self.observation(observed), self.goal(observed), f"the episode of seed {seed}")
+        wanted = self.goal(observed) if goal is None else np.asarray(goal, np.float32)
+        text = f"the episode of seed {seed}" + ("" if goal is None else f" towards {list(goal)}")
+        return Situation(self.observation(observed), wanted, text)
 
     def check_place(self, name: str, place: Sequence[float]) -> None:
         """See :class:`dfplan.domain.Domain`: nobody knows where nothing can be."""

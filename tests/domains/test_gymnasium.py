@@ -97,6 +97,16 @@ def test_how_near_a_goal_is_near_enough_is_found_by_the_rewards():
     assert find_domain("TestReach-v0").goal_radius == pytest.approx(0.3, rel=1e-4)
 
 
+def test_a_plan_is_towards_the_goal_of_the_episode_or_the_one_that_is_given():
+    domain = find_domain("TestReach-v0")
+    usual = domain.situation(start=None, goal=None, seed=3)
+    given = domain.situation(start=None, goal=[0.5, -0.5, 0.25], seed=3)
+    np.testing.assert_array_equal(usual.observation, given.observation)
+    assert given.goal.tolist() == [0.5, -0.5, 0.25] != usual.goal.tolist()
+    with pytest.raises(UserError, match="has 2 numbers, and a goal of TestReach-v0 has 3"):
+        domain.situation(start=None, goal=[0.5, -0.5], seed=3)
+
+
 def test_mazes_are_a_domain_of_their_own_and_other_names_are_refused():
     assert isinstance(find_domain("maze2d-umaze-v1"), MazeDomain)
     with pytest.raises(UserError, match="no environment 'NoSuchThing-v0'"):

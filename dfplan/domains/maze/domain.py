@@ -120,6 +120,8 @@ class MazeDomain:
         """See :class:`dfplan.domain.Domain`: at rest; by default from the first start cell to the maze's own goal."""
         places = (start or self.maze.free_cells[0].tolist(), goal or list(self.maze.goal_cell))
         for name, place in zip(("start", "goal"), places, strict=True):
+            if len(place) != self.spec.goal_dim:
+                raise UserError(f"{name} must be 2 numbers, for instance {name}=1,1; got {list(place)}")
             self.check_place(name, place)
         first, last = (np.array(place, np.float64) for place in places)
         return Situation(
