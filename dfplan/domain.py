@@ -6,12 +6,24 @@ The core (tokens, models, planner, agent, training) asks only for what stands he
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from dfplan.protocol import EvaluationProtocol
+from dfplan.protocol import EvaluationProtocol, Observed
 from dfplan.types import Bounds, Plan, Reach, Trajectories
+
+if TYPE_CHECKING:
+    import gymnasium
+    from torch import Tensor
+
+    from dfplan.agent.controllers import Controller
+    from dfplan.agent.mpc import PlanMaker
+    from dfplan.evaluation.rollout import Agent
+    from dfplan.planner.constraints import Constraints
+    from dfplan.planner.planner import Planner
+    from dfplan.planner.tree_planner import PlanTrees
+    from dfplan.settings.retrace import RetraceSettings
 
 
 @dataclass(frozen=True)
@@ -120,19 +132,14 @@ class PlanScorer(Protocol):
         """
         ...
 
-    def keeping(self, constraints: Any) -> "PlanScorer":
-        """The same for plans that must keep :class:`~dfplan.planner.constraints.Constraints`.
-
-        Raises:
-            UserError: it cannot.
-        """
+    def keeping(self, constraints: "Constraints") -> "PlanScorer":
+        """The same for plans that must keep them; a UserError where it cannot."""
         ...
 
-    def plan_parts(self, planner: Any, context: Any, goal: Any, **asked: Any) -> Plan:
-        """Plans of a :class:`~dfplan.planner.Planner`, made part by part so that they keep what they must.
+    def plan_parts(self, planner: "Planner", context: "Tensor", goal: "Tensor", **asked: object) -> Plan:
+        """Plans made part by part, so that they keep what they must.
 
-        The arguments are those of :meth:`dfplan.planner.Planner.sample`, and ``passed``, those way-points that need not
-        be passed any more.
+        ``asked`` is as of :meth:`dfplan.planner.Planner.sample`, and ``passed``, way-points that are done with.
         """
         ...
 
@@ -148,7 +155,7 @@ class PlanScorer(Protocol):
         """
         ...
 
-    def describe(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    def describe(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
         """What a bundle keeps of it: plain JSON values, and arrays by dotted names."""
         ...
 
@@ -171,7 +178,7 @@ class Situation:
 
 
 # Options of `dfplan eval` that not every domain has, and what they are where nothing is said.
-OPTIONS: Mapping[str, Any] = {
+OPTIONS: Mapping[str, str | None] = {
     "goal": "fixed",
     "goal_given": "image",
     "view": "top",
@@ -237,7 +244,7 @@ class Domain(Protocol):
         num_steps: int | None,
         on_progress: Callable[[int, int], None],
         say: Callable[[str], None],
-        **how: Any,
+        **how: object,
     ) -> None:
         """Make a data set by a documented procedure, as ``dfplan generate`` does.
 
@@ -254,7 +261,7 @@ class Domain(Protocol):
         """
         ...
 
-    def load(self, source: str, *, say: Callable[[str], None], **how: Any) -> Trajectories:
+    def load(self, source: str, *, say: Callable[[str], None], **how: object) -> Trajectories:
         """Read a data set and check that it is of this domain.
 
         Args:
@@ -269,34 +276,27 @@ class Domain(Protocol):
         ...
 
     def take(self, data: Trajectories, *, say: Callable[[str], None]) -> Trajectories:
-        """Data that were read already, as plans are made of them; ``say`` hears what was left out of them.
-
-        Raises:
-            UserError: they are of something else.
-        """
+        """Data that were read already, as plans are made of them; a UserError where they are of something else."""
         ...
 
     def fit_scorer(self, data: Trajectories) -> PlanScorer:
-        """Measure what makes a plan good.
-
-        Raises:
-            UserError: the data lack what it takes.
-        """
+        """Measure what makes a plan good; a UserError where the data lack what it takes."""
         ...
 
-    def drive_anew(self, data: Trajectories, retrace: Any, *, scorer: Any, seed: int, on_progress: Any) -> Trajectories:
-        """The ways of the data driven anew as ``retrace`` says, where :attr:`drives_anew`; ``scorer`` is of them."""
+    def drive_anew(
+        self, data: Trajectories, retrace: "RetraceSettings", *, scorer: PlanScorer, **how: object
+    ) -> Trajectories:
+        """The ways of the data driven anew, where :attr:`drives_anew`; ``how`` is ``seed`` and ``on_progress``."""
         ...
 
     def achieved_goal(self, observations: np.ndarray) -> np.ndarray:
         """What observations ``(..., observation_dim)`` have achieved of a goal, ``(..., goal_dim)``."""
         ...
 
-    def seen(self, env: Any, observed: Any) -> tuple[np.ndarray, np.ndarray]:
+    def seen(self, env: "gymnasium.Env", observed: Observed) -> tuple[np.ndarray, np.ndarray]:
         """What an agent plans from ``(observation_dim,)`` and to ``(goal_dim,)``, of what an environment shows.
 
-        Raises:
-            UserError: it tells no goal.
+        A UserError where it tells no goal.
         """
         ...
 
@@ -314,22 +314,18 @@ class Domain(Protocol):
         ...
 
     def check_place(self, name: str, place: Sequence[float]) -> None:
-        """Refuse a place that an option names, if nothing can be there.
-
-        Raises:
-            UserError: nothing can.
-        """
+        """Refuse a place that an option names with a UserError, if nothing can be there."""
         ...
 
-    def controllers(self) -> Mapping[str, Callable[..., Any]]:
+    def controllers(self) -> Mapping[str, "Callable[..., Controller]"]:
         """Controllers of its own: functions of ``(model, constraints, **options)``, the one to be preferred first."""
         ...
 
-    def agents(self) -> Mapping[str, Callable[[], Any]]:
+    def agents(self) -> Mapping[str, "Callable[[], Agent]"]:
         """Agents of its own that need no weights."""
         ...
 
-    def planners(self) -> Mapping[str, Callable[..., Any]]:
+    def planners(self) -> Mapping[str, "Callable[..., PlanMaker]"]:
         """Planners of its own that need no network: functions of a model, for what it has measured, and ``margin``."""
         ...
 
@@ -341,10 +337,10 @@ class Domain(Protocol):
         """What else is to be said of the first plan; "" is nothing."""
         ...
 
-    def draw_plan(self, plan: Plan, situation: Situation, *, path: Path, title: str, **shown: Any) -> Path:
+    def draw_plan(self, plan: Plan, situation: Situation, *, path: Path, title: str, **shown: object) -> Path:
         """Draw the first plan; ``shown`` are the scheduling ``matrix`` and ``guidance``, where there are."""
         ...
 
-    def draw_tree(self, trees: Any, situation: Situation, *, path: Path, title: str) -> Path | None:
+    def draw_tree(self, trees: "PlanTrees", situation: Situation, *, path: Path, title: str) -> Path | None:
         """Draw a tree of plans; None where there is no picture of one."""
         ...

@@ -14,10 +14,12 @@ they say.
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TypeVar
 
 from dfplan.errors import UserError
 from dfplan.ranges import closest
+
+Part = TypeVar("Part")
 
 
 @cache
@@ -38,7 +40,7 @@ def installed(group: str) -> Mapping[str, EntryPoint]:
     return found
 
 
-def find(group: str, name: str, *, own: Mapping[str, Any]) -> Any:
+def find(group: str, name: str, *, own: Mapping[str, Part]) -> Part:
     """The part of that name: one of dfplan's ``own``, or of a package.
 
     Raises:

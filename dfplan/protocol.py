@@ -1,12 +1,19 @@
 """How environments are evaluated: what a domain says of its episodes, and what whoever rolls agents out asks for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from dfplan.evaluation.rollout import Rollouts
+    from dfplan.planner.guidance_settings import GuidanceSettings
+
+Observed = np.ndarray | Mapping[str, np.ndarray]
+"""What an environment shows: numbers, or several things by name, such as ``observation`` and ``desired_goal``."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +89,8 @@ class Measures:
 
     metrics: Mapping[str, Mapping[str, float | None]]
     compared: np.ndarray
-    episodes: list[dict[str, Any]]
-    facts: Mapping[str, Any]
+    episodes: Sequence[Mapping[str, object]]
+    facts: Mapping[str, object]
 
 
 class EvaluationProtocol(Protocol):
@@ -115,10 +122,10 @@ class EvaluationProtocol(Protocol):
         """Which planned states ``(..., observation_dim)`` nothing can be in, ``(...)`` bool; all False if unknown."""
         ...
 
-    def measure(self, rollouts: Any) -> Measures:
+    def measure(self, rollouts: "Rollouts") -> Measures:
         """What :class:`~dfplan.evaluation.rollout.Rollouts` of it say."""
         ...
 
-    def draw(self, rollouts: Any, *, path: Path, name: str, guidance: Any | None) -> Path:
+    def draw(self, rollouts: "Rollouts", *, path: Path, name: str, guidance: "GuidanceSettings | None") -> Path:
         """Draw them; ``name`` says what was evaluated, ``guidance`` what plans had to keep."""
         ...

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 
@@ -93,7 +92,7 @@ class Trajectories:
     def __len__(self) -> int:
         return len(self.observations)
 
-    def per_row(self) -> dict[str, Any]:
+    def per_row(self) -> dict[str, np.ndarray]:
         """The arrays that have an entry for every row, by name; those that are None left out."""
         arrays = {name: getattr(self, name) for name in PER_ROW}
         return {name: array for name, array in arrays.items() if array is not None}

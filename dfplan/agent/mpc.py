@@ -14,7 +14,7 @@ from dfplan.agent.jumps import has_jumped
 from dfplan.arrays import checked_plan, checked_rows
 from dfplan.errors import UserError
 from dfplan.planner import Belief, Planner
-from dfplan.planner.obligations import Obligations, obligations_of
+from dfplan.planner.obligations import Info, Obligations, obligations_of
 from dfplan.types import Bounds, Plan, PlanEvent, Reach
 
 
@@ -182,7 +182,7 @@ class MPCAgent:
             self._beliefs.end(np.asarray(indices))
 
     @property
-    def info(self) -> dict[str, Any]:
+    def info(self) -> Info:
         """What is broken of what must be kept (:attr:`Obligations.info`); empty where nothing must be."""
         return {} if self._obligations is None else self._obligations.info
 

@@ -3,12 +3,15 @@
 import importlib
 from dataclasses import fields, is_dataclass
 from functools import cache
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dfplan.cli.folders import group_choices
 from dfplan.errors import UserError
 from dfplan.ranges import closest
 from dfplan.tasks.inputs import Inputs
+
+if TYPE_CHECKING:
+    from dfplan.training.task import Dataset, Task
 
 DEFAULT_TASK = "forcing"
 
@@ -18,7 +21,7 @@ class TaskModule(Protocol):
 
     Settings: type
 
-    def build(self, settings: Any, inputs: Inputs) -> tuple[Any, Any]:
+    def build(self, settings: object, inputs: Inputs) -> "tuple[Task, Dataset]":
         """Return the task and its dataset."""
         ...
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import gymnasium
 import numpy as np
@@ -12,7 +12,10 @@ import numpy as np
 from dfplan.domain import Spec
 from dfplan.evaluation.metrics import mean_interval, wilson_interval
 from dfplan.evaluation.rollout import Rollouts
-from dfplan.protocol import Measures, Stepped
+from dfplan.protocol import Measures, Observed, Stepped
+
+if TYPE_CHECKING:
+    from dfplan.planner.guidance_settings import GuidanceSettings
 
 
 class Environments(Protocol):
@@ -26,15 +29,15 @@ class Environments(Protocol):
         """A new environment."""
         ...
 
-    def observation(self, observed: Any) -> np.ndarray:
+    def observation(self, observed: Observed) -> np.ndarray:
         """What an agent plans from, ``(observation_dim,)``."""
         ...
 
-    def goal(self, observed: Any) -> np.ndarray:
+    def goal(self, observed: Observed) -> np.ndarray:
         """What it is to reach, ``(goal_dim,)``."""
         ...
 
-    def reset_options(self, episode: int) -> dict[str, Any] | None:
+    def reset_options(self, episode: int) -> dict[str, object] | None:
         """With what the environment is reset for the episode of a number."""
         ...
 
@@ -94,7 +97,7 @@ class EpisodeProtocol:
             facts=facts,
         )
 
-    def draw(self, rollouts: Rollouts, *, path: Path, name: str, guidance: Any | None) -> Path:
+    def draw(self, rollouts: Rollouts, *, path: Path, name: str, guidance: "GuidanceSettings | None") -> Path:
         """See :class:`~dfplan.protocol.EvaluationProtocol`: what was earned, and what was observed in the first."""
         from dfplan.viz.episodes import draw_episodes  # matplotlib is slow to import; the scores come first
 

@@ -1,7 +1,6 @@
 """The agent of one environment: what it needs comes from the model and the environment."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import gymnasium
 import numpy as np
@@ -13,6 +12,7 @@ from dfplan.domains.find import find_domain
 from dfplan.errors import UserError
 from dfplan.models.forcing_model import ForcingModel
 from dfplan.planner import Planner, PlannerSettings
+from dfplan.planner.obligations import Info
 from dfplan.planner.settings import CHUNKS, SHORT_HORIZON, SHORT_PROBLEMS
 
 REPLAN_PATHS, REPLAN_ACTIONS, REPLAN_CHUNKS = 32, 2, 4  # steps between two plans, as configs/controller has it
@@ -48,7 +48,7 @@ class Agent:
     def __init__(
         self,
         model: ForcingModel,
-        env: gymnasium.Env[Any, Any],
+        env: gymnasium.Env,
         *,
         planner: Planner | None = None,
         controller: Controller | None = None,
@@ -97,12 +97,12 @@ class Agent:
         return self._agent.act(shown[None])[0].reshape(self._env.action_space.shape)
 
     @property
-    def info(self) -> dict[str, Any]:
+    def info(self) -> Info:
         """What is broken of what must be kept; empty where nothing must be. See :attr:`MPCAgent.info`."""
         return self._agent.info
 
 
-def _domain_of(env: gymnasium.Env[Any, Any]) -> Domain:
+def _domain_of(env: gymnasium.Env) -> Domain:
     """That of an environment, by its id.
 
     Raises:
@@ -113,7 +113,7 @@ def _domain_of(env: gymnasium.Env[Any, Any]) -> Domain:
     return find_domain(env.spec.id)
 
 
-def _check_sizes(model: ForcingModel, env: gymnasium.Env[Any, Any], domain: Domain) -> None:
+def _check_sizes(model: ForcingModel, env: gymnasium.Env, domain: Domain) -> None:
     spec, layout = domain.spec, model.layout
     found = layout.observation_dim, layout.action_dim, layout.goal_dim
     wanted = spec.observation_dim, spec.action_bounds.low.size, spec.goal_dim

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import gymnasium
 import numpy as np
@@ -17,6 +17,9 @@ from dfplan.evaluation.metrics import mean_interval
 from dfplan.evaluation.rollout import Rollouts
 from dfplan.protocol import Measures
 from dfplan.types import Trajectories
+
+if TYPE_CHECKING:
+    from dfplan.planner.guidance_settings import GuidanceSettings
 
 ENV_ID = "gym_pusht/PushT-v0"
 NUM_SEEN = 2  # steps; how fast the disc is, is not observed
@@ -67,7 +70,7 @@ class PushTProtocol(EpisodeProtocol):
             episodes=[{**each, "coverage": found} for each, found in zip(measures.episodes, best, strict=True)],
         )
 
-    def draw(self, rollouts: Rollouts, *, path: Path, name: str, guidance: Any | None) -> Path:
+    def draw(self, rollouts: Rollouts, *, path: Path, name: str, guidance: "GuidanceSettings | None") -> Path:
         """See :class:`~dfplan.protocol.EvaluationProtocol`: T and disc."""
         from dfplan.domains.pusht_pictures import draw_scenes  # matplotlib is slow to import
 

@@ -21,7 +21,7 @@ class Agent(Protocol):
 
     on_plan: Callable[[PlanEvent], None] | None
 
-    def reset(self, *, seeds: Sequence[int], goals: Any) -> None:
+    def reset(self, *, seeds: Sequence[int], goals: np.ndarray | None) -> None:
         """Begin new episodes, one a seed, with goals ``(batch, …)``, or None; row k may depend on seed k alone."""
         ...
 

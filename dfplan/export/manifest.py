@@ -121,9 +121,11 @@ def write_manifest(folder: Path, *, manifest: Manifest, description: Mapping[str
 
 def _described(scorer: PlanScorer) -> dict[str, Any]:
     """A scorer as plain JSON; a map of visited cells takes a bit a cell."""
+    described: dict[str, Any]
     described, arrays = scorer.describe()
     if (visited := arrays.pop(VISITED, None)) is not None:
-        described["support"] |= {"shape": visited.shape, "visited_bits": np.packbits(visited).tobytes().hex()}
+        bits = {"shape": visited.shape, "visited_bits": np.packbits(visited).tobytes().hex()}
+        described |= {"support": dict[str, Any](described["support"]) | bits}
     return {
         **described,
         "scorer": scorer.kind,

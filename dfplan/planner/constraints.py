@@ -6,7 +6,6 @@ Everything is judged on places, one a step, by plain arrays; no torch and no map
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -69,7 +68,7 @@ class Constraints:
             functions=(*self.functions, *other.functions),
         )
 
-    def as_values(self) -> dict[str, Any]:
+    def as_values(self) -> dict[str, object]:
         """The same as numbers and lists, for files and other processes: ``Constraints(**values)`` gives it back.
 
         Raises:

@@ -8,6 +8,9 @@ import numpy as np
 from dfplan.planner.constraints import Constraints
 from dfplan.types import Plan
 
+Info = dict[str, tuple[tuple[str, ...], ...] | np.ndarray]
+"""What an agent tells of what must be kept, see :attr:`Obligations.info`; empty where nothing must be."""
+
 
 class Obligations:
     """Watches a batch of environments.
@@ -71,7 +74,7 @@ class Obligations:
         return self._has_kept_plan & (apart <= within)
 
     @property
-    def info(self) -> dict[str, Any]:
+    def info(self) -> Info:
         """What to tell whoever runs the loop.
 
         ``broken_by_plan`` and ``broken_by_driving`` are names of constraints, an environment a tuple;

@@ -269,7 +269,15 @@ class Planner(WindowDenoiser):
         return replace(candidates, tokens=torch.cat(tokens, dim=1), evaluations=evaluations)
 
     def draft(
-        self, states: np.ndarray, ends: np.ndarray, *, generators: Sequence[torch.Generator], **how: Any
+        self,
+        states: np.ndarray,
+        ends: np.ndarray,
+        *,
+        num_tokens: int,
+        generators: Sequence[torch.Generator],
+        committed: Sequence[np.ndarray] | None = None,
+        deadline: float = math.inf,
+        record_history: bool = False,
     ) -> tuple[list[Draft], list[Tensor]]:
         """Candidates for parts of plans, and their history.
 
@@ -277,8 +285,18 @@ class Planner(WindowDenoiser):
             states: ``(parts, observation_dim)`` where each part begins.
             ends: ``(parts, goal_dim)`` where it is to end.
             generators: one a part.
-            how: the other arguments of :meth:`sample`.
+            num_tokens: as of :meth:`sample`.
+            committed: likewise.
+            deadline: likewise.
+            record_history: likewise.
         """
         context, goal = (torch.as_tensor(each, dtype=torch.float32, device=self.device) for each in (states, ends))
-        candidates = self.sample(self.belief_of(context, goal), generators=generators, **how)
+        candidates = self.sample(
+            self.belief_of(context, goal),
+            num_tokens=num_tokens,
+            generators=generators,
+            committed=committed,
+            deadline=deadline,
+            record_history=record_history,
+        )
         return drafts_of(self, candidates, context, goal), candidates.history

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -115,7 +114,7 @@ class TreePlanner(Planner):
         *,
         num_tokens: int,
         generators: Sequence[torch.Generator],
-        **_: Any,
+        **_: object,
     ) -> tuple[list[Draft], list[Tensor]]:
         """All plans of a tree for every part; see :meth:`Planner.draft`."""
         horizon = num_tokens * self.model.layout.steps_per_token

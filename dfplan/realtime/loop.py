@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from dfplan.realtime.episode import ActInfo
 class Robot(Protocol):
     """What the loop drives."""
 
-    def observe(self) -> tuple[Any, float]:
+    def observe(self) -> tuple[object, float]:
         """The newest observation, or None, and the clock time of its measurement; waits a part of a tick at most."""
         ...
 

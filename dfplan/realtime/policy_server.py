@@ -11,12 +11,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from dfplan.arrays import as_numbers
 from dfplan.errors import UserError
+from dfplan.realtime.episode import ActInfo
 from dfplan.realtime.policy_worker import Answer, PolicyWorker, refusal
 from dfplan.realtime.stream import ConnectionLostError, MessageStream, SocketSelector
 from dfplan.realtime.wire import Message, WireError, encode
@@ -37,7 +38,7 @@ class ServedPolicy(Protocol):
         """Begin an episode."""
         ...
 
-    def act(self, observation: np.ndarray) -> tuple[np.ndarray, Any]:
+    def act(self, observation: np.ndarray) -> tuple[np.ndarray, ActInfo]:
         """The action, and where it came from: ``source`` and ``faults`` of that are told to the client."""
         ...
 

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+Batch = TypeVar("Batch", contravariant=True)
+Drawn = TypeVar("Drawn", covariant=True)
 
-class Task(Protocol):
+
+class Task(Protocol[Batch]):
     """What is trained: modules, optimizers, loss, validation and the artefact that remains.
 
     The loop moves the modules to the device before it asks for the optimizers, calls ``training_step`` under autocast,
@@ -26,7 +29,7 @@ class Task(Protocol):
         """Return the optimizers; the learning rate of each group is the peak that the schedule scales."""
         ...
 
-    def training_step(self, batch: Any, *, generator: torch.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
+    def training_step(self, batch: Batch, *, generator: torch.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
         """Return the loss of a batch, averaged over the batch, and what else to log; all noise from ``generator``."""
         ...
 
@@ -51,10 +54,10 @@ class DrawsPictures(Protocol):
         ...
 
 
-class Dataset(Protocol):
+class Dataset(Protocol[Drawn]):
     """Where batches come from."""
 
-    def sample(self, batch_size: int, generator: np.random.Generator) -> Any:
+    def sample(self, batch_size: int, generator: np.random.Generator) -> Drawn:
         """Return a dict or dataclass of arrays or tensors whose first axis is the batch; a function of the arguments.
 
         The loop cuts it into equal parts for accumulation and for processes. Scalars and anything that is not an array

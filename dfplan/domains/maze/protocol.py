@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from gymnasium.vector import VectorEnv
@@ -16,6 +16,9 @@ from dfplan.evaluation.batches import VECTORIZATIONS, begin_batch
 from dfplan.evaluation.metrics import EpisodeScores, mean_interval, score_episodes, summarize
 from dfplan.evaluation.rollout import Rollouts
 from dfplan.protocol import Measures, Stepped
+
+if TYPE_CHECKING:
+    from dfplan.planner.guidance_settings import GuidanceSettings
 
 
 class MazeProtocol:
@@ -141,7 +144,7 @@ class MazeProtocol:
             },
         )
 
-    def draw(self, rollouts: Rollouts, *, path: Path, name: str, guidance: Any | None) -> Path:
+    def draw(self, rollouts: Rollouts, *, path: Path, name: str, guidance: "GuidanceSettings | None") -> Path:
         """See :class:`~dfplan.protocol.EvaluationProtocol`: where every episode went."""
         from dfplan.domains.maze.pictures import draw_rollouts  # matplotlib is slow to import; the scores come first
 

@@ -54,13 +54,14 @@ class SeeingAgent:
         if self.on_plan is not None:
             self.on_plan(event)
 
-    def reset(self, *, seeds: Sequence[int], goals: np.ndarray) -> None:
-        """Begin new episodes, one a seed.
+    def reset(self, *, seeds: Sequence[int], goals: np.ndarray | None) -> None:
+        """Begin new episodes, one a seed; there are goals in every maze.
 
         Args:
             seeds: see :meth:`MPCAgent.reset`.
             goals: positions ``(batch, 2)``, or pictures of the agent at its goal ``(batch, height, width, 3)`` uint8.
         """
+        assert goals is not None
         self._seen = None
         self.agent.reset(seeds=seeds, goals=self._goal_positions(goals))
 

@@ -17,6 +17,6 @@ class TasksProtocol(EpisodeProtocol):
         measures, of_task = super().measure(rollouts), dict[str, list[bool]]()
         for number, episode in enumerate(measures.episodes):
             options = self.environments.reset_options(number) or {}
-            of_task.setdefault(options["task"], []).append(episode["success"])
+            of_task.setdefault(str(options["task"]), []).append(bool(episode["success"]))
         told = {task: float(np.mean(success)) for task, success in of_task.items()}
         return replace(measures, facts={**measures.facts, "success_of_each_task": told})
