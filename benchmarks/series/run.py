@@ -78,7 +78,8 @@ def of_trainings(values: list[float]) -> dict[str, Any]:
     """Their mean, and its interval for other trainings; of one training, itself."""
     if len(values) == 1:
         return {"mean": values[0], "low": values[0], "high": values[0], "n": 1}
-    return vars(crossed_interval(np.array(values)[:, None])) | {"n": len(values)}
+    # In two columns that are alike, trainings alone differ: Student's interval over them.
+    return vars(crossed_interval(np.column_stack([values, values]))) | {"n": len(values)}
 
 
 def summarize(records: Mapping[str, Record]) -> dict[str, Any]:
