@@ -19,7 +19,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 from frame import Benchmark, Named
 from records import Record
 
-PICTURED = "maze2d-large-pursuit"  # whose roll-outs stand at the top of the README
+PICTURED = "maze2d-large-pursuit"  # whose roll-outs stand at the top of docs/results/mazes.md
 PICTURE = Path(__file__).parents[2] / "docs" / "pictures" / "maze2d-large.png"
 
 
