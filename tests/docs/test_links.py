@@ -55,3 +55,9 @@ def test_headings_are_named_as_they_are_linked_to():
 def test_every_public_name_has_its_page():
     page = (ROOT / "docs" / "reference" / "api.md").read_text()
     assert [name for name in dfplan.__all__ if f"::: dfplan.{name}\n" not in page] == []
+
+
+def test_every_document_is_found_from_every_page():
+    named = (ROOT / "mkdocs.yml").read_text()
+    pages = [page.relative_to(ROOT / "docs").as_posix() for page in ROOT.glob("docs/**/*.md")]
+    assert [page for page in pages if page not in named] == [], "name it under nav in mkdocs.yml"
