@@ -27,12 +27,12 @@ class Messages:
         """A class that makes messages of this name, ``package/msg/Name``."""
         fields = dict(self.store.fielddefs[name][1])
 
-        def __init__(message, **given):  # noqa: N807
+        def __init__(message, **given):
             for field in fields:
                 object.__setattr__(message, field, given.pop(field, self._empty(fields[field])))
             assert not given, f"{name} has no {sorted(given)}"
 
-        def __setattr__(message, field, value):  # noqa: N807
+        def __setattr__(message, field, value):
             assert field in fields, f"{name} has no {field}"
             object.__setattr__(message, field, value)
 
