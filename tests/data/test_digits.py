@@ -46,5 +46,5 @@ def test_without_scikit_learn_one_line_says_what_to_install(monkeypatch):
         return real(name, *arguments, **options)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(UserError, match=r"pip install dfplan\[images\]"):
+    with pytest.raises(UserError, match=r"pip install 'dfplan\[images\]'"):
         load_digit_halves()

@@ -81,7 +81,7 @@ def test_a_log_file_that_cannot_be_written_is_dropped_too(tmp_path, capsys, monk
 
 def test_missing_wandb_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"pip install dfplan\[wandb\]"):
+    with pytest.raises(UserError, match=r"pip install 'dfplan\[wandb\]'"):
         wandb_logger(tmp_path)
 
 
