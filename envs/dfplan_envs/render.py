@@ -25,28 +25,44 @@ def draw_frame(maze: Maze, *, ball: np.ndarray, goal: np.ndarray) -> np.ndarray:
     """
     background, x, y = _background(maze)
     image = background.copy()
-    goal_distance = np.hypot(x - goal[0], y - goal[1]) - maze.goal_radius
-    ball_distance = np.hypot(x - ball[0], y - ball[1]) - BALL_RADIUS
-    _blend(image, _GOAL, opacity=_GOAL_OPACITY * _coverage(goal_distance))
-    _blend(image, _GOAL, opacity=_RIM_OPACITY * _coverage(np.abs(goal_distance) - _RIM_WIDTH / 2))
-    _blend(image, _BALL, opacity=_coverage(ball_distance))
-    return np.rint(image).astype(np.uint8)
+    _draw_disc(image, x, y, center=goal, radius=maze.goal_radius, color=_GOAL, opacity=_GOAL_OPACITY, rim=_RIM_OPACITY)
+    _draw_disc(image, x, y, center=ball, radius=BALL_RADIUS, color=_BALL, opacity=1.0)
+    return np.rint(image, out=image).astype(np.uint8)
 
 
 @lru_cache(maxsize=16)
 def _background(maze: Maze) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the empty maze ``(height, width, 3)`` and the x ``(height, 1)`` and y ``(1, width)`` of its pixels."""
+    """Return the empty maze ``(height, width, 3)`` and the x ``(height,)`` and y ``(width,)`` of its pixels."""
     cells = np.where(maze.walls[..., None], np.array(_WALL, dtype=np.float64), np.array(_FLOOR, dtype=np.float64))
     image = cells.repeat(PIXELS_PER_CELL, axis=0).repeat(PIXELS_PER_CELL, axis=1)
     corner = CELL_CENTRE_OFFSET - 0.5
     x, y = (corner + (np.arange(length) + 0.5) / PIXELS_PER_CELL for length in image.shape[:2])
-    return image, x[:, None], y[None, :]
+    return image, x, y
+
+
+def _draw_disc(
+    image: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    center: np.ndarray,
+    radius: float,
+    color: tuple[int, int, int],
+    opacity: float,
+    rim: float = 0.0,
+) -> None:
+    """Blend a disc, and its rim, into the pixels around it: of all others it covers nothing."""
+    reach = radius + _RIM_WIDTH + 2 / PIXELS_PER_CELL
+    rows, columns = (
+        slice(*np.searchsorted(each, (middle - reach, middle + reach)).tolist())
+        for each, middle in zip((x, y), center, strict=True)
+    )
+    distance = np.hypot(x[rows, None] - center[0], y[None, columns] - center[1]) - radius
+    pixels = image[rows, columns]
+    for share in (opacity * _coverage(distance), rim * _coverage(np.abs(distance) - _RIM_WIDTH / 2)):
+        pixels += share[..., None] * (np.array(color) - pixels)
 
 
 def _coverage(signed_distance: np.ndarray) -> np.ndarray:
     """Turn the distance from a shape's edge (negative inside) into the share of a pixel that it covers."""
     return np.clip(0.5 - signed_distance * PIXELS_PER_CELL, 0.0, 1.0)
-
-
-def _blend(image: np.ndarray, color: tuple[int, int, int], *, opacity: np.ndarray) -> None:
-    image += opacity[..., None] * (np.array(color) - image)
