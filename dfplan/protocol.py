@@ -1,10 +1,10 @@
 """How environments are evaluated: what a domain says of its episodes, and what whoever rolls agents out asks for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -128,4 +128,56 @@ class EvaluationProtocol(Protocol):
 
     def draw(self, rollouts: "Rollouts", *, path: Path, name: str, guidance: "GuidanceSettings | None") -> Path:
         """Draw them; ``name`` says what was evaluated, ``guidance`` what plans had to keep."""
+        ...
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What the places of an environment are drawn over, in its units.
+
+    Attributes:
+        right: which number of a state is drawn to the right.
+        down: which number is drawn downwards.
+        limits: left, top, right and bottom of the picture.
+        blocks: left, top, width and height of each thing that nothing can be in.
+        goal_radius: of the disc around a goal.
+    """
+
+    right: int
+    down: int
+    limits: tuple[float, float, float, float]
+    blocks: tuple[tuple[float, float, float, float], ...] = ()
+    goal_radius: float = 0.0
+
+
+@runtime_checkable
+class HasScene(Protocol):
+    """What an :class:`EvaluationProtocol` may offer besides: what places are drawn over."""
+
+    def scene(self) -> Scene | None:
+        """None where states are no places."""
+        ...
+
+
+@runtime_checkable
+class Films(Protocol):
+    """What an :class:`EvaluationProtocol` may offer besides: an episode as its environment shows it."""
+
+    def film(
+        self, episode: int, *, seed: int, actions: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, Callable[[], np.ndarray]]]:
+        """Begin an episode again and repeat what was done in it.
+
+        Args:
+            episode: its number.
+            seed: as of :meth:`EvaluationProtocol.begin`.
+            actions: ``(steps, action_dim)``.
+
+        Yields:
+            At the beginning and after every step, the state ``(n,)`` as it is kept, and what draws the frame
+            ``(height, width, 3)`` uint8 of it as long as the next is not asked for.
+
+        Raises:
+            Exception: whatever an environment raises that cannot be drawn here, as where there is no OpenGL.
+        """
         ...

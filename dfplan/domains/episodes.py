@@ -1,6 +1,6 @@
 """How any environment of Gymnasium is evaluated: begun by its own reset, until it says that an episode is over."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 from dfplan.domain import Spec
 from dfplan.evaluation.metrics import mean_interval, wilson_interval
 from dfplan.evaluation.rollout import Rollouts
-from dfplan.protocol import Measures, Observed, Stepped
+from dfplan.protocol import Measures, Observed, Scene, Stepped
 
 if TYPE_CHECKING:
     from dfplan.planner.guidance_settings import GuidanceSettings
@@ -70,6 +70,22 @@ class EpisodeProtocol:
         finally:
             running.close()
 
+    def film(
+        self, episode: int, *, seed: int, actions: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, Callable[[], np.ndarray]]]:
+        """See :class:`~dfplan.protocol.Films`."""
+        running = RunningEpisodes(_Drawn(self.environments), range(episode, episode + 1), seed=seed)
+        try:
+            yield running.begun.states[0], running.frame
+            for action in actions:
+                yield running.step(action[None]).states[0], running.frame
+        finally:
+            running.close()
+
+    def scene(self) -> Scene | None:
+        """See :class:`~dfplan.protocol.HasScene`: of any environment, nobody knows what its numbers are."""
+        return None
+
     def misplaced(self, states: np.ndarray) -> np.ndarray:
         """See :class:`~dfplan.protocol.EvaluationProtocol`: nobody knows."""
         return np.zeros(states.shape[:-1], dtype=bool)
@@ -103,6 +119,24 @@ class EpisodeProtocol:
 
         title = f"{name}: return {rollouts.returns.mean():.4g}"
         return draw_episodes(rollouts.rewards, rollouts.states, path=path, title=title)
+
+
+class _Drawn:
+    """The same environments, which are drawn."""
+
+    def __init__(self, environments: Environments) -> None:
+        self.env_id, self.spec, self.tells_goals = environments.env_id, environments.spec, environments.tells_goals
+        self.observation, self.goal = environments.observation, environments.goal
+        self.reset_options, self._make = environments.reset_options, environments.make
+
+    def make(self) -> gymnasium.Env:
+        """See :class:`Environments`."""
+        env = self._make()
+        spec = env.spec
+        env.close()
+        if spec is None:
+            raise ValueError(f"{env} does not say how it is made")
+        return gymnasium.make(spec, render_mode="rgb_array", disable_env_checker=True)
 
 
 class RunningEpisodes:
@@ -150,6 +184,17 @@ class RunningEpisodes:
                 success = None  # where one does not say, nobody does
         self._now = Stepped(observations, states, rewards, goals, success, over, terminated)
         return self._now
+
+    def frame(self) -> np.ndarray:
+        """What the first of them shows, ``(height, width, 3)`` uint8, where they are drawn.
+
+        Raises:
+            ValueError: they are not.
+        """
+        shown = np.asarray(self._envs[0].render())
+        if shown.ndim != 3 or shown.shape[-1] != 3 or shown.dtype != np.uint8:
+            raise ValueError(f"a frame has shape (height, width, 3), in 8 bits; got {shown.shape} of {shown.dtype}")
+        return shown
 
     def close(self) -> None:
         """Close the environments."""

@@ -15,6 +15,7 @@ from matplotlib.gridspec import GridSpec
 from matplotlib.patches import Circle
 from matplotlib.ticker import MaxNLocator
 
+from dfplan.domains.maze.scene import CELL_OFFSET, OUTER_WALL
 from dfplan.errors import UserError
 from dfplan.files import written_whole
 from dfplan.planner import GuidanceSettings
@@ -25,8 +26,6 @@ from dfplan.viz.guidance import draw_guidance, summary
 BLUE, VERMILLION, GREEN, YELLOW = "#0072B2", "#D55E00", "#009E73", "#F0E442"
 WALL, FLOOR, INK = "#4B5563", "#F8FAFC", "#111827"
 TIME_COLORS = "viridis"
-CELL_OFFSET = -0.2  # cell (i, j) is centred on (i - 0.2, j - 0.2): D4RL sets the ball 0.2 off the grid of the walls
-OUTER_WALL = 0.6  # share of the outermost wall cells that is cut off the picture
 SHOWN_ROWS = 8
 
 

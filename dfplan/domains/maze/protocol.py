@@ -1,6 +1,6 @@
 """How mazes are evaluated: D4RL's starts, one goal or one an episode, and all scores in use from the same steps."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -11,11 +11,12 @@ from gymnasium.vector import VectorEnv
 
 from dfplan.domains.maze.beginnings import GOALS, draw_beginnings, start_protocol
 from dfplan.domains.maze.environment import load_maze, qualified_id
+from dfplan.domains.maze.scene import scene_of
 from dfplan.errors import UserError
 from dfplan.evaluation.batches import VECTORIZATIONS, begin_batch
 from dfplan.evaluation.metrics import EpisodeScores, mean_interval, score_episodes, summarize
 from dfplan.evaluation.rollout import Rollouts
-from dfplan.protocol import Measures, Stepped
+from dfplan.protocol import Measures, Scene, Stepped
 
 if TYPE_CHECKING:
     from dfplan.planner.guidance_settings import GuidanceSettings
@@ -74,29 +75,56 @@ class MazeProtocol:
     @contextmanager
     def begin(self, episodes: range, *, seed: int) -> "Iterator[RunningMazes]":
         """See :class:`~dfplan.protocol.EvaluationProtocol`."""
+        with self._begun(episodes, seed=seed) as (_, running):
+            yield running
+
+    @contextmanager
+    def _begun(self, episodes: range, *, seed: int, **how: str) -> "Iterator[tuple[VectorEnv, RunningMazes]]":
+        """The environments as well; ``how`` they are made besides."""
         drawn = draw_beginnings(episodes, maze=self.maze, goal=self.goal, seed=seed)
         wishes = {"start": drawn.starts} if drawn.goals is None else {"start": drawn.starts, "goal": drawn.goals}
         env, observations, info = begin_batch(
             qualified_id(self.env_id),
             vectorization=self._vectorization,
             options={"goal": "random" if self.goal == "random" else "fixed"}
-            | ({} if self._view is None else {"view": self._view}),
+            | ({} if self._view is None else {"view": self._view})
+            | how,
             seeds=drawn.env_seeds,
             wishes=wishes,
         )
         try:
             name = f"episodes {episodes[0]} to {episodes[-1]} of {self.env_id}"
             shows_goal = self._told == "image" and "goal_image" in info
-            yield RunningMazes(
-                name,
+            yield (
                 env,
-                observations,
-                info,
-                told_goals=np.array(info["goal_image" if shows_goal else "goal"]),
-                agent_seeds=drawn.agent_seeds,
+                RunningMazes(
+                    name,
+                    env,
+                    observations,
+                    info,
+                    told_goals=np.array(info["goal_image" if shows_goal else "goal"]),
+                    agent_seeds=drawn.agent_seeds,
+                ),
             )
         finally:
             env.close()
+
+    def film(
+        self, episode: int, *, seed: int, actions: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, Callable[[], np.ndarray]]]:
+        """See :class:`~dfplan.protocol.Films`: seen from above, however agents see it."""
+        with self._begun(range(episode, episode + 1), seed=seed, render_mode="rgb_array") as (env, running):
+
+            def draw() -> np.ndarray:
+                return env.render()[0]  # type: ignore[index]
+
+            yield running.begun.states[0], draw
+            for action in actions:
+                yield running.step(action[None]).states[0], draw
+
+    def scene(self) -> Scene:
+        """See :class:`~dfplan.protocol.HasScene`."""
+        return scene_of(self.maze)
 
     def misplaced(self, states: np.ndarray) -> np.ndarray:
         """See :class:`~dfplan.protocol.EvaluationProtocol`: inside a wall."""

@@ -9,13 +9,16 @@ import gymnasium
 import numpy as np
 
 from dfplan.domain import PlanScorer, Spec
+from dfplan.domains.episodes import EpisodeProtocol
 from dfplan.domains.gymnasium import GymnasiumDomain
 from dfplan.domains.maze.demonstrations import build_tmaze, demonstrate_tmaze
 from dfplan.domains.maze.dynamics import fit_dynamics
 from dfplan.domains.maze.environment import qualified_id, step_seconds
+from dfplan.domains.maze.scene import scene_of
 from dfplan.domains.maze.scorer import PointMassScorer
 from dfplan.domains.maze.support import measure_support
 from dfplan.errors import UserError
+from dfplan.protocol import Scene
 from dfplan.scorers import GoalScorer
 from dfplan.types import Bounds, Trajectories
 
@@ -63,6 +66,10 @@ class TMazeDomain(GymnasiumDomain):
         """Either arm is named in turns."""
         return {"cue": 1 if episode % 2 else -1}
 
+    def protocol(self, **options: str) -> "TMazeProtocol":
+        """See :class:`dfplan.domain.Domain`; there are no options."""
+        return TMazeProtocol(self)
+
     def demonstrate(self, num_episodes: int, **how: Any) -> Trajectories:
         """Episodes of a scripted driver: see :func:`dfplan.domains.maze.demonstrations.demonstrate_tmaze`."""
         return demonstrate_tmaze(self.env_id, num_episodes=num_episodes, **how)
@@ -89,3 +96,20 @@ class TMazeDomain(GymnasiumDomain):
             UserError: always; demonstrations are driven where they are learned from.
         """
         raise UserError(f"{self.env_id} is learned from demonstrations that task=memory drives; give data=none")
+
+    @property
+    def scene(self) -> Scene | None:
+        """What its places are drawn over; None where frames are all that is kept."""
+        return None if self.shows_frames else scene_of(self._env.grid)
+
+
+class TMazeProtocol(EpisodeProtocol):
+    """See :class:`~dfplan.protocol.EvaluationProtocol`; a state begins with a place."""
+
+    def __init__(self, domain: TMazeDomain) -> None:
+        super().__init__(domain)
+        self._scene = domain.scene
+
+    def scene(self) -> Scene | None:
+        """See :class:`~dfplan.protocol.HasScene`."""
+        return self._scene

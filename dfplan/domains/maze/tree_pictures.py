@@ -1,7 +1,6 @@
 """Draw a tree of plans: where they go in the maze, and which plan leaves which, when, and what it is worth."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -17,51 +16,10 @@ from matplotlib.patheffects import Stroke
 from matplotlib.ticker import MaxNLocator
 
 from dfplan.domains.maze.pictures import INK, VERMILLION, WALL, draw_goals, draw_maze, draw_starts, figure_size, save
-from dfplan.planner import PlanTrees
+from dfplan.viz.plan_trees import DrawnPlan
+from dfplan.viz.plan_trees import drawn_plans as drawn_plans
 
 VALUE_COLORS = "viridis"  # told apart by colour-blind readers, and in grey
-
-
-@dataclass(frozen=True)
-class DrawnPlan:
-    """One plan of a tree.
-
-    Attributes:
-        path: ``(points, 2)`` positions from where it leaves its parent to its end.
-        parent: number of its parent in the list of plans; -1 for a first plan.
-        first_step: step at which it leaves its parent.
-        last_step: step at which it ends.
-        arrives: whether it ends at the goal.
-        value: what it is worth by itself.
-        visits: plans tried at and below it.
-    """
-
-    path: np.ndarray
-    parent: int
-    first_step: int
-    last_step: int
-    arrives: bool
-    value: float
-    visits: int
-
-
-def drawn_plans(trees: PlanTrees) -> list[DrawnPlan]:
-    """The plans of the first tree, as they are drawn."""
-    tree, plans = trees.tree, trees.plans[0]
-    # The root is the best of the first plans once more: where they are nodes themselves, it is left out.
-    numbers = range(1, len(plans.nodes)) or range(1)
-    return [
-        DrawnPlan(
-            path=plans.path(node),
-            parent=max(int(tree.parent[0, node]) - 1, -1),
-            first_step=plans.nodes[node].num_kept * plans.layout.steps_per_token,
-            last_step=min(plans.nodes[node].arrival, len(plans.nodes[node].tokens) * plans.layout.steps_per_token),
-            arrives=plans.nodes[node].arrival <= len(plans.nodes[node].tokens) * plans.layout.steps_per_token,
-            value=plans.value(node),
-            visits=int(tree.visits[0, node]),
-        )
-        for node in numbers
-    ]
 
 
 def draw_tree(
