@@ -14,12 +14,14 @@ from dfplan.cli.schema import flatten, schema_of
 from dfplan.errors import printable
 
 ABOUT = {
-    "eval": "Roll an agent out and score it: a table, a results JSON and a picture of the roll-outs.\n"
+    "eval": "Roll an agent out and score it: a table, a results JSON, a picture of the roll-outs, and report.html,\n"
+    "a page to look at (`dfplan view`), with videos of episodes once `pip install 'dfplan[video]'` was run.\n"
     "The last line printed is the path of the results JSON.",
     "record": "Roll an agent out and write what it saw, did and earned as a data set, which `dfplan inspect` and\n"
     "`dfplan train` read, as do the readers of Minari, D4RL and LeRobot. The last line printed is its path.",
     "bench": "Run agents side by side on the same starts and goals, in one process and in turns: scores with\n"
-    "intervals, paired differences, time of plans and decisions, memory. A table, a results JSON and a picture.",
+    "intervals, paired differences, time of plans and decisions, memory. A table, a results JSON, a picture and\n"
+    "report.html, a page to look at (`dfplan view`).",
     "plan": "Make one plan and draw it, with how it was denoised row by row.",
     "train": "Train a model: data, training, validation, checkpoints, and at the end weights for `eval` and `plan`.\n"
     "Ctrl-C saves and stops; resume=<run folder> continues exactly where it stopped.",

@@ -17,9 +17,10 @@ dfplan: diffusion planning on offline data
 
 usage: dfplan COMMAND [key=value ...]
 
-  eval       roll an agent out and score it: table, results JSON, picture
+  eval       roll an agent out and score it: table, results JSON, picture, a page to look at
   record     roll an agent out and write its episodes as a data set
   bench      agents side by side on the same episodes: scores, plans a second, memory
+  view       show the page of an eval or a bench in a browser
   plan       make one plan and draw how it was denoised, row by row
   forecast   draw how a series that nobody acts on may go on; score that against what came
   train      train a model on a dataset; resume=<run folder> continues
@@ -40,7 +41,7 @@ examples:
 `dfplan COMMAND --help` lists the options of a command. `-m` sweeps: dfplan eval -m seed=0,1,2"""
 
 COMPOSED = ("eval", "record", "bench", "plan", "forecast", "train", "generate", "export")  # of configurations, by Hydra
-COMMANDS = (*COMPOSED, "inspect", "verify", "info", "completion")
+COMMANDS = (*COMPOSED, "view", "inspect", "verify", "info", "completion")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -102,6 +103,10 @@ def _dispatch(arguments: list[str]) -> int:
             from dfplan.cli.commands import verify
 
             return verify.run(options)
+        case "view":
+            from dfplan.cli.commands import view
+
+            return view.run(options)
         case "inspect":
             from dfplan.cli.commands import inspect
 

@@ -145,6 +145,7 @@ class EvalConfig(AgentConfig, RunConfig):
         "in this process or in one each; changes speed, not results",
         choices=("batched", "sync", "async"),
     )
+    report: bool = option("false = no report.html, the page to look at, beside the results; it takes some seconds")
 
 
 @dataclass
@@ -173,6 +174,7 @@ class BenchConfig(RunConfig):
     timing_seconds: float = option(
         "seconds after which planning of an agent is timed no more, once least_plans are, for each batch size", above=0
     )
+    report: bool = option("false = no report.html, the page to look at, beside the results; it takes some seconds")
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """The record of a comparison as tables for a terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
@@ -28,14 +28,23 @@ def _table(record: Mapping[str, Any], rows: Rows, agents: list[Mapping[str, Any]
     table.add_column("")
     for agent in agents:
         table.add_column(agent["name"], justify="right")
-    columns = [_scores(each, rows, first=record["agents"][0]["name"]) for each in agents]
-    for label in columns[0]:
-        table.add_row(label, *(column[label] for column in columns))
+    scores, costs = bench_rows(record, rows, agents)
+    for row in scores:
+        table.add_row(*row)
     table.add_section()
-    columns = [_costs(each) for each in agents]
-    for label in columns[0]:
-        table.add_row(label, *(column[label] for column in columns))
+    for row in costs:
+        table.add_row(*row)
     return table
+
+
+def bench_rows(
+    record: Mapping[str, Any], rows: Rows, agents: Sequence[Mapping[str, Any]]
+) -> tuple[list[list[str]], list[list[str]]]:
+    """Rows of what agents score, and of what they cost: a label, and a cell for each of ``agents`` of the record."""
+    scores = [_scores(each, rows, first=record["agents"][0]["name"]) for each in agents]
+    parts = scores, [_costs(each) for each in agents]
+    scored, spent = ([[label, *(column[label] for column in part)] for label in part[0]] for part in parts)
+    return scored, spent
 
 
 def _scores(agent: Mapping[str, Any], rows: Rows, *, first: str) -> dict[str, str]:

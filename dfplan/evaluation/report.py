@@ -172,33 +172,58 @@ def render_table(record: Mapping[str, Any], rows: Mapping[str, tuple[str, str, f
     table.add_column("mean", justify="right")
     table.add_column("95 % interval", justify="right")
     table.add_column("", style="dim")
-    failed = f" ({record['failures']} never touched)" if record.get("failures") else ""
-    for name, (label, note, factor, digits) in rows.items():
-        if name in record["metrics"]:
-            estimate = Estimate(**record["metrics"][name])
-            told = note.format(failed=failed)
-            table.add_row(label, *_format_estimate(estimate, factor=factor, digits=digits), told)
-    seconds = record["plan_seconds"]
-    if seconds["p50"] is not None:
-        table.add_row(
-            "planning",
-            f"{1000 * seconds['p50']:.1f} ms",
-            f"p95 {1000 * seconds['p95']:.1f} ms",
-            f"each, up to {seconds['batch']} at once",
-        )
-    if kept := record.get("constraints"):
-        broken = ", ".join(f"{name} {count}" for name, count in kept["broken"].items())
-        share = f"{100 * kept['kept'] / record['n_episodes']:.1f}"
-        table.add_row("constraints kept", share, "", f"% of what was driven{': broken ' + broken if broken else ''}")
-        if kept["least_clearance"] is not None:
-            table.add_row("least clearance", f"{kept['least_clearance']:.2f}", "", "from what is forbidden")
-        table.add_row("way-points missed", f"{kept['waypoints_missed']}", "", "in all episodes")
-        table.add_row("top speed", f"{kept['top_speed']:.2f}", "", "units per second")
-    network = record["plan_network"]
-    if network["evaluations"] is not None:
-        note = f"a plan; {network['token_evaluations']:.0f} tokens"
-        table.add_row("network evaluations", f"{network['evaluations']:.0f}", "", note)
+    for row in [*score_rows(record, rows), *planning_rows(record), *constraint_rows(record), *network_rows(record)]:
+        table.add_row(*row)
     return table
+
+
+Row = tuple[str, str, str, str]  # label, mean, interval, note
+
+
+def score_rows(record: Mapping[str, Any], rows: Mapping[str, tuple[str, str, float, int]]) -> list[Row]:
+    """The metrics of a record; for ``rows`` see :class:`dfplan.protocol.EvaluationProtocol`."""
+    failed = f" ({record['failures']} never touched)" if record.get("failures") else ""
+    return [
+        (
+            label,
+            *_format_estimate(Estimate(**record["metrics"][name]), factor=factor, digits=digits),
+            note.format(failed=failed),
+        )
+        for name, (label, note, factor, digits) in rows.items()
+        if name in record["metrics"]
+    ]
+
+
+def planning_rows(record: Mapping[str, Any]) -> list[Row]:
+    """How long a plan takes; nothing where nothing was planned."""
+    seconds = record["plan_seconds"]
+    if seconds["p50"] is None:
+        return []
+    p50, p95 = (f"{1000 * seconds[name]:.1f} ms" for name in ("p50", "p95"))
+    return [("planning", p50, f"p95 {p95}", f"each, up to {seconds['batch']} at once")]
+
+
+def constraint_rows(record: Mapping[str, Any]) -> list[Row]:
+    """What was kept of what had to be; nothing where nothing had to."""
+    kept = record.get("constraints")
+    if not kept:
+        return []
+    broken = ", ".join(f"{name} {count}" for name, count in kept["broken"].items())
+    share = f"{100 * kept['kept'] / record['n_episodes']:.1f}"
+    rows = [("constraints kept", share, "", f"% of what was driven{': broken ' + broken if broken else ''}")]
+    if kept["least_clearance"] is not None:
+        rows.append(("least clearance", f"{kept['least_clearance']:.2f}", "", "from what is forbidden"))
+    rows.append(("way-points missed", f"{kept['waypoints_missed']}", "", "in all episodes"))
+    return [*rows, ("top speed", f"{kept['top_speed']:.2f}", "", "units per second")]
+
+
+def network_rows(record: Mapping[str, Any]) -> list[Row]:
+    """What went through the network; nothing where nobody counted."""
+    network = record["plan_network"]
+    if network["evaluations"] is None:
+        return []
+    note = f"a plan; {network['token_evaluations']:.0f} tokens"
+    return [("network evaluations", f"{network['evaluations']:.0f}", "", note)]
 
 
 def title_of(record: Mapping[str, Any]) -> str:

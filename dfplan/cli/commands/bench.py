@@ -10,23 +10,23 @@ from rich.console import Console
 from dfplan.cli.any_environment import usual_options
 from dfplan.cli.arguments import name_of, read_words
 from dfplan.cli.build import describe_weights, select_device
-from dfplan.cli.build_agents import build_named_agent
+from dfplan.cli.build_agents import BuiltAgent, build_named_agent
 from dfplan.cli.compose import compose_options, plain, readable_errors, to_schema
 from dfplan.cli.folders import make_run_folder
 from dfplan.cli.progress import progress_bar, say, say_outside
 from dfplan.cli.schema import BenchConfig, EvalConfig
-from dfplan.domain import Domain
 from dfplan.domains.find import find_domain
 from dfplan.errors import UserError
 from dfplan.evaluation.bench_record import build_bench_record
 from dfplan.evaluation.bench_tables import render_bench
 from dfplan.evaluation.report import write_record
-from dfplan.evaluation.rollout import Agent
 from dfplan.evaluation.timing import measure_agents
 from dfplan.ranges import closest
 
 # What agents share; said once, for all of them.
-SHARED = ("env", "goal", "seed", "n_episodes", "n_envs", "device", "threads", "output", "experiment")
+SHARED = ("env", "goal", "seed", "n_episodes", "n_envs", "device", "threads", "output", "report", "experiment")
+SAYS_NOTHING = ("output", "report")  # about the result
+FILMED = 2  # agents, whose episodes are filmed; the ways of the others are drawn alone
 OF_EVAL = ("goal_given", "view")  # options of what is shown, which bench leaves as they are
 
 
@@ -36,15 +36,18 @@ def run(config: BenchConfig) -> None:
     device = select_device(config.device, threads=config.threads)
     domain = find_domain(config.env.id)
     protocol = domain.protocol(**({"goal": config.goal} if "goal" in domain.options else {}))
-    agents: dict[str, Agent] = {}
+    built: dict[str, BuiltAgent] = {}
+    horizons: dict[str, int] = {}
     facts: dict[str, dict[str, Any]] = {}
     for name in config.agents:
         words = options_of(name, config)
-        agents[name], facts[name] = build(agent_config(name, words, config), domain, device=device)
-        facts[name]["options"] = words
+        chosen = agent_config(name, words, config)
+        built[name] = build_named_agent(chosen, domain, device=device, say=say)
+        horizons[name] = chosen.planner.horizon or domain.spec.episode_steps
+        facts[name] = facts_of(built[name]) | {"options": words}
     folder = make_run_folder("bench", env_name=config.env.name, chosen=config.output)
     measured = measure_agents(
-        agents,
+        {name: each.agent for name, each in built.items()},
         protocol,
         num_episodes=config.n_episodes,
         num_envs=config.n_envs,
@@ -56,8 +59,7 @@ def run(config: BenchConfig) -> None:
     )
     for name, each in measured.items():
         say_outside(each.rollouts.outside_data, of=f"{name}: ")
-    settings = plain(config)
-    del settings["output"]  # says nothing about the result
+    settings = {name: value for name, value in plain(config).items() if name not in SAYS_NOTHING}
     record = build_bench_record(
         measured,
         facts,
@@ -76,6 +78,15 @@ def run(config: BenchConfig) -> None:
         from dfplan.viz.bench import draw_bench  # matplotlib is slow to import; the scores come first
 
         print(f"picture: {draw_bench(record, path=folder / 'bench.png')}")
+        if config.report:
+            from dfplan.cli.report import Seen, report_bench
+
+            seen = [
+                Seen(name, built[name], each.rollouts, protocol.measure(each.rollouts), horizons[name], index < FILMED)
+                for index, (name, each) in enumerate(measured.items())
+            ]
+            where = {"folder": folder, "domain": domain, "protocol": protocol}
+            print(f"report: {report_bench(record, seen=seen, say=say, **where)}")
     finally:
         print(results)
 
@@ -124,10 +135,9 @@ def agent_config(name: str, words: Sequence[str], config: BenchConfig) -> EvalCo
     return chosen
 
 
-def build(config: EvalConfig, domain: Domain, *, device: torch.device) -> tuple[Agent, dict[str, Any]]:
-    """An agent, and what its row says of it."""
-    built = build_named_agent(config, domain, device=device, say=say)
-    return built.agent, {
+def facts_of(built: BuiltAgent) -> dict[str, Any]:
+    """What the row of an agent says of it."""
+    return {
         "planner": built.name,
         "controller": built.controller,
         "num_parameters": built.num_parameters,

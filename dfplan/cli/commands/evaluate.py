@@ -16,6 +16,7 @@ from dfplan.planner import Planner
 from dfplan.types import Verdict
 
 OF_PROTOCOL = ("goal", "goal_given", "view", "vectorization")
+SAYS_NOTHING = ("output", "report")  # about the result
 
 
 def run(config: EvalConfig) -> int:
@@ -39,12 +40,12 @@ def run(config: EvalConfig) -> int:
             on_progress=show,
         )
     say_outside(rollouts.outside_data)
-    settings = plain(config)
-    del settings["output"]  # says nothing about the result
+    settings = {name: value for name, value in plain(config).items() if name not in SAYS_NOTHING}
     verdict = judge_driven(rollouts, built.planner)
+    measures = protocol.measure(rollouts)
     record = build_record(
         rollouts,
-        protocol.measure(rollouts),
+        measures,
         env=config.env.name,
         verdict=verdict,
         planner=built.name,
@@ -63,6 +64,13 @@ def run(config: EvalConfig) -> int:
             guidance=None if built.planner is None else built.planner.settings.guidance,
         )
         print(f"picture: {picture}")
+        if config.report:
+            from dfplan.cli.report import Seen, report_evaluation  # loads what draws; the scores come first
+
+            horizon = config.planner.horizon or domain.spec.episode_steps
+            seen = Seen(built.name, built, rollouts, measures, horizon, verdict=verdict)
+            where = {"folder": folder, "domain": domain, "protocol": protocol}
+            print(f"report: {report_evaluation(record, seen=seen, say=say, **where)}")
     finally:
         print(results)  # the scores are there, whatever becomes of table and picture
     return 3 if verdict is not None and not verdict.kept.any() else 0

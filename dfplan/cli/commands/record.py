@@ -59,4 +59,4 @@ def _as_eval(config: RecordConfig) -> EvalConfig:
     others: dict[str, Any] = {name: value for name, value in OPTIONS.items() if name not in shared} | {
         "goal": config.goal
     }
-    return EvalConfig(**shared, **others, output=None)
+    return EvalConfig(**shared, **others, output=None, report=False)
