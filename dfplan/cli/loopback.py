@@ -6,6 +6,7 @@ own site, which is refused (DNS rebinding).
 """
 
 import socketserver
+import sys
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -45,7 +46,7 @@ def open_server(files: Mapping[str, tuple[str, Read]], *, port: int) -> Threadin
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True  # a browser that keeps a connection open does not keep the command alive
-    allow_reuse_address = False  # elsewhere than on Linux, another program could be listening there
+    allow_reuse_address = sys.platform != "win32"  # where another program could be listening at the same port
 
     def server_bind(self) -> None:
         """Bind without asking the network for the name of this machine, which can take seconds."""
@@ -54,6 +55,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
+    server: "_Server"
     served: Mapping[str, tuple[str, Read]] = {}
     server_version, sys_version = "dfplan", ""
     timeout = 30  # seconds that a connection may say nothing
@@ -70,8 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
     def _answer(self, *, with_content: bool) -> None:
-        port = self.server.server_address[1]
-        if self.headers.get("Host") not in {f"{ADDRESS}:{port}", f"localhost:{port}"}:
+        if self.headers.get("Host") not in {f"{name}:{self.server.server_port}" for name in (ADDRESS, "localhost")}:
             self.send_error(HTTPStatus.FORBIDDEN, "asked by another name than 127.0.0.1")
             return
         found = self.served.get(unquote(urlsplit(self.path).path))

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from dfplan.cli.loopback import ADDRESS, Read, open_server
 from dfplan.errors import UserError, printable
 from dfplan.files import read_small, user_path, write_whole
 from dfplan.ranges import closest
@@ -49,10 +50,8 @@ def run(words: Sequence[str]) -> int:
         return 0
     folder, port, opens = _chosen(words)
     files = files_of(folder)
-    from dfplan.cli.loopback import open_server
-
     server = open_server(files, port=port)
-    address = f"http://127.0.0.1:{server.server_address[1]}/"
+    address = f"http://{ADDRESS}:{server.server_port}/"
     print(printable(f"{folder}: {address} (Ctrl-C ends it)"), flush=True)
     try:
         if opens:
@@ -89,7 +88,7 @@ def _chosen(words: Sequence[str]) -> tuple[Path, int, bool]:
     return user_path(named[0]), int(port), browser == "true"
 
 
-def files_of(folder: Path) -> dict[str, tuple[str, Any]]:
+def files_of(folder: Path) -> dict[str, tuple[str, Read]]:
     """What is served of a run: its page, made where there is none, and its results and pictures by their names.
 
     Raises:
@@ -99,7 +98,7 @@ def files_of(folder: Path) -> dict[str, tuple[str, Any]]:
         raise UserError(f"{folder}: no such folder; give that of a run of `dfplan eval` or `dfplan bench`")
     page = folder / REPORT
     made = None if _is_plain(page) else _made(folder)
-    files = {
+    files: dict[str, tuple[str, Read]] = {
         f"/{each.name}": (KINDS[each.suffix], partial(read_small, each, at_most=MOST_BYTES))
         for each in sorted(folder.iterdir())
         if each.suffix in KINDS and _is_plain(each)

@@ -2,11 +2,9 @@
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
-
-from hydra.core.global_hydra import GlobalHydra
 
 from dfplan.cli.compose import compose_options, plain, reading, to_schema
 from dfplan.cli.folders import group_choices
@@ -58,11 +56,14 @@ def _num_apart(command: str, words: list[str], group: str, choice: str | None, w
     return sum(found.get(name) != value for name, value in _flat(wanted[group]).items()) + (choice is not None)
 
 
-def _composed(command: str, words: list[str]) -> dict[str, Any]:
+def _composed(command: str, words: Sequence[str]) -> dict[str, Any]:
     """The configuration that words lead to, by the configurations that come with dfplan."""
-    open_already = GlobalHydra.instance().is_initialized()
-    held: AbstractContextManager[None] = nullcontext() if open_already else reading(None, command)
-    with held:
+    return _composed_once(command, tuple(words))
+
+
+@cache
+def _composed_once(command: str, words: tuple[str, ...]) -> dict[str, Any]:
+    with reading(None, command):  # also where a folder of somebody's own is being read, whose settings are no defaults
         return _comparable(plain(to_schema(command, compose_options(command, words))))
 
 
