@@ -18,6 +18,7 @@ ROW_KEYS = ("planner.guidance.waypoints", "planner.guidance.keep_out", "planner.
 ROW = re.compile(rf"\s*{NUMBER}(?:\s*,\s*{NUMBER})*\s*")
 WORD_KEYS = ("agents",)
 OPTIONS_PREFIX = "options_of."
+LAUNCHER = "launcher"
 KEY = re.compile(r"(?:\+{1,2}|~)?([A-Za-z]\w*)(?:\.[\w-]+)*")
 SWEEP, HELP, CONFIG_FOLDER, SHOW = "-m", "--help", "--config-dir", "--cfg"
 FLAGS = {SWEEP: SWEEP, "--multirun": SWEEP, HELP: HELP, "-h": HELP}
@@ -34,6 +35,7 @@ class Words:
         sweep: every combination is to be run.
         help: the options are to be listed instead.
         show: the configuration is to be printed instead.
+        launcher: options of what runs a sweep, ``launcher=`` and ``launcher.<name>=``, as typed.
     """
 
     options: list[str]
@@ -41,6 +43,7 @@ class Words:
     sweep: bool = False
     help: bool = False
     show: bool = False
+    launcher: tuple[str, ...] = ()
 
     @property
     def given(self) -> list[str]:
@@ -60,7 +63,7 @@ def read_words(command: str, words: Sequence[str]) -> Words:
         UserError: a word that is neither a known flag nor an option, or one of Hydra's own settings.
     """
     flags: dict[str, str] = {}
-    options, rest = [], list(words)
+    options, launcher, rest = [], [], list(words)
     while rest:
         word = rest.pop(0)
         flag, equals, value = word.partition("=")
@@ -74,7 +77,9 @@ def read_words(command: str, words: Sequence[str]) -> Words:
             raise UserError(f"unknown flag {word!r}; options are written key=value, see `dfplan {command} --help`")
         else:
             _check_option(command, word)
-            options.append(word)
+            (launcher if name_of(word).partition(".")[0] == LAUNCHER else options).append(word)
+    if launcher and SWEEP not in flags:
+        raise UserError(f"{launcher[0]} says what runs the points of a sweep; add -m, or leave it out")
     if flags.get(SHOW, "job") != "job":
         raise UserError(f"--cfg prints the configuration of the command: --cfg job; got {flags[SHOW]!r}")
     return Words(
@@ -83,6 +88,7 @@ def read_words(command: str, words: Sequence[str]) -> Words:
         sweep=SWEEP in flags,
         help=HELP in flags,
         show=SHOW in flags,
+        launcher=tuple(launcher),
     )
 
 
@@ -91,6 +97,8 @@ def _check_option(command: str, word: str) -> None:
     if not equals and not word.startswith("~"):
         raise UserError(f"expected key=value, got {word!r}; see `dfplan {command} --help`")
     match = KEY.fullmatch(key)
+    if key == "hydra/launcher":
+        raise UserError(f"what runs a sweep is said by {word.partition('/')[2]}; see `dfplan {command} --help`")
     if match is None:
         raise UserError(f"an option is a name such as planner.slope; got {word!r}; see `dfplan {command} --help`")
     if match[1].lower() == "hydra":

@@ -1,10 +1,9 @@
-"""Composes the configuration with Hydra, checks it, and runs the command once, or once per point of a sweep."""
+"""Composes the configuration with Hydra, checks it, and runs the command; of sweeps see :mod:`dfplan.cli.sweep`."""
 
-import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, is_dataclass, make_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from hydra import initialize_config_dir
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import (
@@ -27,19 +25,19 @@ from omegaconf.errors import (
 from dfplan.cli.any_environment import SHORT, known_ids, with_environment
 from dfplan.cli.arguments import OPTIONS_PREFIX, Words, for_hydra, name_of, read_words, split_options
 from dfplan.cli.declared import defaults_shown
-from dfplan.cli.folders import config_folder, group_choices, make_sweep_folder, release
+from dfplan.cli.folders import config_folder, group_choices, release
 from dfplan.cli.foreign_configs import check_config_folder
+from dfplan.cli.launcher_schema import LauncherConfig
 from dfplan.cli.out_of_memory import told_in_one_line
-from dfplan.cli.schema import SCHEMAS, flatten, path_options, schema_of, text_options
-from dfplan.cli.structure import build, plain_type, structured
+from dfplan.cli.schema import SCHEMAS, flatten, schema_of, text_options
+from dfplan.cli.structure import build, plain_type, structured, values_of
 from dfplan.errors import UserError
 from dfplan.files import user_path
-from dfplan.options import UNSET
+from dfplan.options import UNSET, group
 from dfplan.ranges import WORD_OF_KIND, check_ranges, closest
 
 # What a configuration, which may be somebody else's, does not decide: where is written, and over what.
 SAID_ALONE = ("output", "overwrite", "resume")
-NO_FOLDER = ("generate", "record")  # which write a file or data set
 _QUESTION_MARKS = f"{UNSET}\0"  # nobody can type it
 
 
@@ -50,17 +48,18 @@ def run(command: str, words: Sequence[str]) -> int:
         UserError: any mistake in the words, the configuration or what it points to.
     """
     said = read_words(command, words)
+    launcher = read_launcher(command, said.launcher)
     if said.config_folder is not None:
         check_config_folder(said.config_folder)
     _refuse_empty_groups(command, said.options)
     try:
         with reading(said.config_folder, command):
-            return _obey(command, said)
+            return _obey(command, said, launcher)
     finally:
         release()
 
 
-def _obey(command: str, said: Words) -> int:
+def _obey(command: str, said: Words, launcher: LauncherConfig) -> int:
     if said.help:
         from dfplan.cli.help import print_help
 
@@ -68,9 +67,11 @@ def _obey(command: str, said: Words) -> int:
     elif said.show:
         print(OmegaConf.to_yaml(compose_options(command, said.options)).rstrip())
     elif said.sweep:
-        return _sweep(command, said.options)
+        from dfplan.cli.sweep import sweep
+
+        return sweep(command, said, launcher)
     else:
-        return _run_once(command, said.options)
+        return run_once(command, said.options)
     return 0
 
 
@@ -147,48 +148,22 @@ def _refuse_empty_groups(command: str, options: Sequence[str]) -> None:
             raise UserError(f"{name} must be chosen; got {word!r}; choose {', '.join(group_choices(name))}")
 
 
-def _sweep(command: str, options: Sequence[str]) -> int:
-    """Run every combination, each into a folder of its own; return the largest exit status."""
-    paths = path_options(command)
-    with readable_errors(command):
-        swept = {name_of(each): alternatives(command, each) for each in options}
-    for name in paths & set(swept):  # any character may be part of a path: each that is said is one of them
-        swept[name] = [each for each in options if name_of(each) == name]
-    choices = list(swept.values())
-    folder = None if command in NO_FOLDER or "output" in map(name_of, options) else make_sweep_folder()
-    statuses = [0]
-    for number, chosen in enumerate(itertools.product(*choices)):
-        try:
-            statuses.append(_run_once(command, chosen, output=folder and str(folder / str(number))))
-        except UserError as error:
-            raise UserError(f"{' '.join(chosen)}: {error}") from error
-    return max(statuses)
-
-
-def alternatives(command: str, option: str) -> list[str]:
-    """The options that an option of a sweep stands for: ``seed=0,1`` for two; a path for itself alone."""
-    key, _, value = option.partition("=")
-    if name_of(option) in path_options(command):
-        return [option]
-    if name_of(option) in text_options(command):
-        return [f"{key}={each}" for each in value.split(",")]
-    if name_of(option).startswith(OPTIONS_PREFIX):
-        return [option]
-    parsed = OverridesParser.create().parse_override(for_hydra(command, option))
-    return [f"{key}={each}" for each in parsed.sweep_string_iterator()] if parsed.is_sweep_override() else [option]
-
-
-def _run_once(command: str, options: Sequence[str], *, output: str | None = None) -> int:
+def run_once(command: str, options: Sequence[str], *, output: str | None = None) -> int:
     """Check one configuration and hand it to its command, whose exit status it returns.
 
     ``output`` is that of a point of a sweep.
     """
     given = [name_of(option) for option in options]
-    config = checked(command, compose_options(command, options), given=given)
+    config = read_options(command, options)
     if output is not None:
         config.output = output
     with told_in_one_line(command, config):
         return _call(command, config, given=given)
+
+
+def read_options(command: str, options: Sequence[str]) -> Any:
+    """The checked configuration that options lead to."""
+    return checked(command, compose_options(command, options), given=[name_of(option) for option in options])
 
 
 def _call(command: str, config: Any, *, given: Sequence[str]) -> int:
@@ -242,11 +217,32 @@ def checked(command: str, composed: DictConfig, *, given: Sequence[str]) -> Any:
 
 def to_schema(command: str, composed: Any) -> Any:
     """Turn what Hydra composed into the command's dataclass, with types and ranges checked."""
-    schema = schema_of(command, composed)
+    return _as_schema(schema_of(command, composed), composed)
+
+
+def _as_schema(schema: type, composed: Any) -> Any:
     merged = OmegaConf.merge(OmegaConf.structured(structured(schema)), composed)
     values = _as_typed(OmegaConf.to_container(merged, resolve=True, throw_on_missing=True))
     check_ranges(schema, values)
     return build(schema, values)
+
+
+def read_launcher(command: str, words: Sequence[str]) -> LauncherConfig:
+    """What ``launcher=<name>`` and ``launcher.<option>=`` say of a sweep, on the command line alone.
+
+    Raises:
+        UserError: an option that there is not, or a value that will not do.
+    """
+    schema = make_dataclass("Sweep", [("launcher", LauncherConfig, group(LauncherConfig, "what runs the points"))])
+    declared, values = dict(flatten(schema)), values_of(schema)
+    for word in words:
+        name, _, value = word.partition("=")
+        name = "launcher.name" if name == "launcher" else name
+        if name not in declared:
+            raise UserError(_unknown_option(name, f"{command} -m", declared))
+        values["launcher"][name.partition(".")[2]] = None if value == "null" else literal(value)
+    with readable_errors(f"{command} -m", schema=schema):
+        return _as_schema(schema, values).launcher
 
 
 def _as_typed(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from dfplan.cli.any_environment import FORECASTING, REMEMBERING, SERIES
 from dfplan.cli.compose import compose_options
 from dfplan.cli.folders import group_choices
+from dfplan.cli.launcher_schema import LauncherConfig
 from dfplan.cli.schema import flatten, schema_of
 from dfplan.errors import printable
 
@@ -37,6 +38,7 @@ EXAMPLES = {
         "dfplan eval env=maze2d-medium goal=random n_episodes=200 seed=7",
         "dfplan eval env=maze2d-large goal=detour controller=actions",
         "dfplan eval -m controller=actions,pursuit seed=0,1,2",
+        "dfplan eval -m seed=0,1,2,3,4,5,6,7 launcher=joblib",
     ),
     "record": (
         "dfplan record env=maze2d-large goal=random data=minari:mine/large-v0 n_episodes=200",
@@ -97,7 +99,11 @@ def _lines(command: str, composed: DictConfig) -> list[str]:
     if whole := {"eval": "experiment", "train": "recipe"}.get(command):
         groups.append(_line(whole, None, " | ".join(group_choices(whole))))
     lines += ["groups (each choice is a file of settings):", *groups, "", "options:", *options]
-    lines += ["", "settings within the groups:", *nested, "", "examples:"]
+    lines += ["", "settings within the groups:", *nested, "", "what runs the points of a sweep, with -m:"]
+    for each in fields(LauncherConfig):
+        name = "launcher" if each.name == "name" else f"launcher.{each.name}"
+        lines.append(_line(name, each.default, _meaning(each)))
+    lines += ["", "examples:"]
     lines += [f"  {example}" for example in EXAMPLES[command]]
     return [*lines, "", "-m runs every combination of a=1,2 b=3,4; --cfg job prints the configuration and stops."]
 

@@ -1,12 +1,11 @@
 """Words after the command: flags are told from options, texts stay as typed, what Hydra would misread is rewritten."""
 
-from pathlib import Path
-
 import pytest
 
 from dfplan.cli.arguments import for_hydra, read_words, split_options
-from dfplan.cli.compose import alternatives, compose_options, reading, run, to_schema
+from dfplan.cli.compose import compose_options, reading, to_schema
 from dfplan.cli.schema import flatten, schema_of, text_options
+from dfplan.cli.sweep import alternatives, combinations
 from dfplan.errors import UserError
 from dfplan.ranges import closest
 
@@ -188,12 +187,9 @@ def test_an_option_of_a_sweep_stands_for_several(command, option, expected):
     assert alternatives(command, option) == expected
 
 
-def test_paths_of_a_sweep_are_said_one_after_the_other(monkeypatch):
-    runs = []
-    monkeypatch.setattr("dfplan.cli.compose._run_once", lambda command, options, output: runs.append(options) or 0)
-    monkeypatch.setattr("dfplan.cli.compose.make_sweep_folder", lambda: Path("sweep"))
-    run("eval", ["-m", "weights=a,b", "seed=0,1", "weights=c d", "tokenizer=x,y"])
-    assert [" | ".join(each) for each in runs] == [
+def test_paths_of_a_sweep_are_said_one_after_the_other():
+    found = combinations("eval", ["weights=a,b", "seed=0,1", "weights=c d", "tokenizer=x,y"])
+    assert [" | ".join(each) for each in found] == [
         "weights=a,b | seed=0 | tokenizer=x,y",
         "weights=a,b | seed=1 | tokenizer=x,y",
         "weights=c d | seed=0 | tokenizer=x,y",

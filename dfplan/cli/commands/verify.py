@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from dfplan.errors import UserError, printable
+from dfplan.errors import UserError, counted, printable
 from dfplan.files import is_sealed, read_small, user_path
 
 MAX_RECORD_BYTES = 64 * 2**20
@@ -180,6 +180,18 @@ def _has_seal(record: dict[str, Any], seal: str) -> bool:
     return seal in record or (isinstance(last, str) and re.fullmatch("[0-9a-f]{64}", last) is not None)
 
 
+def _kind_of_record(record: Any) -> str | None:
+    """What a record is of; None for one that dfplan does not write."""
+    if not isinstance(record, dict):
+        return None
+    if isinstance(command := record.get("command"), str) and isinstance(runs := record.get("runs"), list):
+        return f"a sweep of dfplan {command}, {counted(len(runs), 'run')}"
+    if not isinstance(env := record.get("env"), str):
+        return None
+    kinds = {"metrics": "an evaluation of", "agents": "a comparison of agents on"}
+    return next((f"{kinds[name]} {env}" for name in kinds if name in record), None)
+
+
 def _record(path: Path) -> str:
     from dfplan.evaluation.report import RECORD_SEAL
 
@@ -190,15 +202,12 @@ def _record(path: Path) -> str:
         raise UserError(
             f"{path}: damaged: not readable as JSON ({str(error)[:80]}); run the evaluation again"
         ) from error
-    if not isinstance(record, dict) or not isinstance(record.get("env"), str):
-        raise UserError(f"{path}: no record of an evaluation")
-    kinds = {"metrics": "an evaluation of", "agents": "a comparison of agents on"}
-    kind = next((kinds[name] for name in kinds if name in record), None)
+    kind = _kind_of_record(record)
     if kind is None:
         raise UserError(f"{path}: no record of an evaluation")
     if not _has_seal(record, RECORD_SEAL):
         unsealed = f"without {RECORD_SEAL} nothing tells whether it is unchanged"
-        return f"the record of {kind} {record['env']}; {unsealed}"
+        return f"the record of {kind}; {unsealed}"
     if not is_sealed(text, record, seal=RECORD_SEAL):
         raise UserError(f"{path}: damaged or changed: its content is not what its own SHA-256 says")
-    return f"the record of {kind} {record['env']}, whole"
+    return f"the record of {kind}, whole"
