@@ -135,12 +135,16 @@ class WindowDataset:
 
     def sample(self, batch_size: int, generator: np.random.Generator) -> WindowBatch:
         """Draw a batch; the same generator state gives the same batch."""
+        return self.sample_part(batch_size, generator, part=slice(None))
+
+    def sample_part(self, batch_size: int, generator: np.random.Generator, *, part: slice) -> WindowBatch:
+        """The windows at ``part`` of a batch that is drawn; of the data, which may be mapped, no others are read."""
         first = self._draw_starts(batch_size, generator)
-        goal = self._draw_goals(first, generator)
+        goal = self._draw_goals(first, generator, part=part)
         if not self.settings.held_steps:
-            return self.window(first, goal=goal)
+            return self.window(first[part], goal=goal)
         aimless = generator.random(batch_size) < self.aimless_share
-        return self.window(first, goal=goal, aimless=aimless)
+        return self.window(first[part], goal=goal, aimless=aimless[part])
 
     def _draw_starts(self, batch_size: int, generator: np.random.Generator) -> np.ndarray:
         if self._cumulative is not None:
@@ -162,7 +166,7 @@ class WindowDataset:
         ahead = self._segment_end(drawn) - drawn
         return drawn[ahead.argmax(axis=0), np.arange(count)]
 
-    def _draw_goals(self, first: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    def _draw_goals(self, first: np.ndarray, generator: np.random.Generator, *, part: slice) -> np.ndarray:
         end = np.maximum(self._segment_end(first), first + 1)
         on_the_way = first + 1 + (generator.random(len(first)) * (end - first)).astype(np.int64)
         row = np.where(
@@ -171,7 +175,7 @@ class WindowDataset:
         jitter = generator.uniform(
             -self.settings.goal_jitter, self.settings.goal_jitter, size=(len(first), self.goal_dim)
         )
-        return (self.trajectories.observations[row, : self.goal_dim] + jitter).astype(np.float32)
+        return (self.trajectories.observations[row[part], : self.goal_dim] + jitter[part]).astype(np.float32)
 
     def window(self, first: np.ndarray, *, goal: np.ndarray, aimless: np.ndarray | None = None) -> WindowBatch:
         """Cut the windows that start at rows ``first`` ``(batch,)`` with the given goals ``(batch, goal_dim)``.
@@ -246,9 +250,16 @@ class WindowMixture:
 
     def sample(self, batch_size: int, generator: np.random.Generator) -> WindowBatch:
         """Draw a batch; the same generator state gives the same batch."""
+        return self.sample_part(batch_size, generator, part=slice(None))
+
+    def sample_part(self, batch_size: int, generator: np.random.Generator, *, part: slice) -> WindowBatch:
+        """The windows at ``part`` of a batch that is drawn; of the data no others are read."""
         count = int(generator.binomial(batch_size, self.share))
-        collected = self.collected.sample(count, generator)
-        collected = replace(collected, dynamics=np.ones(count, dtype=bool))
-        planned = self.planned.sample(batch_size - count, generator)
+        begin, end, _ = part.indices(batch_size)
+        own = slice(min(begin, count), min(end, count))
+        collected = self.collected.sample_part(count, generator, part=own)
+        collected = replace(collected, dynamics=np.ones(len(collected.context), dtype=bool))
+        rest = slice(max(begin - count, 0), max(end - count, 0))
+        planned = self.planned.sample_part(batch_size - count, generator, part=rest)
         names = [each.name for each in fields(WindowBatch)]
         return WindowBatch(*(np.concatenate([getattr(collected, name), getattr(planned, name)]) for name in names))

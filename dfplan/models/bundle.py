@@ -45,7 +45,8 @@ def save_bundle(folder: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
 
     Args:
         folder: made if absent.
-        tensors: by dotted name of letters, digits, ``_`` and ``-``; saved contiguous, from any device.
+        tensors: by dotted name of letters, digits, ``_`` and ``-``; saved contiguous, from any device, and whole: where
+            processes share them out, all must save.
         metadata: what JSON can hold, without NaN.
 
     Raises:
@@ -119,7 +120,8 @@ def _checked_content(tensors: Mapping[str, Tensor]) -> bytes:
         if not _NAME.fullmatch(name):
             raise ValueError(f"a tensor name is dotted words of letters, digits, _ and -; got {name!r}")
     # Copied, since safetensors refuses tensors that share memory (tied weights, views).
-    content = safetensors.torch.save({name: each.detach().cpu().contiguous().clone() for name, each in tensors.items()})
+    whole = {name: getattr(each, "full_tensor", lambda each=each: each)() for name, each in tensors.items()}
+    content = safetensors.torch.save({name: each.detach().cpu().contiguous().clone() for name, each in whole.items()})
     if len(tensors) > MAX_TENSORS or len(content) > MAX_TENSOR_BYTES:
         raise ValueError(
             f"a bundle holds at most {MAX_TENSORS} tensors and {MAX_TENSOR_BYTES} bytes; "

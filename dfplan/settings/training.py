@@ -9,6 +9,7 @@ from dfplan.ranges import check_settings
 Decay = Literal["cosine", "linear", "constant"]
 Precision = Literal["no", "bf16", "fp16"]
 Device = Literal["auto", "cpu"]
+Parallel = Literal["ddp", "fsdp"]
 MatrixPrecision = Literal["float32", "bfloat16"]
 
 
@@ -44,6 +45,12 @@ class Loop:
     validate_every: int = option("steps between two validations; 0 = never", default=500, low=0)
     log_every: int = option("steps between two log lines", default=50, low=1)
     keep_checkpoints: int = option("checkpoints kept", default=2, low=1)
+    parallel: Parallel = option(
+        "of several processes: ddp = each holds all weights; fsdp = each holds a share of weights, averages and "
+        "optimiser state, and trains uncompiled",
+        default="ddp",
+        choices=get_args(Parallel),
+    )
 
 
 @dataclass(frozen=True)

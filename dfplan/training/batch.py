@@ -8,6 +8,23 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dfplan.training.task import Dataset, ReadsParts
+
+
+def sample_own(
+    dataset: Dataset, batch_size: int, generator: np.random.Generator, *, process: int, num_processes: int
+) -> Any:
+    """Return what one of several processes trains on of a batch: its equal part, the ``process``-th.
+
+    Which windows are in a batch, and in what order, does not depend on how many share it. Datasets that can
+    (:class:`~dfplan.training.task.ReadsParts`) read that part alone, as where they are mapped into memory.
+    """
+    if isinstance(dataset, ReadsParts) and batch_size % num_processes == 0:
+        length = batch_size // num_processes
+        return dataset.sample_part(batch_size, generator, part=slice(process * length, (process + 1) * length))
+    batch = dataset.sample(batch_size, generator)
+    return part_of_batch(batch, index=process, num_parts=num_processes, device=torch.device("cpu"))
+
 
 def part_of_batch(batch: Any, *, index: int, num_parts: int, device: torch.device) -> Any:
     """Return the ``index``-th of ``num_parts`` equal parts of a batch, with its arrays as tensors on ``device``."""

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from dfplan.training.sharding import is_share, let_go, share_of
+
 
 class WeightAverage:
     """The averaged weights of a set of modules. Buffers (statistics) are not averaged: they are the modules' own.
@@ -44,8 +46,14 @@ class WeightAverage:
 
     def _exchange(self) -> None:
         # Pointers change hands, nothing is copied, and the optimizers keep seeing the same parameter objects.
+        let_go(self.live)
         for name, parameter in self._parameters.items():
-            parameter.data, self._averaged[name] = self._averaged[name], parameter.data
+            if is_share(parameter):  # of which FSDP has pointers of its own
+                live = parameter.detach().clone()
+                parameter.detach().copy_(self._averaged[name])
+                self._averaged[name] = live
+            else:
+                parameter.data, self._averaged[name] = self._averaged[name], parameter.data
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the averaged parameters by name."""
@@ -54,5 +62,5 @@ class WeightAverage:
     def load(self, tensors: Mapping[str, Tensor], *, num_updates: int) -> None:
         """Restore averaged parameters, bit for bit."""
         for name, averaged in self._averaged.items():
-            averaged.copy_(tensors[name])
+            averaged.copy_(share_of(tensors[name], averaged))
         self.num_updates = num_updates

@@ -2,8 +2,10 @@
 
 import json
 import math
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
@@ -13,7 +15,7 @@ import torch
 
 from dfplan.errors import UserError
 from dfplan.files import cannot_write, write_whole
-from dfplan.training.batch import part_of_batch
+from dfplan.training.batch import part_of_batch, sample_own
 from dfplan.training.checkpoint import is_in_use, load_newest_checkpoint, save_checkpoint
 from dfplan.training.log import GuardedLogger, Logger, MetricsFile
 from dfplan.training.progress import ProgressBar, open_console
@@ -110,7 +112,11 @@ class _Run:
         self.task, self.dataset, self.folder, self.settings = task, dataset, folder, settings
         self.checkpoints = folder / "checkpoints"
         self.state = TrainingState(
-            task, precision=settings.precision, device=settings.device, ema_decay=settings.ema_decay
+            task,
+            precision=settings.precision,
+            device=settings.device,
+            ema_decay=settings.ema_decay,
+            parallel=settings.parallel,
         )
         self.accelerator = self.state.accelerator
         check_parts(settings, num_processes=self.accelerator.num_processes)
@@ -184,8 +190,9 @@ class _Run:
         if self.saved_step == self.state.step:
             return
         self.state.check_finite()
-        if self.accelerator.is_main_process:
+        if self.takes_part:
             tensors, state = self.state.tensors(), self.state.description()
+        if self.accelerator.is_main_process:
             finite = {name: value for name, value in self.metrics.items() if math.isfinite(value)}
             save_checkpoint(
                 self.checkpoints,
@@ -194,15 +201,29 @@ class _Run:
                 metadata={"config": self.config, "state": state, "metrics": finite},
                 keep=self.settings.keep_checkpoints,
             )
-            self.export()
+        self.export()
         self.accelerator.wait_for_everyone()
         self.saved_step = self.state.step
 
     def export(self) -> None:
         """Write the model with averaged weights."""
+        if self.takes_part:
+            with self.own(self.folder / "model") as folder, self.state.average.swapped_in(), torch.no_grad():
+                self.task.export(folder)
+
+    @property
+    def takes_part(self) -> bool:
+        """Whether this process does what one does for all: all do where each has but a share of the weights."""
+        return self.accelerator.is_main_process or self.state.sharded
+
+    @contextmanager
+    def own(self, path: Path) -> Iterator[Path]:
+        """Yield the path for the first process, for others one whose content is dropped."""
         if self.accelerator.is_main_process:
-            with self.state.average.swapped_in(), torch.no_grad():
-                self.task.export(self.folder / "model")
+            yield path
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder) / path.name
 
     def until_done(self, logger: Logger | None, *, stop: StopSignal, progress: bool) -> TrainingResult:
         """Run the remaining steps; returns early, with a checkpoint, where a signal asks for it."""
@@ -249,15 +270,16 @@ class _Run:
     def one_step(self) -> None:
         """Do one optimizer step."""
         settings, state, accelerator = self.settings, self.state, self.accelerator
-        batch = self.dataset.sample(settings.batch_size, np.random.default_rng([settings.seed, state.step]))
+        generator, process = np.random.default_rng([settings.seed, state.step]), accelerator.process_index
+        how = {"process": process, "num_processes": accelerator.num_processes}
+        batch = sample_own(self.dataset, settings.batch_size, generator, **how)
         for index in range(settings.accumulation):
-            place = accelerator.process_index * settings.accumulation + index
-            num_parts = accelerator.num_processes * settings.accumulation
-            part = part_of_batch(batch, index=place, num_parts=num_parts, device=accelerator.device)
-            self.seed_noise(place)
-            with accelerator.autocast():
-                loss, metrics = self.task.training_step(part, generator=self.noise)
-            accelerator.backward(loss / settings.accumulation)
+            part = part_of_batch(batch, index=index, num_parts=settings.accumulation, device=accelerator.device)
+            self.seed_noise(process * settings.accumulation + index)
+            with self.state.explaining():
+                with accelerator.autocast():
+                    loss, metrics = self.task.training_step(part, generator=self.noise)
+                accelerator.backward(loss / settings.accumulation)
             state.means.add({"loss": loss, **metrics})
         state.update(rate_factor=self.rate_factor(settings.num_steps), gradient_clip=settings.gradient_clip)
 
@@ -292,7 +314,7 @@ class _Run:
 
     def validate(self, log: GuardedLogger) -> None:
         """Log what the task measures of its averaged weights."""
-        if self.accelerator.is_main_process:
+        if self.takes_part:
             with self.state.average.swapped_in(), torch.no_grad():
                 found = self.task.validate(self.task.modules, seed=self.settings.seed)
             named = {f"validation/{name}": float(value) for name, value in found.items()}
@@ -307,8 +329,8 @@ class _Run:
         path = self.folder / "pictures" / f"step-{self.state.step:08d}.png"
         try:
             path.parent.mkdir(exist_ok=True)
-            with self.state.average.swapped_in(), torch.no_grad():
-                task.draw(self.task.modules, path, seed=self.settings.seed)
+            with self.own(path) as own, self.state.average.swapped_in(), torch.no_grad():
+                task.draw(self.task.modules, own, seed=self.settings.seed)
         except Exception as error:  # whatever a drawing raises: hours of training must not hang on it
             self.say(f"warning: no picture of step {self.state.step}: {error!r}")
 

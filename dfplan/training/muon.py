@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from dfplan.settings.training import MatrixPrecision
+from dfplan.training.sharding import share_of, whole
 
 _TRIAL_SIZE = 256  # about the size of a block's matrices
 _TRIALS = 3
@@ -53,7 +54,7 @@ class Muon(torch.optim.Muon):
             alike[parameter.shape].append((parameter, update))
         for shape, pairs in alike.items():
             directions = orthogonalized(
-                torch.stack([update for _, update in pairs]),
+                torch.stack([whole(update) for _, update in pairs]),
                 dtype=self._dtype,
                 coefficients=group["ns_coefficients"],
                 num_iterations=group["ns_steps"],
@@ -62,7 +63,7 @@ class Muon(torch.optim.Muon):
             rate = group["lr"] * _rate_factor(group["adjust_lr_fn"], shape)
             for (parameter, _), direction in zip(pairs, directions, strict=True):
                 parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                parameter.add_(direction, alpha=-rate)
+                parameter.add_(share_of(direction, parameter), alpha=-rate)
 
 
 def _rate_factor(kind: str | None, shape: torch.Size) -> float:

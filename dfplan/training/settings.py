@@ -8,10 +8,10 @@ from typing import Any, Required, TypedDict, get_args
 from dfplan.errors import UserError
 from dfplan.options import option
 from dfplan.ranges import check_settings
-from dfplan.settings.training import Decay, Device, Length, Loop, Precision
+from dfplan.settings.training import Decay, Device, Length, Loop, Parallel, Precision
 
 # What may change between the parts of one run, since it does not touch what is computed (num_steps: see the loop).
-MAY_CHANGE = ("num_steps", "checkpoint_every", "validate_every", "log_every", "keep_checkpoints", "device")
+MAY_CHANGE = ("num_steps", "checkpoint_every", "validate_every", "log_every", "keep_checkpoints", "device", "parallel")
 
 WHERE_DATA_LIE = "config.data"  # what they are, ``config.dataset`` says by their checksum
 
@@ -48,6 +48,7 @@ class SettingsOptions(TypedDict, total=False):
     validate_every: int
     log_every: int
     keep_checkpoints: int
+    parallel: Parallel
     device: Device
 
 

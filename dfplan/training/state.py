@@ -1,7 +1,8 @@
 """What changes while a task trains: weights, their average, optimizers, loss scale, step and running means."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -19,7 +20,8 @@ from dfplan.training.checkpoint import (
 )
 from dfplan.training.ema import WeightAverage
 from dfplan.training.log import RunningMeans
-from dfplan.training.settings import Device, Precision
+from dfplan.training.settings import Device, Parallel, Precision
+from dfplan.training.sharding import explained, shard, shares_of, shares_of_state, whole
 from dfplan.training.task import Task
 
 
@@ -41,18 +43,42 @@ class TrainingState:
         precision: of autocast.
         device: ``auto`` or ``cpu``.
         ema_decay: of the averaged weights.
+        parallel: whether each of several processes holds all weights, or a share.
+
+    Attributes:
+        sharded: whether this process holds a share; what is then computed or written is so by all processes together.
     """
 
-    def __init__(self, task: Task, *, precision: Precision, device: Device, ema_decay: float) -> None:
+    def __init__(
+        self, task: Task, *, precision: Precision, device: Device, ema_decay: float, parallel: Parallel = "ddp"
+    ) -> None:
         self.accelerator = build_accelerator(precision=precision, device=device)
         for module in task.modules.values():
             module.to(self.accelerator.device).train()
+        self.sharded = parallel == "fsdp" and self.accelerator.num_processes > 1
+        if self.sharded:
+            self._shard(task)
         self.average = WeightAverage(task.modules, ema_decay=ema_decay)
         self.parameters = [each for each in self.average.live.parameters() if each.requires_grad]
         self.optimizers = task.configure_optimizers()
         self.peak_rates = [[group["lr"] for group in each.param_groups] for each in self.optimizers]
         self.means = RunningMeans()
         self.step = 0
+
+    def _shard(self, task: Task) -> None:
+        if self.accelerator.scaler is not None:
+            raise UserError("training.parallel=fsdp trains in bf16 or no lower precision, not in precision=fp16")
+        shard(task.modules, device=self.accelerator.device, num_processes=self.accelerator.num_processes)
+
+    @contextmanager
+    def explaining(self) -> Iterator[None]:
+        """Within the block, say in one line what a task does that sharing weights out does not allow."""
+        try:
+            yield
+        except RuntimeError as error:
+            if self.sharded:
+                raise explained(error) from error
+            raise
 
     @property
     def learning_rate(self) -> float:
@@ -86,13 +112,13 @@ class TrainingState:
             optimizer.zero_grad()
         if scaler is not None:
             scaler.update()
-        self.means.add({"gradient_norm": norm})
+        self.means.add({"gradient_norm": whole(norm)})
         self.average.update()
         self.step += 1
 
     def _average_gradients(self) -> None:
         """Average over processes, all gradients in one message."""
-        if self.accelerator.num_processes == 1:
+        if self.accelerator.num_processes == 1 or self.sharded:  # FSDP has averaged them
             return
         gradients = [each.grad for each in self.parameters if each.grad is not None]
         flat = torch.cat([each.flatten() for each in gradients])
@@ -123,12 +149,12 @@ class TrainingState:
                 )
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return every tensor that a checkpoint holds."""
+        """Return every tensor that a checkpoint holds, whole; of shared weights, all processes must ask for it."""
         tensors = with_prefix("modules", self.average.live.state_dict())
         tensors |= with_prefix("average", self.average.tensors())
         for index, optimizer in enumerate(self.optimizers):
             tensors |= with_prefix(f"optimizer.{index}", optimizer_tensors(optimizer))
-        return tensors
+        return {name: whole(each) for name, each in tensors.items()}
 
     def description(self) -> dict[str, Any]:
         """Return, as JSON, the rest of what a checkpoint holds."""
@@ -149,10 +175,12 @@ class TrainingState:
             UserError: it holds other modules than this task has.
         """
         try:
-            self.average.live.load_state_dict(under_prefix("modules", tensors))
+            live = self.average.live
+            live.load_state_dict(shares_of(under_prefix("modules", tensors), live.state_dict()))
             self.average.load(under_prefix("average", tensors), num_updates=step)
             for index, optimizer in enumerate(self.optimizers):
-                load_optimizer_tensors(optimizer, under_prefix(f"optimizer.{index}", tensors))
+                own = under_prefix(f"optimizer.{index}", tensors)
+                load_optimizer_tensors(optimizer, shares_of_state(own, optimizer))
         except (RuntimeError, KeyError, ValueError) as error:
             reason = " ".join(str(error).split())
             raise UserError(f"the checkpoint is of another model than this one: {reason}") from error

@@ -64,3 +64,12 @@ class Dataset(Protocol[Drawn]):
         are passed on whole.
         """
         ...
+
+
+@runtime_checkable
+class ReadsParts(Protocol):
+    """What a dataset may offer besides: a part of a batch without reading the rest, for processes that share it."""
+
+    def sample_part(self, batch_size: int, generator: np.random.Generator, *, part: slice) -> Any:
+        """Return what ``sample(batch_size, generator)`` has at ``part`` of its first axis."""
+        ...

@@ -83,7 +83,7 @@ def carry_out(config: TrainConfig, *, data: Trajectories | None = None) -> Train
         raise UserError(f"training picks its own GPU; use device=cuda with CUDA_VISIBLE_DEVICES={device.index}")
     config.training = replace(
         config.training,
-        compiled=resolve_compiled(config.training.compiled, say=say),
+        compiled=_resolve_compiled(config),
         matrix_precision=config.training.matrix_precision or fastest_precision(device),
     )
     domain = find_domain(config.env.id)
@@ -112,6 +112,14 @@ def carry_out(config: TrainConfig, *, data: Trajectories | None = None) -> Train
         logger=_logger(config, folder, record),
         **training,
     )
+
+
+def _resolve_compiled(config: TrainConfig) -> bool:
+    if config.training.parallel == "fsdp" and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        if config.training.compiled:
+            raise UserError("training.parallel=fsdp trains uncompiled; leave training.compiled=true out, or use ddp")
+        return False
+    return resolve_compiled(config.training.compiled, say=say)
 
 
 def _new_folder(config: TrainConfig, *, kind: str) -> Path:
