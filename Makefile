@@ -110,6 +110,7 @@ tables: $(VENV)/installed-dev  ## write the tables of all documents from the res
 	$(BIN)/python benchmarks/memory/tables.py
 	$(BIN)/python benchmarks/diffuser_length/run.py --table
 	$(BIN)/python benchmarks/latency/run.py --table
+	$(BIN)/python benchmarks/scale/run.py --table
 	$(BIN)/python benchmarks/repa/run.py --table
 	$(BIN)/python benchmarks/tokenizers/run.py --table
 	$(BIN)/python benchmarks/tree/run.py --table

@@ -34,6 +34,14 @@ NEEDED: dict[str, tuple[tuple[str, ...], list[list[str]]]] = {
         [["train", "task=image-ddpm", "output=run"], ["train", "task=autoencoder", "env=pixelmaze-umaze"]],
     ),
     "lora": (("peft",), [[*TRAIN, "task=lora", "data=data.hdf5"]]),
+    "cluster": (
+        ("hydra_plugins",),
+        [
+            ["eval", "-m", "env=maze2d-umaze", "seed=0,1", f"launcher={name}"]
+            for name in ("joblib", "slurm", "slurm_local")
+        ],
+    ),
+    "ray": (("hydra_plugins",), [["eval", "-m", "env=maze2d-umaze", "seed=0,1", "launcher=ray"]]),
     "onnx": (("onnx", "onnxscript", "onnxruntime"), [["export", "env=maze2d-umaze", "output=exported"]]),
 }
 CASES = [(extra, words) for extra, (_, commands) in NEEDED.items() for words in commands]

@@ -120,7 +120,8 @@ def _checked_content(tensors: Mapping[str, Tensor]) -> bytes:
         if not _NAME.fullmatch(name):
             raise ValueError(f"a tensor name is dotted words of letters, digits, _ and -; got {name!r}")
     # Copied, since safetensors refuses tensors that share memory (tied weights, views).
-    whole = {name: getattr(each, "full_tensor", lambda each=each: each)() for name, each in tensors.items()}
+    in_order = sorted(tensors.items())  # in which all processes gather
+    whole = {name: getattr(each, "full_tensor", lambda each=each: each)() for name, each in in_order}
     content = safetensors.torch.save({name: each.detach().cpu().contiguous().clone() for name, each in whole.items()})
     if len(tensors) > MAX_TENSORS or len(content) > MAX_TENSOR_BYTES:
         raise ValueError(

@@ -154,7 +154,7 @@ class TrainingState:
         tensors |= with_prefix("average", self.average.tensors())
         for index, optimizer in enumerate(self.optimizers):
             tensors |= with_prefix(f"optimizer.{index}", optimizer_tensors(optimizer))
-        return {name: whole(each) for name, each in tensors.items()}
+        return {name: whole(tensors[name]) for name in sorted(tensors)}  # all processes gather in the same order
 
     def description(self) -> dict[str, Any]:
         """Return, as JSON, the rest of what a checkpoint holds."""

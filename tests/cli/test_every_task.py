@@ -132,7 +132,7 @@ def two_processes(launcher: list[str], command: list[str]) -> None:
 @pytest.mark.parametrize(
     ("task", "launcher"),
     [
-        ("forcing", ["torch.distributed.run", "--standalone", "--nproc-per-node", "2"]),
+        # Of forcing, launched by torchrun, see tests/scale/test_one_loss_curve.py.
         ("image-ddpm", ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]),
     ],
 )

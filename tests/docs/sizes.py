@@ -39,6 +39,8 @@ SIZES: dict[str, tuple[str, ...]] = {
     "dfplan train task=image-ddpm": (*SHORT, "task.width=8"),
     "torchrun --nproc-per-node 2 -m dfplan.cli.main train env=maze2d-large output=runs/two": STATES,
     "torchrun --nproc-per-node 2 -m dfplan.cli.main train env=maze2d-umaze output=runs/two": STATES,
+    "torchrun --nproc-per-node 2 -m dfplan.cli.main train env=maze2d-umaze training.parallel=fsdp output=two": STATES,
+    "dfplan eval -m env=maze2d-umaze seed=0,1,2,3,4,5,6,7 launcher=joblib output=seeds": ("n_episodes=1",),
     "dfplan train env=maze2d-large data=d4rl": STATES,
     "dfplan inspect data=path/to/maze2d-large.hdf5": ("picture=false",),
     "dfplan train env=maze2d-large data=path/to/maze2d-large.hdf5": STATES,
@@ -58,6 +60,8 @@ NEEDS = {
     "env=Fetch": "gymnasium_robotics",
     "experiment=pusht": "gym_pusht",
     "gym_pusht": "gym_pusht",
+    "launcher=joblib": "hydra_plugins.hydra_joblib_launcher",
+    "launcher=slurm_local": "hydra_plugins.hydra_submitit_launcher",
 }
 # Pages, or commands as printed, that a test of its own runs: which one. It has to name them.
 ELSEWHERE = {

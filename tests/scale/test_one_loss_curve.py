@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,13 @@ import pytest
 import torch
 
 from dfplan.cli.main import main
+from dfplan.errors import UserError
 from dfplan.models.bundle import load_bundle
 from dfplan.models.forcing_model import load_forcing_model
+from dfplan.training.sharding import explained
 
 STEPS = ["training.num_steps=6", "training.log_every=1", "training.validate_every=3", "training.warmup_steps=2"]
+STEPS += ["training.checkpoint_every=3"]
 SIZE = ["model.width=16", "model.num_layers=2", "env.num_tokens=3", "retrace.num_steps=2000", "training.batch_size=8"]
 WORDS = ["train", "env=maze2d-umaze", "data=umaze.hdf5", *SIZE, *STEPS, "threads=1", "device=cpu"]
 
@@ -73,24 +77,25 @@ def test_several_processes_have_the_loss_curve_of_one(parallel, processes, folde
 
 
 @pytest.mark.slow
-def test_a_sharded_run_goes_on_in_any_number_of_processes(folder, monkeypatch):
+def test_a_sharded_run_goes_on_where_it_was_and_alone_as_well(folder, monkeypatch):
+    """After the runs above: from the checkpoint in their middle."""
     monkeypatch.chdir(folder)
-    words = [*WORDS, "training.accumulation=2", "training.num_steps=3"]
-    assert launched(folder, 2, *words, "training.parallel=fsdp", "output=begun").returncode == 0
-    answer = launched(folder, 2, "train", "resume=begun", "training.num_steps=6", "training.parallel=fsdp")
+    for name in ("sharded", "alone"):
+        shutil.copytree("fsdp-2/checkpoints/step-00000003", f"{name}/checkpoints/step-00000003")
+        shutil.copy("fsdp-2/config.json", name)
+    answer = launched(folder, 2, "train", "resume=sharded", "training.parallel=fsdp", "training.log_every=1")
     assert answer.returncode == 0, answer.stderr
-    whole = launched(folder, 2, *words[:-1], "training.parallel=fsdp", "output=whole")
-    assert whole.returncode == 0, whole.stderr
-    # Rates fall from half of the steps on, so that a run that was to be shorter differs from there.
-    assert losses(folder / "begun")[:2] == losses(folder / "whole")[:2]
-    assert len(losses(folder / "begun")) == 6
-    alone = main(["train", "resume=begun", "training.num_steps=7", "training.log_every=1"])
-    assert alone == 0
-    assert len(losses(folder / "begun")) == 7
+    assert losses(folder / "sharded") == losses(folder / "fsdp-2")[3:]
+    assert main(["train", "resume=alone", "training.log_every=1", "threads=1", "device=cpu"]) == 0
+    assert len(losses(folder / "alone")) == 3  # by one process and in larger parts, whose noise is another
 
 
-@pytest.mark.slow
-def test_what_cannot_be_sharded_says_so_in_one_line(folder):
-    compiled = launched(folder, 2, *WORDS, "training.parallel=fsdp", "training.compiled=true", "output=compiled")
-    assert compiled.returncode != 0
-    assert "dfplan: error: training.parallel=fsdp trains uncompiled" in compiled.stderr
+def test_what_cannot_be_sharded_says_so_in_one_line(monkeypatch, capsys):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert main([*WORDS, "training.parallel=fsdp", "training.compiled=true", "output=compiled"]) == 2
+    assert "training.parallel=fsdp trains uncompiled" in capsys.readouterr().err
+    error = explained(RuntimeError("aten.add.Tensor: got mixed torch.Tensor and DTensor"))
+    assert isinstance(error, UserError)
+    assert "use training.parallel=ddp" in str(error)
+    other = RuntimeError("something else")
+    assert explained(other) is other
