@@ -7,6 +7,7 @@ and no more, and so that it computes what it would alone.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -51,6 +52,11 @@ def check_installed(name: str) -> None:
     _, package, extra = PLUGINS[name]
     if find_spec("hydra_plugins") is None or find_spec(f"hydra_plugins.{package}") is None:
         raise UserError(f"launcher={name} needs {package.replace('_', '-')}: pip install 'dfplan[{extra}]'")
+    if name == "slurm" and shutil.which("sbatch") is None:
+        raise UserError(
+            "launcher=slurm submits by Slurm's sbatch, which is not here; run it where jobs are submitted, or try it "
+            "with launcher=slurm_local"
+        )
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,7 @@ class Launched:
         logs = self.folder / "jobs"
         logs.mkdir(exist_ok=True)
         jobs = [self._job(each, logs) for each in points]
-        at_once = self.settings.jobs or (len(os.sched_getaffinity(0)) if self.settings.name == "slurm_local" else None)
+        at_once = self.settings.jobs or (os.cpu_count() if self.settings.name == "slurm_local" else None)
         side_by_side = "" if at_once is None else f", {at_once} at a time"
         say(f"{counted(len(jobs), 'run')} by {self.settings.name}{side_by_side}; what they print is in {logs}")
         # submitit's local executor starts all that it is given at once
@@ -130,6 +136,7 @@ class Launched:
         except Exception as error:  # whatever the launcher makes of a node or process that is gone
             say(f"{self.settings.name}: {' '.join(str(error).split())[:300] or repr(error)}")
         finally:
+            ConfigStore.instance().repo.pop(f"{CONFIG}.yaml", None)
             for pickled in (self.folder / "launcher").rglob("*.pkl"):  # nothing of dfplan reads such files
                 with suppress(OSError):
                     pickled.unlink()
@@ -187,6 +194,6 @@ def _ray_settings(settings: LauncherConfig) -> dict[str, Any]:
     if settings.address is None:
         # Else workers run at niceness 15: what is timed would be measured as nowhere else, and wait on a busy machine.
         os.environ.setdefault("RAY_worker_niceness", "0")
-        start |= {"num_cpus": settings.jobs or len(os.sched_getaffinity(0)), "include_dashboard": False}
+        start |= {"num_cpus": settings.jobs or os.cpu_count(), "include_dashboard": False}
     remote = {"num_cpus": settings.cpus or 1, "num_gpus": settings.gpus or 0, "max_retries": 0}
     return {"ray": {"init": {name: literal(value) for name, value in start.items()}, "remote": remote}}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -176,6 +177,14 @@ def test_a_launcher_that_is_not_installed_says_what_to_install(empty, capsys, mo
     monkeypatch.setattr("dfplan.cli.launchers.find_spec", lambda name: None)
     assert main(["eval", "-m", *SIZE, "launcher=ray"]) == 2
     assert "launcher=ray needs hydra-ray-launcher: pip install 'dfplan[ray]'" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(shutil.which("sbatch") is not None, reason="Slurm is here")
+def test_slurm_is_asked_for_where_it_is(empty, capsys):
+    pytest.importorskip(PLUGINS["slurm_local"])
+    assert main(["eval", "-m", *SIZE, "launcher=slurm"]) == 2
+    assert "sbatch, which is not here" in capsys.readouterr().err
+    assert list(empty.iterdir()) == []
 
 
 def test_options_of_a_launcher_are_read_by_their_kinds():
