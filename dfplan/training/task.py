@@ -67,9 +67,9 @@ class Dataset(Protocol[Drawn]):
 
 
 @runtime_checkable
-class ReadsParts(Protocol):
+class ReadsParts(Protocol[Drawn]):
     """What a dataset may offer besides: a part of a batch without reading the rest, for processes that share it."""
 
-    def sample_part(self, batch_size: int, generator: np.random.Generator, *, part: slice) -> Any:
+    def sample_part(self, batch_size: int, generator: np.random.Generator, *, part: slice) -> Drawn:
         """Return what ``sample(batch_size, generator)`` has at ``part`` of its first axis."""
         ...
