@@ -96,15 +96,16 @@ def pairs(*, tiny: bool) -> Iterator[tuple[str, str, Pair]]:
 
 
 def compared(pair: Pair, *, tiny: bool) -> dict[str, Any]:
-    """Median ratio of the times of the second call of a pair to the first, in turns; why not, where one fails."""
+    """How many times as long the second call of a pair takes as the first, by median; why not, where one fails."""
     repeats = 2 if tiny else 15
     try:
         first, second = pair()
         for call in (first, second) * 2:  # compiling and first allocations
             seconds_of(call)
-        ratios = [1 / (seconds_of(first) / seconds_of(second)) for _ in range(repeats)]
+        times = [(seconds_of(first), seconds_of(second)) for _ in range(repeats)]
     except (RuntimeError, torch.OutOfMemoryError) as error:
         return {"ratio": None, "failed": " ".join(str(error).split())[:200], "pairs": 0}
+    ratios = [slower / quicker for quicker, slower in times]
     low, high = min(ratios), max(ratios)
     return {"ratio": statistics.median(ratios), "lowest": low, "highest": high, "pairs": repeats}
 

@@ -1,8 +1,10 @@
-"""Measures what a training step is made of on this processor, and plans from it 8 to 1,000 GPUs: docs/scale.md."""
+"""Measures what a training step is made of on this processor, and plans from it 8 to 1,000 GPUs: docs/scale.md.
+
+Times are the shortest of several: others on the machine only ever slow it down.
+"""
 
 import argparse
 import json
-import statistics
 import sys
 import tempfile
 import time
@@ -120,24 +122,24 @@ def counted(model: ForcingModel, width: int, layers: int, heads: int) -> dict[st
 
 
 def reading_seconds(dataset: WindowDataset, num_gpus: int, *, repeats: int = 9) -> dict[str, Any]:
-    """Median time in which one of so many processes draws the batch of all and reads its own part."""
+    """Time, at its best, in which one of so many processes draws the batch of all and reads its own part."""
 
     def read(step: int) -> None:
         generator = np.random.default_rng([0, step])
         sample_own(dataset, num_gpus * WINDOWS, generator, process=num_gpus - 1, num_processes=num_gpus)
 
     seconds = [timed(lambda step=step: read(step)) for step in range(repeats)]
-    return {"num_gpus": num_gpus, "seconds": statistics.median(seconds)}
+    return {"num_gpus": num_gpus, "seconds": min(seconds)}
 
 
 def training_step(dataset: WindowDataset, model: ForcingModel, *, steps: int, folder: Path) -> dict[str, Any]:
-    """Median time of a step of the shipped size by dfplan's own loop, beside the matrix product of this processor."""
+    """A step of the shipped size by dfplan's own loop, beside the matrix product of this processor, at their best."""
     width, layers, heads = SIZES["as shipped"]
     settings: dict[str, Any] = {"batch_size": 64, "seed": 0, "validate_every": 0, "log_every": 1, "device": "cpu"}
     task = task_of(model, width=width, layers=layers, heads=heads)
     train(task, dataset, run_folder=folder, num_steps=2 * steps, progress=False, checkpoint_every=10**6, **settings)
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    seconds = statistics.median(1 / line["steps_per_second"] for line in lines if line["step"] > steps)
+    seconds = min(1 / line["steps_per_second"] for line in lines if line["step"] > steps)
     found = counted(model, width, layers, heads)
     flops = settings["batch_size"] * found["flops_a_window"] + found["muon_flops"]
     peak = max(2 * size**3 / min(matrix_seconds(size)) for size in (256, 512, 1024))
