@@ -43,7 +43,7 @@ lerobot:  ## LeRobot itself (Python 3.12), in a virtual environment of its own, 
 		echo "SKIPPED: make lerobot needs Python 3.12, and none was found; name one with: make lerobot PYTHON312=python3.12"; \
 	else \
 		$(MAKE) --no-print-directory $(LEROBOT)/installed PYTHON312="$(PYTHON312)" && OMP_NUM_THREADS=1 $(LEROBOT)/bin/python -m pytest \
-			-m "slow or not slow" tests/integrations/test_lerobot_policy.py tests/integrations/test_lerobot_itself.py; \
+			-m "slow or not slow" tests/integrations/test_lerobot_policy.py tests/integrations/test_lerobot_itself.py tests/models/test_hub.py; \
 	fi
 
 test-faults: $(VENV)/installed-dev  ## kill, fill, break, damage and attack all that reads or writes files (about ten minutes)

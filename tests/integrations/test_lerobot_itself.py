@@ -5,11 +5,14 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import gymnasium
 import numpy as np
 import pytest
 import torch
+from local_hub import LocalHub, ask
 
 import dfplan
 from dfplan.data.formats import write
@@ -114,15 +117,35 @@ def test_lerobot_rollout_drives_a_robot_by_turns_and_in_real_time(inference, tmp
     said = run(
         "lerobot-rollout",
         *["--policy.path=saved", "--robot.type=ball", "--robot.log=log.json", "--robot.seed=1000"],
-        *[f"--inference.type={kind}", *options, "--fps=10", "--duration=12", "--return_to_initial_position=false"],
+        *[f"--inference.type={kind}", *options, "--fps=10", "--duration=8", "--return_to_initial_position=false"],
         folder=tmp_path,
         path=(tmp_path, HERE),
     )
     assert "RTC inference error" not in said
     log = json.loads((tmp_path / "log.json").read_text())
-    assert len(log["actions"]) > 20  # of 120, where nothing else runs on the machine
+    assert len(log["actions"]) > 20  # of 80, where nothing else runs on the machine
     assert np.abs(log["actions"]).max() <= 1
     assert np.linalg.norm(np.subtract(log["places"][-1], log["places"][0])) > 0.1  # the goal is 10 away
+
+
+def test_a_policy_of_the_hub_is_that_which_was_put_there(tmp_path, monkeypatch):
+    """A saved folder at a hub of this machine: nothing else of the repository is fetched."""
+    from lerobot_policy_dfplan import DfplanPolicy
+    from test_lerobot_policy import _batch, _config
+
+    policy = DfplanPolicy(_config(controller="actions"))
+    policy.save_pretrained(tmp_path / "saved")
+    saved = (each for each in (tmp_path / "saved").rglob("*") if each.is_file())
+    files = {str(each.relative_to(tmp_path / "saved")): each.read_bytes() for each in saved}
+    hub = LocalHub()
+    try:
+        commit = hub.commit("lab/ball", files | {"optimizer.pkl": b"never"})
+        ask(hub, monkeypatch, cache=tmp_path / "cache")
+        again = DfplanPolicy.from_pretrained("lab/ball", revision=commit)
+        assert not [each for each in hub.asked if "optimizer" in each]
+    finally:
+        hub.close()
+    assert torch.equal(policy.select_action(_batch()), again.select_action(_batch()))
 
 
 def robot(*, episodes=3, steps=20, seed=0):
@@ -141,6 +164,30 @@ def robot(*, episodes=3, steps=20, seed=0):
         step_seconds=0.05,
         observation_names=("hip", "knee", "foot"),
     )
+
+
+def record(folder, data):
+    """Write a data set by LeRobot's own class, frame by frame."""
+    from lerobot.datasets.lerobot_dataset import LeRobotDataset
+
+    vector = {"dtype": "float32", "names": None}
+    names = list(data.observation_names) or None
+    made = LeRobotDataset.create(
+        "theirs/robot",
+        fps=round(1 / data.step_seconds),
+        root=folder,
+        features={
+            "observation.state": vector | {"shape": (data.observations.shape[1],), "names": names},
+            "action": vector | {"shape": (data.actions.shape[1],)},
+            "next.reward": vector | {"shape": (1,)},
+        },
+    )
+    for row in range(len(data)):
+        seen, done, earned = (torch.as_tensor(each[row]) for each in (data.observations, data.actions, data.rewards))
+        made.add_frame({"observation.state": seen, "action": done, "next.reward": earned[None], "task": "walk"})
+        if row + 1 in data.starts:
+            made.save_episode()
+    made.finalize()
 
 
 def test_lerobots_own_class_reads_what_we_write(tmp_path):
@@ -164,28 +211,46 @@ def test_lerobots_own_class_reads_what_we_write(tmp_path):
 
 
 def test_we_read_what_lerobots_own_class_writes(tmp_path):
-    from lerobot.datasets.lerobot_dataset import LeRobotDataset
-
     data = robot(seed=1)
-    vector = {"dtype": "float32", "names": None}
-    made = LeRobotDataset.create(
-        "theirs/robot",
-        fps=20,
-        root=tmp_path / "theirs",
-        features={
-            "observation.state": vector | {"shape": (3,), "names": ["hip", "knee", "foot"]},
-            "action": vector | {"shape": (2,)},
-            "next.reward": vector | {"shape": (1,)},
-        },
-    )
-    for row in range(60):
-        seen, done, earned = (torch.as_tensor(each[row]) for each in (data.observations, data.actions, data.rewards))
-        made.add_frame({"observation.state": seen, "action": done, "next.reward": earned[None], "task": "walk"})
-        if row % 20 == 19:
-            made.save_episode()
-    made.finalize()
+    record(tmp_path / "theirs", data)
     found = dfplan.read(str(tmp_path / "theirs"))
     for name in ("observations", "actions", "rewards", "starts"):
         np.testing.assert_array_equal(getattr(found, name), getattr(data, name))
     assert found.observation_names == data.observation_names
     assert found.step_seconds == 0.05
+
+
+@pytest.mark.slow
+def test_from_a_data_set_of_lerobot_to_a_policy_of_lerobot(tmp_path):
+    """What LeRobot recorded of an environment is trained on, and the weights act there through LeRobot's policy."""
+    from lerobot_policy_dfplan import DfplanPolicy
+    from test_lerobot_policy import _config
+
+    env, rows = gymnasium.make("Pendulum-v1"), {"observations": [], "actions": [], "rewards": []}
+    env.action_space.seed(0)
+    for episode in range(4):
+        seen, _ = env.reset(seed=episode)
+        for _ in range(100):
+            acted = env.action_space.sample()
+            after, earned, *_ = env.step(acted)
+            for name, value in zip(rows, (seen, acted, earned), strict=True):
+                rows[name].append(value)
+            seen = after
+    arrays = {name: np.array(values, np.float32) for name, values in rows.items()}
+    record(tmp_path / "theirs", replace(robot(episodes=4, steps=100), **arrays, observation_names=()))
+    few = [
+        "training.batch_size=8",
+        "model.width=16",
+        "model.num_layers=1",
+        "model.num_heads=2",
+        "training.compiled=false",
+    ]
+    dfplan.train(tmp_path / "theirs", env="Pendulum-v1", steps=2, output=tmp_path / "run", options=few)
+    usual = {"weights": str(tmp_path / "run"), "inputs": (3,), "acts": 1, "horizon": None, "num_candidates": None}
+    policy = DfplanPolicy(_config(**usual))
+    seen, _ = env.reset(seed=9)
+    for _ in range(5):
+        action = policy.select_action({"observation.state": torch.as_tensor(seen)[None]})
+        assert action.shape == (1, 1)
+        assert env.action_space.contains(action[0].numpy())
+        seen, *_ = env.step(action[0].numpy())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from local_hub import LocalHub
+from local_hub import LocalHub, ask
 
 import dfplan
 from dfplan.cli.build import find_weights
@@ -24,15 +24,9 @@ NEVER = {"train.py": b"print('never fetched')", "pytorch_model.bin": b"cos\nsyst
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
     """A hub with one repository, that of a run folder beside a program and a pickle."""
-    constants = pytest.importorskip("huggingface_hub.constants")
-    hub, before = LocalHub(), constants.ENDPOINT
+    hub = LocalHub()
     hub.commit("robots/umaze", FILES | NEVER)
-    monkeypatch.setenv("HF_TOKEN", "of-this-machine")
-    for name in ("ENDPOINT", "HUGGINGFACE_CO_URL_TEMPLATE"):
-        monkeypatch.setattr(constants, name, getattr(constants, name).replace(before, hub.url))
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    for name in ("HF_HUB_DISABLE_TELEMETRY", "HF_HUB_DISABLE_XET"):  # large files go by Git LFS, whose protocol is open
-        monkeypatch.setattr(constants, name, True)
+    ask(hub, monkeypatch, cache=tmp_path / "cache")
     monkeypatch.chdir(tmp_path)
     yield hub
     hub.close()

@@ -7,6 +7,8 @@ import json
 import threading
 from urllib.parse import unquote, urlparse
 
+import pytest
+
 
 class LocalHub(http.server.ThreadingHTTPServer):
     """Answers at a port of the loopback interface.
@@ -41,6 +43,19 @@ class LocalHub(http.server.ThreadingHTTPServer):
     def close(self):
         self.shutdown()
         self.server_close()
+
+
+def ask(hub, monkeypatch, *, cache):
+    """Have huggingface_hub's client ask this hub, with a cache of its own."""
+    constants = pytest.importorskip("huggingface_hub.constants")
+    before = constants.ENDPOINT
+    monkeypatch.setenv("HF_TOKEN", "of-this-machine")
+    for name in ("ENDPOINT", "HUGGINGFACE_CO_URL_TEMPLATE"):
+        monkeypatch.setattr(constants, name, getattr(constants, name).replace(before, hub.url))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    for name in ("HF_HUB_DISABLE_TELEMETRY", "HF_HUB_DISABLE_XET"):  # large files go by Git LFS, whose protocol is open
+        monkeypatch.setattr(constants, name, True)
 
 
 class _Answer(http.server.BaseHTTPRequestHandler):
