@@ -29,7 +29,7 @@ def newest_file(folder: Path) -> Record | None:
 def evaluate(words: Sequence[str]) -> Record | None:
     """The record of one `dfplan eval`; None where it fails, and says on stderr why."""
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(StringIO()):
-        if dfplan(["eval", *words, f"output={folder}/out"]):
+        if dfplan(["eval", *words, "report=false", f"output={folder}/out"]):
             return None
         return json.loads((Path(folder) / "out" / "results.json").read_text())
 

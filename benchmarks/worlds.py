@@ -114,7 +114,7 @@ def train(folder: Path, words: Sequence[str], *, program: Sequence[str] = DFPLAN
 def evaluate(words: Sequence[str], *, program: Sequence[str] = DFPLAN) -> Record:
     """The record of one evaluation."""
     with tempfile.TemporaryDirectory() as folder:
-        run("eval", *words, "threads=1", f"output={folder}/out", program=program)
+        run("eval", *words, "threads=1", "report=false", f"output={folder}/out", program=program)
         return json.loads((Path(folder) / "out" / "results.json").read_text())
 
 

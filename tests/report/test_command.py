@@ -40,6 +40,16 @@ def test_the_command_leads_to_the_same_configuration(command, words, said):
     assert {**again, **nothing} == {**config, **nothing}
 
 
+@pytest.mark.slow
+def test_it_is_said_while_other_configurations_are_read_which_go_on(tmp_path):
+    (tmp_path / "planner").mkdir()
+    (tmp_path / "planner" / "mine.yaml").write_text("num_candidates: 3\n")
+    config = configured("eval", ["planner.num_candidates=5"])
+    with reading(tmp_path, "eval"):
+        assert command_of("eval", config) == ("dfplan eval env=maze2d-large planner.num_candidates=5", "")
+        assert compose_options("eval", ["planner=mine"]).planner.num_candidates == 3
+
+
 def test_a_configuration_of_other_times_is_said_to_be_one():
     found, note = command_of("eval", {"env": {"name": "maze2d-large", "id": "maze2d-large-v1"}, "gone": 3})
     assert found.startswith("dfplan eval")

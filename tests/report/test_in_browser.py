@@ -123,6 +123,7 @@ def test_no_page_is_wider_than_its_window(any_page, opened, size, colours):
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
     assert page.locator("section").count() >= 5
     assert page.locator("h1").inner_text()
+    assert page.locator(".command").inner_text().split("=")[0] in ("dfplan eval env", "dfplan bench env")
 
 
 def test_sliders_change_the_picture(any_page, opened):

@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from hydra.core.global_hydra import GlobalHydra
+from hydra.initialize import get_gh_backup, restore_gh_from_backup
+
 from dfplan.cli.compose import compose_options, plain, reading, to_schema
 from dfplan.cli.folders import group_choices
 from dfplan.errors import UserError
@@ -63,8 +66,14 @@ def _composed(command: str, words: Sequence[str]) -> dict[str, Any]:
 
 @cache
 def _composed_once(command: str, words: tuple[str, ...]) -> dict[str, Any]:
-    with reading(None, command):  # also where a folder of somebody's own is being read, whose settings are no defaults
-        return _comparable(plain(to_schema(command, compose_options(command, words))))
+    # Also while a folder of somebody's own is being read, whose settings are no defaults; that goes on afterwards.
+    before = get_gh_backup()
+    GlobalHydra.instance().clear()
+    try:
+        with reading(None, command):
+            return _comparable(plain(to_schema(command, compose_options(command, words))))
+    finally:
+        restore_gh_from_backup(before)
 
 
 def _comparable(config: Mapping[str, Any]) -> dict[str, Any]:
