@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from dfplan.cli.folders import bundled_weights
+from dfplan.cli.build import describe_weights
 from dfplan.models import load_forcing_model
 from dfplan.models.forcing_model import ForcingModel
 from dfplan.planner import Planner
@@ -26,7 +26,7 @@ from dfplan.training.batch import part_of_batch
 sys.path += [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
 from frame import Benchmark, Named
 from page import pages
-from run import SIZES, mapped_windows, task_of
+from run import SIZES, WEIGHTS, mapped_windows, task_of
 
 HERE = Path(__file__).parent
 MINUTES = 7.5  # after which no further pair begins
@@ -54,6 +54,7 @@ def results(arguments: argparse.Namespace) -> Named:
         "gpu",
         {
             "question": "what do mixed precision, compiling, CUDA graphs and batches give on a GPU?",
+            "weights": describe_weights(WEIGHTS, load_forcing_model(WEIGHTS).metadata),
             "device_kind": "cuda" if on_gpu else "cpu",
             "device": torch.cuda.get_device_name() if on_gpu else "cpu",
             "tiny": arguments.tiny,
@@ -69,7 +70,7 @@ Pair = Callable[[], tuple[Callable[[], Any], Callable[[], Any]]]
 def pairs(*, tiny: bool) -> Iterator[tuple[str, str, Pair]]:
     """What is compared: a name, that of what it is compared with, and how to make both calls."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = load_forcing_model(bundled_weights() / "maze2d-large").to(str(device))
+    model = load_forcing_model(WEIGHTS).to(str(device))
     sizes = {"tiny": TINY} if tiny else {name: SIZES[name] for name in ("as shipped", "width 512", "width 1024")}
     for name, size in sizes.items():
         how = {"size": size, "windows": 4 if tiny else 256, "device": device}

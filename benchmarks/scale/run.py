@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from dfplan.cli.build import describe_weights
 from dfplan.cli.folders import bundled_weights
 from dfplan.data.windows import WindowDataset
 from dfplan.models import load_forcing_model
@@ -34,6 +35,7 @@ from page import pages
 from throughput import muon_flops
 
 HERE = Path(__file__).parent
+WEIGHTS = bundled_weights() / "maze2d-large"  # whose tokens they are; what is trained begins anew
 SIZES = {  # width, layers, heads; the first is what dfplan comes with
     "as shipped": (128, 4, 4),
     "width 512": (512, 8, 8),
@@ -54,7 +56,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 def results(arguments: argparse.Namespace) -> Named:
     """Operations of every size, a training step of the shipped one, and reading by the number of GPUs."""
     torch.set_num_threads(arguments.threads)
-    model = load_forcing_model(bundled_weights() / "maze2d-large")
+    model = load_forcing_model(WEIGHTS)
     with tempfile.TemporaryDirectory() as folder:
         dataset = mapped_windows(Path(folder) / "rows", model, rows=arguments.rows)
         batch = dataset.sample(1, np.random.default_rng(0))
@@ -64,6 +66,7 @@ def results(arguments: argparse.Namespace) -> Named:
         "anchor",
         {
             "question": "what is a training step made of, and what would it take on 8 to 1,000 GPUs?",
+            "weights": describe_weights(WEIGHTS, model.metadata),
             "threads": arguments.threads,
             "windows_a_gpu": WINDOWS,
             "window_bytes": sum(each.nbytes for each in vars(batch).values()),
