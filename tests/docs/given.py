@@ -18,16 +18,15 @@ from dfplan_envs import build_maze
 
 
 def lay_out(store: Path) -> None:
-    """Fill a folder with what docs/reference/pages.md says is given, and ``cache`` as if D4RL had been asked."""
+    """Fill a folder with what docs/reference/pages.md says is given, and ``cache`` with data generated before."""
     write_pendulum(store / "pendulum.hdf5", num_episodes=6)
-    generated = store / "cache" / "datasets" / "maze2d-large-v1.hdf5"
-    assert main(["generate", "env=maze2d-large", "num_steps=20000", f"output={generated}"]) == 0
+    for name in ("maze2d-umaze", "maze2d-large"):  # or who trains would wait for a million steps
+        generated = store / "cache" / "datasets" / f"{name}-v1.hdf5"
+        assert main(["generate", f"env={name}", "num_steps=20000", f"output={generated}"]) == 0
     for path in (generated.with_name(published_name("maze2d-large-v1")), store / "path" / "to" / "maze2d-large.hdf5"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(generated.read_bytes())
     record_minari(read_d4rl(generated), "D4RL/pointmaze/large-v2", store / "minari")
-    generated.unlink()
-    generated.with_name(f"{generated.name}.sha256").unlink()
 
 
 def record_minari(data: Trajectories, dataset_id: str, store: Path) -> None:
