@@ -203,6 +203,11 @@ class ForecastConfig(RunConfig):
     weights: str | None = option("folder of a training of env=none, or of a model")
     num_steps: int = option("rows to forecast", low=1)
     num_futures: int = option("futures of each forecast", low=1)
+    num_drawn: int | None = option(
+        "futures that are drawn for each, of which num_futures stand for all (centres of k-means, for guesses of which "
+        "the best counts; they are no sample); null = no more than num_futures",
+        low=1,
+    )
     backtests: int = option(
         "0 = go on where the data ends; more = as many forecasts an episode of its last rows, held against them", low=0
     )

@@ -9,7 +9,7 @@ import torch
 from dfplan.data.windows import WindowDataset
 from dfplan.errors import UserError
 from dfplan.models.forcing_model import ForcingModel, build_denoiser, load_forcing_model
-from dfplan.planner.forecast import Forecaster
+from dfplan.planner.forecast import Forecaster, representatives
 from dfplan.scorers import ReturnScorer
 from dfplan.settings.diffusion import DiffusionSettings
 from dfplan.settings.training import OptimizerSettings
@@ -129,6 +129,16 @@ def test_changes_are_those_within_episodes():
     np.testing.assert_array_equal(found.starts, [0, 2, 4])
     with pytest.raises(UserError, match="no episode of a series has 3 rows"):
         changes_of(series([np.zeros((2, 1))]))
+
+
+def test_few_futures_stand_for_groups_of_many():
+    """Two groups far apart, whose means are known: one centre each, whatever their order."""
+    generator = np.random.default_rng(0)
+    near, far = generator.normal(size=(30, 3, 2)), 50 + generator.normal(size=(10, 3, 2))
+    futures = np.concatenate([near[:1], far[:1], near[1:], far[1:]])[None]
+    centres = representatives(futures, 2)
+    np.testing.assert_allclose(centres[0], [near.mean(axis=0), far.mean(axis=0)])
+    np.testing.assert_array_equal(representatives(futures, 40), futures)
 
 
 @pytest.mark.slow

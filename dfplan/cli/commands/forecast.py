@@ -20,7 +20,7 @@ from dfplan.evaluation.forecasts import RIVALS, score
 from dfplan.evaluation.report import RECORD_SEAL, circumstances
 from dfplan.files import sealed_json, write_whole, written_whole
 from dfplan.models.forcing_model import load_forcing_model
-from dfplan.planner.forecast import ROWS_AT_ONCE, SETTINGS, Forecaster
+from dfplan.planner.forecast import ROWS_AT_ONCE, SETTINGS, Forecaster, representatives
 from dfplan.types import Trajectories
 from dfplan.viz.fans import draw_fans
 
@@ -46,6 +46,8 @@ def run(config: ForecastConfig) -> None:
     """Forecast; the last line printed is the path of the results."""
     if config.data is None or config.weights is None:
         raise UserError("a forecast needs data=<file>.csv or .npy, and weights=<run folder of dfplan train env=none>")
+    if config.num_drawn is not None and config.num_drawn < config.num_futures:
+        raise UserError(f"num_drawn={config.num_drawn} is fewer than num_futures={config.num_futures}; give more")
     device = select_device(config.device, threads=config.threads)
     weights = find_weights(config.weights, env_name=config.env.name)
     model = load_forcing_model(weights).to(str(device))
@@ -108,15 +110,17 @@ def _draw(forecaster: Forecaster, origins: list[Origin], config: ForecastConfig)
     histories = [each.history[-forecaster.most_history :] for each in origins]
     lengths = np.array([len(each) for each in histories])
     futures = np.zeros((len(origins), config.num_futures, config.num_steps, histories[0].shape[1]))
-    at_once, done = max(ROWS_AT_ONCE // config.num_futures, 1), 0
+    drawn = config.num_drawn or config.num_futures
+    at_once, done = max(ROWS_AT_ONCE // drawn, 1), 0
     with progress_bar("forecasts") as show:
         for length in np.unique(lengths):
             alike = np.flatnonzero(lengths == length)
             for part in np.split(alike, range(at_once, len(alike), at_once)):
-                seeds = [(config.seed, int(index), number) for index in part for number in range(config.num_futures)]
+                seeds = [(config.seed, int(index), number) for index in part for number in range(drawn)]
                 generators = [torch.Generator().manual_seed(_seed(*each)) for each in seeds]
                 history = np.stack([histories[index] for index in part])
-                futures[part] = forecaster.forecast(history, config.num_steps, generators=generators)
+                made = forecaster.forecast(history, config.num_steps, generators=generators)
+                futures[part] = made if config.num_drawn is None else representatives(made, config.num_futures)
                 done += len(part)
                 show(done, len(origins))
     return futures

@@ -50,6 +50,11 @@ def test_backtests_are_of_rows_that_are_not_shown(folder, tmp_path, capsys):
     assert "random walk" in capsys.readouterr().out
 
 
+def test_of_many_that_are_drawn_few_may_stand_for_all(folder, tmp_path):
+    assert forecast(folder, f"data={folder / 'walk.csv'}", "num_drawn=12", f"output={tmp_path / 'f'}") == 0
+    assert np.load(tmp_path / "f" / "futures.npz", allow_pickle=False)["futures"].shape == (1, 4, 7, 3)
+
+
 def test_what_is_wrong_is_one_line(folder, tmp_path, capsys):
     run, walk = f"weights={folder / 'run'}", f"data={folder / 'walk.csv'}"
     wrong = {
@@ -57,6 +62,7 @@ def test_what_is_wrong_is_one_line(folder, tmp_path, capsys):
         ("forecast", run, walk, "backtests=1", "num_steps=119"): "has 2 rows of history before its last 119",
         ("forecast", run): "a forecast needs data=",
         ("forecast", walk, "weights=bundled"): "no weights for none come with dfplan",
+        ("forecast", run, walk, "num_futures=5", "num_drawn=4"): "num_drawn=4 is fewer than num_futures=5",
         ("eval", "env=none", run): "nobody acts on",
         ("train", "env=none"): "env=none has no data of its own",
         ("train", "env=none", "task=forcing", walk): "task=forcing is not for none",
