@@ -14,7 +14,7 @@ import torch
 from dfplan.agent import Controller, InferenceDelay, InverseControl, MPCAgent, PlanMaker, PlannedActions
 from dfplan.baselines.diffuser import is_diffuser
 from dfplan.cli.any_environment import TRAINED_BY
-from dfplan.cli.folders import bundled_weights
+from dfplan.cli.folders import bundled_weights, config_folder
 from dfplan.cli.guidance import build_guidance
 from dfplan.cli.planner_schema import PlannerConfig
 from dfplan.cli.schema import ControllerConfig
@@ -77,7 +77,9 @@ def find_weights(weights: str, *, env_name: str) -> Path:
         folder = bundled_weights() / (env_name + BUNDLED[weights])
         if (folder / "model.json").is_file():
             return folder
-        command = " ".join(["dfplan train", *TRAINED_BY.get(env_name, ()), f"env={env_name}"])
+        has_data = (config_folder() / "env" / f"{env_name}.yaml").is_file()  # dfplan's own; an id of Gymnasium has none
+        data = [] if has_data else ["data=<a data set of it>"]
+        command = " ".join(["dfplan train", *TRAINED_BY.get(env_name, ()), f"env={env_name}", *data])
         raise UserError(
             f"no weights for {folder.name} come with dfplan; train some with `{command}` and give "
             "weights=<its run folder>"

@@ -272,7 +272,7 @@ def read_spec(env: gymnasium.Env) -> Spec:
     """
     actions, shown, name = env.action_space, env.observation_space, getattr(env.spec, "id", str(env))
     if not isinstance(actions, spaces.Box) or not np.isfinite([actions.low, actions.high]).all():
-        raise UserError(f"dfplan plans actions in a bounded box; {name} takes {actions}")
+        raise UserError(f"dfplan plans actions in a bounded box; {name} takes {actions}; give another, or wrap it")
     has_goals = _has_goals(shown)
     goal_dim = _size(shown["achieved_goal"], name) if has_goals else 0  # type: ignore[index]
     steps = getattr(env.spec, "max_episode_steps", None)

@@ -54,6 +54,13 @@ def test_help_names_every_command(capsys):
     assert HELP in capsys.readouterr().out
 
 
+def test_help_with_a_command_is_the_help_of_that_command(capsys):
+    assert main(["verify", "--help"]) == 0
+    asked = capsys.readouterr().out
+    assert main(["help", "verify"]) == 0
+    assert capsys.readouterr().out == asked != HELP
+
+
 def test_version(capsys):
     assert main(["--version"]) == 0
     assert __version__ in capsys.readouterr().out
@@ -104,6 +111,7 @@ def test_no_environment_is_offered_that_a_command_refuses(command, capsys):
         (["eval", "env=tmaze"], "`dfplan train task=memory env=tmaze`"),
         (["eval", "env=closed-door"], "`dfplan train recipe=history env=closed-door`"),
         (["eval", "env=maze2d-eval-large"], "`dfplan train env=maze2d-eval-large`"),
+        (["eval", "env=Pendulum-v1"], "`dfplan train env=Pendulum-v1 data=<a data set of it>`"),
         (["eval", "seed=-1"], "at least 0"),
         (["eval", "goal=everywhere"], "must be one of fixed, random"),
         (["eval", "planner.slope=nan"], "finite number; got nan"),
