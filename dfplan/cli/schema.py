@@ -183,10 +183,10 @@ class PlanConfig(RunConfig):
 
     planner: PlannerConfig = group(PlannerConfig, "how the plan is made")
     start: list[float] | None = option(
-        "where to plan from, in mazes x,y; null = the first start cell, elsewhere as the episode of seed= begins"
+        "where to plan from, such as x,y; null = the first start cell, elsewhere as the episode of seed= begins"
     )
     goal: list[float] | None = option(
-        "where to plan to, as many numbers as a goal has, in mazes x,y; null = the environment's own goal"
+        "where to plan to, as many numbers as a goal has, such as x,y; null = the environment's own goal"
     )
     objective: str | None = option(
         "what else the plan is steered towards: reward, distance, time, stay, smoothness, progress, with a weight of "
