@@ -113,6 +113,7 @@ tables: $(VENV)/installed-dev  ## write the tables of all documents from the res
 	$(BIN)/python benchmarks/scale/run.py --table
 	$(BIN)/python benchmarks/repa/run.py --table
 	$(BIN)/python benchmarks/tokenizers/run.py --table
+	$(BIN)/python benchmarks/threads/run.py --table
 	$(BIN)/python benchmarks/tree/run.py --table
 	$(BIN)/python benchmarks/visual_shift/run.py --table
 	$(BIN)/python benchmarks/world_model/report.py

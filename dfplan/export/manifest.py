@@ -55,9 +55,11 @@ class ExportedSettings:
     context_level: float
     window_tokens: int
     level_power: float = 1.0
+    halve_after: int | None = None
 
     def __post_init__(self) -> None:
-        for name, least in {"num_levels": 1, "num_candidates": 1, "window_tokens": 0}.items():
+        whole = {"num_levels": 1, "num_candidates": 1, "window_tokens": 0}
+        for name, least in (whole | ({} if self.halve_after is None else {"halve_after": 1})).items():
             value = getattr(self, name)
             if type(value) is not int or not least <= value <= MAX_SIZE:
                 raise ValueError(f"{name} must be a whole number from {least} to {MAX_SIZE}; got {str(value)[:20]}")

@@ -12,6 +12,7 @@ from dfplan.arrays import checked_plan, checked_rows
 from dfplan.domain import Proposals
 from dfplan.errors import UserError
 from dfplan.export.manifest import ONNX_FILE, Manifest, check_file, read_manifest
+from dfplan.planner.halving import Halving
 from dfplan.types import MARGIN, Plan
 
 PREFIX_TOKENS = 2  # goal, context
@@ -85,7 +86,7 @@ class OnnxPlanner:
             lengths[rows] += finished
             arrived[rows] |= self._reaches(states, goal[rows], lengths=finished)
             context[rows] = states[:, -1]
-            rows = rows[~self._enough(arrived[rows])]
+            rows = rows[~self._enough(arrived[rows], count)]
             if not len(rows):
                 break
         return checked_plan(self._choose(tokens, lengths, start, goal))
@@ -107,6 +108,7 @@ class OnnxPlanner:
         tokens, result = noise.copy(), noise.copy()
         lengths, rows, finished = np.full(len(noise), num_tokens), np.arange(len(noise)), 0
         cache = self._prefix_cache(context, goal)
+        halving = Halving(self.settings.halve_after, num_candidates=self.settings.num_candidates)
         for now, after in itertools.pairwise(matrix):
             moving = np.flatnonzero(now != after)
             if not len(moving):
@@ -119,13 +121,17 @@ class OnnxPlanner:
             num_clean = _num_leading_clean(after)
             if num_clean == clean_before:
                 continue
-            there = self._reaches(self._states(tokens[:, :num_clean]), goal[rows])
-            done = self._enough(arrived[rows] | there)
+            states = self._states(tokens[:, :num_clean])
+            done = self._enough(arrived[rows] | self._reaches(states, goal[rows]), halving.num_left)
+            if halving.is_due(num_clean):
+                begun = self._proposals(tokens[:, :num_clean], np.full(len(rows), num_clean), context[rows], goal[rows])
+                done |= halving.let_go(self.scorer.score(begun).value, rows)
             result[rows[done]], lengths[rows[done]] = tokens[done], num_clean
             rows, tokens, cache = rows[~done], tokens[~done], cache[:, ~done]
             if not len(rows):
                 break
         result[rows] = tokens
+        result[halving.gone], lengths[halving.gone] = result[halving.stand_ins], lengths[halving.stand_ins]
         return result, lengths
 
     def _prefix_cache(self, context: np.ndarray, goal: np.ndarray) -> np.ndarray:
@@ -167,25 +173,28 @@ class OnnxPlanner:
             there = there & (np.arange(there.shape[1]) < self.manifest.layout["points_per_token"] * lengths[:, None])
         return np.asarray(there.any(axis=1))
 
-    def _enough(self, arrived: np.ndarray) -> np.ndarray:
-        """Which sequences belong to an environment with a quorum of arrived candidates."""
-        count = self.settings.num_candidates
+    def _enough(self, arrived: np.ndarray, count: int) -> np.ndarray:
+        """Which sequences belong to an environment, of ``count`` each, with a quorum of arrived candidates."""
         share = arrived.reshape(-1, count).mean(axis=1, dtype=np.float32)
         return (share >= max(self.settings.quorum, 1 / count)).repeat(count)
 
-    def _choose(self, tokens: np.ndarray, lengths: np.ndarray, start: np.ndarray, goal: np.ndarray) -> Plan:
-        layout, normal, count = self.manifest.layout, self.manifest.normalization, self.settings.num_candidates
-        states, num_steps = self._states(tokens), lengths * layout["steps_per_token"]
+    def _proposals(self, tokens: np.ndarray, lengths: np.ndarray, start: np.ndarray, goal: np.ndarray) -> Proposals:
+        normal, steps_per_token = self.manifest.normalization, self.manifest.layout["steps_per_token"]
         rewards = tokens[..., self.num_action_slots] * np.float32(normal.reward_std) + np.float32(normal.reward_mean)
-        proposals = Proposals(
+        return Proposals(
             starts=start,
-            states=states,
+            states=self._states(tokens),
             rewards=rewards,
             goals=goal,
-            num_steps=num_steps,
+            num_steps=lengths * steps_per_token,
             steps_per_point=self.steps_per_point,
-            steps_per_token=layout["steps_per_token"],
+            steps_per_token=steps_per_token,
         )
+
+    def _choose(self, tokens: np.ndarray, lengths: np.ndarray, start: np.ndarray, goal: np.ndarray) -> Plan:
+        layout, normal, count = self.manifest.layout, self.manifest.normalization, self.settings.num_candidates
+        proposals = self._proposals(tokens, lengths, start, goal)
+        states, rewards, num_steps = proposals.states, proposals.rewards, proposals.num_steps
         score = self.scorer.score(proposals)
         arrival, value = score.arrival, score.value
         bounds = self.manifest.action_bounds

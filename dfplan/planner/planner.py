@@ -197,6 +197,8 @@ class Planner(WindowDenoiser):
         # A plan that is to be shown whole, or may have to pass more places, does not end where it touches the goal.
         goes_on = bool(self.settings.guidance.waypoints) and not self.plans_parts
         ends_early = not record_history and not goes_on and goals is not None
+        # Half of the candidates can go where the best is chosen, by what is denoised alone.
+        is_chosen = not (self.settings.roll_out or self.settings.temperature or self.constraints)
         rows, first, start = torch.arange(total, device=self.device), 0, belief.observations
         while first < num_tokens:
             part = slice(first, min(first + max(self.window_tokens - belief.num_tokens, 1), num_tokens))
@@ -210,12 +212,13 @@ class Planner(WindowDenoiser):
                 deadline=deadline,
                 known_actions=None if known is None else known[rows, part],
                 on_row=(lambda _, each: history.append(each)) if record_history and not first else None,
+                halve_after=self.settings.halve_after if is_chosen else None,
             )
             tokens[rows, part], finished = denoised.tokens, denoised.lengths
             evaluations[rows] += torch.stack([denoised.evaluations, denoised.token_evaluations], dim=1)
             lengths[rows] += finished
             arrived[rows] |= self._reaches(tokens[rows, part], goal, finished)
-            going = torch.ones_like(rows, dtype=torch.bool) if goes_on else ~self._enough(arrived[rows])
+            going = torch.ones_like(rows, dtype=torch.bool) if goes_on else ~self._enough(arrived[rows], count)
             if not going.any() or time.perf_counter() >= deadline:
                 break
             last = self.model.normalizer.observations_back(layout.unpack(tokens[rows, part])[2][:, -1])

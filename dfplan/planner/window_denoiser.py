@@ -14,7 +14,9 @@ from dfplan.models.forcing_model import ForcingModel
 from dfplan.models.token_model import TokenModel
 from dfplan.planner.belief import Belief
 from dfplan.planner.believer import Believer
+from dfplan.planner.choice import propose
 from dfplan.planner.guidance import Guidance
+from dfplan.planner.halving import Halving
 from dfplan.planner.objectives import Objective
 from dfplan.planner.sampler import Denoised, Sampling, sample_tokens
 from dfplan.planner.settings import PlannerSettings
@@ -132,6 +134,7 @@ class WindowDenoiser(Believer):
         deadline: float = math.inf,
         known_actions: Tensor | None = None,
         on_row: Callable[[int, Tensor], None] | None = None,
+        halve_after: int | None = None,
     ) -> Denoised:
         """Denoise the window after what is believed, for every row of it."""
         per_environment, state, goals = len(belief) // len(generators), self.state_of(belief), belief.goals
@@ -139,15 +142,23 @@ class WindowDenoiser(Believer):
         def noise(rows: Tensor) -> Tensor:
             # That of the whole sequence, as if nothing of it were known: results of a seed hold however it is cached.
             shape = (per_environment, belief.num_tokens + num_tokens, self.model.layout.token_dim)
-            present = (rows[::per_environment] // per_environment).tolist()
-            drawn = torch.cat([torch.randn(shape, generator=generators[index]) for index in present])
-            return self.settings.noise_scale * drawn[:, belief.num_tokens :].to(self.device)
+            present, places = (rows // per_environment).unique(return_inverse=True)
+            drawn = torch.cat([torch.randn(shape, generator=generators[index]) for index in present.tolist()])
+            drawn = drawn[(places * per_environment + rows % per_environment).cpu(), belief.num_tokens :]
+            return self.settings.noise_scale * drawn.to(self.device)
+
+        halving = Halving(halve_after, num_candidates=per_environment)
 
         def is_done(tokens: Tensor, rows: Tensor) -> Tensor:
             assert arrived is not None
             if time.perf_counter() >= deadline:
                 return torch.ones_like(rows, dtype=torch.bool)
-            return self._enough(arrived[rows] | self._reaches(tokens, None if goals is None else goals[rows]))
+            there = arrived[rows] | self._reaches(tokens, None if goals is None else goals[rows])
+            done = self._enough(there, halving.num_left)
+            if halving.is_due(tokens.shape[1]):
+                worse = halving.let_go(self._values(tokens, belief, rows), rows.cpu().numpy())
+                done |= torch.from_numpy(worse).to(done.device)
+            return done
 
         sampling = self.sampling(
             num_tokens, num_before=state.num_tokens, guidance=guidance, known_actions=known_actions
@@ -161,6 +172,8 @@ class WindowDenoiser(Believer):
             on_row=on_row,
             is_done=is_done if arrived is not None else None,
         )
+        gone, stand_ins = (torch.from_numpy(each).to(self.device) for each in (halving.gone, halving.stand_ins))
+        denoised.tokens[gone], denoised.lengths[gone] = denoised.tokens[stand_ins], denoised.lengths[stand_ins]
         if sampling.absent:
             denoised.tokens[..., self.model.layout.slots_of(sampling.absent)] = 0.0  # the mean of the data
         return denoised
@@ -204,8 +217,14 @@ class WindowDenoiser(Believer):
             there &= torch.arange(there.shape[1], device=there.device) < layout.points_per_token * lengths[:, None]
         return there.any(dim=1)
 
-    def _enough(self, arrived: Tensor) -> Tensor:
-        """Which sequences belong to an environment with a quorum of arrived candidates, ``[batch]`` bool."""
-        count = self.settings.num_candidates
+    def _values(self, tokens: Tensor, belief: Belief, rows: Tensor) -> np.ndarray:
+        """What the scorer says of the beginnings of plans, ``(len(rows),)``."""
+        assert belief.goals is not None
+        lengths = np.full(len(rows), tokens.shape[1])
+        begun = propose(self.model, tokens, belief.observations[rows], belief.goals[rows], lengths=lengths)
+        return self.scorer.score(begun).value
+
+    def _enough(self, arrived: Tensor, count: int) -> Tensor:
+        """Which sequences belong to an environment, of ``count`` each, a quorum of which arrived, ``[batch]`` bool."""
         share = arrived.float().view(-1, count).mean(dim=1)
         return (share >= max(self.settings.quorum, 1 / count)).repeat_interleave(count)

@@ -45,6 +45,11 @@ class PlanningNumbers:
     quorum: float = option(
         "share of candidates that must arrive before later tokens are left undone", default=0.5, low=0, high=1
     )
+    halve_after: int | None = option(
+        "tokens after which the half of the candidates that is doubted more is let go; null = never",
+        default=2,
+        low=1,
+    )
     jump_penalty: float = option("doubt in a plan whose places jump against its own velocities", default=4.0, low=0)
     support_penalty: float = option(
         "doubt in a plan per share of its steps where the data never was", default=60.0, low=0

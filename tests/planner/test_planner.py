@@ -158,9 +158,13 @@ def test_a_batch_is_the_plans_made_one_by_one(name, settings):
 
 def test_a_plan_says_how_many_evaluations_it_took():
     plan = _plan(_planner(num_levels=4, slope=4.0))
-    # 31, 51 (40 at most) and 1 steps to the goal are 8, 10 and 1 tokens, each denoised in four calls.
-    assert plan.evaluations.tolist() == [3 * 4 * num_tokens for num_tokens in (8, 10, 1)]
-    assert plan.token_evaluations.tolist() == [3 * (5 * num_tokens - 1) for num_tokens in (8, 10, 1)]
+    # 31, 51 (40 at most) and 1 steps to the goal are 8, 10 and 1 tokens, each denoised in four calls: the first two of
+    # three candidates, the others of the two that are left.
+    assert plan.evaluations.tolist() == [3 * 4 * min(tokens, 2) + 2 * 4 * max(tokens - 2, 0) for tokens in (8, 10, 1)]
+    assert plan.token_evaluations.tolist() == [3 * 9 + 2 * 5 * 6, 3 * 9 + 2 * 5 * 8, 3 * 4]
+    whole = _plan(_planner(num_levels=4, slope=4.0, halve_after=None))
+    assert whole.evaluations.tolist() == [3 * 4 * num_tokens for num_tokens in (8, 10, 1)]
+    assert whole.token_evaluations.tolist() == [3 * (5 * num_tokens - 1) for num_tokens in (8, 10, 1)]
 
 
 def test_environments_that_end_early_leave_the_others_as_they_are():
@@ -200,6 +204,19 @@ def test_the_first_to_arrive_is_chosen():
     ]
     assert (best.arrival <= np.min([plan.arrival for plan in single], axis=0) + 2).all()
     assert (best.value >= np.mean([plan.value for plan in single], axis=0)).all()
+
+
+@pytest.mark.parametrize("settings", [{"temperature": 0.5}, {"roll_out": True}])
+def test_all_candidates_are_made_whole_where_they_are_not_chosen_by_what_is_denoised(settings):
+    plans = [_plan(_planner(line_model(), quorum=1.0, halve_after=after, **settings)) for after in (None, 1)]
+    assert plans[0].evaluations.tolist() == plans[1].evaluations.tolist()
+
+
+def test_of_half_the_candidates_hardly_a_later_one_is_chosen():
+    settings = {"quorum": 1.0, "num_candidates": 16, "num_levels": 2}
+    whole, half = (_plan(_planner(line_model(spread=0.4), halve_after=after, **settings)) for after in (None, 1))
+    assert (half.evaluations < 0.7 * whole.evaluations).all()
+    assert (half.arrival <= 1.2 * whole.arrival).all()
 
 
 def test_without_arrival_the_nearest_is_chosen():
