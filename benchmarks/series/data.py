@@ -18,7 +18,8 @@ CURRENCIES = ("australia", "britain", "canada", "switzerland", "china", "japan",
 SEEN, AHEAD = 8, 12
 LEAST = 2  # pedestrians of a sequence
 SHORTEST = 8  # frames of a track to learn from
-TURNS = 8  # by which tracks are turned to learn from, and mirrored
+TURNS = 4  # by which tracks are turned to learn from, and mirrored
+SPEEDS = (0.8, 1.0, 1.25)  # times that of the tracks to learn from
 SCENES = {
     "eth": ("biwi_eth",),
     "hotel": ("biwi_hotel",),
@@ -75,7 +76,7 @@ def pedestrians(source: Path, folder: Path, *, scene: str) -> tuple[Path, Path]:
         if len(track) >= SHORTEST
     ]
     paths = folder / f"{scene}.csv", folder / f"{scene}-test.csv"
-    _write(paths[0], [track @ turn.T for turn in turns() for track in learned])
+    _write(paths[0], [speed * track @ turn.T for turn in turns() for speed in SPEEDS for track in learned])
     _write(paths[1], [each for name in SCENES[scene] for each in sequences(files[name])])
     return paths
 

@@ -25,8 +25,9 @@ RATES = "exchange-rate"
 RATES_TRAINED = ("training.num_steps=400", "task.steps_per_token=5", "env.num_tokens=12")
 RATES_FORECAST = (f"num_steps={DAYS}", f"backtests={FORECASTS}", "num_futures=200")
 # A token of the changes seen, after the first of them, and two of those to come.
-SCENE_TRAINED = ("training.num_steps=2000", "task.steps_per_token=6", "env.num_tokens=3")
-SCENE_FORECAST = (f"num_steps={AHEAD}", "backtests=1", "num_futures=20")
+SCENE_TRAINED = ("training.num_steps=800", "task.steps_per_token=6", "env.num_tokens=3")
+SCENE_FORECAST = (f"num_steps={AHEAD}", "backtests=1", "num_futures=20", "num_levels=5")
+CHOSEN = ("num_drawn=100",)
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -50,28 +51,41 @@ def measure(task: str, arguments: argparse.Namespace) -> dict[str, Any]:
     make = exchange_rates(arguments.source, arguments.runs) if is_rates else None
     learned, held_out = make or pedestrians(arguments.source, arguments.runs, scene=task)
     told, asked = (RATES_TRAINED, RATES_FORECAST) if is_rates else (SCENE_TRAINED, SCENE_FORECAST)
-    found, costs = [], {}
+    found, plain, costs = [], [], {}
     for seed in arguments.seeds:
         folder = arguments.runs / f"{task}-{seed}"
         costs[str(seed)] = train(folder, ["env=none", f"data={learned}", f"seed={seed}", *told])
-        output = arguments.runs / f"{task}-{seed}-forecast-{arguments.began:%Y-%m-%d-%H%M%S}"
-        run("forecast", f"data={held_out}", f"weights={folder}", *asked, "threads=1", f"output={output}")
-        found.append(json.loads((output / "results.json").read_text()))
-    rows = {
-        name: {measure: [each["scores"][name][measure] for each in found] for measure in found[0]["scores"][name]}
-        for name in found[0]["scores"]
-    }
+        words = [f"data={held_out}", f"weights={folder}", *asked]
+        found.append(forecast([*words, *(() if is_rates else CHOSEN)], folder, arguments))
+        if not is_rates:
+            plain.append(forecast(words, folder, arguments, kind="plain"))
+    rows = {name: each_training(found, name) for name in found[0]["scores"]}
+    if plain:
+        rows = {"dfplan": rows["dfplan"], "dfplan, as drawn": each_training(plain, "dfplan")} | rows
     return {
         "question": "how good are forecasts, beside a random walk, the last value and the last change?",
         "task": task,
         "num_forecasts": found[0]["num_forecasts"],
         "trained": told,
         "forecast": asked,
+        "chosen": () if is_rates else CHOSEN,
         "weights": [each["weights"] for each in found],
         "cpu_seconds_of_training": costs,
         "rows": rows,
         "figures": {},
     }
+
+
+def forecast(words: list[str], folder: Path, arguments: argparse.Namespace, *, kind: str = "forecast") -> Record:
+    """The record of one `dfplan forecast`, on one thread."""
+    output = folder.with_name(f"{folder.name}-{kind}-{arguments.began:%Y-%m-%d-%H%M%S}")
+    run("forecast", *words, "threads=1", f"output={output}")
+    return json.loads((output / "results.json").read_text())
+
+
+def each_training(found: list[Record], name: str) -> dict[str, list[float]]:
+    """The measures of a row, each of every training."""
+    return {measure: [each["scores"][name][measure] for each in found] for measure in found[0]["scores"][name]}
 
 
 def of_trainings(values: list[float]) -> dict[str, Any]:
