@@ -22,7 +22,7 @@ USUAL: dict[str, tuple[str, ...]] = {
 SIZES: dict[str, tuple[str, ...]] = {
     "dfplan plan planner=mctg": ("planner.tree.max_nodes=20",),
     "dfplan generate env=maze2d-large": ("num_steps=20000", "output=generated.hdf5"),
-    "dfplan generate env=maze2d-umaze": ("num_steps=20000",),
+    "dfplan generate env=maze2d-umaze": ("num_steps=20000", "output=generated.hdf5"),
     "dfplan record env=maze2d-large goal=random data=rollouts.hdf5": (*FEW, "planner.num_candidates=2"),
     "dfplan train env=maze2d-large": STATES,
     "dfplan eval -m controller=actions,pursuit seed=0,1": ("n_episodes=1", "threads=1"),
