@@ -69,12 +69,12 @@ def _train(words: list[str], *, order: Path, kill: tuple[int, str] | None = None
 def _watched(words: list[str], *, order: Path, kill: tuple[int, str] | None) -> int:
     """In a child: train, note which batch every step saw, and die in the middle of a step if asked to."""
     step, place = kill or (0, "")
-    sample, update, save = WindowDataset.sample, state.TrainingState.update, checkpoint.save_bundle
+    sample, update, save = WindowDataset.sample_part, state.TrainingState.update, checkpoint.save_bundle
     seen = {"batches": 0, "updates": 0}
 
-    def sample_noted(self: Any, batch_size: int, generator: np.random.Generator) -> Any:
+    def sample_noted(self: Any, batch_size: int, generator: np.random.Generator, *, part: slice) -> Any:
         drawn = str(generator.bit_generator.state["state"])
-        batch = sample(self, batch_size, generator)
+        batch = sample(self, batch_size, generator, part=part)
         digest = hashlib.sha256(np.ascontiguousarray(batch.observations).tobytes()).hexdigest()
         with order.open("a") as file:
             file.write(json.dumps([drawn, digest]) + "\n")
@@ -91,7 +91,7 @@ def _watched(words: list[str], *, order: Path, kill: tuple[int, str] | None) -> 
         save(*arguments)  # whole, but not yet under its name
         _die_if(place == "checkpoint" and seen["updates"] >= step)
 
-    WindowDataset.sample, state.TrainingState.update = sample_noted, update_watched
+    WindowDataset.sample_part, state.TrainingState.update = sample_noted, update_watched
     checkpoint.save_bundle = save_watched
     return main(words)
 

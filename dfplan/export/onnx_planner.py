@@ -108,7 +108,8 @@ class OnnxPlanner:
         tokens, result = noise.copy(), noise.copy()
         lengths, rows, finished = np.full(len(noise), num_tokens), np.arange(len(noise)), 0
         cache = self._prefix_cache(context, goal)
-        halving = Halving(self.settings.halve_after, num_candidates=self.settings.num_candidates)
+        how = {"num_candidates": self.settings.num_candidates, "num_tokens": num_tokens}
+        halving = Halving(self.settings.halve_after, **how)
         for now, after in itertools.pairwise(matrix):
             moving = np.flatnonzero(now != after)
             if not len(moving):

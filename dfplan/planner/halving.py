@@ -11,6 +11,7 @@ class Halving:
     Args:
         after: clean tokens after which it happens; None is never.
         num_candidates: of each environment, those of one side by side.
+        num_tokens: of the window; where it has no more than ``after``, nothing would be saved, and none is let go.
 
     Attributes:
         num_left: candidates of each environment that are still at work.
@@ -18,10 +19,10 @@ class Halving:
         stand_ins: ``(n,)`` the rows that they are copies of afterwards.
     """
 
-    def __init__(self, after: int | None, *, num_candidates: int) -> None:
+    def __init__(self, after: int | None, *, num_candidates: int, num_tokens: int) -> None:
         self.num_left = num_candidates
         self.gone = self.stand_ins = np.zeros(0, np.int64)
-        self._after = after if num_candidates > 1 else None
+        self._after = after if num_candidates > 1 and after is not None and after < num_tokens else None
 
     def is_due(self, num_clean: int) -> bool:
         """Whether it is now, that so many tokens are clean."""

@@ -147,7 +147,7 @@ class WindowDenoiser(Believer):
             drawn = drawn[(places * per_environment + rows % per_environment).cpu(), belief.num_tokens :]
             return self.settings.noise_scale * drawn.to(self.device)
 
-        halving = Halving(halve_after, num_candidates=per_environment)
+        halving = Halving(halve_after, num_candidates=per_environment, num_tokens=num_tokens)
 
         def is_done(tokens: Tensor, rows: Tensor) -> Tensor:
             assert arrived is not None

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -33,6 +34,7 @@ SMALL = {
     "diffuser": [STATES, "model.width=8", "model.num_layers=2", "model.horizon=16", "model.num_levels=4"],
     "distill": [STATES, "retrace.num_steps=2000"],
     "forcing": [STATES, *WINDOWS],
+    "forecast": ["env=none", *NETWORK, "env.num_tokens=3", "data=walk.csv"],
     "image-ddpm": ["task.width=8"],
     "inverse-dynamics": [STATES, "task.width=8", "retrace.num_steps=2000"],
     "keypoints": [FRAMES, "task.width=4"],
@@ -48,6 +50,8 @@ NEEDS = {"pixel-forcing": "keypoints"}  # whose model it reads
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tasks")
     assert main(["generate", STATES, "num_steps=6000", f"output={folder / 'umaze.hdf5'}"]) == 0
+    walk = np.cumsum(np.random.default_rng(0).normal(size=(300, 2)), axis=0)
+    np.savetxt(folder / "walk.csv", walk, delimiter=",")
     return folder
 
 
@@ -60,7 +64,7 @@ def in_the_folder(folder, monkeypatch):
 def needs_data(task: str) -> bool:
     """Whether the task's config leaves the data to those of a maze."""
     config = Path(__file__).parents[2] / "configs" / "task" / f"{task}.yaml"
-    return "\ndata: none" not in config.read_text()
+    return "\ndata: none" not in config.read_text() and task != "forecast"  # which has no maze
 
 
 def words(task: str) -> list[str]:

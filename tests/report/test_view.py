@@ -205,7 +205,15 @@ def test_no_package_is_imported_because_a_result_names_it(tmp_path):
 @pytest.mark.slow
 def test_control_c_ends_it(run_folder):
     command = [sys.executable, "-m", "dfplan.cli.main", "view", str(run_folder), "browser=false"]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"})
+    running = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # ignored by what a shell runs in the background
+    )
     try:
         assert running.stdout is not None
         said = running.stdout.readline()
