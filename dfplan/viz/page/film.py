@@ -1,6 +1,5 @@
 """Frames as an mp4 that every browser plays, by imageio-ffmpeg, which brings its own ffmpeg."""
 
-import importlib
 import importlib.util
 import io
 import itertools
@@ -44,7 +43,8 @@ def encode(frames: Iterable[np.ndarray]) -> Film:
         ImportError: there is no imageio-ffmpeg.
         OSError: ffmpeg does not run.
     """
-    write_frames = importlib.import_module("imageio_ffmpeg").write_frames  # large, and not always there
+    from imageio_ffmpeg import write_frames  # large, and not always there
+
     waiting = iter(frames)
     first = next(waiting)
     height, width = (each - each % 2 for each in first.shape[:2])
@@ -55,7 +55,7 @@ def encode(frames: Iterable[np.ndarray]) -> Film:
             str(path),
             (width, height),
             fps=FRAMES_A_SECOND,
-            quality=None,
+            quality=None,  # type: ignore[arg-type]  # which it takes, and then adds no scale of its own
             macro_block_size=2,
             ffmpeg_log_level="error",
             output_params=[*how, "-vf", f"scale='min({WIDTH},iw)':-2", "-movflags", "+faststart"],
