@@ -197,8 +197,6 @@ class Planner(WindowDenoiser):
         # A plan that is to be shown whole, or may have to pass more places, does not end where it touches the goal.
         goes_on = bool(self.settings.guidance.waypoints) and not self.plans_parts
         ends_early = not record_history and not goes_on and goals is not None
-        # Half of the candidates can go where the best is chosen, by what is denoised alone.
-        is_chosen = not (self.settings.roll_out or self.settings.temperature or self.constraints)
         rows, first, start = torch.arange(total, device=self.device), 0, belief.observations
         while first < num_tokens:
             part = slice(first, min(first + max(self.window_tokens - belief.num_tokens, 1), num_tokens))
@@ -212,7 +210,7 @@ class Planner(WindowDenoiser):
                 deadline=deadline,
                 known_actions=None if known is None else known[rows, part],
                 on_row=(lambda _, each: history.append(each)) if record_history and not first else None,
-                halve_after=self.settings.halve_after if is_chosen else None,
+                halve_after=self._halve_after,
             )
             tokens[rows, part], finished = denoised.tokens, denoised.lengths
             evaluations[rows] += torch.stack([denoised.evaluations, denoised.token_evaluations], dim=1)
@@ -225,6 +223,12 @@ class Planner(WindowDenoiser):
             rows, first = rows[going], part.stop
             belief = self.belief_of(last[going], None if goals is None else goals[rows])
         return Candidates(tokens, lengths, evaluations, history)
+
+    @property
+    def _halve_after(self) -> int | None:
+        """Clean tokens after which half of the candidates go: where the best is chosen, by what is denoised alone."""
+        is_chosen = not (self.settings.roll_out or self.settings.temperature or self.constraints)
+        return self.settings.halve_after if is_chosen else None
 
     def roll_out(
         self,
