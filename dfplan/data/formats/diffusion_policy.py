@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from dfplan.blocks import slices, stacked
 from dfplan.data.formats import npz
 from dfplan.data.formats.layout import check_bytes, flattened, lay_out, vectors
 from dfplan.errors import UserError
@@ -117,7 +118,14 @@ def _load(folder: Path) -> np.ndarray:
     import zarr
 
     try:
-        return np.asarray(zarr.open_array(folder, mode="r")[...])
+        array = zarr.open_array(folder, mode="r")
+        if not array.ndim:
+            return np.asarray(array[...])
+        rows, *_ = array.shape
+        blocks = slices(rows, array.nbytes / max(1, rows), multiple=array.chunks[0])
+        return stacked(np.asarray(array[block]) for block in blocks)
+    except UserError:
+        raise
     except Exception as error:  # of any codec
         reason = " ".join(str(error).split())[:150]
         raise UserError(f"{folder} is damaged ({reason}); get the data set again") from error

@@ -1,12 +1,12 @@
 """Lays arrays of any origin out as `Trajectories`: flattened by name, checked row by row, with final observations."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from dfplan.blocks import Column, rows_where, slices
+from dfplan.blocks import Column, rows_of, rows_where, slices, stacked
 from dfplan.errors import UserError
 from dfplan.types import Trajectories
 
@@ -28,14 +28,18 @@ def check_bytes(declared: int, *, source: str) -> None:
 def vectors(array: np.ndarray, *, name: str, source: str) -> np.ndarray:
     """Numbers of any kind and shape ``(rows, ...)`` as ``(rows, dim)`` float32; what that cannot hold is infinite.
 
+    What is mapped stays so, or is mapped anew where it has to be converted.
+
     Raises:
         UserError: they are no numbers.
     """
     if array.dtype.kind not in "fiub" or not array.ndim:
         raise UserError(f"{source}: {name} must be rows of numbers; got {array.dtype} of shape {list(array.shape)}")
+    flat = array.reshape(len(array), int(np.prod(array.shape[1:])))
+    if flat.dtype == np.float32 and flat.flags.c_contiguous:
+        return flat
     with np.errstate(over="ignore"):
-        flat = array.reshape(len(array), int(np.prod(array.shape[1:])))
-        return np.ascontiguousarray(flat).astype(np.float32, copy=False)
+        return stacked(np.ascontiguousarray(flat[rows]).astype(np.float32, copy=False) for rows in rows_of(flat))
 
 
 def flattened(entries: Mapping[str, np.ndarray], *, source: str) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -57,8 +61,28 @@ def flattened(entries: Mapping[str, np.ndarray], *, source: str) -> tuple[np.nda
         for name, part in parts.items()
         for index in range(part.shape[1])
     ]
-    only = next(iter(parts.values()))
-    return only if len(parts) == 1 else np.concatenate(list(parts.values()), axis=1), tuple(names)
+    only, *others = parts.values()
+    if others:
+        blocks = slices(len(only), 4 * len(names))
+        only = stacked(np.concatenate([each[rows] for each in parts.values()], axis=1) for rows in blocks)
+    return only, tuple(names)
+
+
+def joined(blocks: Iterable[Mapping[str, np.ndarray]], *, source: str) -> dict[str, np.ndarray]:
+    """Arrays by name that come in blocks of rows, each below each other; mapped where they are large.
+
+    Raises:
+        UserError: rows of one block are longer than those of another, or they cannot be written to the cache folder.
+    """
+    columns: dict[str, Column] = {}
+    widths: dict[str, tuple[int, ...]] = {}
+    for block in blocks:
+        columns = columns or {name: Column() for name in block}
+        for name, column in columns.items():
+            if widths.setdefault(name, block[name].shape[1:]) != block[name].shape[1:]:
+                raise UserError(f"{source}: {name} must be as long in all rows; record the data set again")
+            column.append(block[name])
+    return {name: column.array() for name, column in columns.items()}
 
 
 def lay_out(

@@ -1,13 +1,15 @@
 """LeRobot's data set folders, version 3.0, without LeRobot: parquet files and their description in JSON."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dfplan.data.formats.layout import check_bytes, flattened, lay_out, place, vectors
+from dfplan.blocks import is_large, rows_where
+from dfplan.data.formats.layout import check_bytes, flattened, joined, lay_out, place, vectors
 from dfplan.errors import UserError
 from dfplan.files import read_small
 from dfplan.types import Bounds, Trajectories
@@ -16,6 +18,7 @@ INFO, VERSION = "meta/info.json", "v3.0"
 MAX_INFO = 16 * 2**20
 STATE, ACTION, EPISODE, FRAME = "observation.state", "action", "episode_index", "frame_index"
 TIME = "timestamp"
+ROWS_AT_ONCE = 2**16
 LONGEST_GAP = 1.5  # frames between two time stamps
 FLAGS = {"next.terminated": "terminations", "next.truncated": "truncations"}
 GOALS = {"goal": "goals", "achieved_goal": "achieved_goals"}
@@ -55,7 +58,12 @@ def read(path: str | Path) -> Trajectories:
     actions = vectors(columns[ACTION], name=ACTION, source=str(path))
     left_out = [name for name in features if name.startswith("observation.") and name not in entries]
     data = lay_out(
-        {"observations": observations, "actions": actions, **_outcomes(columns, ends), **_goals(columns, str(path))},
+        {
+            "observations": observations,
+            "actions": actions,
+            **_outcomes(columns, ends, str(path)),
+            **_goals(columns, str(path)),
+        },
         ends=ends,
         source=str(path),
         notes=(f"images are left out: {', '.join(left_out)}",) if left_out else (),
@@ -113,7 +121,6 @@ def _read_columns(path: Path, names: list[str]) -> dict[str, np.ndarray]:
     files = sorted((path / "data").glob("chunk-*/file-*.parquet"))
     if not files:
         raise UserError(f"{path} has no data/chunk-*/file-*.parquet; get the data set again")
-    tables = []
     try:
         declared = 0
         for file in files:
@@ -126,11 +133,24 @@ def _read_columns(path: Path, names: list[str]) -> dict[str, np.ndarray]:
                     raise UserError(
                         f"{file} has no column {missing[0]}, which {INFO} describes; get the data set again"
                     )
-                tables.append(opened.read(columns=names))
-        table = arrow.concat_tables(tables)
-        return {name: _column(table.column(name), name, path) for name in names}
+        tables = _tables(files, names, large=is_large(declared))
+        blocks = ({name: _column(each.column(name), name, path) for name in names} for each in tables)
+        return joined(blocks, source=str(path))
     except (arrow.ArrowException, OSError) as error:
         raise UserError(f"{path}: damaged ({' '.join(str(error).split())[:150]}); get the data set again") from error
+
+
+def _tables(files: list[Path], names: list[str], *, large: bool) -> Iterator[Any]:
+    """All rows in one table, or, where these are large, some rows of a file after the other."""
+    import pyarrow as arrow
+    import pyarrow.parquet as parquet
+
+    if not large:
+        yield arrow.concat_tables(parquet.ParquetFile(file).read(columns=names) for file in files)
+        return
+    for file in files:
+        with parquet.ParquetFile(file, pre_buffer=False, memory_map=True) as opened:
+            yield from (arrow.Table.from_batches([each]) for each in opened.iter_batches(ROWS_AT_ONCE, columns=names))
 
 
 def _column(column: Any, name: str, path: Path) -> np.ndarray:
@@ -154,15 +174,16 @@ def _ends(episodes: np.ndarray, frames: np.ndarray, path: Path) -> np.ndarray:
     """Where episodes end; frames must count from 0 in each."""
     if not len(episodes):
         raise UserError(f"{path} has no rows; get the data set again")
-    ends = np.append(np.flatnonzero(np.diff(episodes)) + 1, len(episodes))
+    ends = np.append(rows_where(np.not_equal, episodes[1:], episodes[:-1]) + 1, len(episodes))
     starts = np.append(0, ends[:-1])
-    wanted = np.arange(len(episodes))
-    wanted -= np.repeat(starts, ends - starts)
-    wrong = frames != wanted
-    if wrong.any():
-        row = int(np.argmax(wrong))
+    first = rows_where(lambda block: block == 0, frames)
+    wrong = rows_where(lambda now, before: (now != before + 1) & (now != 0), frames[1:], frames[:-1]) + 1
+    wrong = np.concatenate([wrong, np.setxor1d(first, starts)])
+    if len(wrong):
+        row = int(wrong.min())
+        begin = int(starts[np.searchsorted(starts, row, side="right") - 1])
         raise UserError(
-            f"{path}, episode {episodes[row]}, row {wanted[row]}: {FRAME} is {frames[row]}, so rows are missing or out "
+            f"{path}, episode {episodes[row]}, row {row - begin}: {FRAME} is {frames[row]}, so rows are missing or out "
             "of order; get the data set again"
         )
     if len(np.unique(episodes[starts])) != len(ends):
@@ -172,18 +193,22 @@ def _ends(episodes: np.ndarray, frames: np.ndarray, path: Path) -> np.ndarray:
 
 def _check_times(times: np.ndarray, ends: np.ndarray, *, fps: float, path: Path) -> None:
     """Refuse time stamps between which there is more than a frame, or that do not rise."""
-    apart = np.diff(times.reshape(-1).astype(np.float64))
-    apart[ends[:-1] - 1] = 1 / fps
-    wrong = np.flatnonzero(~((apart > 0) & (apart < LONGEST_GAP / fps)))
+
+    def is_wrong(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        apart = after.reshape(-1).astype(np.float64) - before.reshape(-1)
+        return ~((apart > 0) & (apart < LONGEST_GAP / fps))
+
+    wrong = np.setdiff1d(rows_where(is_wrong, times[:-1], times[1:]), ends[:-1] - 1)
     if len(wrong):
         row = int(wrong[0])
+        apart = float(times[row + 1].item()) - float(times[row].item())
         raise UserError(
-            f"{path}, {place(row, np.append(0, ends))}: {TIME} goes on by {apart[row]:.4g} s, and a frame takes "
+            f"{path}, {place(row, np.append(0, ends))}: {TIME} goes on by {apart:.4g} s, and a frame takes "
             f"{1 / fps:.4g} s; so it does at {len(wrong)} rows: frames are missing, end the episode there, or mend fps"
         )
 
 
-def _outcomes(columns: dict[str, np.ndarray], ends: np.ndarray) -> dict[str, np.ndarray]:
+def _outcomes(columns: dict[str, np.ndarray], ends: np.ndarray, source: str) -> dict[str, np.ndarray]:
     """Rewards and flags, as far as they are recorded."""
     found: dict[str, np.ndarray] = {}
     for name, ours in {**FLAGS, "segment_end": "segment_ends"}.items():
@@ -195,7 +220,7 @@ def _outcomes(columns: dict[str, np.ndarray], ends: np.ndarray) -> dict[str, np.
         success = columns["next.success"].reshape(-1).astype(bool)
         found |= {"terminations": last & success, "truncations": last & ~success}
     if "next.reward" in columns:
-        found["rewards"] = columns["next.reward"].reshape(-1).astype(np.float32)
+        found["rewards"] = vectors(columns["next.reward"].reshape(-1), name="next.reward", source=source)[:, 0]
     return found
 
 

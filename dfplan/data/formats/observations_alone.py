@@ -1,14 +1,19 @@
 """Observations alone, as a table of numbers: .csv with or without a line of names, or .npy."""
 
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
-from dfplan.data.formats.layout import check_bytes, lay_out, vectors
+from dfplan.blocks import rows_where
+from dfplan.data.formats.layout import check_bytes, joined, lay_out, vectors
 from dfplan.errors import UserError
 from dfplan.types import Trajectories
 
 EPISODE = "episode"
+LINES_AT_ONCE = 2**16
 NPY_DIMENSIONS = (2, 3)
 
 
@@ -54,25 +59,45 @@ def _read_npy(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
 def _read_csv(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     try:
         with path.open(encoding="utf-8") as file:
-            first = file.readline()
-        names = tuple(each.strip().strip('"') for each in first.rstrip("\n").split(","))
-        has_names = not all(map(_is_number, names))
-        table = np.loadtxt(path, delimiter=",", skiprows=int(has_names), ndmin=2, encoding="utf-8", comments=None)
+            names = tuple(each.strip().strip('"') for each in file.readline().rstrip("\n").split(","))
+            has_names = not all(map(_is_number, names))
+            if not has_names:
+                file.seek(0)
+            found = joined(_blocks(file, names if has_names else ()), source=str(path))
     except (OSError, ValueError) as error:
         raise UserError(
             f"{path} is no table of numbers: {' '.join(str(error).split())[:150]}; mend that line"
         ) from error
-    if not table.size:
+    if not found:
         raise UserError(f"{path} has no rows; check the path")
+    table, num_columns = found["observations"], sum(each.shape[1] for each in found.values())
     if not has_names:
         return table, np.array([len(table)]), ()
-    if len(names) != table.shape[1]:
-        raise UserError(f"{path}: its first line names {len(names)} columns, and there are {table.shape[1]}; mend it")
+    if len(names) != num_columns:
+        raise UserError(f"{path}: its first line names {len(names)} columns, and there are {num_columns}; mend it")
     if EPISODE not in names:
         return table, np.array([len(table)]), names
-    column = names.index(EPISODE)
-    ends = np.append(np.flatnonzero(np.diff(table[:, column])) + 1, len(table))
-    return np.delete(table, column, axis=1), ends, tuple(each for each in names if each != EPISODE)
+    episodes = found[EPISODE][:, 0]
+    ends = np.append(rows_where(np.not_equal, episodes[1:], episodes[:-1]) + 1, len(table))
+    return table, ends, tuple(each for each in names if each != EPISODE)
+
+
+def _blocks(file: TextIO, names: tuple[str, ...]) -> Iterator[dict[str, np.ndarray]]:
+    """The rows, many lines at a time, and apart from them the column that says which episode they are of."""
+    for number, lines in enumerate(iter(lambda: list(islice(file, LINES_AT_ONCE)), [])):
+        lines = [each for each in lines if each.strip()]
+        if not lines:
+            continue
+        try:
+            rows = np.loadtxt(lines, delimiter=",", ndmin=2, encoding="utf-8", comments=None)
+        except ValueError as error:
+            behind = f" (behind {number * LINES_AT_ONCE} others)" if number else ""
+            raise ValueError(f"{error}{behind}") from error
+        if EPISODE not in names or names.index(EPISODE) >= rows.shape[1]:
+            yield {"observations": rows}
+            continue
+        column = names.index(EPISODE)
+        yield {"observations": np.delete(rows, column, axis=1), EPISODE: rows[:, [column]]}
 
 
 def _is_number(text: str) -> bool:

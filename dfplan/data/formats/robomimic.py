@@ -2,19 +2,20 @@
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
 
 from dfplan.data.d4rl_file import LOCKING, open_dataset
 from dfplan.data.foreign_hdf5 import PARSE_ERRORS, group_names, open_arrays
-from dfplan.data.formats.layout import flattened, lay_out, vectors
+from dfplan.data.formats.layout import flattened, joined, lay_out, vectors
 from dfplan.errors import UserError
 from dfplan.types import Trajectories
 
 DEMONSTRATION = re.compile(r"demo_(\d+)")
+RECORDED = {"rewards": "rewards", "dones": "terminations"}  # and what they are in `Trajectories`
 MOST_DIMENSIONS = 2  # of an entry, rows included; images have more
 
 
@@ -38,23 +39,20 @@ def read(path: str | Path) -> Trajectories:
         keys = [f"data/demo_{each}" for each in numbers]
         wanted = (
             "actions",
-            "rewards",
-            "dones",
+            *RECORDED,
             *(f"{kind}/{entry}" for kind in ("obs", "next_obs") for entry in entries),
         )
         found = open_arrays(file, [f"{demo}/{name}" for demo in keys for name in wanted], path=path)
-        demonstrations = [_demonstration(found, demo, entries, str(path)) for demo in keys]
+        everywhere = [each for each in RECORDED if all(f"{demo}/{each}" in found for demo in keys)]
+        demonstrations = (_demonstration(found, demo, entries, everywhere, str(path)) for demo in keys)
+        steps = joined(demonstrations, source=str(path))
+        ends = np.cumsum([len(found[f"{demo}/actions"]) for demo in keys])
+        names = flattened({each: found[f"{keys[0]}/obs/{each}"][:1] for each in entries}, source=str(path))[1]
+        finals = _finals(found, keys, entries, str(path))
         step_seconds = _step_seconds(file)
-    with_finals = all("finals" in each for each in demonstrations)
-    finals = np.stack([each.pop("finals") for each in demonstrations]) if with_finals else None
-    names = demonstrations[0].pop("names")
-    common = [key for key in demonstrations[0] if all(key in each for each in demonstrations)]
-    for name in ("observations", "actions"):
-        if len({each[name].shape[1] for each in demonstrations}) > 1:
-            raise UserError(f"{path}: {name} must be as long in all demonstrations; record the data set again")
     return lay_out(
-        {key: np.concatenate([each[key] for each in demonstrations]) for key in common},
-        ends=np.cumsum([len(each["actions"]) for each in demonstrations]),
+        steps,
+        ends=ends,
         source=str(path),
         finals=finals,
         notes=(f"images are left out: {', '.join(images)}",) if images else (),
@@ -74,28 +72,34 @@ def _entries(file: h5py.File, key: str, path: Path) -> tuple[list[str], list[str
     return entries, sorted(name for name, is_image in names.items() if is_image)
 
 
-def _demonstration(found: dict[str, h5py.Dataset], demo: str, entries: list[str], source: str) -> dict[str, Any]:
+def _demonstration(
+    found: Mapping[str, h5py.Dataset], demo: str, entries: list[str], everywhere: list[str], source: str
+) -> dict[str, np.ndarray]:
     where = f"{source}, {demo.removeprefix('data/')}"
     if missing := [name for name in ("actions", *(f"obs/{each}" for each in entries)) if f"{demo}/{name}" not in found]:
         raise UserError(f"{where}: has no {missing[0]}; every demonstration must have what the first has")
-    observations, names = flattened({each: found[f"{demo}/obs/{each}"][()] for each in entries}, source=where)
+    observations, _ = flattened({each: found[f"{demo}/obs/{each}"][()] for each in entries}, source=where)
     actions = vectors(found[f"{demo}/actions"][()], name="actions", source=where)
     if not 0 < len(actions) == len(observations):
         raise UserError(
             f"{where}: must have as many observations as actions, at least one; got {len(observations)} and "
             f"{len(actions)}"
         )
-    result = {"observations": observations, "actions": actions, "names": names}
-    for key, ours in (("rewards", "rewards"), ("dones", "terminations")):
-        if f"{demo}/{key}" in found:
-            values = vectors(found[f"{demo}/{key}"][()], name=key, source=where)[:, 0]
-            if len(values) != len(actions):
-                raise UserError(f"{where}: must have as many {key} as actions; got {len(values)} and {len(actions)}")
-            result[ours] = values if ours == "rewards" else values != 0
-    if all(f"{demo}/next_obs/{each}" in found for each in entries):
-        follows, _ = flattened({each: found[f"{demo}/next_obs/{each}"][-1:] for each in entries}, source=where)
-        result["finals"] = follows[-1]
+    result = {"observations": observations, "actions": actions}
+    for key in everywhere:
+        values = vectors(found[f"{demo}/{key}"][()], name=key, source=where)[:, 0]
+        if len(values) != len(actions):
+            raise UserError(f"{where}: must have as many {key} as actions; got {len(values)} and {len(actions)}")
+        result[RECORDED[key]] = values if key == "rewards" else values != 0
     return result
+
+
+def _finals(found: Mapping[str, h5py.Dataset], keys: list[str], entries: list[str], source: str) -> np.ndarray | None:
+    """The last of each demonstration's next observations, None where one lacks them."""
+    if not all(f"{demo}/next_obs/{each}" in found for demo in keys for each in entries):
+        return None
+    rows = [{each: found[f"{demo}/next_obs/{each}"][-1:] for each in entries} for demo in keys]
+    return np.concatenate([flattened(each, source=source)[0] for each in rows])
 
 
 def _step_seconds(file: h5py.File) -> float | None:
