@@ -12,7 +12,7 @@ from dfplan.settings.windows import WindowSettings
 from dfplan.tokens import Normalizer, TokenLayout
 from dfplan.types import Bounds, DoubleIntegrator, Support, Trajectories
 
-LAYOUT = TokenLayout(steps_per_token=4, points_per_token=2)
+LAYOUT = TokenLayout(4, 2, action_dim=2, observation_dim=4, goal_dim=2)
 DENOISERS = ("transformer", "rnn")
 # The numbers of maze2d.
 POINT_MASS = DoubleIntegrator(decay=0.99809, gain=0.238164, step=0.01, max_speed=5.0)

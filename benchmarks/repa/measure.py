@@ -48,7 +48,7 @@ def held_out_windows(trajectories: Trajectories, model: ForcingModel) -> WindowB
         segment_goal_share=0.5,
         held_steps=0,
     )
-    windows = WindowDataset(trajectories, settings, num_tokens=model.num_tokens)
+    windows = WindowDataset(trajectories, settings, num_tokens=model.num_tokens, goal_dim=layout.goal_dim)
     return windows.sample(NUM_WINDOWS, np.random.default_rng(0))
 
 
@@ -61,10 +61,12 @@ def representation(
     """
     fit, states = (hidden_states(model, batch, level=LEVEL, seed=0) for batch in batches)
     observations = torch.from_numpy(states.observations)
-    normalizer = model.normalizer
+    normalizer, goal_dim = model.normalizer, model.layout.goal_dim
     targets = {
-        "encoder": FrameFeatures(encoder, camera.render, seen=observations)(observations),
-        "state": StateFeatures(normalizer.observation_mean, normalizer.observation_std)(observations),
+        "encoder": FrameFeatures(encoder, camera.render, seen=observations, goal_dim=goal_dim)(observations),
+        "state": StateFeatures(normalizer.observation_mean, normalizer.observation_std, goal_dim=goal_dim)(
+            observations
+        ),
     }
     chosen = np.random.default_rng(0).permutation(len(observations))[:NUM_ALIKE]
     blocks = []

@@ -86,7 +86,7 @@ def mapped_windows(path: Path, model: ForcingModel, *, rows: int) -> WindowDatas
     actions = generator.uniform(-1, 1, size=(rows, 2)).astype(np.float32)
     starts, ends = np.arange(0, rows + 1, EPISODE), np.arange(rows) % 250 == 249
     data = Trajectories(observations, actions, starts, ends, source="random", last_actions=True)
-    return WindowDataset(data, WindowSettings(held_steps=0), num_tokens=model.num_tokens)
+    return WindowDataset(data, WindowSettings(held_steps=0), num_tokens=model.num_tokens, goal_dim=2)
 
 
 def task_of(model: ForcingModel, *, width: int, layers: int, heads: int, compiled: bool = False) -> ForcingTask:

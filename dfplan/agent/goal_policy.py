@@ -23,7 +23,7 @@ class GoalObservation(gymnasium.ObservationWrapper):
         goal_dim: numbers in a goal.
     """
 
-    def __init__(self, env: gymnasium.Env, *, goal_dim: int = 2) -> None:
+    def __init__(self, env: gymnasium.Env, *, goal_dim: int) -> None:
         super().__init__(env)
         inner = env.observation_space
         if not isinstance(inner, spaces.Box) or len(inner.shape) != 1:
@@ -51,7 +51,7 @@ class GoalPolicy:
 
     ::
 
-        env = GoalObservation(gymnasium.make("dfplan_envs:maze2d-large-v1", goal="random"))
+        env = GoalObservation(gymnasium.make("dfplan_envs:maze2d-large-v1", goal="random"), goal_dim=2)
         mean, std = stable_baselines3.common.evaluation.evaluate_policy(GoalPolicy(agent, seed=0), env)
 
     Args:

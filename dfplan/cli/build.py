@@ -13,7 +13,7 @@ import torch
 
 from dfplan.agent import Controller, InferenceDelay, InverseControl, MPCAgent, PlanMaker, PlannedActions
 from dfplan.baselines.diffuser import is_diffuser
-from dfplan.cli.any_environment import TRAINED_BY
+from dfplan.cli.any_environment import untold
 from dfplan.cli.folders import bundled_weights, config_folder
 from dfplan.cli.guidance import build_guidance
 from dfplan.cli.planner_schema import PlannerConfig
@@ -79,7 +79,7 @@ def find_weights(weights: str, *, env_name: str) -> Path:
             return folder
         has_data = (config_folder() / "env" / f"{env_name}.yaml").is_file()  # dfplan's own; an id of Gymnasium has none
         data = [] if has_data else ["data=<a data set of it>"]
-        command = " ".join(["dfplan train", *TRAINED_BY.get(env_name, ()), f"env={env_name}", *data])
+        command = " ".join(["dfplan train", *untold(env_name), f"env={env_name}", *data])
         raise UserError(
             f"no weights for {folder.name} come with dfplan; train some with `{command}` and give "
             "weights=<its run folder>"
@@ -163,7 +163,7 @@ def build_controller(
             return PlannedActions(domain.spec.action_bounds.low.size)
         case "inverse":
             inverse = load_inverse_dynamics(find_inverse_dynamics(controller.inverse, weights=weights))
-            return InverseControl(inverse, bounds=domain.spec.action_bounds)
+            return InverseControl(inverse, bounds=domain.spec.action_bounds, least_steps=controller.least_steps or 1)
     own = domain.controllers()
     if controller.name not in own:
         known = ", ".join(("actions", "inverse", *own))

@@ -22,7 +22,7 @@ from omegaconf.errors import (
     ValidationError,
 )
 
-from dfplan.cli.any_environment import SHORT, known_ids, with_environment
+from dfplan.cli.any_environment import COMMANDS, known_ids, with_environment
 from dfplan.cli.arguments import OPTIONS_PREFIX, Words, for_hydra, name_of, read_words, split_options
 from dfplan.cli.declared import defaults_shown
 from dfplan.cli.folders import config_folder, group_choices, release
@@ -286,7 +286,7 @@ def _missing_file(error: MissingConfigException, command: str) -> str:
     if not options:
         return str(error).splitlines()[0]
     others, known = "", options
-    if group == "env" and command in SHORT:
+    if group == "env" and command in COMMANDS:
         others = ", or the id of an environment of Gymnasium (of Gymnasium-Robotics: pip install 'dfplan[robots]')"
         known = [*options, *known_ids()]
     return f"unknown {group} {name!r}{closest(name, known)}; choose {', '.join(options)}{others}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from dfplan.cli.any_environment import FORECASTING, REMEMBERING, SERIES
+from dfplan.cli.any_environment import FORECASTING, SERIES, makes_its_data
 from dfplan.cli.compose import compose_options
 from dfplan.cli.folders import group_choices
 from dfplan.cli.launcher_schema import LauncherConfig
@@ -109,8 +109,10 @@ def _lines(command: str, composed: DictConfig) -> list[str]:
 
 
 def _offered(command: str, group: str) -> list[str]:
-    left_out = {*(REMEMBERING if command == "generate" else ()), *(() if command in FORECASTING else (SERIES,))}
-    return [choice for choice in group_choices(group) if group != "env" or choice not in left_out]
+    if group != "env":
+        return group_choices(group)
+    offered = [choice for choice in group_choices(group) if choice != SERIES or command in FORECASTING]
+    return [choice for choice in offered if command != "generate" or not makes_its_data(choice)]
 
 
 def _meaning(each: Any) -> str:

@@ -49,6 +49,9 @@ class ControllerConfig:
     )
     tube: float | None = option("pursuit: distance from the path that costs nothing", above=0)
     lookahead: int | None = option("pursuit: steps simulated ahead", low=1)
+    least_steps: int | None = option(
+        "inverse: steps to the planned state that is steered to, at least; null = 1, the next state that is due", low=1
+    )
     inverse: str | None = option(
         "inverse: folder of inverse dynamics or of the run that trained them; null = the folder inverse in weights=",
         path=True,

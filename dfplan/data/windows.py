@@ -77,7 +77,7 @@ class WindowDataset:
         settings: WindowSettings | None = None,
         *,
         num_tokens: int,
-        goal_dim: int = 2,
+        goal_dim: int,
         aimless_share: float = 0.0,
         start_weights: np.ndarray | None = None,
         **numbers: Any,

@@ -69,14 +69,15 @@ def build_alignment(
     from dfplan.training.alignment import Alignment, FrameFeatures, StateFeatures
 
     if settings.encoder == STATE:
-        target = StateFeatures(task.normalizer.observation_mean, task.normalizer.observation_std)
+        normalizer = task.normalizer
+        target = StateFeatures(normalizer.observation_mean, normalizer.observation_std, goal_dim=inputs.goal_dim)
         feature_dim = target.feature_dim
     else:
         camera = load_camera(settings.camera or inputs.env_id)
         encoder = frozen_encoder(settings.encoder, seed=inputs.seed, given=given)
         seen = inputs.trajectories.observations
         rows = np.random.default_rng(inputs.seed).integers(len(seen), size=NUM_MEASURED)
-        target = FrameFeatures(encoder, camera.render, seen=torch.as_tensor(seen[rows]))
+        target = FrameFeatures(encoder, camera.render, seen=torch.as_tensor(seen[rows]), goal_dim=inputs.goal_dim)
         feature_dim = len(target.mean)
     return Alignment(
         target=target,

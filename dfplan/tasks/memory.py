@@ -70,6 +70,7 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, EpisodeWind
             steps_per_point=settings.steps_per_token,
             num_tokens=inputs.num_tokens,
             from_start=settings.from_start,
+            goal_dim=inputs.goal_dim,
         )
         for part in (driven, held_out)
     )

@@ -98,7 +98,7 @@ class FrameFeatures:
         render: Callable[[np.ndarray], np.ndarray],
         *,
         seen: Tensor,
-        goal_dim: int = 2,
+        goal_dim: int,
     ) -> None:
         self.encoder = encoder.eval().requires_grad_(False)
         self.render = render
@@ -129,7 +129,7 @@ class StateFeatures:
 
     _FREQUENCIES = (1.0, 2.0, 4.0)  # in turns of half a circle per standard deviation
 
-    def __init__(self, mean: Tensor, std: Tensor, *, goal_dim: int = 2) -> None:
+    def __init__(self, mean: Tensor, std: Tensor, *, goal_dim: int) -> None:
         self.mean, self.std, self.goal_dim = mean, std, goal_dim
         self.feature_dim = len(mean) + 2 * len(self._FREQUENCIES) * goal_dim
 

@@ -272,7 +272,7 @@ def test_actions_beyond_the_space_are_clipped():
 
 
 def test_a_memory_refuses_what_is_far():
-    layout = TokenLayout(steps_per_token=4, points_per_token=1)
+    layout = TokenLayout(4, 1, action_dim=2, observation_dim=4, goal_dim=2)
     model = replace(tiny_model(tiny_denoiser(layout=layout)), layout=layout)
     planner = Planner(model, settings=replace(SETTINGS, history=None))
     for strange in (STATE[None] * 1e30, np.ma.array(STATE[None], mask=[[1, 0, 0, 0]])):
@@ -281,7 +281,7 @@ def test_a_memory_refuses_what_is_far():
 
 
 def test_what_is_said_to_be_noise_may_lie_off_the_data_but_not_anywhere():
-    layout = TokenLayout(steps_per_token=4, points_per_token=1)
+    layout = TokenLayout(4, 1, action_dim=2, observation_dim=4, goal_dim=2)
     model = replace(tiny_model(tiny_denoiser(layout=layout)), layout=layout)
     planner = Planner(model, settings=SETTINGS)
     near, far = planner.observation_bounds(None), planner.observation_bounds(np.ones(1))

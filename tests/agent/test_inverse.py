@@ -62,7 +62,7 @@ def test_it_steers_to_the_point_that_is_due_not_too_soon():
 
 def test_without_a_plan_it_steers_to_where_it_is():
     inverse = Remembering()
-    controller = InverseControl(inverse, bounds=BOUNDS)
+    controller = InverseControl(inverse, bounds=BOUNDS, least_steps=4)
     controller.reset(np.zeros((2, 2)))
     here = np.array([[1.0, 2, 0, 0], [3, 4, 0, 0]])
     controller.act(here)
@@ -70,7 +70,7 @@ def test_without_a_plan_it_steers_to_where_it_is():
 
 
 def test_disagreement_is_the_distance_from_the_plan_now():
-    controller = InverseControl(Remembering(), bounds=BOUNDS)
+    controller = InverseControl(Remembering(), bounds=BOUNDS, least_steps=4)
     controller.reset(np.zeros((1, 2)))
     controller.follow(plan([[8, 0, 0, 0]]), indices=np.array([0]), observations=np.zeros((1, 4)))
     assert controller.disagreement(np.zeros((1, 4)))[0] == pytest.approx(0)

@@ -8,7 +8,7 @@ from hydra import compose
 from omegaconf import OmegaConf
 
 import dfplan_envs  # noqa: F401 - registers the environments
-from dfplan.cli.any_environment import SERIES
+from dfplan.cli.any_environment import COMMANDS, SERIES
 from dfplan.cli.compose import plain, readable_errors, reading, to_schema
 from dfplan.cli.declared import GROUPS as DECLARED_SCHEMAS
 from dfplan.cli.folders import DECLARED, config_folder, group_choices
@@ -72,7 +72,16 @@ def test_every_group_has_choices_and_every_file_is_reached():
     choices = {(group, choice) for _, group, choice in CHOICES}
     choices |= {(group, choice) for group in TASK_GROUPS for choice in group_choices(group)}
     reached = {config_folder() / group / f"{choice}.yaml" for group, choice in choices - set(DECLARED.items())}
-    assert files == reached | {config_folder() / f"{command}.yaml" for command in SCHEMAS}
+    assert files == reached | {config_folder() / f"{each}.yaml" for each in (*SCHEMAS, "usual")}
+
+
+def test_what_is_usual_in_an_environment_can_be_chosen():
+    for each in OmegaConf.to_container(OmegaConf.load(config_folder() / "usual.yaml")):
+        assert set(each) <= {"environments", "untold", *COMMANDS}
+        for group, choice in [pair for command in COMMANDS for pair in each.get(command, {}).items()]:
+            assert "." in group or choice in group_choices(group), (each["environments"], group)
+        for group, choice in (word.split("=") for word in each.get("untold", ())):
+            assert choice in group_choices(group)
 
 
 LIBRARY = {

@@ -234,7 +234,7 @@ def test_windows_begin_and_segments_end_where_rows_say(scarce):
         steps = 1 + int(generator.integers(3))
         if lengths.max() <= steps:
             continue
-        windows = WindowDataset(data, windows_of(steps), num_tokens=2)
+        windows = WindowDataset(data, windows_of(steps), num_tokens=2, goal_dim=2)
         last = np.repeat(starts[1:] - 1, lengths)
         segment_end = [min([*np.flatnonzero(ends[row:]) + row, last[row]]) for row in range(rows)]
         possible = np.flatnonzero(np.arange(rows) + steps <= last)

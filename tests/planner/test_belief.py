@@ -11,7 +11,7 @@ from dfplan.errors import UserError
 from dfplan.planner import GuidanceSettings, Planner, PlannerSettings, TreePlanner
 from dfplan.tokens import TokenLayout
 
-LAYOUT = TokenLayout(steps_per_token=4, points_per_token=1)
+LAYOUT = TokenLayout(4, 1, action_dim=2, observation_dim=4, goal_dim=2)
 BATCH, LENGTH = 3, 4
 
 

@@ -40,7 +40,7 @@ def trajectories(tmp_path):
 def dataset_of(kind, trajectories):
     def windows(held_steps):
         settings = WindowSettings(steps_per_token=4, points_per_token=1, held_steps=held_steps)
-        return WindowDataset(trajectories, settings, num_tokens=5, aimless_share=0.3)
+        return WindowDataset(trajectories, settings, num_tokens=5, goal_dim=2, aimless_share=0.3)
 
     return WindowMixture(windows(4), windows(0), share=0.4) if kind == "mixed" else windows(4 * (kind == "held"))
 

@@ -50,7 +50,7 @@ def arguments(name: str = "transformer", **changes) -> dict:
 
 def state_features() -> StateFeatures:
     normalizer = Normalizer.fit(tiny_trajectories())
-    return StateFeatures(normalizer.observation_mean, normalizer.observation_std)
+    return StateFeatures(normalizer.observation_mean, normalizer.observation_std, goal_dim=2)
 
 
 def aligned(alignment: Alignment, **changes) -> AlignedForcingTask:
@@ -155,7 +155,7 @@ def test_the_export_is_an_ordinary_planner_without_the_head(tmp_path):
 def test_the_random_control_is_frozen_and_a_function_of_its_seed(tmp_path):
     encoder = frozen_encoder("random", seed=7)
     before = {name: value.clone() for name, value in encoder.state_dict().items()}
-    features = FrameFeatures(encoder, render, seen=torch.as_tensor(tiny_trajectories().observations))
+    features = FrameFeatures(encoder, render, seen=torch.as_tensor(tiny_trajectories().observations), goal_dim=2)
     task = aligned(Alignment(target=features, feature_dim=32, depth=1, num_tokens=8))
     train_for_test(task, tmp_path)
     assert not any(each.requires_grad for each in encoder.parameters())
@@ -168,7 +168,7 @@ def test_the_random_control_is_frozen_and_a_function_of_its_seed(tmp_path):
 def test_features_of_frames_are_those_of_the_rendered_positions_standardised():
     encoder = frozen_encoder("random", seed=0)
     observations = torch.rand(50, 4, generator=torch.Generator().manual_seed(0)) * 5
-    features = FrameFeatures(encoder, render, seen=observations)(observations)
+    features = FrameFeatures(encoder, render, seen=observations, goal_dim=2)(observations)
     raw = encoder(torch.from_numpy(render(observations[:, :2].numpy())))
     torch.testing.assert_close(features, (raw - raw.mean(dim=0)) / raw.std(dim=0), atol=1e-4, rtol=1e-4)
     assert not features.requires_grad
@@ -177,7 +177,7 @@ def test_features_of_frames_are_those_of_the_rendered_positions_standardised():
 def test_an_answer_that_is_always_the_same_does_not_pass_for_aligned():
     encoder = frozen_encoder("random", seed=0)
     observations = torch.rand(500, 4, generator=torch.Generator().manual_seed(0)) * 5
-    features = FrameFeatures(encoder, render, seen=observations)(observations)
+    features = FrameFeatures(encoder, render, seen=observations, goal_dim=2)(observations)
     same = features.mean(dim=0) + torch.randn(features.shape[1], generator=torch.Generator().manual_seed(1))
     assert abs(float(negative_cosine(same.expand_as(features), features))) < 0.2
 

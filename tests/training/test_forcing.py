@@ -31,8 +31,8 @@ class ConstantDenoiser(Denoiser):
 
 
 def _dataset(trajectories, **changes):
-    windows = tiny_windows(trajectories, num_tokens=TOKENS)
-    return WindowDataset(trajectories, dataclasses.replace(windows.settings, **changes), num_tokens=TOKENS)
+    windows = tiny_windows(trajectories, num_tokens=TOKENS, goal_dim=2)
+    return WindowDataset(trajectories, dataclasses.replace(windows.settings, **changes), num_tokens=TOKENS, goal_dim=2)
 
 
 def _task(denoiser, *, validation=None, **changes):

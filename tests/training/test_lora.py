@@ -138,7 +138,10 @@ def test_of_the_bundled_planner_less_than_5_percent_is_trained():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"layout": TokenLayout(steps_per_token=8, points_per_token=2)}, "the base has layout .*steps_per_token=4"),
+        (
+            {"layout": TokenLayout(8, 2, action_dim=2, observation_dim=4, goal_dim=2)},
+            "the base has layout .*steps_per_token=4",
+        ),
         ({"diffusion": DiffusionSettings(prediction="clean")}, "the base has parameterization"),
         ({"diffusion": DiffusionSettings(schedule="cosine")}, "the base has parameterization"),
     ],
