@@ -20,10 +20,10 @@ class GoalObservation(gymnasium.ObservationWrapper):
 
     Args:
         env: its ``info`` of reset holds ``goal`` ``(goal_dim,)``; the place is the first of an observation.
-        goal_dim: numbers in a goal.
+        goal_dim: numbers in a goal; a place in the plane unless said.
     """
 
-    def __init__(self, env: gymnasium.Env, *, goal_dim: int) -> None:
+    def __init__(self, env: gymnasium.Env, *, goal_dim: int = 2) -> None:
         super().__init__(env)
         inner = env.observation_space
         if not isinstance(inner, spaces.Box) or len(inner.shape) != 1:

@@ -34,7 +34,7 @@ class EpisodeWindows:
         steps_per_point: int,
         num_tokens: int,
         from_start: bool,
-        goal_dim: int,
+        goal_dim: int = 2,
     ) -> None:
         shortest = int(np.diff(trajectories.starts).min()) - 1
         if shortest < steps_per_token:

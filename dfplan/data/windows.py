@@ -59,8 +59,8 @@ class WindowDataset:
         settings: see above; ``held_steps`` is 0 for data whose segments do not end standing still for as long. None is
             of the ``numbers``.
         num_tokens: tokens of a window.
-        goal_dim: leading dimensions of an observation that goals are about; 0 where there are no goals: then
-            rewards are those on record, and no window shows a goal.
+        goal_dim: leading dimensions of an observation that goals are about, a place in the plane unless said; 0 where
+            there are no goals: then rewards are those on record, and no window shows a goal.
         aimless_share: see above.
         start_weights: ``(rows,)``, how often windows begin at each row relative to others, apart from those by
             ``restart_share``; None is everywhere alike.
@@ -77,7 +77,7 @@ class WindowDataset:
         settings: WindowSettings | None = None,
         *,
         num_tokens: int,
-        goal_dim: int,
+        goal_dim: int = 2,
         aimless_share: float = 0.0,
         start_weights: np.ndarray | None = None,
         **numbers: Any,

@@ -11,7 +11,7 @@ present observation; a token stands for ``steps_per_token`` steps::
 """
 
 from collections.abc import Collection
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -42,10 +42,9 @@ class TokenLayout:
 
     steps_per_token: int = 16
     points_per_token: int = 2
-    _: KW_ONLY
-    action_dim: int
-    observation_dim: int
-    goal_dim: int
+    action_dim: int = 2
+    observation_dim: int = 4
+    goal_dim: int = 2
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():

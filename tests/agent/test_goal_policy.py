@@ -18,7 +18,7 @@ def _policy(*, on_plan=None):
 
 
 def _env(goal="random"):
-    return GoalObservation(gymnasium.make("dfplan_envs:maze2d-open-v0", goal=goal), goal_dim=2)
+    return GoalObservation(gymnasium.make("dfplan_envs:maze2d-open-v0", goal=goal))
 
 
 def test_the_goal_is_in_the_observation():
@@ -35,9 +35,9 @@ def test_the_goal_is_in_the_observation():
 
 def test_environments_without_flat_observations_or_goals_are_refused():
     with pytest.raises(UserError, match="flat observations"):
-        GoalObservation(_env(), goal_dim=2)
+        GoalObservation(_env())
     with pytest.raises(UserError, match="tells no goal"):
-        GoalObservation(gymnasium.make("MountainCarContinuous-v0"), goal_dim=2).reset()
+        GoalObservation(gymnasium.make("MountainCarContinuous-v0")).reset()
 
 
 def test_episodes_are_driven_to_goals_that_change():

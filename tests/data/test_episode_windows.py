@@ -24,13 +24,7 @@ def counted():
 
 
 def windows(**changes):
-    arguments = {
-        "steps_per_token": 8,
-        "steps_per_point": 8,
-        "num_tokens": 5,
-        "from_start": True,
-        "goal_dim": 2,
-    } | changes
+    arguments = {"steps_per_token": 8, "steps_per_point": 8, "num_tokens": 5, "from_start": True} | changes
     return EpisodeWindows(counted(), **arguments)
 
 

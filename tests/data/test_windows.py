@@ -28,7 +28,7 @@ def _trajectories(lengths, *, segment_ends=()):
 
 
 def _dataset(trajectories, **changes):
-    arguments = {"num_tokens": TOKENS, "goal_dim": 2, "aimless_share": 0.0}
+    arguments = {"num_tokens": TOKENS, "aimless_share": 0.0}
     arguments = {name: changes.pop(name, value) for name, value in arguments.items()}
     settings = {"steps_per_token": STEPS, "points_per_token": STEPS // POINTS_EVERY, "segment_goal_share": 0.5}
     return WindowDataset(trajectories, WindowSettings(**{**settings, "held_steps": 0, **changes}), **arguments)
@@ -236,11 +236,10 @@ def test_a_mixture_may_be_of_one_kind(share):
 
 def test_settings_may_be_said_one_by_one():
     data = tiny_trajectories()
-    said = WindowDataset(data, steps_per_token=8, steps_per_point=2, num_tokens=3, goal_dim=2, goal_jitter=0.2)
+    said = WindowDataset(data, steps_per_token=8, steps_per_point=2, num_tokens=3, goal_jitter=0.2)
     assert said.settings == WindowSettings(steps_per_token=8, points_per_token=4, held_steps=0, goal_jitter=0.2)
     one, other = (
-        each.sample(4, np.random.default_rng(0))
-        for each in (said, WindowDataset(data, said.settings, num_tokens=3, goal_dim=2))
+        each.sample(4, np.random.default_rng(0)) for each in (said, WindowDataset(data, said.settings, num_tokens=3))
     )
     np.testing.assert_array_equal(one.goal, other.goal)
 
@@ -250,12 +249,12 @@ def test_windows_begin_as_often_as_their_weights_say():
     weights = np.zeros(len(data))
     weights[[2, 11]] = 1, 3  # and where no whole token follows, weights count for nothing
     weights[[9, 15]] = 1000
-    dataset = WindowDataset(data, num_tokens=1, goal_dim=2, steps_per_token=2, restart_share=0.0, start_weights=weights)
+    dataset = WindowDataset(data, num_tokens=1, steps_per_token=2, restart_share=0.0, start_weights=weights)
     drawn = dataset._draw_starts(4000, np.random.default_rng(0))
     assert set(drawn) == {2, 11}
     assert (drawn == 11).mean() == pytest.approx(0.75, abs=0.03)
     with pytest.raises(UserError, match="all weights are 0"):
-        WindowDataset(data, num_tokens=1, goal_dim=2, steps_per_token=2, start_weights=np.zeros(len(data)))
+        WindowDataset(data, num_tokens=1, steps_per_token=2, start_weights=np.zeros(len(data)))
 
 
 @pytest.mark.parametrize("ended", [True, False])

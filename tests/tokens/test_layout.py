@@ -6,10 +6,9 @@ import torch
 from dfplan.errors import UserError
 from dfplan.tokens import CONTEXT_TOKEN, GOAL_TOKEN, NUM_PREFIX_TOKENS, TokenLayout
 
-SIZES = {"action_dim": 2, "observation_dim": 4, "goal_dim": 2}
 LAYOUTS = [
-    TokenLayout(**SIZES),
-    TokenLayout(1, 1, **SIZES),
+    TokenLayout(),
+    TokenLayout(steps_per_token=1, points_per_token=1),
     TokenLayout(steps_per_token=6, points_per_token=3, action_dim=3, observation_dim=5, goal_dim=1),
     TokenLayout(steps_per_token=4, points_per_token=4, action_dim=1, observation_dim=2, goal_dim=2),
 ]
@@ -63,7 +62,7 @@ def test_position_slots_hold_the_positions(layout, steps):
 
 
 def test_the_default_token_by_hand():
-    layout = TokenLayout(**SIZES)
+    layout = TokenLayout()
     assert (layout.num_action_slots, layout.reward_slot, layout.token_dim) == (32, 32, 41)
     assert layout.goal_slots == (33, 34, 37, 38)
     assert layout.steps_per_point == 8
@@ -101,4 +100,4 @@ def test_prefix_puts_goal_and_context_where_a_token_has_its_last_observation(lay
 )
 def test_sizes_that_do_not_fit_are_refused(sizes, complaint):
     with pytest.raises(UserError, match=complaint):
-        TokenLayout(**SIZES | sizes)
+        TokenLayout(**sizes)
