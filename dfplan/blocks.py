@@ -4,9 +4,11 @@ What is large for the memory that is left is written, as it is read, to a file w
 ends with the process. The system fetches the rows that are looked at, and drops them as it likes.
 """
 
+import hashlib
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from dfplan.files import cache_folder, cannot_write
 
 BLOCK_BYTES = 2**20
 LARGE = 1 / 32  # of the memory that is left: data are some ten arrays, and what is done with them needs memory, too
+PICTURE, NUMBERS = "image", "numbers"  # names of a picture that has none, and of what is shown beside pictures
 CONTAINER_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
@@ -145,3 +148,48 @@ def deviation(values: np.ndarray, dtype: Any = np.float64) -> np.ndarray:
     for rows in rows_of(values):
         total = np.concatenate([total[None], squares(rows)]).sum(axis=0)
     return np.sqrt(total / len(values))
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Pictures, one a row of data, that are drawn or read when they are asked for.
+
+    Attributes:
+        read: pictures ``(n, *shape)`` uint8 of rows ``(n,)``.
+        rows: how many there are.
+        shape: of one: height, width and channels; in front of them, how many are shown together.
+        checksum: of what they are made of.
+        first: row at which these begin, of those that ``read`` knows.
+    """
+
+    read: Callable[[np.ndarray], np.ndarray]
+    rows: int
+    shape: tuple[int, ...]
+    checksum: str
+    first: int = 0
+
+    @classmethod
+    def drawn(cls, states: np.ndarray, draw: Callable[[np.ndarray], np.ndarray], *, of: str = "") -> "Frames":
+        """Pictures that ``draw`` makes of states ``(n, state_dim)``, so that none is kept; ``of`` names what draws."""
+        states = np.ascontiguousarray(states)
+        checksum = hashlib.sha256(of.encode() + states.tobytes()).hexdigest()
+        return cls(lambda rows: draw(states[rows]), len(states), draw(states[:1]).shape[1:], checksum)
+
+    @classmethod
+    def stored(cls, pictures: np.ndarray) -> "Frames":
+        """Pictures ``(rows, *shape)`` uint8 that are there, in memory or mapped into it."""
+        checksum = hashlib.sha256()
+        for rows in rows_of(pictures):
+            checksum.update(np.ascontiguousarray(pictures[rows]).data)
+        return cls(lambda rows: np.asarray(pictures[rows]), len(pictures), pictures.shape[1:], checksum.hexdigest())
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def __getitem__(self, part: slice) -> "Frames":
+        first, last, _ = part.indices(self.rows)
+        return replace(self, rows=max(0, last - first), first=self.first + first)
+
+    def at(self, rows: np.ndarray) -> np.ndarray:
+        """Pictures ``(n, *shape)`` uint8 of rows ``(n,)``."""
+        return self.read(self.first + np.asarray(rows))

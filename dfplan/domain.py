@@ -177,7 +177,7 @@ class Situation:
     frames: np.ndarray | None = None
 
 
-# Options of `dfplan eval` that not every domain has, and what they are where nothing is said.
+# Options of `dfplan eval` that not every domain has, and their defaults.
 OPTIONS: Mapping[str, str | None] = {
     "goal": "fixed",
     "goal_given": "image",
@@ -277,6 +277,10 @@ class Domain(Protocol):
 
     def take(self, data: Trajectories, *, say: Callable[[str], None]) -> Trajectories:
         """Data that were read already, as plans are made of them; a UserError where they are of something else."""
+        ...
+
+    def show(self, data: Trajectories) -> Trajectories:
+        """The same as agents are shown it: where there are pictures, with these and what is shown beside them."""
         ...
 
     def fit_scorer(self, data: Trajectories) -> PlanScorer:

@@ -1,12 +1,16 @@
 """The few frozen dataclasses that travel between the packages. Arrays are NumPy; batch comes first."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dfplan.domains import former
+
+if TYPE_CHECKING:
+    from dfplan.blocks import Frames
 
 
 def _shapes(self: object) -> str:
@@ -19,18 +23,10 @@ def _shapes(self: object) -> str:
 
 
 FEW_ROWS = 1000
-PER_ROW = (
-    "observations",
-    "actions",
-    "segment_ends",
-    "rewards",
-    "terminations",
-    "truncations",
-    "goals",
-    "achieved_goals",
+PER_ROW = (  # arrays
+    *("observations", "actions", "segment_ends", "rewards", "terminations", "truncations"),
+    *("goals", "achieved_goals"),
 )
-
-
 SLOTS = ("actions", "rewards", "observations")  # of a token
 
 
@@ -67,6 +63,7 @@ class Trajectories:
         observation_names: of the dimensions of an observation, as many, where it was put together from named parts; ()
             where it was one vector.
         action_names: likewise of an action.
+        pictures: what cameras show at each row, by their names; None where none do.
     """
 
     observations: np.ndarray
@@ -86,6 +83,7 @@ class Trajectories:
     achieved_goals: np.ndarray | None = None
     observation_names: tuple[str, ...] = ()
     action_names: tuple[str, ...] = ()
+    pictures: "Mapping[str, Frames] | None" = None
 
     __repr__ = _shapes
 

@@ -18,7 +18,7 @@ from dfplan.domains.maze.choices import roll_out_choices
 from dfplan.evaluation.metrics import Estimate, crossed_interval, mean_interval, wilson_interval
 from dfplan.models.bundle import load_bundle
 from dfplan.models.forcing_model import load_forcing_model
-from dfplan.models.tokenizers import TOKENIZER_FOLDER, load_tokenizer
+from dfplan.models.sight import load_sight
 from dfplan.planner import Planner, PlannerSettings
 
 sys.path.append(str(Path(__file__).parents[1]))
@@ -139,10 +139,8 @@ def build_agent(weights: Path, *, remembers: bool) -> MPCAgent:
 
 def build_eyes(weights: Path) -> Callable[[np.ndarray], np.ndarray] | None:
     """What the model was trained to see frames with; None where it is told states."""
-    if not (weights / TOKENIZER_FOLDER).is_dir():
-        return None
-    tokenizer, _ = load_tokenizer(weights / TOKENIZER_FOLDER)
-    return lambda frames: tokenizer.encode(torch.from_numpy(frames)).numpy()
+    described = load_forcing_model(weights).metadata.get("frames")
+    return None if described is None else load_sight(weights, described).places
 
 
 def of_training(folder: Path) -> dict[str, Any]:

@@ -14,16 +14,17 @@ import torch
 from measure import NOISE, Sample, measure
 from vector import trained_vector
 
+from dfplan.blocks import PICTURE, Frames
 from dfplan.cli.build import describe_weights
 from dfplan.cli.folders import dataset_folder
 from dfplan.cli.main import main as dfplan
+from dfplan.data.frame_dataset import FrameDataset
 from dfplan.data.split import hold_out
-from dfplan.domains.maze.frame_dataset import FrameDataset
 from dfplan.domains.maze.frames import load_camera
 from dfplan.domains.maze.sources import load_trajectories
 from dfplan.models.tokenizers import FrameTokenizer, build_tokenizer, load_tokenizer
 from dfplan.models.tokenizers.principal import PrincipalTokenizer
-from dfplan.tasks.pixel_forcing import find_tokenizer
+from dfplan.tasks.seen import find_tokenizer
 
 sys.path.append(str(Path(__file__).parents[1]))
 from frame import Benchmark, Named
@@ -110,8 +111,9 @@ def frame_datasets(env: str) -> tuple[FrameDataset, FrameDataset]:
     """Frames of the data, and frames of trajectories that no tokenizer was trained on."""
     camera = load_camera(f"{env}-v1")
     trajectories = load_trajectories("generated", env_id=f"{env}-v1", cache_folder=dataset_folder(), say=print)
-    first, second = hold_out(trajectories, share=0.02)
-    return FrameDataset(first, camera=camera), FrameDataset(second, camera=camera)
+    places = [part.observations[:, :2] for part in hold_out(trajectories, share=0.02)]
+    first, second = (FrameDataset({PICTURE: Frames.drawn(each, camera.render)}, places=each) for each in places)
+    return first, second
 
 
 def sample(dataset: FrameDataset, number: int, *, seed: int) -> Sample:

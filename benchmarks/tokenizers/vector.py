@@ -63,6 +63,7 @@ def trained_vector(
         foreground_weight=100.0,
         kl_weight=1e-6,
         per_dimension=True,
+        frames=frames,
         held_out=held_out,
         metadata={},
     )

@@ -15,6 +15,7 @@ from frame import Benchmark, Named
 from records import Record, between_marks, head, newest_file, row, source
 
 from dfplan.agent import MPCAgent, Pursuit
+from dfplan.agent.seeing import SeeingAgent
 from dfplan.cli.build import describe_weights
 from dfplan.cli.folders import bundled_weights
 from dfplan.cli.main import main as dfplan
@@ -23,7 +24,6 @@ from dfplan.domains.maze.frames import load_camera
 from dfplan.domains.maze.generate import generate_maze2d
 from dfplan.domains.maze.observer import FrameObserver, load_keypoints, load_observer
 from dfplan.domains.maze.protocol import MazeProtocol
-from dfplan.domains.maze.seeing import SeeingAgent
 from dfplan.domains.maze.sources import states_id
 from dfplan.evaluation.metrics import mean_interval
 from dfplan.evaluation.rollout import evaluate_agent
@@ -117,7 +117,7 @@ def measure(maze: str, *, eyes: Path | None, arguments: argparse.Namespace) -> l
         )
         protocol = MazeProtocol(env_id, goal="random", goal_given="image", view=view)
         rollouts = evaluate_agent(
-            ShiftedAgent(SeeingAgent(agent, observer=observer), shift=shift),
+            ShiftedAgent(SeeingAgent(agent, sight=observer), shift=shift),
             protocol,
             num_episodes=arguments.episodes,
             num_envs=arguments.episodes,

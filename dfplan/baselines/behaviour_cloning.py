@@ -67,6 +67,7 @@ class BehaviourCloningTask(RegressionTask[WindowBatch]):
         weight_decay: of AdamW.
         held_out: windows of a step to validate on.
         metadata: what the exported bundle says of its making; plain JSON values.
+        beside: writes into the folder of a bundle what belongs to it besides, such as a tokenizer.
     """
 
     def __init__(
@@ -77,9 +78,10 @@ class BehaviourCloningTask(RegressionTask[WindowBatch]):
         weight_decay: float,
         held_out: WindowDataset,
         metadata: Mapping[str, Any],
+        beside: Callable[[Path], None] | None = None,
     ) -> None:
         super().__init__("cloning", cloning, learning_rate=learning_rate, weight_decay=weight_decay, metadata=metadata)
-        self.cloning, self.held_out = cloning, held_out
+        self.cloning, self.held_out, self.beside = cloning, held_out, beside
 
     def error(self, batch: WindowBatch) -> Tensor:
         """See :class:`~dfplan.training.regression.RegressionTask`."""
@@ -93,6 +95,8 @@ class BehaviourCloningTask(RegressionTask[WindowBatch]):
 
     def export(self, folder: Path) -> None:
         """Write the bundle that :func:`load_behaviour_cloning` reads."""
+        if self.beside is not None:
+            self.beside(folder)
         save_bundle(folder, self.cloning.state_dict(), self.metadata)
 
 

@@ -5,23 +5,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
+from dfplan.agent.seeing import SeeingAgent, Sight
 from dfplan.baselines.behaviour_cloning import is_behaviour_cloning, load_behaviour_cloning
 from dfplan.baselines.diffuser import DiffuserPlanner, is_diffuser, load_diffuser
 from dfplan.cli.build import build_agent, build_planner, find_weights, warn_of_other_environment
 from dfplan.cli.schema import EvalConfig
 from dfplan.domain import OPTIONS, Domain
 from dfplan.domains.maze.observer import FrameObserver, load_keypoints, load_observer
-from dfplan.domains.maze.seeing import EncodingAgent, SeeingAgent
 from dfplan.errors import UserError
 from dfplan.evaluation.rollout import Agent
 from dfplan.models.bundle import load_bundle
 from dfplan.models.forcing_model import load_forcing_model
-from dfplan.models.tokenizers import TOKENIZER_FOLDER, load_tokenizer
+from dfplan.models.sight import LatentSight
+from dfplan.models.sight import load_sight as load_latent_sight
 from dfplan.planner import Planner
-from dfplan.tasks.pixel_forcing import find_tokenizer
+from dfplan.tasks.seen import find_tokenizer
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,9 @@ def _planning(
     sight = load_sight(weights, planner.model.metadata)
     check_sees(domain, sight is not None, weights=weights, env_name=config.env.name)
     layout = planner.model.layout
-    if sight is None or isinstance(sight, FrameObserver):
+    if isinstance(sight, LatentSight):
+        _check_latents(sight, layout.observation_dim, weights=weights)
+    else:
         _check_sizes((layout.observation_dim, layout.action_dim, layout.goal_dim), config, domain)
     agent = build_agent(
         planner,
@@ -128,34 +130,51 @@ def _planning(
         weights=weights,
         horizon=config.planner.horizon or domain.spec.episode_steps,
     )
-    if sight is None:
-        return agent
-    if not isinstance(sight, FrameObserver):
-        return EncodingAgent(agent, encode=sight)
-    if config.tokenizer != "trained":
-        folder = find_tokenizer(config.tokenizer, env_name=config.env.name, option="tokenizer")
-        warn_of_other_environment(folder, load_bundle(folder)[1], env_name=config.env.name, say=say)
-        sight = replace(sight, tokenizer=load_keypoints(folder), folder=folder)
-    return SeeingAgent(agent, observer=sight)
+    return agent if sight is None else SeeingAgent(agent, sight=_with_tokenizer(config, sight, say=say))
 
 
-def load_sight(weights: Path, metadata: Mapping[str, Any]) -> FrameObserver | Callable[[np.ndarray], np.ndarray] | None:
-    """What the bundle of a planner sees with: an observer, or what turns frames into latents; None where it is told."""
-    if (frames := metadata.get("frames")) is not None:
-        return load_observer(weights, frames)
-    if not (weights / TOKENIZER_FOLDER).is_dir():
+def _with_tokenizer(config: EvalConfig, sight: LatentSight | FrameObserver, *, say: Callable[[str], None]) -> Sight:
+    """The same, or with the tokenizer that is asked for: where the agent is, another one can say as well."""
+    if config.tokenizer == "trained":
+        return sight
+    folder = find_tokenizer(config.tokenizer, env_name=config.env.name, option="tokenizer")
+    if isinstance(sight, LatentSight):
+        raise UserError(
+            f"tokenizer={config.tokenizer}: the weights in {config.weights} plan with latents, which mean nothing in "
+            "those of another tokenizer; leave it out, or train anew with frames.tokenizer="
+        )
+    warn_of_other_environment(folder, load_bundle(folder)[1], env_name=config.env.name, say=say)
+    return replace(sight, tokenizer=load_keypoints(folder), folder=folder)
+
+
+def load_sight(weights: Path, metadata: Mapping[str, Any]) -> LatentSight | FrameObserver | None:
+    """What the bundle of a planner sees with; None where it is told states."""
+    described = metadata.get("frames")
+    if described is None:
         return None
-    tokenizer, _ = load_tokenizer(weights / TOKENIZER_FOLDER)
-    return lambda frames: tokenizer.encode(torch.from_numpy(frames)).numpy()
+    return load_observer(weights, described) if "motion" in described else load_latent_sight(weights, described)
+
+
+def _check_latents(sight: LatentSight, observation_dim: int, *, weights: Path) -> None:
+    if sight.observation_dim != observation_dim:
+        raise UserError(
+            f"{weights} sees {sight.observation_dim} numbers and plans with {observation_dim}; train it again"
+        )
 
 
 def _cloned(config: EvalConfig, domain: Domain, *, weights: Path, say: Callable[[str], None]) -> BuiltAgent:
     """Behaviour cloning, which plans nothing."""
     agent = load_behaviour_cloning(weights)
     warn_of_other_environment(weights, agent.metadata, env_name=config.env.name, say=say)
-    _check_sizes(agent.sizes, config, domain)
+    sight = load_sight(weights, agent.metadata)
+    check_sees(domain, sight is not None, weights=weights, env_name=config.env.name)
+    if isinstance(sight, LatentSight):
+        _check_latents(sight, agent.sizes[0], weights=weights)
+    else:
+        _check_sizes(agent.sizes, config, domain)
+    inside: Any = agent
     return BuiltAgent(
-        agent,
+        agent if sight is None else SeeingAgent(inside, sight=_with_tokenizer(config, sight, say=say)),
         name=agent.metadata["model"]["name"],
         controller="none",
         num_parameters=sum(each.numel() for each in agent.cloning.parameters()),

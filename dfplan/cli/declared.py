@@ -10,6 +10,7 @@ from dfplan.cli.folders import DECLARED
 from dfplan.cli.planner_schema import PlannerConfig
 from dfplan.cli.schema import TrainingConfig
 from dfplan.cli.structure import values_of
+from dfplan.domains.frames_settings import FramesSettings
 from dfplan.settings.diffusion import DiffusionSettings
 from dfplan.settings.retrace import RetraceSettings
 from dfplan.settings.value import ValueSettings
@@ -23,6 +24,7 @@ GROUPS: dict[str, type] = {
     "model": ModelSettings,
     "training": TrainingConfig,
     "value": ValueSettings,
+    "frames": FramesSettings,
 }
 
 

@@ -25,6 +25,7 @@ DECLARED = {
     "model": "transformer",
     "training": "cpu",
     "value": "features",
+    "frames": "default",
 }
 _marks: list[Path] = []
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,14 @@ def make_absolute(config: Any) -> None:
     """Write every option of a training that is the path of something in full."""
     for name in PATH_OPTIONS:
         group, _, option = name.rpartition(".")
-        holder = getattr(config, group, None) if group else config
+        holder: Any = getattr(config, group, None) if group else config
         value = getattr(holder, option, None)
         if isinstance(value, str) and _is_path(value):
-            setattr(holder, option, str(user_path(value).absolute()))
+            full = str(user_path(value).absolute())
+            if group == "frames":  # which are settings of the library, and do not change
+                config.frames = replace(holder, **{option: full})
+            else:
+                setattr(holder, option, full)
 
 
 def _is_path(value: str) -> bool:

@@ -40,4 +40,5 @@ def _part(trajectories: Trajectories, first: int, last: int) -> Trajectories:
         trajectories,
         starts=np.concatenate([[first], inside, [last]]).astype(np.int64) - first,
         **{name: array[first:last] for name, array in trajectories.per_row().items()},
+        pictures=trajectories.pictures and {name: each[first:last] for name, each in trajectories.pictures.items()},
     )

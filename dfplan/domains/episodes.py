@@ -10,6 +10,7 @@ import gymnasium
 import numpy as np
 
 from dfplan.domain import Spec
+from dfplan.domains.pictured import kept_of
 from dfplan.evaluation.metrics import mean_interval, wilson_interval
 from dfplan.evaluation.rollout import Rollouts
 from dfplan.protocol import Measures, Observed, Scene, Stepped
@@ -157,7 +158,7 @@ class RunningEpisodes:
         never = np.zeros(len(shown), bool)
         self.begun = self._now = Stepped(
             observations=np.stack([environments.observation(each) for each in shown]),
-            states=np.stack([environments.observation(each).reshape(-1) for each in shown]),
+            states=np.stack([kept_of(environments.observation(each)) for each in shown]),
             rewards=np.zeros(len(shown)),
             goals=np.stack([environments.goal(each) for each in shown]),
             success=None,
@@ -175,7 +176,7 @@ class RunningEpisodes:
         for row in np.flatnonzero(~last.over).tolist():
             observed, reward, terminated[row], truncated, info = self._envs[row].step(actions[row].reshape(self._shape))
             observations[row] = self._environments.observation(observed)
-            states[row], goals[row] = observations[row].reshape(-1), self._environments.goal(observed)
+            states[row], goals[row] = kept_of(observations[row]), self._environments.goal(observed)
             rewards[row], over[row] = reward, terminated[row] or truncated
             told = info.get("is_success", info.get("success"))
             if success is not None:

@@ -16,7 +16,8 @@ from dfplan.domains.maze.tmaze import TMazeDomain
 from dfplan.domains.metaworld.domain import MetaWorldDomain
 from dfplan.domains.published.domain import PublishedDomain
 from dfplan.domains.published.worlds import WORLDS
-from dfplan.domains.pusht import ENV_ID, PushTDomain
+from dfplan.domains.pusht import PixelPushTDomain, PushTDomain
+from dfplan.domains.pusht_scene import ENV_ID, PIXELS_ID
 from dfplan.domains.scripted.domain import KNOWN, ScriptedDomain
 from dfplan.domains.series import NAME as SERIES
 from dfplan.domains.series import SeriesDomain
@@ -59,6 +60,8 @@ def _kind(env_id: str) -> Callable[[str], Any]:
         return MetaWorldDomain
     if env_id == ENV_ID:
         return PushTDomain
+    if env_id == PIXELS_ID:
+        return PixelPushTDomain
     if env_id in WORLDS:
         return PublishedDomain
     return ScriptedDomain if env_id in KNOWN else GymnasiumDomain

@@ -18,8 +18,10 @@ from gymnasium import spaces
 
 from dfplan.blocks import deviation, is_mapped, rows_of, rows_where, stacked
 from dfplan.domain import PlanScorer, Situation, Spec
+from dfplan.domains import pusht_scene
 from dfplan.domains.episodes import EpisodeProtocol
 from dfplan.domains.metaworld import environment as metaworld
+from dfplan.domains.pictured import as_shown, check_pictures, pictures_in, without_pictures
 from dfplan.errors import UserError
 from dfplan.scorers import GoalScorer, ReturnScorer, fit_value
 from dfplan.types import Bounds, Plan, Trajectories
@@ -43,6 +45,7 @@ def register_known(env_id: str) -> None:
         UserError: the id names the package that registers it, which is not installed.
     """
     metaworld.register()
+    pusht_scene.register()
     named = env_id.partition("/")[0]
     for package in (named,) if named in EXTRAS else REGISTERING:
         if env_id in gymnasium.registry:
@@ -73,6 +76,7 @@ class GymnasiumDomain:
     procedure: frozenset[str] = frozenset()
     tasks: frozenset[str] | None = frozenset({"forcing", "behaviour-cloning", "inverse-dynamics"})
     shows_frames = drives_anew = False
+    pictures: Mapping[str, tuple[int, ...]] = {}  # shapes of what cameras show, by their names
     tells_goals = True
     make_options: Mapping[str, Any] = {}  # of the environment, where a domain wants others than it has
 
@@ -81,6 +85,10 @@ class GymnasiumDomain:
         env = self.make()
         try:
             self.has_goals = _has_goals(env.observation_space)
+            self.pictures = pictures_in(env.observation_space)
+            self.shows_frames = bool(self.pictures)
+            if self.pictures and self.tasks:
+                self.tasks |= {"autoencoder"}
             self.spec = read_spec(env)
             self.goal_radius = self._measure_radius(env) if self.has_goals else None
         finally:
@@ -107,8 +115,19 @@ class GymnasiumDomain:
             raise UserError(f"env={self.env_id} cannot be made: {told[:300]}") from error
 
     def observation(self, observed: Any) -> np.ndarray:
-        """See :func:`as_observation`."""
-        return as_observation(observed)
+        """See :func:`as_observation`, and where there are pictures :func:`dfplan.domains.pictured.as_shown`."""
+        if not self.pictures:
+            return as_observation(observed)
+        numbers = (
+            {name: observed[name] for name in observed if name not in self.pictures}
+            if isinstance(observed, Mapping)
+            else {}
+        )
+        return as_shown(observed, self.pictures, _flat(numbers) if numbers else np.zeros(0, np.float32))
+
+    def show(self, data: Trajectories) -> Trajectories:
+        """See :class:`dfplan.domain.Domain`: as they were recorded."""
+        return data
 
     def goal(self, observed: Any) -> np.ndarray:
         """See :func:`as_goal`."""
@@ -154,6 +173,7 @@ class GymnasiumDomain:
         if mapped:
             say(f"{data.source}: {mapped:,} bytes of it stay on disk, as they are large for the memory that is left")
         self._check_data(data)
+        check_pictures(data, self.pictures, env_id=self.env_id)
         if not self.spec.goal_dim and data.rewards is None:
             raise UserError(
                 f"{data.source} has no rewards, and {self.env_id} has no goals: there is nothing to plan for; record "
@@ -274,6 +294,7 @@ def read_spec(env: gymnasium.Env) -> Spec:
     if not isinstance(actions, spaces.Box) or not np.isfinite([actions.low, actions.high]).all():
         raise UserError(f"dfplan plans actions in a bounded box; {name} takes {actions}; give another, or wrap it")
     has_goals = _has_goals(shown)
+    shown = without_pictures(shown)
     goal_dim = _size(shown["achieved_goal"], name) if has_goals else 0  # type: ignore[index]
     steps = getattr(env.spec, "max_episode_steps", None)
     seconds = getattr(env.unwrapped, "dt", None)

@@ -9,10 +9,11 @@ import gymnasium
 import numpy as np
 from gymnasium.wrappers import FrameStackObservation
 
+from dfplan.blocks import Frames
 from dfplan.domains.episodes import EpisodeProtocol
 from dfplan.domains.gymnasium import GymnasiumDomain
 from dfplan.domains.pusht_demonstrations import as_points, demonstrations
-from dfplan.domains.pusht_scene import coverage
+from dfplan.domains.pusht_scene import ENOUGH, ENV_ID, NUM_SEEN, PIXELS_ID, coverage, draw
 from dfplan.evaluation.metrics import mean_interval
 from dfplan.evaluation.rollout import Rollouts
 from dfplan.protocol import Measures
@@ -21,8 +22,7 @@ from dfplan.types import Trajectories
 if TYPE_CHECKING:
     from dfplan.planner.guidance_settings import GuidanceSettings
 
-ENV_ID = "gym_pusht/PushT-v0"
-NUM_SEEN = 2  # steps; how fast the disc is, is not observed
+NUM_SHOWN = 2 * NUM_SEEN  # numbers of a state that are shown beside pictures: where the disc is
 
 
 class PushTDomain(GymnasiumDomain):
@@ -54,6 +54,44 @@ class PushTDomain(GymnasiumDomain):
         return PushTProtocol(self)
 
 
+class PixelPushTDomain(PushTDomain):
+    """See :class:`dfplan.domain.Domain`; what is shown are pictures, and where the disc is, now and a step before.
+
+    Data are states, of which pictures are drawn when they are asked for, or pictures as they were recorded.
+    """
+
+    make_options: Mapping[str, str] = {}
+
+    def __init__(self, env_id: str = PIXELS_ID) -> None:
+        super().__init__(env_id)
+
+    def make(self) -> gymnasium.Env:
+        """See :meth:`GymnasiumDomain.make`."""
+        return GymnasiumDomain.make(self)
+
+    def take(self, data: Trajectories, *, say: Callable[[str], None]) -> Trajectories:
+        """See :class:`dfplan.domain.Domain`."""
+        return GymnasiumDomain.take(self, data, say=say) if data.pictures else PushTDomain().take(data, say=say)
+
+    def show(self, data: Trajectories) -> Trajectories:
+        """See :class:`dfplan.domain.Domain`."""
+        if data.pictures:
+            return data
+        frames = Frames.drawn(data.observations, _pictures_of, of=self.env_id)
+        return replace(data, observations=data.observations[:, :NUM_SHOWN], pictures={"pixels": frames})
+
+    def protocol(self, **options: str) -> "PixelPushTProtocol":
+        """See :class:`dfplan.domain.Domain`."""
+        return PixelPushTProtocol(self)
+
+
+def _pictures_of(states: np.ndarray) -> np.ndarray:
+    """Pictures ``(n, 2, 96, 96, 3)`` of states: discs, then corners, of two steps each."""
+    points = as_points(states)
+    scenes = (points[:, [step, *range(NUM_SEEN + 8 * step, NUM_SEEN + 8 * step + 8)]] for step in range(NUM_SEEN))
+    return np.stack([draw(each) for each in scenes], axis=1)
+
+
 class PushTProtocol(EpisodeProtocol):
     """See :class:`~dfplan.protocol.EvaluationProtocol`; the best coverage in an episode is measured besides."""
 
@@ -63,7 +101,7 @@ class PushTProtocol(EpisodeProtocol):
 
     def measure(self, rollouts: Rollouts) -> Measures:
         """See :class:`~dfplan.protocol.EvaluationProtocol`; an episode ends with success, which is a coverage."""
-        measures, best = super().measure(rollouts), [float(each.max()) for each in _covered(rollouts)]
+        measures, best = super().measure(rollouts), [float(each.max()) for each in self.covered(rollouts)]
         return replace(
             measures,
             metrics={**measures.metrics, "coverage": asdict(mean_interval(np.array(best)))},
@@ -75,8 +113,20 @@ class PushTProtocol(EpisodeProtocol):
         from dfplan.domains.pusht_pictures import draw_scenes  # matplotlib is slow to import
 
         scenes = [as_points(each)[:, [1, *range(-8, 0)]] for each in rollouts.states]
-        return draw_scenes(scenes, _covered(rollouts), path=path, title=name)
+        return draw_scenes(scenes, self.covered(rollouts), path=path, title=name)
+
+    def covered(self, rollouts: Rollouts) -> list[np.ndarray]:
+        """Share of the target that is covered, of each episode at every step ``(steps,)``."""
+        return [coverage(as_points(each)[:, -8:]) for each in rollouts.states]
 
 
-def _covered(rollouts: Rollouts) -> list[np.ndarray]:
-    return [coverage(as_points(each)[:, -8:]) for each in rollouts.states]
+class PixelPushTProtocol(PushTProtocol):
+    """The same, by what is earned, for the T is not kept: what is covered beyond a success does not count."""
+
+    def covered(self, rollouts: Rollouts) -> list[np.ndarray]:
+        """See :class:`PushTProtocol`."""
+        return [ENOUGH * np.asarray(each) for each in rollouts.rewards]
+
+    def draw(self, rollouts: Rollouts, *, path: Path, name: str, guidance: "GuidanceSettings | None") -> Path:
+        """See :class:`~dfplan.protocol.EvaluationProtocol`."""
+        return EpisodeProtocol.draw(self, rollouts, path=path, name=name, guidance=guidance)

@@ -11,18 +11,23 @@ from dfplan.planner.planner import Planner
 
 
 class Sight(Protocol):
-    """What frames are seen and drawn with: see :class:`dfplan.domains.maze.observer.FrameObserver`."""
+    """What frames are seen and drawn with: :class:`dfplan.models.sight.LatentSight`, or a domain's own."""
+
+    @property
+    def place_dim(self) -> int:
+        """Leading numbers of an observation that say what is seen now."""
+        ...
 
     def places(self, frames: np.ndarray) -> np.ndarray:
-        """Places ``(n, 2)`` in frames ``(n, height, width, channels)`` uint8."""
+        """Places ``(n, place_dim)``, or latents, of frames ``(n, height, width, channels)`` uint8."""
         ...
 
     def observations(self, history: np.ndarray) -> np.ndarray:
-        """Observations ``(batch, observation_dim)`` from the last places ``(frames, batch, 2)``, oldest first."""
+        """Observations ``(batch, observation_dim)`` from the last places, ``(frames, batch, place_dim)``."""
         ...
 
     def frames(self, places: np.ndarray) -> np.ndarray:
-        """Frames ``(n, height, width, channels)`` uint8 of places ``(n, 2)``."""
+        """Frames ``(n, height, width, channels)`` uint8 of places ``(n, place_dim)``."""
         ...
 
 
@@ -70,6 +75,6 @@ class WorldModel:
 
     def draw(self, observations: np.ndarray) -> np.ndarray:
         """Frames ``(…, height, width, channels)`` uint8 of predicted observations ``(…, observation_dim)``."""
-        places = observations[..., : self.planner.goal_dim].reshape(-1, self.planner.goal_dim)
+        places = observations[..., : self.sight.place_dim].reshape(-1, self.sight.place_dim)
         frames = self.sight.frames(places)
         return frames.reshape(*observations.shape[:-1], *frames.shape[1:])

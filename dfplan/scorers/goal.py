@@ -20,13 +20,13 @@ RESOLUTION = 2.0
 class GoalScorer(NothingMeasured):
     """Measures distance in the space of goals; the first numbers of an observation are what was achieved of them.
 
-    A plan is never over early, for it has to stay at its goal, too.
-
     Attributes:
         goal_radius: distance that counts as being at the goal.
+        ends: whether a plan is over where it arrives; else it has to stay at its goal, too.
     """
 
     goal_radius: float
+    ends: bool = False
 
     kind = "goal"
     counts_steps = True
@@ -43,13 +43,18 @@ class GoalScorer(NothingMeasured):
         mean = np.where(planned, distances, 0).sum(axis=1) / planned.sum(axis=1)
         return Score(value=-(arrival + mean / (1 + mean)), arrival=arrival, resolution=RESOLUTION)
 
+    def finished(self, states: np.ndarray, goals: np.ndarray) -> np.ndarray:
+        """See :class:`~dfplan.domain.PlanScorer`."""
+        apart = np.linalg.norm(states[..., : goals.shape[1]] - goals[:, None], axis=-1)
+        return (apart <= self.goal_radius) & self.ends
+
     def check(self, mean: np.ndarray, std: np.ndarray) -> None:
         """See :class:`~dfplan.domain.PlanScorer`."""
         check_values("goal_radius", np.array(self.goal_radius))
 
     def describe(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """See :class:`~dfplan.domain.PlanScorer`."""
-        return {"goal_radius": self.goal_radius}, {}
+        return {"goal_radius": self.goal_radius, **({"ends": True} if self.ends else {})}, {}
 
     @classmethod
     def from_description(cls, described: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> "GoalScorer":
@@ -58,4 +63,4 @@ class GoalScorer(NothingMeasured):
         Raises:
             KeyError, TypeError, ValueError: it makes no sense.
         """
-        return cls(positive("goal_radius", described["goal_radius"]))
+        return cls(positive("goal_radius", described["goal_radius"]), ends=described.get("ends", False) is True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dfplan.options import option
-from dfplan.tasks import forcing, pixel_forcing
+from dfplan.tasks import forcing
 from dfplan.tasks.inputs import Inputs
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ NUM_MEASURED = 2048  # frames on which the features' mean and spread are measure
 
 
 @dataclass
-class Settings(pixel_forcing.Settings):
-    """The options of the task: those of task=forcing, or by sight of task=pixel-forcing; and the alignment."""
+class Settings(forcing.Settings):
+    """The options of the task: those of task=forcing, and the alignment."""
 
     encoder: str = option(
         "whose features: random (a control), state (privileged: no frame is looked at), or the folder of a run of "
@@ -50,8 +50,7 @@ def build(
     """
     from dfplan.training.alignment import AlignedForcingTask
 
-    plain = pixel_forcing if inputs.domain.shows_frames else forcing
-    task, windows = plain.build(settings, inputs)
+    task, windows = forcing.build(settings, inputs)
     if settings.weight == 0:
         return task, windows
     return AlignedForcingTask(task, alignment=build_alignment(settings, inputs, task, given=given)), windows

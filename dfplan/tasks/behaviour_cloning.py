@@ -3,10 +3,12 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from dfplan.domains.frames_settings import FramesSettings
 from dfplan.options import group, option
 from dfplan.settings.retrace import RetraceSettings
 from dfplan.settings.windows import WindowSettings
 from dfplan.tasks.inputs import Inputs
+from dfplan.tasks.seen import look
 
 if TYPE_CHECKING:
     from dfplan.baselines.behaviour_cloning import BehaviourCloningTask
@@ -26,6 +28,7 @@ class Settings:
         "share of goals that are where the data was heading; the others are later places on the way", low=0, high=1
     )
     retrace: RetraceSettings = group(RetraceSettings, "whether to drive the data's ways anew, faster")
+    frames: FramesSettings = group(FramesSettings, "how pictures are looked at, where the environment shows some")
 
 
 def build(settings: Settings, inputs: Inputs) -> "tuple[BehaviourCloningTask, WindowDataset]":
@@ -41,8 +44,12 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[BehaviourCloningTask, Wi
     from dfplan.data.windows import WindowDataset
     from dfplan.tokens import Normalizer
 
-    data = inputs.trajectories
-    if settings.retrace.num_steps:
+    data, described, beside = inputs.trajectories, {}, None
+    if inputs.domain.shows_frames:
+        seen = look(inputs, settings.frames, retrace=settings.retrace)
+        inputs, (described, beside) = seen.inputs, seen.beside()
+        data = seen.ways(settings.retrace)
+    elif settings.retrace.num_steps:
         data = inputs.drive_anew(data, settings.retrace, scorer=inputs.domain.fit_scorer(data))
     sizes = {"observation_dim": data.observations.shape[1], "action_dim": data.actions.shape[1]}
     sizes["goal_dim"] = inputs.goal_dim
@@ -60,7 +67,9 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[BehaviourCloningTask, Wi
         learning_rate=inputs.optimizer.learning_rate,
         weight_decay=inputs.optimizer.weight_decay,
         held_out=held_out,
+        beside=beside,
         metadata={
+            **described,
             "env": inputs.env_name,
             "model": {"name": NAME, **network},
             **sizes,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Settings(forcing.Settings):
+class Settings(forcing.StateSettings):
     """Those of task=forcing, and what to learn from; network, normalizer and schedule are the teacher's."""
 
     teacher: str = option("bundled, or a folder: of a model or of a training run")

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dfplan import plugins
+from dfplan.domains.frames_settings import FramesSettings
 from dfplan.errors import UserError
 from dfplan.options import group
 from dfplan.settings.diffusion import DiffusionSettings
@@ -12,6 +14,7 @@ from dfplan.settings.retrace import RetraceSettings
 from dfplan.settings.value import ValueSettings
 from dfplan.tasks.groups import ModelSettings, WindowsSettings
 from dfplan.tasks.inputs import Inputs
+from dfplan.tasks.seen import look
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,8 +26,8 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Settings:
-    """The options of the task."""
+class StateSettings:
+    """The options of the task, where states are shown."""
 
     model: ModelSettings = group(ModelSettings, "the network")
     retrace: RetraceSettings = group(RetraceSettings, "whether to drive the data's ways anew, faster")
@@ -33,40 +36,64 @@ class Settings:
     value: ValueSettings = group(ValueSettings, "what comes after the end of a plan that is scored by rewards")
 
 
+@dataclass
+class Settings(StateSettings):
+    """The options of the task."""
+
+    frames: FramesSettings = group(FramesSettings, "how pictures are looked at, where the environment shows some")
+
+
 def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, Dataset]":
     """The Diffusion Forcing task and the windows it learns from.
 
     Raises:
-        UserError: data that are missing or too short, or settings that contradict each other.
+        UserError: data that are missing or too short, settings that contradict each other, or no tokenizer for an
+            environment that shows pictures.
     """
     from dfplan.training.forcing import ForcingTask
 
-    inputs.check_states()
-    return build_training(settings, inputs, make=ForcingTask)
+    if not inputs.domain.shows_frames:
+        return build_training(settings, inputs, make=ForcingTask)
+    check_network(settings.model.name)
+    check_ways(settings, inputs)
+    share = settings.windows.collected_share
+    seen = look(inputs, settings.frames, retrace=settings.retrace, with_collected=share > 0)
+    described, beside = seen.beside()
+    if seen.driven is not None:  # a goal is a picture: what is beside it is none
+        settings = replace(settings, windows=replace(settings.windows, goal_jitter=0.0))
+    make = partial(ForcingTask, beside=beside)
+    task, windows = learn(settings, seen.inputs, make=make, scorer=seen.scorer, driven=seen.driven)
+    task.metadata |= described
+    return task, windows
 
 
 def build_training(
-    settings: Settings,
-    inputs: Inputs,
-    *,
-    make: "Callable[..., ForcingTask]",
-    scorer: "PlanScorer | None" = None,
+    settings: StateSettings, inputs: Inputs, *, make: "Callable[..., ForcingTask]"
 ) -> "tuple[ForcingTask, Dataset]":
     """The task that ``make`` makes of the arguments of ``ForcingTask``, and the windows.
-
-    Without a ``scorer``, the domain measures on the data what makes a plan good.
 
     Raises:
         UserError: data that are too short, or settings that contradict each other or the domain.
     """
-    from dfplan.tasks.trajectory_windows import mix_datasets
-
     check_network(settings.model.name)
     check_ways(settings, inputs)
+    return learn(settings, inputs, make=make, scorer=inputs.domain.fit_scorer(inputs.trajectories))
+
+
+def learn(
+    settings: StateSettings,
+    inputs: Inputs,
+    *,
+    make: "Callable[..., ForcingTask]",
+    scorer: "PlanScorer",
+    driven: "Trajectories | None" = None,
+) -> "tuple[ForcingTask, Dataset]":
+    """The same of settings that were checked; ``driven`` are ways that were driven anew already."""
+    from dfplan.tasks.trajectory_windows import mix_datasets
+
     collected = inputs.trajectories
-    scorer = scorer or inputs.domain.fit_scorer(collected)
     settings, scorer = with_one_radius(settings, with_value(scorer, settings.value, inputs), inputs)
-    trajectories = inputs.drive_anew(collected, settings.retrace, scorer=scorer)
+    trajectories = inputs.drive_anew(collected, settings.retrace, scorer=scorer) if driven is None else driven
     windows, validation = mix_datasets(
         settings.windows,
         trajectories,
@@ -92,7 +119,7 @@ def check_network(name: str) -> None:
     plugins.find("denoisers", name, own=DENOISERS)
 
 
-def check_ways(settings: Settings, inputs: Inputs) -> None:
+def check_ways(settings: StateSettings, inputs: Inputs) -> None:
     """Refuse to drive anew what cannot be, and to hold ends at which nothing stands still for as long.
 
     Raises:
@@ -140,7 +167,7 @@ def with_value(scorer: "PlanScorer", settings: ValueSettings, inputs: Inputs) ->
 
 
 def weigher(
-    scorer: "PlanScorer", settings: Settings, *, num_steps: int
+    scorer: "PlanScorer", settings: StateSettings, *, num_steps: int
 ) -> "Callable[[Trajectories], np.ndarray] | None":
     """What says how often windows of ``num_steps`` begin at each row; None where they do everywhere alike."""
     if settings.value.temperature is None:
@@ -156,22 +183,23 @@ def weigher(
     return lambda part: advantage_weights(part, value, num_steps=num_steps, **numbers)
 
 
-def with_one_radius(settings: Settings, scorer: Any, inputs: Inputs) -> tuple[Settings, "PlanScorer"]:
+def with_one_radius(settings: StateSettings, scorer: Any, inputs: Inputs) -> tuple[StateSettings, "PlanScorer"]:
     """Both with the same distance that counts as being at the goal.
 
     It is the settings' where ways are driven anew, as they say then how long is stood there; elsewhere the scorer's.
     """
-    radius = getattr(scorer, "goal_radius", None)
-    if inputs.domain.drives_anew:
+    radius, sees_latents = getattr(scorer, "goal_radius", None), inputs.seen_goal_dim is not None
+    if inputs.domain.drives_anew and not sees_latents:
         return settings, replace(scorer, goal_radius=settings.windows.goal_radius)
     if radius is None:
         return settings, scorer
-    inputs.say(f"{inputs.env_name}: at the goal is within {radius:.4g} of it, by the environment's own rewards")
+    if not sees_latents:
+        inputs.say(f"{inputs.env_name}: at the goal is within {radius:.4g} of it, by the environment's own rewards")
     return replace(settings, windows=replace(settings.windows, goal_radius=radius)), scorer
 
 
 def build_task(
-    settings: Settings,
+    settings: StateSettings,
     inputs: Inputs,
     trajectories: "Trajectories",
     *,

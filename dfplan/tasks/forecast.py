@@ -63,7 +63,7 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, WindowDatas
         return ForcingTask(metadata=described, absent=frozenset({"actions", "rewards"}), **parts)
 
     task = forcing.build_task(
-        forcing.Settings(
+        forcing.StateSettings(
             model=settings.model,
             retrace=RetraceSettings(num_steps=0),
             windows=windows,

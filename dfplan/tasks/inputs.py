@@ -29,6 +29,7 @@ class Inputs:
         progress: ``with progress("what") as show: show(done, total)`` shows a progress bar.
         loaded: the data, or None where the task brings its own; tasks read ``trajectories``.
         domain: what is known of the environment.
+        seen_goal_dim: numbers in a goal, where goals are pictures and observations latents; None elsewhere.
     """
 
     env_name: str
@@ -42,6 +43,7 @@ class Inputs:
     progress: Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
     domain: Domain
     loaded: Trajectories | None = None
+    seen_goal_dim: int | None = None
 
     @property
     def trajectories(self) -> Trajectories:
@@ -54,10 +56,24 @@ class Inputs:
             raise UserError("data=none, but this task learns from trajectories; give data=generated or a file")
         return self.loaded
 
+    def shown(self) -> Trajectories:
+        """The data as agents are shown them: with pictures, and the numbers that are shown beside these.
+
+        Raises:
+            UserError: there are none, or no pictures in them.
+        """
+        shown = self.domain.show(self.trajectories)
+        if not shown.pictures:
+            raise UserError(
+                f"{self.env_name} shows no pictures, so that there is nothing to look at; give an env= that does, such "
+                "as pixelmaze-large"
+            )
+        return shown
+
     @property
     def goal_dim(self) -> int:
         """Numbers in a goal."""
-        return self.domain.spec.goal_dim
+        return self.domain.spec.goal_dim if self.seen_goal_dim is None else self.seen_goal_dim
 
     def robot(self) -> dict[str, Any]:
         """What a bundle says of a robot beside its sizes."""
@@ -85,4 +101,4 @@ class Inputs:
             UserError: it does.
         """
         if self.domain.shows_frames:
-            raise UserError(f"{self.env_name} shows frames, not states; give task=pixel-forcing, or another env=")
+            raise UserError(f"{self.env_name} shows frames, not states; give task=forcing, or another env=")

@@ -1,12 +1,13 @@
 """Inverse dynamics, on states or on what is seen in frames: which action leads from here to there."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dfplan.domains.maze.seen import FramesSettings
+from dfplan.domains.frames_settings import FramesSettings
 from dfplan.options import group, option
 from dfplan.settings.retrace import RetraceSettings
 from dfplan.tasks.inputs import Inputs
+from dfplan.tasks.seen import look
 
 if TYPE_CHECKING:
     from dfplan.training.inverse_dynamics import InverseDynamicsTask, ObservationPairs
@@ -33,16 +34,13 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[InverseDynamicsTask, Obs
 
     from dfplan.data.split import hold_out
     from dfplan.models.inverse_dynamics import InverseDynamics
-    from dfplan.tasks.pixel_forcing import look
     from dfplan.training.inverse_dynamics import InverseDynamicsTask, ObservationPairs, look_at
 
     if inputs.domain.shows_frames:
-        data, _, measured = look(inputs, settings.frames)
+        data = look(inputs, settings.frames, retrace=settings.retrace).ways(settings.retrace)
     else:
         data = inputs.trajectories
-        measured = inputs.domain.fit_scorer(data)
-    scorer: Any = measured
-    data = inputs.drive_anew(data, settings.retrace, scorer=scorer)
+        data = inputs.drive_anew(data, settings.retrace, scorer=inputs.domain.fit_scorer(data))
     torch.manual_seed(inputs.seed)  # of the initial weights
     sizes = {"observation_dim": data.observations.shape[1], "action_dim": data.actions.shape[1]}
     inverse = InverseDynamics(**sizes, most_steps=settings.most_steps, width=settings.width)

@@ -7,7 +7,7 @@ from dfplan.options import option
 from dfplan.tasks.inputs import Inputs
 
 if TYPE_CHECKING:
-    from dfplan.domains.maze.frame_dataset import FrameDataset
+    from dfplan.data.frame_dataset import FrameDataset
     from dfplan.training.keypoints import KeypointTask
 
 NUM_BACKGROUND_FRAMES = 512
@@ -36,14 +36,16 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[KeypointTask, FrameDatas
     import numpy as np
     import torch
 
+    from dfplan.blocks import PICTURE, Frames
+    from dfplan.data.frame_dataset import FrameDataset
     from dfplan.data.split import hold_out
-    from dfplan.domains.maze.frame_dataset import FrameDataset
     from dfplan.domains.maze.frames import load_camera
     from dfplan.models.tokenizers import KeypointTokenizer
     from dfplan.training.keypoints import KeypointTask
 
     camera = load_camera(inputs.env_id, view=settings.view)
-    seen, held_out = (FrameDataset(part, camera=camera) for part in hold_out(inputs.trajectories, share=0.05))
+    places = (part.observations[:, :2] for part in hold_out(inputs.trajectories, share=0.05))
+    seen, held_out = (FrameDataset({PICTURE: Frames.drawn(each, camera.render)}, places=each) for each in places)
     frames = seen.sample(NUM_BACKGROUND_FRAMES, np.random.default_rng(inputs.seed))["frames"]
     background = np.median(frames, axis=0).astype(np.float32).transpose(2, 0, 1) / 255
     sizes = {"num_keypoints": settings.num_keypoints, "width": settings.width}

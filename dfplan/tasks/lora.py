@@ -48,7 +48,7 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, Dataset]":
     # What a description leaves out is either not said of this kind of network, or older than the choice.
     sizes: dict[str, Any] = {each.name: None for each in fields(ModelSettings)} | {"causal": True}
     sizes |= dict(base.metadata["model"])
-    ordinary = forcing.Settings(
+    ordinary = forcing.StateSettings(
         model=ModelSettings(**sizes), retrace=settings.retrace, windows=settings.windows, diffusion=settings.diffusion
     )
     origin = {"base": base.metadata["env"], "base_sha256": bundle_checksum(folder)}

@@ -1,8 +1,8 @@
 """A planner that remembers, or, for comparison, one that does not, from demonstrations that the domain drives."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dfplan.errors import UserError
@@ -15,7 +15,6 @@ from dfplan.tasks.inputs import Inputs
 
 if TYPE_CHECKING:
     from dfplan.data.episode_windows import EpisodeWindows
-    from dfplan.models.tokenizers import PrincipalTokenizer
     from dfplan.training.forcing import ForcingTask
     from dfplan.types import Trajectories
 
@@ -43,26 +42,24 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, EpisodeWind
         UserError: the environment has no demonstrator.
     """
     from dfplan.data.episode_windows import EpisodeWindows
-    from dfplan.models.tokenizers import save_tokenizer
     from dfplan.training.forcing import ForcingTask
-    from dfplan.training.pixel_forcing import PixelForcingTask
 
-    domain, make = _demonstrator(inputs), ForcingTask
+    domain, described, beside = _demonstrator(inputs), {}, None
     sizes = {"num_steps": inputs.num_tokens * settings.steps_per_token, "noise": settings.noise}
     with inputs.progress("demonstrations") as show:  # of seeds that no other training has, whatever its own is
         driven = domain.demonstrate(settings.num_episodes, seed=2 * inputs.seed, on_progress=show, **sizes)
         held_out = domain.demonstrate(settings.held_out_episodes, seed=2 * inputs.seed + 1, on_progress=show, **sizes)
     scorer = domain.fit_scorer(driven)
     if domain.shows_frames:
-        tokenizer = _fit_tokenizer(driven, domain.render, latent_dim=settings.latent_dim, seed=inputs.seed)
+        from dfplan.models.sight import copier, open_sight
+
+        shown, shown_out = domain.show(driven), domain.show(held_out)
+        folder = _fit_tokenizer(shown, inputs, latent_dim=settings.latent_dim)
+        sight, cache = open_sight(folder, shown, stack=1, stride=1), inputs.cache_folder / "seen"
         with inputs.progress("frames looked at") as show:
-            driven = _see(driven, domain.render, tokenizer=tokenizer, on_progress=show)
-        held_out = _see(held_out, domain.render, tokenizer=tokenizer)
-        description = {"name": "principal", "latent_dim": settings.latent_dim}
-        metadata = {"env": inputs.env_name, "tokenizer": description}
-        make = partial(
-            PixelForcingTask, write_tokenizer=partial(save_tokenizer, tokenizer=tokenizer, metadata=metadata)
-        )
+            driven = sight.look(shown, cache_folder=cache, on_progress=show)
+        held_out = sight.look(shown_out, cache_folder=cache)
+        described, beside = {"frames": sight.description()}, copier(folder)
     windows, validation = (
         EpisodeWindows(
             part,
@@ -75,7 +72,7 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, EpisodeWind
         for part in (driven, held_out)
     )
     task = forcing.build_task(
-        forcing.Settings(
+        forcing.StateSettings(
             model=settings.model,
             retrace=RetraceSettings(),  # not used: the task alone is built
             windows=_windows(settings.steps_per_token, goal_radius=domain.goal_radius),
@@ -83,10 +80,11 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, EpisodeWind
         ),
         inputs,
         driven,
-        make=make,
+        make=partial(ForcingTask, beside=beside),
         scorer=scorer,
         validation=validation,
     )
+    task.metadata |= described
     return task, windows
 
 
@@ -104,41 +102,22 @@ def _demonstrator(inputs: Inputs) -> Any:
     return inputs.domain
 
 
-def _fit_tokenizer(
-    states: "Trajectories", render: Callable[[Any], Any], *, latent_dim: int, seed: int
-) -> "PrincipalTokenizer":
-    """Principal components of frames drawn from the demonstrations."""
+def _fit_tokenizer(shown: "Trajectories", inputs: Inputs, *, latent_dim: int) -> Path:
+    """The folder of principal components of what the demonstrations show."""
     import numpy as np
     import torch
 
-    from dfplan.models.tokenizers import PrincipalTokenizer
+    from dfplan.models.tokenizers import PrincipalTokenizer, save_tokenizer
 
-    count = min(NUM_TOKENIZER_FRAMES, len(states))
-    rows = np.random.default_rng(seed).choice(len(states), size=count, replace=False)
-    shown = states.observations[rows]
+    (frames,) = (shown.pictures or {}).values()
+    count = min(NUM_TOKENIZER_FRAMES, len(shown))
+    rows = np.random.default_rng(inputs.seed).choice(len(shown), size=count, replace=False)
     tokenizer = PrincipalTokenizer(latent_dim=latent_dim)
-    tokenizer.fit(torch.from_numpy(render(shown)))
-    return tokenizer.eval()
-
-
-def _see(
-    states: "Trajectories",
-    render: Callable[[Any], Any],
-    *,
-    tokenizer: "PrincipalTokenizer",
-    on_progress: Callable[[int, int], None] | None = None,
-) -> "Trajectories":
-    """The demonstrations with latents of frames in the place of states; frames are not kept."""
-    import numpy as np
-    import torch
-
-    latents = []
-    for first, last in zip(states.starts[:-1], states.starts[1:], strict=True):
-        shown = states.observations[first:last]
-        latents.append(tokenizer.encode(torch.from_numpy(render(shown))).numpy())
-        if on_progress is not None:
-            on_progress(int(last), len(states))
-    return replace(states, observations=np.concatenate(latents), source=f"{states.source}, seen")
+    tokenizer.fit(torch.from_numpy(frames.at(rows)))
+    folder = inputs.cache_folder / "tokenizers" / f"{inputs.env_name}-{latent_dim}-{frames.checksum[:16]}"
+    metadata = {"env": inputs.env_name, "tokenizer": {"name": "principal", "latent_dim": latent_dim}}
+    save_tokenizer(folder, tokenizer.eval(), metadata)
+    return folder
 
 
 def _windows(steps_per_token: int, *, goal_radius: float) -> WindowsSettings:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from dfplan.models.tokenizers import save_tokenizer, to_pictures
 from dfplan.models.tokenizers.autoencoders import AutoencoderTokenizer
 from dfplan.models.tokenizers.readout import foreground_centres
+from dfplan.models.tokenizers.tokenizer import CHUNK
 from dfplan.training.task import Dataset
 
 NUM_VALIDATED, NUM_NORMALIZED = 256, 2048
@@ -27,7 +28,8 @@ class AutoencoderTask:
         foreground_weight: how much more a pixel counts that is not background; the agent is a few pixels of thousands.
         kl_weight: of the divergence of latents from a standard Gaussian, where the tokenizer has one.
         per_dimension: whether latents are normalized dimension by dimension, or all by one number.
-        held_out: batches with ``frames``, for validation and to fit the normalizer.
+        frames: batches with ``frames`` as those trained on, to fit the normalizer.
+        held_out: others, for validation.
         metadata: what the exported bundle says of its making; plain JSON values.
     """
 
@@ -40,6 +42,7 @@ class AutoencoderTask:
         foreground_weight: float,
         kl_weight: float,
         per_dimension: bool,
+        frames: Dataset,
         held_out: Dataset,
         metadata: Mapping[str, Any],
     ) -> None:
@@ -48,7 +51,7 @@ class AutoencoderTask:
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.foreground_weight, self.kl_weight = foreground_weight, kl_weight
         self.per_dimension = per_dimension
-        self.held_out = held_out
+        self.frames, self.held_out = frames, held_out
         self.metadata = dict(metadata)
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
@@ -71,7 +74,10 @@ class AutoencoderTask:
         """How far, in pixels, the agent of a decoded frame is from where it was, on held-out frames."""
         frames = torch.as_tensor(self.held_out.sample(NUM_VALIDATED, np.random.default_rng(seed))["frames"])
         frames = frames.to(self.tokenizer.background.device)
-        true, decoded = to_pictures(frames), to_pictures(self.tokenizer.decode(self.tokenizer.encode(frames)))
+        true = to_pictures(frames)
+        with torch.no_grad():  # through raw latents, as the normalizer is fitted at the end alone
+            parts = [self.tokenizer.decode_raw(each) for each in self.tokenizer.raw(frames).split(CHUNK)]
+        decoded = torch.cat(parts).clamp(0, 1)
         centres = [foreground_centres(each, self.tokenizer.background) for each in (true, decoded)]
         distance = torch.linalg.vector_norm(centres[0] - centres[1], dim=1)
         return {
@@ -82,8 +88,7 @@ class AutoencoderTask:
 
     def export(self, folder: Path) -> None:
         """Fit the normalizer and write the bundle that :func:`dfplan.models.tokenizers.load_tokenizer` reads."""
-        frames = torch.as_tensor(self.held_out.sample(NUM_NORMALIZED, np.random.default_rng(0))["frames"])
-        normalizer = self.tokenizer.normalizer
-        latents = normalizer.back(self.tokenizer.encode(frames.to(self.tokenizer.background.device)))
-        normalizer.fit(latents, per_dimension=self.per_dimension)
+        frames = torch.as_tensor(self.frames.sample(NUM_NORMALIZED, np.random.default_rng(0))["frames"])
+        latents = self.tokenizer.raw(frames.to(self.tokenizer.background.device))
+        self.tokenizer.normalizer.fit(latents, per_dimension=self.per_dimension)
         save_tokenizer(folder, self.tokenizer, self.metadata)

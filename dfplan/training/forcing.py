@@ -118,6 +118,7 @@ class ForcingTask:
         validation: held-out windows, or None.
         metadata: what the exported bundle says of its making; plain JSON values.
         absent: of actions, rewards and observations those that the data do not have.
+        beside: writes into the folder of a bundle what belongs to it besides, such as a tokenizer.
     """
 
     def __init__(
@@ -132,6 +133,7 @@ class ForcingTask:
         validation: Dataset | None,
         metadata: Mapping[str, Any],
         absent: frozenset[str] = frozenset(),
+        beside: Callable[[Path], None] | None = None,
     ) -> None:
         self.modules: dict[str, nn.Module] = {"denoiser": denoiser}
         self.denoise = torch.compile(denoiser) if optimizer.compiled else denoiser
@@ -141,7 +143,7 @@ class ForcingTask:
         self.levels = ForcingLevels.of(diffusion, absent=absent)
         self.scorer = scorer
         self.validation = validation
-        self.metadata = dict(metadata)
+        self.metadata, self.beside = dict(metadata), beside
         self.slot_weight = torch.ones(layout.token_dim)
         self.slot_weight[: layout.num_action_slots] = diffusion.action_weight
         self.slot_weight[layout.slots_of(absent)] = 0.0
@@ -248,6 +250,8 @@ class ForcingTask:
 
     def export(self, folder: Path) -> None:
         """Write the bundle that a planner loads: weights, normaliser, and how to rebuild the network."""
+        if self.beside is not None:
+            self.beside(folder)
         tensors = {f"denoiser.{name}": value for name, value in self.denoiser_weights().items()}
         tensors |= {f"normalizer.{name}": value for name, value in self.normalizer.state_dict().items()}
         described, arrays = self.scorer.describe()

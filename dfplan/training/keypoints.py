@@ -72,6 +72,5 @@ class KeypointTask:
     def export(self, folder: Path) -> None:
         """Fit the normalizer and write the bundle that :func:`dfplan.models.tokenizers.load_tokenizer` reads."""
         batch = beside(self.tokenizer, self.held_out.sample(NUM_HELD_OUT, np.random.default_rng(0)))
-        normalizer = self.tokenizer.normalizer
-        normalizer.fit(normalizer.back(self.tokenizer.encode(batch["frames"])))
+        self.tokenizer.normalizer.fit(self.tokenizer.raw(batch["frames"]))
         save_tokenizer(folder, self.tokenizer, self.metadata)

@@ -31,7 +31,8 @@ def draw_episodes(rewards: Sequence[np.ndarray], observations: Sequence[np.ndarr
     earned.set(xlabel="step", ylabel="return so far", title=f"{len(rewards)} episodes")
     shown = observations[0][:, :MOST_LINES]
     observed.plot(shown, linewidth=1, label=[str(number) for number in range(shown.shape[1])])
-    observed.legend(title="number", fontsize="small", loc="upper left")
+    if shown.shape[1]:  # beside pictures, there may be no numbers
+        observed.legend(title="number", fontsize="small", loc="upper left")
     observed.set(xlabel="step", ylabel="observation", title="first episode")
     return _save(figure, path=path, title=title)
 

@@ -14,6 +14,7 @@ from dfplan.cli.declared import GROUPS as DECLARED_SCHEMAS
 from dfplan.cli.folders import DECLARED, config_folder, group_choices
 from dfplan.cli.schema import SCHEMAS, flatten
 from dfplan.cli.structure import values_of
+from dfplan.domains.frames_settings import FramesSettings
 from dfplan.errors import UserError
 from dfplan.planner.settings import PlannerSettings
 from dfplan.settings.diffusion import DiffusionSettings
@@ -26,7 +27,9 @@ GROUPS = {
     "eval": ("env", "planner", "controller", "experiment"),
     "bench": ("env",),
     "plan": ("env", "planner"),
-    "train": ("env", "task", "model", "retrace", "windows", "diffusion", "value", "training", "logger", "recipe"),
+    "train": (
+        *("env", "task", "model", "retrace", "windows", "diffusion", "value", "frames", "training", "logger", "recipe"),
+    ),
     "generate": ("env",),
     "export": ("env", "planner"),
 }
@@ -36,10 +39,6 @@ CHOICES = [
     for group in groups
     for choice in group_choices(group)
 ]
-# Groups of one task only, and the task.
-TASK_GROUPS = {"frames": "pixel-forcing"}
-
-
 # What somebody has to say.
 REQUIRED = {"record": ["data=made.hdf5"]}
 
@@ -61,16 +60,9 @@ def test_every_choice_of_every_group_composes(command, group, choice):
     composed(command, f"{group}={choice}")
 
 
-@pytest.mark.parametrize("group", TASK_GROUPS)
-def test_every_choice_of_a_group_of_one_task_composes(group):
-    for choice in group_choices(group):
-        composed("train", f"task={TASK_GROUPS[group]}", f"{group}={choice}")
-
-
 def test_every_group_has_choices_and_every_file_is_reached():
     files = set(config_folder().rglob("*.yaml"))
     choices = {(group, choice) for _, group, choice in CHOICES}
-    choices |= {(group, choice) for group in TASK_GROUPS for choice in group_choices(group)}
     reached = {config_folder() / group / f"{choice}.yaml" for group, choice in choices - set(DECLARED.items())}
     assert files == reached | {config_folder() / f"{each}.yaml" for each in (*SCHEMAS, "usual")}
 
@@ -90,6 +82,7 @@ LIBRARY = {
     "diffusion": DiffusionSettings,
     "retrace": RetraceSettings,
     "value": ValueSettings,
+    "frames": FramesSettings,
     "training": Settings,
 }
 

@@ -35,6 +35,8 @@ SIZES: dict[str, tuple[str, ...]] = {
     "dfplan train env=maze2d-large model=rnn training=cpu-rnn": STATES,
     "dfplan train recipe=diffuser-large": (*SHORT, "model.width=8", "model.num_levels=4"),
     "dfplan train task=autoencoder env=pixelmaze-large": (*SHORT, "task.width=8"),
+    "dfplan train task=autoencoder env=pixelmaze-large task.pooled=32 output=eyes": (*SHORT, "task.width=8"),
+    "dfplan train env=pixelmaze-large recipe=latents frames.tokenizer=eyes output=planner": STATES,
     "dfplan train task=self-supervised env=pixelmaze-large output=runs/encoder": (*SHORT, "task.width=2"),
     "dfplan train task=aligned-forcing env=pixelmaze-large task.encoder=runs/encoder": (*SEEN, "task.depth=1"),
     "dfplan train task=image-ddpm": (*SHORT, "task.width=8"),

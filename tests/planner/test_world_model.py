@@ -51,6 +51,8 @@ class LinearDenoiser(Denoiser):
 class Bytes:
     """A camera that loses nothing: a frame is one pixel whose channels are the bytes of the position."""
 
+    place_dim = 2
+
     def places(self, frames):
         return np.ascontiguousarray(frames).reshape(len(frames), -1).view(np.float64)
 

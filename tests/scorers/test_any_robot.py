@@ -143,3 +143,13 @@ def test_plans_that_a_model_cannot_tell_apart_count_alike():
     arrives = ahead.copy()
     arrives[3] += 0.5 * np.linspace(0, 1, 8)[:, None]
     assert shares(arrives)[3] > 0.9
+
+
+def test_a_plan_may_be_over_where_it_arrives():
+    states, goals = np.array([[[0.0, 9.0], [0.95, 9.0]]]), np.array([[1.0]])
+    scorer = GoalScorer(goal_radius=0.1, ends=True)
+    assert scorer.finished(states, goals).tolist() == [[False, True]]
+    assert not GoalScorer(goal_radius=0.1).finished(states, goals).any()
+    described, arrays = scorer.describe()
+    assert GoalScorer.from_description(described, arrays) == scorer
+    assert GoalScorer.from_description({"goal_radius": 0.1}, {}) == GoalScorer(0.1)

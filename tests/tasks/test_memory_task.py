@@ -4,13 +4,12 @@ import json
 
 import numpy as np
 import pytest
-import torch
 
 from dfplan.agent import MPCAgent, PlannedActions
 from dfplan.cli.main import main
 from dfplan.domains.maze.choices import roll_out_choices
 from dfplan.models.forcing_model import load_forcing_model
-from dfplan.models.tokenizers import load_tokenizer
+from dfplan.models.sight import load_sight
 from dfplan.planner import Planner, PlannerSettings
 
 
@@ -26,10 +25,8 @@ def agent_of(weights, *, remembers):
 
 
 def eyes_of(weights):
-    if not (weights / "tokenizer").exists():
-        return None
-    tokenizer, _ = load_tokenizer(weights / "tokenizer")
-    return lambda frames: tokenizer.encode(torch.from_numpy(frames)).numpy()
+    described = load_forcing_model(weights).metadata.get("frames")
+    return None if described is None else load_sight(weights, described).places
 
 
 @pytest.mark.slow

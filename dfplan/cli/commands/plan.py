@@ -15,7 +15,6 @@ from dfplan.cli.progress import say
 from dfplan.cli.schema import PlanConfig
 from dfplan.domain import Domain, Situation
 from dfplan.domains.find import find_domain
-from dfplan.domains.maze.observer import FrameObserver
 from dfplan.planner import Planner, PlanTrees, TreePlanner
 from dfplan.types import Plan, Verdict
 
@@ -43,11 +42,22 @@ def run(config: PlanConfig) -> int:
         facts.append(f"arrives at step {arrival}" if arrival <= steps else f"does not arrive within {steps} steps")
     else:
         facts.append(f"{steps} steps, worth {float(plan.value[0]):.4g}")
-    print(f"{situation.text}: {'; '.join(filter(None, [*facts, domain.remark(plan)]))}")
+    of_states = plan.observations.shape[2] == domain.spec.observation_dim  # and not of latents
+    remarks = [domain.remark(plan)] if of_states else []
+    print(f"{situation.text}: {'; '.join(filter(None, [*facts, *remarks]))}")
     if plan.verdict is not None:
         print(say_verdict(plan.verdict, max_speed=planner.constraints.max_speed))
-    if trees and (picture := domain.draw_tree(trees, situation, path=folder / "tree.png", title=config.env.name)):
+    if (
+        trees
+        and of_states
+        and (picture := domain.draw_tree(trees, situation, path=folder / "tree.png", title=config.env.name))
+    ):
         print(picture)
+    if not of_states:
+        from dfplan.viz.episodes import draw_planned  # matplotlib is slow to import
+
+        print(draw_planned(plan, path=folder / "plan.png", title=config.env.name))
+        return 0
     matrix = planner.settings.scheduling_matrix(min(planner.window_tokens, plan.rewards.shape[1]))
     shown = {"matrix": None if plan.history is None else matrix.numpy(), "guidance": planner.settings.guidance}
     print(domain.draw_plan(plan, situation, path=folder / "plan.png", title=config.env.name, **shown))
@@ -61,11 +71,10 @@ def _plan(
     observation, goal = situation.observation[None], situation.goal[None] if domain.tells_goals else None
     sight = load_sight(weights, planner.model.metadata)
     check_sees(domain, sight is not None, weights=weights, env_name=config.env.name)
-    if isinstance(sight, FrameObserver) and situation.frames is not None:
-        places = sight.places(situation.frames)
-        observation, goal = np.concatenate([places[:1], observation[:, places.shape[1] :]], axis=1), places[1:]
-    elif sight is not None and not isinstance(sight, FrameObserver):
-        observation = sight(observation)
+    if sight is not None:
+        shown = observation if situation.frames is None else situation.frames[:1]
+        observation = sight.told(sight.begin(shown))
+        goal = goal if situation.frames is None else sight.goals(situation.frames[1:])
     asked: dict[str, Any] = {
         "horizon": config.planner.horizon or domain.spec.episode_steps,
         "generators": [torch.Generator().manual_seed(config.seed)],

@@ -19,6 +19,7 @@ from dfplan.cli.schema import TrainConfig, schema_of
 from dfplan.cli.task_modules import DEFAULT_TASK, find_task, settings_of
 from dfplan.domain import Domain
 from dfplan.domains.find import find_domain
+from dfplan.domains.frames_settings import FramesSettings
 from dfplan.errors import EndedEarly, UserError
 from dfplan.evaluation.report import find_commit
 from dfplan.files import read_small, user_path
@@ -41,6 +42,7 @@ BEFORE: dict[str, dict[str, Any]] = {
     "retrace": {"return_share": 0.0},
     "diffusion": {"returns_shown": False},
     "value": vars(ValueSettings()),
+    "frames": vars(FramesSettings()),
 }
 # What a resumed run may be given anew: none of it changes what is computed (of data, the checksum must be the same).
 FREE_WHEN_RESUMED = ("resume", "data", "device", "threads", "logger", *(f"training.{name}" for name in MAY_CHANGE))

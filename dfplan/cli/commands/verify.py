@@ -128,12 +128,11 @@ def _bundle(folder: Path) -> str:
 
 def _companions(folder: Path, metadata: dict[str, Any]) -> list[str]:
     """What lies in the bundle of a planner besides itself, once it was loaded and so checked."""
-    from dfplan.domains.maze.observer import load_observer
+    from dfplan.cli.build_agents import load_sight
     from dfplan.models.inverse_dynamics import load_inverse_dynamics
 
     found = []
-    if "frames" in metadata:
-        load_observer(folder, metadata["frames"])
+    if load_sight(folder, metadata) is not None:
         found.append("tokenizer")
     if (folder / "inverse").exists():
         load_inverse_dynamics(folder / "inverse")

@@ -1,4 +1,4 @@
-"""Any data set of the local Minari store, with vectors or dicts of vectors as observations."""
+"""Any data set of the local Minari store, with vectors, pictures or dicts of these as observations."""
 
 import json
 import zipfile
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.blocks import Column, rows_where
+from dfplan.blocks import PICTURE, Column, Frames, rows_where
 from dfplan.data.d4rl_file import hash_file
 from dfplan.data.formats.extras import OWN_ARRAYS, with_differences
 from dfplan.data.formats.layout import check_bytes, flattened, lay_out, vectors
@@ -19,6 +19,7 @@ from dfplan.errors import UserError
 from dfplan.types import Bounds, Trajectories
 
 OWN_FILE, FACTS = "dfplan.npz", "facts"  # what Minari has no place for, beside its own file
+SEEN = "pictures."  # names of pictures begin so until they are laid out
 GOALS = {"desired_goal": "goals", "achieved_goal": "achieved_goals"}
 
 
@@ -26,7 +27,8 @@ def read(dataset_id: str) -> Trajectories:
     """Read a data set; an episode of T steps gives T + 1 rows, one without steps none, which a note tells.
 
     Of dicts as Gymnasium-Robotics' goal environments give them, "observation", "desired_goal" and "achieved_goal"
-    become observations, goals and achieved goals; other dicts are flattened by name.
+    become observations, goals and achieved goals; other dicts are flattened by name. Pictures (8 bits, of height, width
+    and channels) are kept apart, in a file where they are large.
 
     Raises:
         UserError: Minari or the data set is missing, damaged, or has a layout that does not fit; names the episode.
@@ -62,13 +64,15 @@ def lay_out_episodes(
         for name, column in columns.items():
             if widths.setdefault(name, arrays[name].shape[1:]) != arrays[name].shape[1:]:
                 raise UserError(f"{source}: {name} must be as long in all episodes; record the data set again")
-            column.append(arrays[name] if name in GOALS.values() else arrays[name][:steps])
+            is_whole = name in GOALS.values() or name.startswith(SEEN)
+            column.append(arrays[name] if is_whole else arrays[name][:steps])
         lengths.append(steps)
         finals.append(arrays["observations"][-1])
     if not lengths:
         raise UserError(f"{source} has no episode with a step; choose another data set")
     found = {name: column.array() for name, column in columns.items()}
     goals = {name: found.pop(name) for name in GOALS.values() if name in found}
+    pictures = {name: Frames.stored(found.pop(name)) for name in sorted(found) if name.startswith(SEEN)}
     data = lay_out(
         found,
         ends=np.cumsum(lengths),
@@ -79,7 +83,8 @@ def lay_out_episodes(
         observation_names=names,
         action_bounds=action_bounds,
     )
-    return _with_goals(data, goals)
+    named = {name.removeprefix(SEEN): each for name, each in pictures.items()}
+    return replace(_with_goals(data, goals), pictures=named or None)
 
 
 def _with_own_part(plain: Trajectories, file: Path) -> Trajectories:
@@ -113,8 +118,14 @@ def _arrays(episode: Any, where: str) -> tuple[dict[str, np.ndarray], tuple[str,
     if isinstance(observed, dict) and {"observation", *GOALS} <= set(observed):
         found = {ours: vectors(np.asarray(observed[name]), name=name, source=where) for name, ours in GOALS.items()}
         observed = observed["observation"]
-    if isinstance(observed, dict):
-        observed, names = flattened({name: np.asarray(each) for name, each in observed.items()}, source=where)
+    entries = observed if isinstance(observed, dict) else {PICTURE: observed}
+    seen = {name: np.asarray(each) for name, each in entries.items() if _is_picture(np.asarray(each))}
+    found |= {SEEN + name: each for name, each in seen.items()}
+    if seen and len(seen) == len(entries):
+        observed = np.zeros((len(next(iter(seen.values()))), 0), np.float32)
+    elif isinstance(observed, dict):
+        numbers = {name: np.asarray(each) for name, each in observed.items() if name not in seen}
+        observed, names = flattened(numbers, source=where)
     found["observations"] = vectors(np.asarray(observed), name="observations", source=where)
     found["actions"] = vectors(np.asarray(episode.actions), name="actions", source=where)
     steps = len(found["actions"])
@@ -126,10 +137,15 @@ def _arrays(episode: Any, where: str) -> tuple[dict[str, np.ndarray], tuple[str,
     if wrong := {
         name: len(found[name])
         for name in found
-        if name in ("observations", *GOALS.values()) and len(found[name]) != steps + 1
+        if (name in ("observations", *GOALS.values()) or name.startswith(SEEN)) and len(found[name]) != steps + 1
     }:
         raise UserError(f"{where}: must have one more observation than actions, {steps + 1}; got {wrong}")
     return found, names
+
+
+def _is_picture(array: np.ndarray) -> bool:
+    """Whether rows are pictures, or several of them."""
+    return array.dtype == np.uint8 and array.ndim >= 4
 
 
 def bounds_of(space: Any) -> Bounds | None:

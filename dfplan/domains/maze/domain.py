@@ -1,6 +1,7 @@
 """The mazes as a domain: what commands ask of them, by state and by sight."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import gymnasium
 import numpy as np
 
 from dfplan.arrays import numbers_of
+from dfplan.blocks import PICTURE, Frames
 from dfplan.domain import Situation, Spec
 from dfplan.domains.maze.dynamics import fit_dynamics
 from dfplan.domains.maze.environment import load_maze, shows_frames, step_seconds
@@ -86,6 +88,13 @@ class MazeDomain:
     def take(self, data: Trajectories, *, say: Callable[[str], None]) -> Trajectories:
         """See :class:`dfplan.domain.Domain`."""
         return check_trajectories(data, env_id=self.env_id, say=say)
+
+    def show(self, data: Trajectories) -> Trajectories:
+        """See :class:`dfplan.domain.Domain`: by sight, what the camera shows of positions, and nothing beside it."""
+        if not self.shows_frames:
+            return data
+        pictures = Frames.drawn(data.observations[:, :2], load_camera(self.env_id).render, of=self.env_id)
+        return replace(data, observations=data.observations[:, :0], observation_names=(), pictures={PICTURE: pictures})
 
     def fit_scorer(self, data: Trajectories) -> PointMassScorer:
         """See :class:`dfplan.domain.Domain`: how the ball is pushed, and where it was."""

@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from dfplan.blocks import PICTURE, Frames
 from dfplan.domain import PlanScorer, Spec
 from dfplan.domains.episodes import EpisodeProtocol
 from dfplan.domains.gymnasium import GymnasiumDomain
@@ -77,6 +78,13 @@ class TMazeDomain(GymnasiumDomain):
     def render(self, states: np.ndarray) -> np.ndarray:
         """Frames ``(n, height, width, 3)`` uint8 of states ``(n, 5)``."""
         return self._env.observe(states[:, :4], light=states[:, 4])
+
+    def show(self, data: Trajectories) -> Trajectories:
+        """See :class:`dfplan.domain.Domain`: by sight, what the camera shows, and nothing beside it."""
+        if not self.shows_frames:
+            return data
+        pictures = Frames.drawn(data.observations, self.render, of=self.env_id)
+        return replace(data, observations=data.observations[:, :0], pictures={PICTURE: pictures})
 
     def fit_scorer(self, data: Trajectories) -> PlanScorer:
         """See :class:`dfplan.domain.Domain`: how far the ball gets and where it has been; of latents nobody knows."""

@@ -25,17 +25,27 @@ class AutoencoderTokenizer(FrameTokenizer):
         width: channels of the outer layers, a multiple of 8.
         latent_channels: numbers at each place.
         frame_shape: height, width and channels of a frame.
+        pooled: numbers that are kept of all places: see :class:`LatentNormalizer`.
 
     Raises:
         UserError: diffusers is not installed, or a size that does not divide.
     """
 
-    def __init__(self, *, width: int, latent_channels: int, frame_shape: tuple[int, int, int]) -> None:
-        if width % 8:
-            raise UserError(f"the width of an autoencoder must be a multiple of 8; got {width}")
+    def __init__(
+        self,
+        *,
+        width: int = 16,
+        latent_channels: int = 4,
+        frame_shape: tuple[int, int, int] = (64, 64, 3),
+        pooled: int | None = None,
+    ) -> None:
         height, length, channels = frame_shape
+        if width % 8 or height % (1 << _NUM_HALVINGS) or length % (1 << _NUM_HALVINGS):
+            raise UserError(
+                f"width, and height and length of frames, must be multiples of 8; got {width}, {height} and {length}"
+            )
         self.latent_shape = (latent_channels, height >> _NUM_HALVINGS, length >> _NUM_HALVINGS)
-        super().__init__(latent_dim=math.prod(self.latent_shape), frame_shape=frame_shape)
+        super().__init__(latent_dim=math.prod(self.latent_shape), frame_shape=frame_shape, pooled=pooled)
         self.register_buffer("background", torch.zeros(channels, height, length))
         self.network = self._build(width=width, latent_channels=latent_channels, channels=channels)
         # On a CPU convolutions of few channels are 1.5 times faster with the channels last in memory.
@@ -88,11 +98,6 @@ class TinyAutoencoder(AutoencoderTokenizer):
 
     FEWEST_NUMBERS = 216
 
-    def __init__(
-        self, *, width: int = 16, latent_channels: int = 4, frame_shape: tuple[int, int, int] = (64, 64, 3)
-    ) -> None:
-        super().__init__(width=width, latent_channels=latent_channels, frame_shape=frame_shape)
-
     def _build(self, *, width: int, latent_channels: int, channels: int) -> nn.Module:
         widths, blocks = (width,) * (_NUM_HALVINGS + 1), (1,) * _NUM_HALVINGS
         return _diffusers().AutoencoderTiny(
@@ -117,11 +122,6 @@ class KLAutoencoder(AutoencoderTokenizer):
     """diffusers' ``AutoencoderKL`` without attention: a Gaussian over latents, of which the mean is the latent."""
 
     FEWEST_NUMBERS = 700
-
-    def __init__(
-        self, *, width: int = 16, latent_channels: int = 4, frame_shape: tuple[int, int, int] = (64, 64, 3)
-    ) -> None:
-        super().__init__(width=width, latent_channels=latent_channels, frame_shape=frame_shape)
 
     def _build(self, *, width: int, latent_channels: int, channels: int) -> nn.Module:
         blocks = _NUM_HALVINGS + 1

@@ -40,6 +40,8 @@ def build_tokenizer(name: str, **sizes: Any) -> FrameTokenizer:
         UserError: unknown name or size, or diffusers is needed and not installed.
     """
     kind = plugins.find("tokenizers", name, own=_KINDS)
+    if "frame_shape" in sizes:
+        sizes["frame_shape"] = tuple(sizes["frame_shape"])
     try:
         return kind(**sizes)
     except TypeError as error:
@@ -72,7 +74,11 @@ def load_tokenizer(folder: Path) -> tuple[FrameTokenizer, dict[str, Any]]:
 def _check_claims(shapes: Mapping[str, tuple[int, ...]], metadata: Mapping[str, Any], *, folder: Path) -> None:
     """Refuse sizes that the tensors cannot have come from, before anything is built from them."""
     try:
-        sizes = {name: value for name, value in metadata["tokenizer"].items() if name != "name"}
+        sizes = {name: value for name, value in metadata["tokenizer"].items() if name not in ("name", "frame_shape")}
+        if (shape := metadata["tokenizer"].get("frame_shape")) is not None:
+            height, length, channels = shape
+            if shapes[_PREFIX + "background"] != (channels, height, length):
+                raise ValueError(f"its frames are not of the shape {shape!r:.40} that it names")
         kind = _KINDS.get(metadata["tokenizer"]["name"])
         if kind is None:  # of a package, whose sizes are its own affair
             with torch.device("meta"):  # without memory

@@ -14,21 +14,31 @@ class LatentNormalizer(nn.Module):
     """Brings latents to mean 0 and standard deviation 1, dimension by dimension, or divides all by one number.
 
     One number for all (a latent diffusion model's scaling factor; means stay) leaves dimensions that vary little
-    drowned in noise; per dimension is the structure-aligned normalisation of StructLDM (arXiv 2404.01241).
+    drowned in noise; per dimension is the structure-aligned normalisation of StructLDM (arXiv 2404.01241). Where they
+    are pooled, dimensions are the directions in which latents vary most (principal components), and no others are kept.
 
     Args:
         latent_dim: numbers in a latent.
+        pooled: directions to keep; None is every dimension as it is.
     """
 
     _FLOOR = 1e-3  # of the largest standard deviation: a dimension that hardly varies is not blown up to noise
 
-    def __init__(self, latent_dim: int) -> None:
+    def __init__(self, latent_dim: int, *, pooled: int | None = None) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(latent_dim))
-        self.register_buffer("std", torch.ones(latent_dim))
+        self.register_buffer("std", torch.ones(pooled or latent_dim))
+        if pooled is not None:
+            self.register_buffer("components", torch.eye(pooled, latent_dim))
 
     mean: Tensor
     std: Tensor
+    components: Tensor
+
+    @property
+    def pools(self) -> bool:
+        """Whether only some directions are kept."""
+        return "components" in self._buffers
 
     def fit(self, latents: Tensor, *, per_dimension: bool = True) -> None:
         """Measure latents ``(n, latent_dim)``.
@@ -36,22 +46,30 @@ class LatentNormalizer(nn.Module):
         Raises:
             UserError: they do not vary, or are not finite.
         """
-        mean, std = latents.double().mean(dim=0), latents.double().std(dim=0)
-        if not per_dimension:
-            mean = torch.zeros_like(mean)
-            std = torch.full_like(std, float(latents.double().std()))
+        values = latents.double()
+        mean, std = values.mean(dim=0), values.std(dim=0)
         if not (torch.isfinite(std).all() and std.max() > 0):
             raise UserError("the latents of the training frames do not vary or are not finite; train longer or anew")
+        if self.pools:
+            _, vectors = torch.linalg.eigh((values - mean).T @ (values - mean))
+            components = vectors[:, -len(self.std) :].T.flip(0)
+            self.components.copy_(components)
+            std = ((values - mean) @ components.T).std(dim=0)
+        if not per_dimension:
+            mean = mean if self.pools else torch.zeros_like(mean)
+            std = torch.full_like(std, float(std.square().mean().sqrt() if self.pools else values.std()))
         self.mean.copy_(mean)
         self.std.copy_(std.clamp_min(self._FLOOR * float(std.max())))
 
     def forward(self, latents: Tensor) -> Tensor:
         """Normalize latents ``(…, latent_dim)``."""
-        return (latents - self.mean) / self.std
+        centred = latents - self.mean
+        return (centred @ self.components.T if self.pools else centred) / self.std
 
     def back(self, latents: Tensor) -> Tensor:
-        """Undo :meth:`forward`."""
-        return latents * self.std + self.mean
+        """Undo :meth:`forward`, as far as what was kept says."""
+        scaled = latents * self.std
+        return (scaled @ self.components if self.pools else scaled) + self.mean
 
 
 class FrameTokenizer(nn.Module, abc.ABC):
@@ -61,15 +79,16 @@ class FrameTokenizer(nn.Module, abc.ABC):
     (``decode_raw``); normalizing, chunks and types are the same for all.
 
     Args:
-        latent_dim: numbers in a latent.
+        latent_dim: numbers in a raw latent.
         frame_shape: height, width and channels of a frame.
+        pooled: numbers in a normalized latent: see :class:`LatentNormalizer`.
     """
 
-    def __init__(self, *, latent_dim: int, frame_shape: tuple[int, int, int]) -> None:
+    def __init__(self, *, latent_dim: int, frame_shape: tuple[int, int, int], pooled: int | None = None) -> None:
         super().__init__()
-        self.latent_dim = latent_dim
+        self.latent_dim = pooled or latent_dim
         self.frame_shape = frame_shape
-        self.normalizer = LatentNormalizer(latent_dim)
+        self.normalizer = LatentNormalizer(latent_dim, pooled=pooled)
 
     @abc.abstractmethod
     def encode_raw(self, pictures: Tensor) -> Tensor:
@@ -86,13 +105,18 @@ class FrameTokenizer(nn.Module, abc.ABC):
         Raises:
             UserError: frames of another shape or type.
         """
+        return self.normalizer(self.raw(frames))
+
+    @torch.no_grad()
+    def raw(self, frames: Tensor) -> Tensor:
+        """Latents of frames as they are before they are normalized; see :meth:`encode`."""
         if tuple(frames.shape[1:]) != self.frame_shape or frames.dtype != torch.uint8:
             raise UserError(
                 f"this tokenizer reads uint8 frames of shape {self.frame_shape}; "
                 f"got {frames.dtype} of shape {tuple(frames.shape[1:])}"
             )
         parts = [self.encode_raw(to_pictures(part)) for part in frames.split(CHUNK)]
-        return self.normalizer(torch.cat(parts)) if parts else frames.new_zeros(0, self.latent_dim).float()
+        return torch.cat(parts) if parts else self.normalizer.mean.new_zeros(0, len(self.normalizer.mean))
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 
 from dfplan.domains.maze.frames import load_camera
 from dfplan.domains.maze.motion import MotionFilter
-from dfplan.domains.maze.observer import FrameObserver, cached_places, load_keypoints, load_observer
+from dfplan.domains.maze.observer import FrameObserver, load_keypoints, load_observer
 from dfplan.errors import UserError
 from dfplan.models.bundle import load_bundle, save_bundle
 from dfplan.models.tokenizers import (
@@ -17,7 +17,7 @@ from dfplan.models.tokenizers import (
     to_frames,
     to_pictures,
 )
-from dfplan.types import DoubleIntegrator, Trajectories
+from dfplan.types import DoubleIntegrator
 
 METADATA = {"env": "pixelmaze-medium", "tokenizer": {"name": "keypoints", "num_keypoints": 1, "width": 8}}
 MOTION = MotionFilter(
@@ -146,35 +146,20 @@ def test_weights_of_a_planner_are_no_tokenizer(tmp_path):
         load_tokenizer(tmp_path)
 
 
-def walk() -> Trajectories:
-    """Two trajectories at constant speeds."""
-    positions = np.concatenate([np.linspace([1, 1], [3, 2], 20), np.linspace([5, 5], [4, 3], 20)]).astype(np.float32)
-    return Trajectories(
-        observations=np.concatenate([positions, np.zeros_like(positions)], axis=1),
-        actions=np.zeros((40, 2), np.float32),
-        starts=np.array([0, 20, 40]),
-        segment_ends=np.zeros(40, bool),
-        source="a walk",
-    )
-
-
-def test_what_was_seen_is_kept_and_found_again(camera, tmp_path):
-    tokenizer, data, path = sharp_tokenizer(camera), walk(), tmp_path / "seen.safetensors"
-    first = cached_places(path, data, tokenizer=tokenizer, render=camera.render)
-
-    def never(positions):
-        raise AssertionError("looked again")
-
-    np.testing.assert_array_equal(cached_places(path, data, tokenizer=tokenizer, render=never), first)
-    path.write_bytes(b"rubbish")
-    np.testing.assert_array_equal(cached_places(path, data, tokenizer=tokenizer, render=camera.render), first)
-
-
 def test_a_history_without_actions_has_its_mean_speed(camera, tmp_path):
     observer = FrameObserver(sharp_tokenizer(camera), folder=tmp_path, motion=MOTION)
     history = np.array([[[1.0, 1.0]], [[1.1, 1.0]], [[1.4, 0.9]]])
     np.testing.assert_allclose(observer.observations(history), [[1.4, 0.9, 20.0, -5.0]], rtol=1e-5)
     np.testing.assert_array_equal(observer.observations(history[:1]), [[1, 1, 0, 0]])
+
+
+def test_goals_are_positions_or_pictures_of_them(camera, tmp_path):
+    observer = FrameObserver(sharp_tokenizer(camera), folder=tmp_path, motion=MOTION)
+    places = np.array([[1.0, 1.0], [3.0, 2.0]])
+    np.testing.assert_array_equal(observer.goals(places), places)
+    np.testing.assert_allclose(observer.goals(camera.render(places)), places, atol=0.3)
+    with pytest.raises(UserError, match="pictures"):
+        observer.goals(np.zeros((2, 8, 8)))
 
 
 def test_a_planner_refuses_the_eyes_of_another(camera, tmp_path):

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
+from dfplan.domains.frames_settings import FramesSettings
 from dfplan.domains.maze.dynamics import fit_dynamics
 from dfplan.domains.maze.motion import follow_trajectories
-from dfplan.domains.maze.seen import FramesSettings, fit_motion
+from dfplan.domains.maze.seen import fit_motion
 from dfplan.domains.maze.sources import load_trajectories
 
-FRAMES = FramesSettings(tokenizer="bundled", position_gain=0.5, speed_gain=0.1, step_seconds=0.01, max_rows=500_000)
+FRAMES = FramesSettings()
 
 
 @pytest.fixture(scope="module")
