@@ -33,7 +33,7 @@ class InverseControl:
         least_steps: how far off what is steered to is at least; what is nearer needs more force than there is.
     """
 
-    def __init__(self, inverse: Inverse, *, bounds: Bounds, least_steps: int) -> None:
+    def __init__(self, inverse: Inverse, *, bounds: Bounds, least_steps: int = 4) -> None:
         self.inverse, self.bounds = inverse, bounds
         self.least_steps = least_steps
 

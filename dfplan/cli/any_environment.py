@@ -19,7 +19,7 @@ NUM_TOKENS = 6  # of a training window, unless something else is said: somewhat 
 
 
 def with_environment(command: str, options: Sequence[str]) -> list[str]:
-    """The options, where ``env=<Gymnasium id>`` has become the options of an environment one by one.
+    """The options, where ``env=<Gymnasium id>``, or a file that draws it, has become those of it one by one.
 
     A name of neither a configuration nor an environment is left as it is, to be refused with those that there are.
 
@@ -36,15 +36,26 @@ def with_environment(command: str, options: Sequence[str]) -> list[str]:
         return ["task=forecast", *options] if command == "train" else list(options)
     if command not in COMMANDS or not named:
         return list(options)
-    if named[-1] in group_choices("env"):
+    drawn_by = [option.removeprefix("layout=") for option in options if option.startswith("layout=")]
+    if named[-1] in group_choices("env") and not drawn_by:
         return [*usual_options(named[-1], options), *options] if command in ("eval", "record") else list(options)
+    from dfplan.domains.find import find_drawn  # slow to import
+
+    if drawn := find_drawn(named[-1], layout=drawn_by[-1] if drawn_by else None):
+        told = {f"env.{name.removeprefix('env_')}": value for name, value in vars(drawn).items()}
+        return _instead(told, [option for option in options if not option.startswith("layout=")])
     if not _exists(named[-1]):
         return list(options)
-    given, env_id = {name_of(option) for option in options}, named[-1]
-    env_name = env_id.replace("/", "-")
-    told: dict[str, Any] = {"env.id": env_id, "env.name": env_name, "env.num_tokens": NUM_TOKENS}
-    if not given & {"task", "recipe"}:  # which may have no such groups
+    env_name = named[-1].replace("/", "-")
+    told = {"env.id": named[-1], "env.name": env_name, "env.num_tokens": NUM_TOKENS}
+    if not {name_of(option) for option in options} & {"task", "recipe"}:  # which may have no such groups
         told |= _usual(env_name).get(command, {})
+    return _instead(told, options)
+
+
+def _instead(told: Mapping[str, Any], options: Sequence[str]) -> list[str]:
+    """The options with what is told in place of ``env=``, as far as they do not say it themselves."""
+    given = {name_of(option) for option in options}
     return [
         *(f"{name}={value}" for name, value in told.items() if name not in given),
         *(option for option in options if not option.startswith("env=")),

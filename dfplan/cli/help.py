@@ -37,6 +37,7 @@ EXAMPLES = {
     "eval": (
         "dfplan eval env=maze2d-medium goal=random n_episodes=200 seed=7",
         "dfplan eval env=maze2d-large goal=detour controller=actions",
+        "dfplan eval env=maze2d layout=mine.txt weights=runs/train/...",
         "dfplan eval -m controller=actions,pursuit seed=0,1,2",
         "dfplan eval -m seed=0,1,2,3,4,5,6,7 launcher=joblib",
     ),
@@ -57,6 +58,7 @@ EXAMPLES = {
         "dfplan train env=maze2d-umaze model=rnn training.num_steps=2000",
         "dfplan train task=diffuser --help",
         "dfplan train recipe=diffuser-large",
+        "dfplan train env=maze2d layout=mine.txt",
         "dfplan train resume=runs/train/...",
     ),
     "forecast": (
@@ -69,6 +71,7 @@ EXAMPLES = {
         "dfplan generate env=maze2d-large",
         "dfplan generate env=maze2d-umaze num_steps=10000 output=u.hdf5",
         "dfplan generate env=Hopper-v5 quality=medium policy=tqc-hopper.safetensors output=hopper-medium.hdf5",
+        "dfplan generate env=maze2d layout=mine.txt",
         "dfplan generate env=metaworld/push-v3 quality=multimodal output=push.hdf5",
     ),
 }

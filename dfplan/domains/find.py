@@ -1,7 +1,10 @@
 """Finds the domain of an environment: its own, or what serves any environment of Gymnasium."""
 
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -9,6 +12,7 @@ import gymnasium
 from dfplan import plugins
 from dfplan.domain import Domain
 from dfplan.domains.gymnasium import GymnasiumDomain, register_known
+from dfplan.domains.maze import layouts
 from dfplan.domains.maze.closed_door import ClosedDoorDomain
 from dfplan.domains.maze.domain import MazeDomain
 from dfplan.domains.maze.environment import qualified_id
@@ -24,6 +28,40 @@ from dfplan.domains.series import SeriesDomain
 from dfplan.errors import UserError
 
 OURS = "dfplan_envs"
+DRAWN = "maze2d"
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """An environment that a file draws.
+
+    Attributes:
+        env_id: by which :func:`find_domain` finds it, without the file.
+        env_name: for people, after the file; what no name can have becomes ``_`` in it.
+        num_tokens: of a training window.
+    """
+
+    env_id: str
+    env_name: str
+    num_tokens: int
+
+
+def find_drawn(kind: str, *, layout: str | None) -> Drawn | None:
+    """The environment of a kind that a file draws; None without a file, of a kind that none draws.
+
+    Raises:
+        UserError: no file draws such environments, there is none, or something is wrong with it.
+    """
+    if kind != DRAWN and layout is None:
+        return None
+    if kind != DRAWN:
+        raise UserError(f"layout= draws mazes of your own, env={DRAWN}; got env={kind}")
+    if layout is None:
+        raise UserError(f"env={DRAWN} is a maze of your own; draw it in a text file and give layout=<file>")
+    rows = layouts.read_layout(layout)
+    return Drawn(
+        layouts.id_of(rows), f"{DRAWN}-{re.sub('[^A-Za-z0-9_.-]', '_', Path(layout).stem)}", layouts.num_tokens(rows)
+    )
 
 
 @cache

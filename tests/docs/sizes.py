@@ -49,6 +49,8 @@ SIZES: dict[str, tuple[str, ...]] = {
     "dfplan train env=maze2d-large data=path/to/maze2d-large.hdf5": STATES,
     "dfplan train env=maze2d-large data=minari:D4RL/pointmaze/large-v2": STATES,
     "dfplan train env=Pendulum-v1 data=pendulum.hdf5 task=behaviour-cloning": ("training.num_steps=2", "threads=1"),
+    "dfplan generate env=maze2d layout=my_maze.txt output=my_maze.hdf5": ("num_steps=20000",),
+    "dfplan train env=maze2d layout=my_maze.txt data=my_maze.hdf5": STATES,
     "dfplan generate env=metaworld/push-v3 output=push.hdf5": ("num_steps=100",),
     "dfplan generate env=FetchPush-v4": ("num_steps=100",),
 }

@@ -7,11 +7,13 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from dfplan.domains.maze.layouts import register_layout
 from dfplan.errors import UserError
 
 
 def qualified_id(env_id: str) -> str:
     """Have Gymnasium import the package that registers our mazes; an id of another package is found all the same."""
+    register_layout(env_id)
     return env_id if ":" in env_id else f"dfplan_envs:{env_id}"
 
 

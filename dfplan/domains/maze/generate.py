@@ -6,6 +6,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from dfplan.domains.maze.environment import qualified_id
 from dfplan.domains.maze.waypoint_controller import WaypointController
 from dfplan.errors import UserError
 
@@ -70,7 +71,7 @@ def generate_maze2d(
 
 def _build_env(env_id: str) -> Any:
     try:
-        env = gymnasium.make(f"dfplan_envs:{env_id}").unwrapped  # the prefix has the package register its environments
+        env = gymnasium.make(qualified_id(env_id)).unwrapped
     except gymnasium.error.Error as error:
         raise UserError(f"no environment {env_id!r}: {error}. Names look like maze2d-large-v1") from error
     if not hasattr(env, "maze"):

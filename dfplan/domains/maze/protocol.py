@@ -1,16 +1,17 @@
 """How mazes are evaluated: D4RL's starts, one goal or one an episode, and all scores in use from the same steps."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from gymnasium.vector import VectorEnv
 
 from dfplan.domains.maze.beginnings import GOALS, draw_beginnings, start_protocol
 from dfplan.domains.maze.environment import load_maze, qualified_id
+from dfplan.domains.maze.layouts import layout_of
 from dfplan.domains.maze.scene import scene_of
 from dfplan.errors import UserError
 from dfplan.evaluation.batches import VECTORIZATIONS, begin_batch
@@ -42,7 +43,7 @@ class MazeProtocol:
         UserError: there is no such maze, goal or vectorization.
     """
 
-    rows: ClassVar = {
+    rows: Mapping[str, tuple[str, str, float, int]] = {
         "raw_return": ("return", "sum of rewards", 1, 1),
         "normalized_return": ("normalised return", "D4RL x 100: arrive and stay", 1, 1),
         "latched_normalized_return": ("latched return", "a touch counts as staying", 1, 1),
@@ -70,6 +71,8 @@ class MazeProtocol:
         self.env_id, self.goal = env_id, goal
         self._told, self._view, self._vectorization = goal_given, view, vectorization
         self.maze = load_maze(env_id)
+        if layout_of(env_id) is not None:
+            self.rows = {**self.rows, "normalized_return": ("score", "% of steps at the goal", 1, 1)}
         self.most_steps: int = self.maze.max_episode_steps
 
     @contextmanager

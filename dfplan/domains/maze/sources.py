@@ -18,8 +18,7 @@ from dfplan.errors import UserError
 from dfplan.files import user_path
 from dfplan.types import Trajectories
 
-# As many transitions as D4RL published; for the eval layouts as many as for the maze of their size.
-NUM_STEPS = {"open": 1_000_000, "umaze": 1_000_000, "medium": 2_000_000, "large": 4_000_000}
+CELLS_PER_MILLION = 11.5  # free cells for a million transitions: so D4RL published 1, 2 and 4 of U-Maze, medium, large
 NUM_CHECKED_POSITIONS = 100_000
 LARGEST_SHARE_IN_WALLS = 1e-3
 NO_CHANGE = 1e-6
@@ -115,8 +114,8 @@ def generated_file(cache_folder: Path, *, env_id: str) -> Path:
 
 
 def default_num_steps(env_id: str) -> int:
-    """As many transitions as D4RL published for an environment; of one that it does not know, as for its smallest."""
-    return next((number for size, number in NUM_STEPS.items() if size in env_id), min(NUM_STEPS.values()))
+    """As many transitions as D4RL published for a maze; for one that it does not know, as many for its size."""
+    return 1_000_000 * max(1, round(len(load_maze(env_id).free_cells) / CELLS_PER_MILLION))
 
 
 def generate_file(
