@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import dfplan.viz  # noqa: F401  # isort: skip  (first: it sees to a notebook's backend)
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure

@@ -6,6 +6,7 @@ x is the row and y the column of the layout: pictures show y to the right and x 
 from pathlib import Path
 from typing import Any, cast
 
+import dfplan.viz  # noqa: F401  # isort: skip  (first: it sees to a notebook's backend)
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection

@@ -5,6 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
+import dfplan.viz  # noqa: F401  # isort: skip  (first: it sees to a notebook's backend)
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
