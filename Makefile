@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV ?= .venv
 D4RL := $(VENV)-d4rl
 ROBOTS := $(VENV)-robots
+OGBENCH := $(VENV)-ogbench
 PEERS := $(VENV)-peers
 DOCS := $(VENV)-docs
 LEROBOT := $(VENV)-lerobot
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-all test-d4rl robots peers lerobot test-faults soak mutate check fix bench bench-quick bench-all ablations tables drawings docs clean
+.PHONY: help demo test test-all test-d4rl robots ogbench peers lerobot test-faults soak mutate check fix bench bench-quick bench-all ablations tables drawings docs clean
 
 help:  ## show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
@@ -32,6 +33,9 @@ test-d4rl: $(D4RL)/installed  ## the mazes against the original d4rl package, wh
 
 robots: $(ROBOTS)/installed  ## MuJoCo's robots, Gymnasium-Robotics and Meta-World, which get a virtual environment of their own, and their tests
 	$(ROBOTS)/bin/python -m pytest -m "slow or not slow" tests/domains/test_gymnasium.py tests/domains/test_scripted.py tests/domains/test_metaworld.py tests/domains/test_pusht.py tests/test_any_robot_benchmark.py
+
+ogbench: $(OGBENCH)/installed  ## OGBench itself in a virtual environment of its own, and the tests of its mazes
+	$(OGBENCH)/bin/python -m pytest -m "slow or not slow" tests/domains/test_ogbench.py
 
 peers: $(PEERS)/installed  ## d3rlpy beside MuJoCo's robots, in a virtual environment of its own, and the tests of what it trains
 	$(PEERS)/bin/python -m pytest -m "slow or not slow" tests/test_offline_rl.py
@@ -164,6 +168,12 @@ $(ROBOTS)/installed: $(VENV)/python-ready pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(ROBOTS)
 	grep -v '^mujoco==' constraints.txt > $(ROBOTS)/constraints.txt
 	$(ROBOTS)/bin/python -m pip install --quiet --disable-pip-version-check -c $(ROBOTS)/constraints.txt -e ".[robots,metaworld,minari,pusht]" pytest
+	@touch $@
+
+$(OGBENCH)/installed: $(VENV)/python-ready pyproject.toml constraints.txt
+	@echo "installing OGBench into $(OGBENCH) (one to two minutes)"
+	$(PYTHON) -m venv $(OGBENCH)
+	$(OGBENCH)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[ogbench]" pytest
 	@touch $@
 
 # d3rlpy asks for a Gymnasium that dfplan is too new for, and runs on ours; and for a Gym that d4rl is too old for.

@@ -21,6 +21,7 @@ COLUMNS = {
     "coverage": ("best coverage %", 100, 1),
     "score": ("D4RL score (regenerated)", 1, 1),
     "return": ("return", 1, 1),
+    "seconds_an_episode": ("planning, s an episode, median [of trainings]", 1, 2),
 }
 
 

@@ -26,6 +26,10 @@ NEEDED: dict[str, tuple[tuple[str, ...], list[list[str]]]] = {
         [["eval", "env=FetchReach-v4", "weights=run"], ["generate", "env=FetchReach-v4"]],
     ),
     "metaworld": (("metaworld",), [["generate", "env=metaworld/push-v3"], ["eval", "env=metaworld/ten"]]),
+    "ogbench": (
+        ("ogbench",),
+        [["generate", "env=ogbench/pointmaze-medium-navigate-v0"], ["eval", "env=ogbench/pointmaze-giant-stitch-v0"]],
+    ),
     "pusht": (("gym_pusht", "pymunk"), [["eval", "env=gym_pusht/PushT-v0"], ["eval", "experiment=pusht"]]),
     "hub": (("huggingface_hub",), [["eval", "env=maze2d-umaze", "weights=robots/umaze"]]),
     "wandb": (("wandb",), [[*TRAIN, "data=data.hdf5", "logger=wandb"]]),

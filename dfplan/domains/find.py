@@ -18,6 +18,8 @@ from dfplan.domains.maze.domain import MazeDomain
 from dfplan.domains.maze.environment import qualified_id
 from dfplan.domains.maze.tmaze import TMazeDomain
 from dfplan.domains.metaworld.domain import MetaWorldDomain
+from dfplan.domains.ogbench.domain import PointMazeDomain
+from dfplan.domains.ogbench.environment import PREFIX as POINT_MAZES
 from dfplan.domains.published.domain import PublishedDomain
 from dfplan.domains.published.worlds import WORLDS
 from dfplan.domains.pusht import PixelPushTDomain, PushTDomain
@@ -96,6 +98,8 @@ def _kind(env_id: str) -> Callable[[str], Any]:
     """What is known besides of environments that others have written."""
     if env_id.startswith("metaworld/"):
         return MetaWorldDomain
+    if env_id.startswith(POINT_MAZES):
+        return PointMazeDomain
     if env_id == ENV_ID:
         return PushTDomain
     if env_id == PIXELS_ID:

@@ -21,6 +21,7 @@ from dfplan.domain import PlanScorer, Situation, Spec
 from dfplan.domains import pusht_scene
 from dfplan.domains.episodes import EpisodeProtocol
 from dfplan.domains.metaworld import environment as metaworld
+from dfplan.domains.ogbench import environment as ogbench
 from dfplan.domains.pictured import as_shown, check_pictures, pictures_in, without_pictures
 from dfplan.errors import UserError
 from dfplan.scorers import GoalScorer, ReturnScorer, fit_value
@@ -46,6 +47,7 @@ def register_known(env_id: str) -> None:
     """
     metaworld.register()
     pusht_scene.register()
+    ogbench.register()
     named = env_id.partition("/")[0]
     for package in (named,) if named in EXTRAS else REGISTERING:
         if env_id in gymnasium.registry:

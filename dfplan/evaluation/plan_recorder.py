@@ -27,6 +27,7 @@ class PlanRecorder:
         points: ``(episodes,)`` states planned.
         misplaced_points: ``(episodes,)`` those of them that nothing can be in.
         seconds: of each plan, those of its batch shared equally.
+        episode_seconds: ``(episodes,)`` of all plans of each.
         evaluations: sequences through the network, of each plan.
         token_evaluations: tokens of them that were computed, of each plan.
         largest_batch: most environments planned for at once.
@@ -37,6 +38,7 @@ class PlanRecorder:
         self.points = np.zeros(num_episodes, np.int64)
         self.misplaced_points = np.zeros(num_episodes, np.int64)
         self.seconds: list[float] = []
+        self.episode_seconds = np.zeros(num_episodes)
         self.evaluations: list[int] = []
         self.token_evaluations: list[int] = []
         self.largest_batch = 0
@@ -49,6 +51,7 @@ class PlanRecorder:
         planned = np.arange(misplaced.shape[1]) * event.plan.steps_per_point < event.plan.num_steps[:, None]
         np.add.at(self.points, episodes, planned.sum(axis=1))
         np.add.at(self.misplaced_points, episodes, (misplaced & planned).sum(axis=1))
+        self.episode_seconds[episodes] += event.seconds / len(episodes)
         self.seconds += [event.seconds / len(episodes)] * len(episodes)
         if event.plan.evaluations is not None and event.plan.token_evaluations is not None:
             self.evaluations += event.plan.evaluations.tolist()

@@ -52,7 +52,8 @@ def build_record(
     Returns:
         A dict of plain JSON types. Rates are 0 to 1, a value that does not exist is None. ``plan_seconds`` are
         seconds per plan by the clock, those of up to ``batch`` made together shared equally (latency where ``n_envs``
-        is 1). ``plan_network`` are means per plan: sequences and tokens that went through the network.
+        is 1), and ``an_episode`` the median of those of all plans of an episode. ``plan_network`` are means per plan:
+        sequences and tokens that went through the network.
     """
     plan_seconds = _plan_seconds(rollouts)
     return {
@@ -115,10 +116,12 @@ def _mean(values: Sequence[int]) -> float | None:
 
 
 def _plan_seconds(rollouts: Rollouts) -> dict[str, float | int | None]:
-    """Wall seconds of one plan for one environment, when ``batch`` of them were planned together."""
+    """Wall seconds of one plan for one environment, when ``batch`` of them were planned together, and an episode's."""
     seconds = rollouts.plans.seconds
     p50, p95, p99 = np.quantile(seconds, [0.5, 0.95, 0.99]).tolist() if seconds else (None, None, None)
-    return {"p50": p50, "p95": p95, "p99": p99, "batch": rollouts.plans.largest_batch, "plans": len(seconds)}
+    an_episode = float(np.median(rollouts.plans.episode_seconds)) if seconds else None
+    counts = {"batch": rollouts.plans.largest_batch, "plans": len(seconds)}
+    return {"p50": p50, "p95": p95, "p99": p99, "an_episode": an_episode, **counts}
 
 
 def find_commit() -> str:
@@ -200,7 +203,10 @@ def planning_rows(record: Mapping[str, Any]) -> list[Row]:
     if seconds["p50"] is None:
         return []
     p50, p95 = (f"{1000 * seconds[name]:.1f} ms" for name in ("p50", "p95"))
-    return [("planning", p50, f"p95 {p95}", f"each, up to {seconds['batch']} at once")]
+    rows = [("planning", p50, f"p95 {p95}", f"each, up to {seconds['batch']} at once")]
+    if seconds.get("an_episode") is not None:  # results from before it was measured have none
+        rows.append(("planning", f"{seconds['an_episode']:.2f} s", "", "an episode, median"))
+    return rows
 
 
 def constraint_rows(record: Mapping[str, Any]) -> list[Row]:

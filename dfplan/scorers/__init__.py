@@ -11,11 +11,13 @@ from dfplan.scorers.goal import GoalScorer
 from dfplan.scorers.paths import first_arrival, steps_along
 from dfplan.scorers.returns import ReturnScorer
 from dfplan.scorers.value import ValueFunction, fit_value
+from dfplan.scorers.visited import VisitedScorer
 
 __all__ = [
     "GoalScorer",
     "ReturnScorer",
     "ValueFunction",
+    "VisitedScorer",
     "first_arrival",
     "fit_value",
     "read_scorer",
@@ -32,7 +34,7 @@ def read_scorer(description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
     """
     from dfplan.domains.maze import scorer as of_domain  # the one that a domain has of its own
 
-    own = {each.kind: each for each in (of_domain.SCORER, GoalScorer, ReturnScorer)}
+    own = {each.kind: each for each in (of_domain.SCORER, GoalScorer, ReturnScorer, VisitedScorer)}
     # Bundles from before there were several do not say which: it was that one.
     kind = plugins.find("scorers", description.get("scorer", of_domain.SCORER.kind), own=own)
     return kind.from_description(description, arrays)

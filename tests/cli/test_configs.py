@@ -127,6 +127,10 @@ def test_every_published_number_has_its_own_experiment():
     found = {choice: composed("eval", f"experiment={choice}") for choice in group_choices("experiment")}
     pusht = found.pop("pusht")
     assert (pusht.env.id, pusht.n_episodes, pusht.seed) == ("gym_pusht/PushT-v0", 100, 1000)
+    for choice in [each for each in found if each.startswith("pointmaze-")]:
+        config = found.pop(choice)
+        assert (config.env.id, config.n_episodes, config.n_envs) == (f"ogbench/{choice}-v0", 100, 1)
+        assert (config.env.name, config.seed) == (f"ogbench-{choice}-v0", 1000)
     for choice, config in found.items():
         expected = "random" if choice.startswith("multi2d") else "fixed"
         assert config.goal == expected, choice

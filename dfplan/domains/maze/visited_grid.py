@@ -29,9 +29,17 @@ class VisitedGrid:
         passable = visited[tuple(ahead)] & visited[tuple(beside[0])] & visited[tuple(beside[1])]
         price = np.where(_shrunk(visited, times=round(margin / support.cell))[visited], 1.0, CLOSE)
         self.centers = support.origin + (cells - 0.5) * support.cell  # the rim of padding is one cell wide
+        self._support, self._number = support, number[1:-1, 1:-1]
         self.neighbors = np.where(passable, number[tuple(ahead)], 0)
         lengths = support.cell * np.linalg.norm(MOVES, axis=1) * (price[:, None] + price[self.neighbors]) / 2
         self.lengths = np.where(passable, lengths, np.inf)
+
+    def cells_of(self, positions: np.ndarray) -> np.ndarray:
+        """Numbers of the visited cells in which ``positions`` ``(batch, 2)`` lie, ``(batch,)``; -1 is none."""
+        shape = np.array(self._number.shape)
+        cells = np.floor((positions - self._support.origin) / self._support.cell).astype(np.int64)
+        inside = ((cells >= 0) & (cells < shape)).all(axis=1)
+        return np.where(inside, self._number[tuple(np.clip(cells, 0, shape - 1).T)], -1)
 
     def nearest(self, positions: np.ndarray) -> np.ndarray:
         """Numbers of the visited cells nearest to ``positions`` ``(batch, 2)``, ``(batch,)``."""
