@@ -43,6 +43,7 @@ TRAININGS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
 }
 STATE = {"actions": ("controller=actions",), "inverse": ("controller=actions",)}  # what each row stands against
+PLANNED = ("planner.num_candidates=4", "planner.horizon=256")  # what a decision of 60 ms leaves room for
 NUM_TIMED, NUM_FRAMES = 40, 512  # decisions and frames that are timed
 
 
@@ -69,7 +70,7 @@ def measure(task: str, arguments: argparse.Namespace) -> Record:
     asked = [f"n_episodes={arguments.episodes}", f"seed={arguments.seed}"] + (["goal=random"] if is_maze else [])
     rows: dict[str, Any] = {}
     for name in STATE if is_maze else ("actions",):
-        drive = [f"controller={name}"] if is_maze else []
+        drive = [f"controller={name}", *PLANNED] if is_maze else []
         found = []
         for folders, _ in trained:
             inverse = [f"controller.inverse={folders['inverse']}"] if name == "inverse" else []
@@ -122,7 +123,7 @@ def of_rows(found: Sequence[Record], score: str) -> dict[str, Any]:
 
 def alone(env: str, folders: Mapping[str, Path], *, asked: Sequence[str]) -> dict[str, Any]:
     """How long a decision by sight takes on one core, and how many pictures a second the tokenizer reads there."""
-    drive = ["controller=actions"] if env != PUSHT_ENV else []
+    drive = ["controller=actions", *PLANNED] if env != PUSHT_ENV else []
     with reading(None, "eval"):
         config = read_options("eval", [env, f"weights={folders['planner']}", *drive, *asked])
     domain, device = find_domain(config.env.id), select_device("cpu", threads=1)
