@@ -64,8 +64,8 @@ def test_a_planner_of_pictures_is_trained_and_evaluated(recorded, tmp_path):
     tiny = ["training.num_steps=2", "training.batch_size=4", "training.compiled=false", "threads=1", "device=cpu"]
     common = [f"env={PIXELS_ID}", f"data={recorded}", *tiny]
     assert main(["train", "task=autoencoder", *common, "task.width=8", "task.pooled=8", "output=eyes"]) == 0
-    seeing = ["frames.tokenizer=eyes", "frames.stack=1", "model.width=16", "model.num_layers=1"]
-    assert main(["train", *common, *seeing, "output=run"]) == 0
+    seeing = ["frames.tokenizer=eyes", "frames.stack=1", "windows.validation_share=0"]
+    assert main(["train", *common, *seeing, "model.width=16", "model.num_layers=1", "output=run"]) == 0
     few = ["n_episodes=1", "threads=1", "report=false", "output=scores"]
     assert main(["eval", f"env={PIXELS_ID}", "weights=run", *few]) == 0
     metrics = json.loads((tmp_path / "scores" / "results.json").read_text())["metrics"]
