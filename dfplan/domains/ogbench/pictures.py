@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import dfplan.viz  # noqa: F401  # isort: skip  (first: it sees to a notebook's backend)
 import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
