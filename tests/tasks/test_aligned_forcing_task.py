@@ -79,7 +79,7 @@ def test_a_network_that_is_handed_over_is_what_hidden_states_are_aligned_with():
     )
     observations = np.random.default_rng(0).uniform(1, 3, (50, 4)).astype(np.float32)
     inputs = SimpleNamespace(
-        env_id="pixelmaze-umaze-v1", seed=0, trajectories=SimpleNamespace(observations=observations)
+        env_id="pixelmaze-umaze-v1", seed=0, goal_dim=2, trajectories=SimpleNamespace(observations=observations)
     )
     network = Brightness()
     found = build_alignment(settings, inputs, task=None, given={"dinov2": network})  # type: ignore[arg-type]
