@@ -202,7 +202,7 @@ for attempt in range(200):
     began = any(folder.glob("checkpoints/step-*"))
     child = os.fork()
     if child == 0:
-        result = train_tiny(TinyTask(), folder, resume=began, num_steps=200, checkpoint_every=1, log_every=7)
+        result = train_tiny(TinyTask(), folder, resume=began, num_steps=400, checkpoint_every=1, log_every=7)
         os._exit(0 if result.finished else 1)
     time.sleep(random.uniform(0.05, 0.6))
     os.kill(child, signal.SIGKILL)
@@ -222,11 +222,11 @@ print("kills", kills)
 
 @pytest.mark.slow
 def test_killed_again_and_again_equals_uninterrupted(tmp_path):
-    train_tiny(TinyTask(), tmp_path / "whole", num_steps=200, checkpoint_every=1)
+    train_tiny(TinyTask(), tmp_path / "whole", num_steps=400, checkpoint_every=1)
     command = [sys.executable, "-c", KILL_AND_RESUME, Path(__file__).parent, tmp_path / "parts"]
     result = subprocess.run([*command, str(torch.get_num_threads())], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert int(result.stdout.split()[-1]) >= 3
     assert "damaged" not in result.stderr
-    assert_same_run(tmp_path / "whole", tmp_path / "parts", step=200)
+    assert_same_run(tmp_path / "whole", tmp_path / "parts", step=400)
     assert load_bundle(tmp_path / "parts" / "model")[1] == {"kind": "tiny"}
