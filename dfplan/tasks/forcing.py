@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dfplan import plugins
@@ -61,9 +60,9 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, Dataset]":
     described, beside = seen.beside()
     if seen.driven is not None:  # a goal is a picture: what is beside it is none
         settings = replace(settings, windows=replace(settings.windows, goal_jitter=0.0))
-    make = partial(ForcingTask, beside=beside)
-    task, windows = learn(settings, seen.inputs, make=make, scorer=seen.scorer, driven=seen.driven)
+    task, windows = learn(settings, seen.inputs, make=ForcingTask, scorer=seen.scorer, driven=seen.driven)
     task.metadata |= described
+    task.beside = beside
     return task, windows
 
 

@@ -1,7 +1,6 @@
 """A planner that remembers, or, for comparison, one that does not, from demonstrations that the domain drives."""
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,11 +79,12 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, EpisodeWind
         ),
         inputs,
         driven,
-        make=partial(ForcingTask, beside=beside),
+        make=ForcingTask,
         scorer=scorer,
         validation=validation,
     )
     task.metadata |= described
+    task.beside = beside
     return task, windows
 
 

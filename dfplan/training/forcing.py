@@ -118,7 +118,9 @@ class ForcingTask:
         validation: held-out windows, or None.
         metadata: what the exported bundle says of its making; plain JSON values.
         absent: of actions, rewards and observations those that the data do not have.
-        beside: writes into the folder of a bundle what belongs to it besides, such as a tokenizer.
+
+    Attributes:
+        beside: writes into the folder of a bundle what belongs to it besides, such as a tokenizer; None is nothing.
     """
 
     def __init__(
@@ -133,7 +135,6 @@ class ForcingTask:
         validation: Dataset | None,
         metadata: Mapping[str, Any],
         absent: frozenset[str] = frozenset(),
-        beside: Callable[[Path], None] | None = None,
     ) -> None:
         self.modules: dict[str, nn.Module] = {"denoiser": denoiser}
         self.denoise = torch.compile(denoiser) if optimizer.compiled else denoiser
@@ -143,7 +144,8 @@ class ForcingTask:
         self.levels = ForcingLevels.of(diffusion, absent=absent)
         self.scorer = scorer
         self.validation = validation
-        self.metadata, self.beside = dict(metadata), beside
+        self.metadata = dict(metadata)
+        self.beside: Callable[[Path], None] | None = None
         self.slot_weight = torch.ones(layout.token_dim)
         self.slot_weight[: layout.num_action_slots] = diffusion.action_weight
         self.slot_weight[layout.slots_of(absent)] = 0.0

@@ -132,7 +132,7 @@ def test_no_environment_is_offered_that_a_command_refuses(command, capsys):
         (["bench", "timing_seconds=0"], "above 0"),
         (["train", "training.learning_rate=0"], "above 0"),
         (["train", "training.learning_rate=nan"], "finite"),
-        (["train", "model=perceptron"], "choose chunks, diffuser, rnn, small, transformer"),
+        (["train", "model=perceptron"], "choose chunks, diffuser, far, rnn, small, transformer"),
         (["plan", "start=1"], "start must be 2 numbers, for instance start=1,1; got [1.0]"),
         (["plan", "start=[1,2,3]"], "start must be 2 numbers"),
         (["plan", "goal=[nan,1]"], "finite numbers"),

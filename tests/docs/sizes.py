@@ -63,7 +63,7 @@ SMALLER: dict[str, dict[str, str]] = {
 NEEDS = {
     "metaworld/": "metaworld",
     "env=Fetch": "gymnasium_robotics",
-    "env=ogbench/": "ogbench",
+    "env=ogbench/": "ogbench.locomaze",
     "experiment=pusht": "gym_pusht",
     "gym_pusht": "gym_pusht",
     "launcher=joblib": "hydra_plugins.hydra_joblib_launcher",

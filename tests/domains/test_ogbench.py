@@ -34,7 +34,7 @@ def folder(monkeypatch, tmp_path):
 
 
 def need_ogbench():
-    return pytest.importorskip("ogbench", reason="pip install 'dfplan[ogbench]'")
+    return pytest.importorskip("ogbench.locomaze", reason="pip install 'dfplan[ogbench]'")
 
 
 def test_names_are_those_of_the_published_data_sets():

@@ -56,7 +56,7 @@ def test_without_diffusers_it_is_said_what_to_install(monkeypatch, name):
 
 
 def test_a_width_that_does_not_divide_is_refused():
-    with pytest.raises(UserError, match="multiple of 8; got 12"):
+    with pytest.raises(UserError, match="multiples of 8; got 12"):
         build_tokenizer("autoencoder-tiny", width=12)
 
 
