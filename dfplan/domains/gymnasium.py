@@ -55,7 +55,7 @@ def register_known(env_id: str) -> None:
         if importlib.util.find_spec(package) is not None:
             with suppress(gymnasium.error.Error, ImportError, AssertionError, TypeError):  # the import alone matters
                 gymnasium.make(f"{package}:{env_id}", disable_env_checker=True).close()
-        elif package == named:
+        elif named in EXTRAS:
             raise UserError(f"env={env_id} comes with a package: pip install 'dfplan[{EXTRAS[named]}]'")
 
 

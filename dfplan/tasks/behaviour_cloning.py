@@ -8,7 +8,7 @@ from dfplan.options import group, option
 from dfplan.settings.retrace import RetraceSettings
 from dfplan.settings.windows import WindowSettings
 from dfplan.tasks.inputs import Inputs
-from dfplan.tasks.seen import look
+from dfplan.tasks.seen import look, looks
 
 if TYPE_CHECKING:
     from dfplan.baselines.behaviour_cloning import BehaviourCloningTask
@@ -45,7 +45,7 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[BehaviourCloningTask, Wi
     from dfplan.tokens import Normalizer
 
     data, described, beside = inputs.trajectories, {}, None
-    if inputs.domain.shows_frames:
+    if looks(inputs, settings.frames):
         seen = look(inputs, settings.frames, retrace=settings.retrace)
         inputs, (described, beside) = seen.inputs, seen.beside()
         data = seen.ways(settings.retrace)

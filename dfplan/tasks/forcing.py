@@ -13,7 +13,7 @@ from dfplan.settings.retrace import RetraceSettings
 from dfplan.settings.value import ValueSettings
 from dfplan.tasks.groups import ModelSettings, WindowsSettings
 from dfplan.tasks.inputs import Inputs
-from dfplan.tasks.seen import look
+from dfplan.tasks.seen import look, looks
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,7 +51,7 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, Dataset]":
     """
     from dfplan.training.forcing import ForcingTask
 
-    if not inputs.domain.shows_frames:
+    if not looks(inputs, settings.frames):
         return build_training(settings, inputs, make=ForcingTask)
     check_network(settings.model.name)
     check_ways(settings, inputs)

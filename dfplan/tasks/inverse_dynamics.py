@@ -7,7 +7,7 @@ from dfplan.domains.frames_settings import FramesSettings
 from dfplan.options import group, option
 from dfplan.settings.retrace import RetraceSettings
 from dfplan.tasks.inputs import Inputs
-from dfplan.tasks.seen import look
+from dfplan.tasks.seen import look, looks
 
 if TYPE_CHECKING:
     from dfplan.training.inverse_dynamics import InverseDynamicsTask, ObservationPairs
@@ -36,7 +36,7 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[InverseDynamicsTask, Obs
     from dfplan.models.inverse_dynamics import InverseDynamics
     from dfplan.training.inverse_dynamics import InverseDynamicsTask, ObservationPairs, look_at
 
-    if inputs.domain.shows_frames:
+    if looks(inputs, settings.frames):
         data = look(inputs, settings.frames, retrace=settings.retrace).ways(settings.retrace)
     else:
         data = inputs.trajectories

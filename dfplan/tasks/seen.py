@@ -51,6 +51,22 @@ class Seen:
         return {"frames": self.sight.description()}, copier(self.sight.folder)
 
 
+def looks(inputs: Inputs, frames: FramesSettings) -> bool:
+    """Whether a task has pictures to look at.
+
+    Raises:
+        UserError: it has none, and is told how to look.
+    """
+    if inputs.domain.shows_frames:
+        return True
+    if vars(frames) != vars(FramesSettings()):
+        raise UserError(
+            f"{inputs.env_name} shows no pictures, and is told how to look (frames.tokenizer={frames.tokenizer}); "
+            "leave the options of frames out, or choose an environment that shows pictures, such as pixelmaze-large"
+        )
+    return False
+
+
 def look(
     inputs: Inputs,
     frames: FramesSettings,

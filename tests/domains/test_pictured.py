@@ -133,3 +133,13 @@ def test_a_newcomer_with_pictures_goes_from_minari_to_an_evaluated_planner(env_i
     assert main(["verify", "run"]) == 0
     assert main(["train", "task=behaviour-cloning", *common, *seeing, "output=bc"]) == 0
     assert main(["eval", f"env={env_id}", "weights=bc", "n_episodes=2", "report=false", "output=bc-scores"]) == 0
+
+
+@pytest.mark.parametrize("task", ["forcing", "inverse-dynamics", "behaviour-cloning"])
+def test_how_to_look_is_not_said_where_there_is_nothing_to_see(tmp_path, monkeypatch, capsys, task):
+    monkeypatch.chdir(tmp_path)
+    maze = ["env=maze2d-umaze", "num_steps=2000", "output=u.hdf5"]
+    assert main(["generate", *maze]) == 0
+    asked = ["train", "env=maze2d-umaze", "data=u.hdf5", f"task={task}", "frames.tokenizer=eyes"]
+    assert main(asked) == 2
+    assert "maze2d-umaze shows no pictures" in capsys.readouterr().err
