@@ -11,7 +11,7 @@ from dfplan.evaluation.rollout import Rollouts
 from dfplan.protocol import EvaluationProtocol, Films
 
 # What episodes are told apart by, the first that there is, and how it is called.
-SCORES = {"normalized_return": "D4RL score", "return": "return"}
+SCORES = {"normalized_return": "score", "return": "return"}
 SAME = 1e-4  # between states of an episode and of the same played again, by the size of the state
 
 

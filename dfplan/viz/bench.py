@@ -18,7 +18,7 @@ COLORS = (  # Okabe and Ito, and some more
 )  # fmt: skip
 
 # What agents are compared by, the first that there is, and how it is called.
-SCORES = {"normalized_return": "D4RL score", "return": "return"}
+SCORES = {"normalized_return": "score", "return": "return"}
 
 
 def draw_bench(record: Mapping[str, Any], *, path: Path) -> Path:

@@ -185,7 +185,7 @@ class MazeProtocol:
             at_goal=np.stack(rollouts.success or []),
             maze=self.maze,
             path=path,
-            title=f"{name}: D4RL score {self.scores(rollouts).normalized_return.mean():.0f}",
+            title=f"{name}: score {self.scores(rollouts).normalized_return.mean():.0f}",
             guidance=guidance,
         )
 

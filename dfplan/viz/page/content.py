@@ -28,7 +28,7 @@ class EpisodeView:
 
     Attributes:
         name: such as "best".
-        title: such as "episode 3, D4RL score 241".
+        title: such as "episode 3, score 241".
         drawn: of :func:`dfplan.viz.page.drawn.drawn_episode`; None where nothing can be drawn.
         film: of it; None where there is none.
         note: why there is none, or what is to be known of it.
