@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
 sys.path.append(str(Path(__file__).parents[1]))
 from drive_maze_robot import STEPS, build_agent, drive_episode, maze_robot
 from frame import Benchmark, Named
-from held_up import HeldUp
+from held_up import witnessed
 from injected import inject_observations
 from records import Record
 
@@ -45,8 +45,8 @@ def soak(*, minutes: float, rate: float = 20.0, command: list[str] | None = None
     """Drive episode after episode, and watch the loop's own process meanwhile."""
     agent = build_agent(weights=WEIGHTS, rate=rate, controller="pursuit", command=command, plan_timeout=10.0)
     episodes = max(1, round(minutes * 60 * rate / STEPS))
-    total, memory, held_up = _Total(), [], HeldUp()
-    with maze_robot(rate=rate, goal="random") as link, undisturbed() as goes_first:
+    total, memory = _Total(), []
+    with maze_robot(rate=rate, goal="random") as link, witnessed() as held_up, undisturbed() as goes_first:
         for episode in range(episodes):
             total.add(*drive_episode(link, agent, rate=rate, seed=FIRST_SEED + episode, on_tick=held_up.on_tick))
             memory.append(_resident_bytes())
@@ -58,7 +58,8 @@ def soak(*, minutes: float, rate: float = 20.0, command: list[str] | None = None
         "minutes": episodes * STEPS / rate / 60,
         "rate": rate,
         "real_time_priority": goes_first,
-        "late_while_held_up": held_up.ticks,
+        "late": held_up.late,
+        "late_while_held_up": sum(tick["machine_stood_still"] > 0 for tick in held_up.late),
         "memory_growth_mb": (memory[-1] - settled) / 1e6,
         "threads": threading.active_count(),
         "open_files": len(os.listdir("/proc/self/fd")),
