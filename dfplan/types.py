@@ -315,7 +315,7 @@ class Reach:
 class Support:
     """Where the data has been: a grid over places. It is all that dfplan ever knows of obstacles.
 
-    Measured by :func:`dfplan.domains.maze.support.measure_support`.
+    Measured by :func:`dfplan.scorers.support.measure_support`.
 
     Attributes:
         visited: bool, one axis per dimension of a place; True where the data was often enough.

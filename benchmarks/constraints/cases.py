@@ -7,9 +7,9 @@ import numpy as np
 import torch
 
 from dfplan.domains.maze.path_tracker import arc_lengths
-from dfplan.domains.maze.visited_grid import VisitedGrid
 from dfplan.planner import Planner, PlannerSettings
 from dfplan.planner.constraints import Constraints
+from dfplan.scorers.visited_grid import VisitedGrid
 
 PARTS = ("keep_out", "waypoint", "speed")
 LEAST_WAY = 4.0  # environment units from start to goal

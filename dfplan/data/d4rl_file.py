@@ -32,6 +32,11 @@ HASH_BLOCK = 1 << 20
 MAX_NOTE_LENGTH = 4096
 
 
+def generated_file(cache_folder: Path, *, env_id: str) -> Path:
+    """Where the generated dataset of an environment is kept."""
+    return cache_folder / f"{env_id}.hdf5"
+
+
 def write_d4rl(path: Path, arrays: Mapping[str, np.ndarray], *, metadata: Mapping[str, Any]) -> Path:
     """Write arrays as HDF5, whole or not at all, and note their SHA-256 in ``<name>.sha256`` beside the file.
 

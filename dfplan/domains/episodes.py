@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -120,6 +120,19 @@ class EpisodeProtocol:
 
         title = f"{name}: return {rollouts.returns.mean():.4g}"
         return draw_episodes(rollouts.rewards, rollouts.states, path=path, title=title)
+
+
+class TasksProtocol(EpisodeProtocol):
+    """The same where an episode is one of several tasks: of each the success is told besides."""
+
+    def measure(self, rollouts: Rollouts) -> Measures:
+        """See :class:`~dfplan.protocol.EvaluationProtocol`."""
+        measures, of_task = super().measure(rollouts), dict[str, list[bool]]()
+        for number, episode in enumerate(measures.episodes):
+            options = self.environments.reset_options(number) or {}
+            of_task.setdefault(str(options["task"]), []).append(bool(episode["success"]))
+        told = {task: float(np.mean(success)) for task, success in of_task.items()}
+        return replace(measures, facts={**measures.facts, "success_of_each_task": told})
 
 
 class _Drawn:

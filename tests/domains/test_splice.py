@@ -5,11 +5,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from dfplan.domains.maze.support import measure_support
 from dfplan.domains.ogbench.domain import CELL, without_leaps
 from dfplan.domains.ogbench.grid import STEP, GridPlanner
 from dfplan.domains.ogbench.splice import splice
 from dfplan.errors import UserError
+from dfplan.scorers.support import measure_support
 from dfplan.types import Trajectories
 
 HOLD = 10

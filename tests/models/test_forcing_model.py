@@ -8,10 +8,10 @@ import torch
 from tiny_model import DENOISERS, LAYOUT, POINT_MASS, tiny_denoiser, tiny_trajectories
 
 from dfplan.domains.maze.scorer import PointMassScorer
-from dfplan.domains.maze.support import measure_support
 from dfplan.errors import UserError
 from dfplan.models.bundle import load_bundle, save_bundle
 from dfplan.models.forcing_model import load_forcing_model
+from dfplan.scorers.support import measure_support
 from dfplan.settings.diffusion import DiffusionSettings
 from dfplan.settings.training import OptimizerSettings
 from dfplan.tokens import Normalizer

@@ -7,7 +7,6 @@ from tiny_model import LAYOUT, POINT_MASS, tiny_denoiser, tiny_trajectories
 
 from dfplan.cli.commands.verify import verify
 from dfplan.domains.maze.scorer import PointMassScorer
-from dfplan.domains.maze.support import measure_support
 from dfplan.errors import UserError
 from dfplan.models.bundle import load_bundle, save_bundle
 from dfplan.models.forcing_model import load_forcing_model
@@ -17,6 +16,7 @@ from dfplan.models.inverse_dynamics import (
     load_inverse_dynamics,
     save_inverse_dynamics,
 )
+from dfplan.scorers.support import measure_support
 from dfplan.settings.diffusion import DiffusionSettings
 from dfplan.settings.training import OptimizerSettings
 from dfplan.tokens import Normalizer

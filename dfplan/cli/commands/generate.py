@@ -6,9 +6,9 @@ from typing import Any
 from dfplan.cli.folders import TAKEN, dataset_folder, take
 from dfplan.cli.progress import progress_bar, say
 from dfplan.cli.schema import GenerateConfig
+from dfplan.data.d4rl_file import generated_file
 from dfplan.domain import Domain
 from dfplan.domains.find import find_domain
-from dfplan.domains.maze.sources import generated_file
 from dfplan.errors import UserError
 from dfplan.files import user_path
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from dfplan.data.d4rl_file import generated_file
 from dfplan.domains.gymnasium import GymnasiumDomain
 from dfplan.domains.maze.demonstrations import demonstrate_closed_door
-from dfplan.domains.maze.sources import generated_file
 from dfplan.errors import UserError
 from dfplan.types import Trajectories
 

@@ -18,8 +18,8 @@ from dfplan.domains.maze.protocol import MazeProtocol
 from dfplan.domains.maze.retrace import retrace as drive_anew
 from dfplan.domains.maze.scorer import PointMassScorer
 from dfplan.domains.maze.sources import check_trajectories, default_num_steps, generate_file, load_trajectories
-from dfplan.domains.maze.support import measure_support
 from dfplan.errors import UserError
+from dfplan.scorers.support import measure_support
 from dfplan.settings.retrace import RetraceSettings
 from dfplan.types import Bounds, Plan, Trajectories
 

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from dfplan.arrays import checked_rows
-from dfplan.domains.maze.support import known_range
-from dfplan.domains.maze.visited_grid import VisitedGrid
 from dfplan.errors import UserError
 from dfplan.scorers import first_arrival, steps_along
+from dfplan.scorers.support import known_range
+from dfplan.scorers.visited_grid import VisitedGrid
 from dfplan.types import MARGIN, DoubleIntegrator, Plan, Reach, Support
 
 

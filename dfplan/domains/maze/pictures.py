@@ -18,9 +18,9 @@ from matplotlib.ticker import MaxNLocator
 
 from dfplan.domains.maze.scene import CELL_OFFSET, OUTER_WALL
 from dfplan.errors import UserError
-from dfplan.files import written_whole
 from dfplan.planner import GuidanceSettings
 from dfplan.types import Plan
+from dfplan.viz.figures import save
 from dfplan.viz.guidance import draw_guidance, summary
 
 # The palette of Okabe and Ito, which colour-blind readers can tell apart.
@@ -280,13 +280,3 @@ def figure_size(maze: Any) -> tuple[float, float]:
     rows, columns = len(maze.layout), len(maze.layout[0])
     width = min(8.0, 6.5 * columns / rows)
     return width, (width - 1.4) * (rows - 2 * OUTER_WALL) / (columns - 2 * OUTER_WALL) + 1.3
-
-
-def save(figure: Figure, path: Path) -> Path:
-    """Write a figure whole; the ending of its name chooses the format."""
-    allowed = figure.canvas.get_supported_filetypes()
-    if path.suffix.removeprefix(".") not in allowed:
-        raise UserError(f"cannot draw into {path}: its name must end in one of .{', .'.join(sorted(allowed))}")
-    with written_whole(path) as temporary:
-        figure.savefig(temporary, facecolor="white")
-    return path

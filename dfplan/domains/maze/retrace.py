@@ -6,8 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
-from dfplan.domains.maze.support import without_gaps
 from dfplan.errors import UserError
+from dfplan.scorers.support import without_gaps
 from dfplan.settings.retrace import RetraceSettings
 from dfplan.types import DoubleIntegrator, Support, Trajectories
 

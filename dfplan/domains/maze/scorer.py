@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dfplan.domain import Proposals, Score
-from dfplan.domains.maze.support import known_range
 from dfplan.measured import check_physics, positive
 from dfplan.scorers.paths import first_arrival, steps_along
+from dfplan.scorers.support import known_range
 from dfplan.types import DoubleIntegrator, Plan, Reach, Support
 
 if TYPE_CHECKING:

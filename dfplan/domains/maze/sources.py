@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.data.d4rl_file import read_d4rl, read_metadata, write_d4rl
+from dfplan.data.d4rl_file import generated_file, read_d4rl, read_metadata, write_d4rl
 from dfplan.data.jumps import step_times
 from dfplan.data.minari_data import read_minari
 from dfplan.domains.maze.download import download_d4rl
@@ -106,11 +106,6 @@ def check_trajectories(trajectories: Trajectories, *, env_id: str, say: Callable
 def states_id(env_id: str) -> str:
     """The environment that a dataset of states belongs to: of a pixel maze, the maze whose frames it shows."""
     return env_id.replace("pixelmaze-open-v1", "maze2d-open-v0").replace("pixelmaze-", "maze2d-")
-
-
-def generated_file(cache_folder: Path, *, env_id: str) -> Path:
-    """Where the generated dataset of an environment is kept."""
-    return cache_folder / f"{env_id}.hdf5"
 
 
 def default_num_steps(env_id: str) -> int:

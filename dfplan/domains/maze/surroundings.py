@@ -7,8 +7,8 @@ import numpy as np
 
 from dfplan.domains.maze.path_tracker import arc_lengths
 from dfplan.domains.maze.repair import Mender
-from dfplan.domains.maze.visited_grid import VisitedGrid
 from dfplan.planner.constraints import Constraints
+from dfplan.scorers.visited_grid import VisitedGrid
 from dfplan.types import Support
 
 MARGIN = 0.1  # environment units that paths keep clear of what is forbidden; driving keeps half of it

@@ -17,10 +17,10 @@ from dfplan.domains.maze.dynamics import fit_dynamics
 from dfplan.domains.maze.environment import qualified_id, step_seconds
 from dfplan.domains.maze.scene import scene_of
 from dfplan.domains.maze.scorer import PointMassScorer
-from dfplan.domains.maze.support import measure_support
 from dfplan.errors import UserError
 from dfplan.protocol import Scene
 from dfplan.scorers import GoalScorer
+from dfplan.scorers.support import measure_support
 from dfplan.types import Bounds, Trajectories
 
 STATE_DIM = 5  # position, velocity, light

@@ -16,7 +16,8 @@ from matplotlib.patheffects import Normal as Unchanged
 from matplotlib.patheffects import Stroke
 from matplotlib.ticker import MaxNLocator
 
-from dfplan.domains.maze.pictures import INK, VERMILLION, WALL, draw_goals, draw_maze, draw_starts, figure_size, save
+from dfplan.domains.maze.pictures import INK, VERMILLION, WALL, draw_goals, draw_maze, draw_starts, figure_size
+from dfplan.viz.figures import save
 from dfplan.viz.plan_trees import DrawnPlan
 from dfplan.viz.plan_trees import drawn_plans as drawn_plans
 

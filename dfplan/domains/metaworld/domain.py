@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from dfplan.domains.episodes import TasksProtocol
 from dfplan.domains.gymnasium import GymnasiumDomain
 from dfplan.domains.metaworld.demonstrators import Demonstrator
 from dfplan.domains.metaworld.environment import TASKS, TEN
 from dfplan.domains.metaworld.generate import NOISE, QUALITIES, generate
-from dfplan.domains.metaworld.protocol import TasksProtocol
 from dfplan.domains.scripted.agent import ScriptAgent
 
 

@@ -9,15 +9,15 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from dfplan.data.d4rl_file import generated_file
 from dfplan.domain import Situation
 from dfplan.domains.gymnasium import GymnasiumDomain
-from dfplan.domains.maze.sources import generated_file
-from dfplan.domains.maze.support import measure_support
 from dfplan.domains.ogbench.environment import TASKS, maze_and_kind
 from dfplan.domains.ogbench.generate import NOISE, generate
 from dfplan.domains.ogbench.protocol import PointMazeProtocol
 from dfplan.domains.ogbench.splice import splice
 from dfplan.scorers import VisitedScorer
+from dfplan.scorers.support import measure_support
 from dfplan.settings.retrace import RetraceSettings
 from dfplan.types import Plan, Trajectories
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from dfplan.arrays import checked_rows
-from dfplan.domains.maze.visited_grid import VisitedGrid
 from dfplan.scorers import first_arrival
+from dfplan.scorers.visited_grid import VisitedGrid
 from dfplan.types import MARGIN, Plan, Reach, Support
 
 STEP = 0.2  # environment units that a whole action moves, as the package's source says: ``qpos += 0.2 * action``

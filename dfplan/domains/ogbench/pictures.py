@@ -9,9 +9,10 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
-from dfplan.domains.maze.pictures import INK, WALL, save
 from dfplan.protocol import Scene
+from dfplan.viz.figures import save
 
+WALL, INK = "#4B5563", "#111827"
 COLORS = ("#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 LEAP = 6.0  # environment units: what is farther from one point to the next is no line, but a teleporter
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dfplan.domains.metaworld.protocol import TasksProtocol
+from dfplan.domains.episodes import TasksProtocol
 from dfplan.domains.ogbench.environment import make_published
 from dfplan.evaluation.rollout import Rollouts
 from dfplan.protocol import Scene

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from dfplan.domains.maze.visited_grid import VisitedGrid
 from dfplan.errors import UserError
+from dfplan.scorers.visited_grid import VisitedGrid
 from dfplan.types import Support, Trajectories
 
 PIECE_STEPS = (16, 4)  # of a piece: near a goal, and round corners, short ones come nearer to where one wants to be

@@ -11,8 +11,8 @@ from dfplan.domains.maze.dynamics import fit_dynamics
 from dfplan.domains.maze.environment import load_maze
 from dfplan.domains.maze.generate import generate_maze2d
 from dfplan.domains.maze.retrace import _step, retrace
-from dfplan.domains.maze.support import measure_support, without_gaps
 from dfplan.errors import UserError
+from dfplan.scorers.support import measure_support, without_gaps
 from dfplan.settings.retrace import RetraceSettings
 from dfplan.types import DoubleIntegrator, Support
 

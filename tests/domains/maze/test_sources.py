@@ -9,9 +9,9 @@ import h5py
 import numpy as np
 import pytest
 
-from dfplan.data.d4rl_file import hash_file, note_file, write_d4rl
+from dfplan.data.d4rl_file import generated_file, hash_file, note_file, write_d4rl
 from dfplan.domains.maze.download import download_d4rl, published_name
-from dfplan.domains.maze.sources import default_num_steps, generate_file, generated_file, load_trajectories
+from dfplan.domains.maze.sources import default_num_steps, generate_file, load_trajectories
 from dfplan.errors import UserError
 
 ENV = "maze2d-umaze-v1"

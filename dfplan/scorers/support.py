@@ -1,4 +1,4 @@
-"""Measures on data which positions were ever visited."""
+"""Measures on data which places were ever visited."""
 
 from dataclasses import replace
 
@@ -10,17 +10,17 @@ from dfplan.types import Bounds, DoubleIntegrator, Support, Trajectories
 def measure_support(
     trajectories: Trajectories, *, goal_dim: int = 2, cell: float = 0.1, least_visits: int = 3
 ) -> Support:
-    """Count the rows in every cell of a grid over the positions.
+    """Count the rows in every cell of a grid over the places.
 
     Args:
         trajectories: the data.
-        goal_dim: leading dimensions of an observation that are the position.
+        goal_dim: leading dimensions of an observation that are the place.
         cell: edge length of a cell, in environment units.
         least_visits: rows that make a cell visited.
     """
-    positions = trajectories.observations[:, :goal_dim].astype(np.float64)
-    origin = np.floor(positions.min(axis=0) / cell) * cell
-    index = np.floor((positions - origin) / cell).astype(np.int64)
+    places = trajectories.observations[:, :goal_dim].astype(np.float64)
+    origin = np.floor(places.min(axis=0) / cell) * cell
+    index = np.floor((places - origin) / cell).astype(np.int64)
     shape = tuple(index.max(axis=0) + 1)
     counts = np.bincount(np.ravel_multi_index(tuple(index.T), shape), minlength=int(np.prod(shape)))
     return Support(visited=(counts >= least_visits).reshape(shape), origin=origin, cell=cell)

@@ -12,7 +12,7 @@ class VisitedGrid:
     """Visited cells as a graph: neighbours are one move apart, and no move cuts the corner of an unvisited cell.
 
     Args:
-        support: which positions the data visited.
+        support: which places the data visited.
         margin: distance to unvisited cells, in environment units, within which a cell counts :data:`CLOSE` times.
     """
 
@@ -34,16 +34,16 @@ class VisitedGrid:
         lengths = support.cell * np.linalg.norm(MOVES, axis=1) * (price[:, None] + price[self.neighbors]) / 2
         self.lengths = np.where(passable, lengths, np.inf)
 
-    def cells_of(self, positions: np.ndarray) -> np.ndarray:
-        """Numbers of the visited cells in which ``positions`` ``(batch, 2)`` lie, ``(batch,)``; -1 is none."""
+    def cells_of(self, places: np.ndarray) -> np.ndarray:
+        """Numbers of the visited cells in which ``places`` ``(batch, 2)`` lie, ``(batch,)``; -1 is none."""
         shape = np.array(self._number.shape)
-        cells = np.floor((positions - self._support.origin) / self._support.cell).astype(np.int64)
+        cells = np.floor((places - self._support.origin) / self._support.cell).astype(np.int64)
         inside = ((cells >= 0) & (cells < shape)).all(axis=1)
         return np.where(inside, self._number[tuple(np.clip(cells, 0, shape - 1).T)], -1)
 
-    def nearest(self, positions: np.ndarray) -> np.ndarray:
-        """Numbers of the visited cells nearest to ``positions`` ``(batch, 2)``, ``(batch,)``."""
-        return np.array([((self.centers - each) ** 2).sum(axis=1).argmin() for each in positions])
+    def nearest(self, places: np.ndarray) -> np.ndarray:
+        """Numbers of the visited cells nearest to ``places`` ``(batch, 2)``, ``(batch,)``."""
+        return np.array([((self.centers - each) ** 2).sum(axis=1).argmin() for each in places])
 
     def distances(self, goals: np.ndarray) -> np.ndarray:
         """Distance left ``(goals, cells)`` from every cell to the cells ``goals``; infinite where there is no way.

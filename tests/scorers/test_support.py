@@ -8,7 +8,7 @@ from tiny_model import tiny_trajectories
 
 from dfplan.data.d4rl_file import read_d4rl, write_d4rl
 from dfplan.domains.maze.generate import generate_maze2d
-from dfplan.domains.maze.support import measure_support, without_gaps
+from dfplan.scorers.support import measure_support, without_gaps
 from dfplan.types import Support
 
 
