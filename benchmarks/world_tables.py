@@ -71,6 +71,8 @@ def mean_of(parts: Sequence[Any]) -> Record:
 
 def table(records: list[Record], groups: Mapping[str, Sequence[str]]) -> str:
     """A line for each row of the newest records of each task and of the mean of each group, and the files."""
+    if not records:
+        return "Nothing is measured yet."
     newest = [
         (task, name, record)
         for task, several in newest_of_each(records).items()
@@ -99,7 +101,8 @@ def _values(found: Record, titles: list[str]) -> Iterator[str]:
     for name, (title, factor, digits) in COLUMNS.items():
         if title in titles:
             told = found.get(name)
-            bounds = [f"{factor * told[each]:.{digits}f}" for each in ("mean", "low", "high")] if told else []
+            middle = "median" if told and "median" in told else "mean"
+            bounds = [f"{factor * told[each]:.{digits}f}" for each in (middle, "low", "high")] if told else []
             yield f"{bounds[0]} [{bounds[1]}, {bounds[2]}]" if bounds else "–"
 
 

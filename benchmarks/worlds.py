@@ -34,11 +34,13 @@ class Row:
         training: by its name.
         options: as they are.
         others: further trainings by the option that names their folder.
+        once: of the first training alone, as nothing that was trained is asked: others would count episodes twice.
     """
 
     training: str
     options: tuple[str, ...] = ()
     others: Mapping[str, str] = field(default_factory=dict)
+    once: bool = False
 
 
 OFFLINE_RL = ("td3_bc", "iql", "cql")  # by d3rlpy, in as many minutes of a processor as our training takes
@@ -174,7 +176,7 @@ def measure(
 
 def words_of(row: Row, name: str, *, arguments: argparse.Namespace) -> Iterator[list[str]]:
     """Options of ``dfplan eval`` for a row of a task, by each training."""
-    for seed in arguments.trainings:
+    for seed in arguments.trainings[: 1 if row.once else None]:
         folders = {"weights": row.training, **row.others}
         named = [f"{option}={arguments.runs}/{name}-{training}-{seed}" for option, training in folders.items()]
         yield [*named, *row.options]

@@ -33,7 +33,8 @@ def test_figures_are_successes_and_median_seconds(benchmark, monkeypatch, tmp_pa
 
     monkeypatch.setattr(benchmark, "measure", measured)
     arguments = argparse.Namespace(runs=tmp_path, rows=list(benchmark.ROWS))
-    figures = benchmark.measure_one(name, arguments)["figures"]
+    found = benchmark.measure_one(name, arguments)
+    figures = found["figures"]
     assert asked == {"task": name, "env_id": f"ogbench/{name}-v0", "rows": ["dfplan", "grid", "bc"]}
     assert set(figures) == {
         name,
@@ -44,6 +45,14 @@ def test_figures_are_successes_and_median_seconds(benchmark, monkeypatch, tmp_pa
     }
     assert figures[f"{name}.seconds_an_episode"] == 0.5
     assert figures[name]["mean"] == 0.9
+    assert found["rows"]["dfplan"]["seconds_an_episode"] == {"median": 0.5, "low": 0.3, "high": 0.9}
+
+
+def test_what_is_not_trained_meets_the_episodes_once(benchmark):
+    arguments = argparse.Namespace(runs=Path("runs"), trainings=[0, 1, 2])
+    words_of = sys.modules["worlds"].words_of
+    counts = {name: len(list(words_of(row, "maze", arguments=arguments))) for name, row in benchmark.ROWS.items()}
+    assert counts == {"dfplan": 3, "grid": 1, "bc": 3}
 
 
 def test_there_are_eight_data_sets_each_with_an_experiment(benchmark):
