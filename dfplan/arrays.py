@@ -1,5 +1,6 @@
 """What is taken for numbers, from callers that are trusted and from those that are not."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,15 @@ def checked_plan(plan: Plan) -> Plan:
     if not (np.isfinite(plan.actions).all() and np.isfinite(plan.observations).all()):
         raise UserError("the plan is not finite, so the weights are of no use; see `dfplan verify`, or train again")
     return plan
+
+
+def named_parts(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """What dicts in dicts hold, in the alphabetical order of the names at each level, with its way there: ``arm.q``."""
+    if not isinstance(value, Mapping):
+        yield name, value
+        return
+    for each in sorted(value):
+        yield from named_parts(value[each], f"{name}.{each}" if name else each)
 
 
 def _short(numbers: np.ndarray) -> str:

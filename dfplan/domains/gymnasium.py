@@ -14,26 +14,24 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium import spaces
 
 from dfplan.blocks import deviation, is_mapped, rows_of, rows_where, stacked
-from dfplan.domain import PlanScorer, Situation, Spec
+from dfplan.domain import PlanScorer, Situation
 from dfplan.domains import pusht_scene
 from dfplan.domains.episodes import EpisodeProtocol
 from dfplan.domains.metaworld import environment as metaworld
 from dfplan.domains.ogbench import environment as ogbench
 from dfplan.domains.pictured import as_shown, check_pictures, pictures_in, without_pictures
+from dfplan.domains.spaces import as_goal, as_observation, goal_like, has_goals, read_spec
 from dfplan.errors import UserError
 from dfplan.scorers import GoalScorer, ReturnScorer, fit_value
-from dfplan.types import Bounds, Plan, Trajectories
+from dfplan.types import Plan, Trajectories
 
-GOAL_KEYS = ("achieved_goal", "desired_goal", "observation")
 # Packages by which the ids of their environments begin, and what of dfplan brings them.
 EXTRAS = {"gym_pusht": "pusht"}
 # Packages that register environments when they are imported; asked where an id is not known without.
 REGISTERING = ("gymnasium_robotics", "ogbench", *EXTRAS)
 DISCOUNT = 0.97  # a step; the horizon that a value at the end looks beyond is some 33 steps
-LONGEST_EPISODE = 1000  # where nobody says
 ROUNDING = 1e-3  # of the span of an action, by which data may lie outside
 NUM_HALVINGS = 40
 MAZE_SOURCES = ("generated", "d4rl")  # data that only the mazes have
@@ -86,7 +84,7 @@ class GymnasiumDomain:
         self.env_id = env_id
         env = self.make()
         try:
-            self.has_goals = _has_goals(env.observation_space)
+            self.has_goals = has_goals(env.observation_space)
             self.pictures = pictures_in(env.observation_space)
             self.shows_frames = bool(self.pictures)
             if self.pictures and self.tasks:
@@ -113,19 +111,19 @@ class GymnasiumDomain:
                     f"env={self.env_id} does not run on MuJoCo {version('mujoco')}: Gymnasium-Robotics' Fetch and "
                     "FrankaKitchen need one below 3.12; pip install 'dfplan[robots]' in an environment of its own"
                 ) from error
-            told = (str(error) or type(error).__name__).splitlines()[0]
-            raise UserError(f"env={self.env_id} cannot be made: {told[:300]}") from error
+            raise self._cannot_be_made(error) from error
+        except Exception as error:  # of a constructor that others wrote
+            raise self._cannot_be_made(error) from error
+
+    def _cannot_be_made(self, error: Exception) -> UserError:
+        told = (str(error) or type(error).__name__).splitlines()[0]
+        return UserError(f"env={self.env_id} cannot be made: {told[:300]}")
 
     def observation(self, observed: Any) -> np.ndarray:
         """See :func:`as_observation`, and where there are pictures :func:`dfplan.domains.pictured.as_shown`."""
         if not self.pictures:
             return as_observation(observed)
-        numbers = (
-            {name: observed[name] for name in observed if name not in self.pictures}
-            if isinstance(observed, Mapping)
-            else {}
-        )
-        return as_shown(observed, self.pictures, _flat(numbers) if numbers else np.zeros(0, np.float32))
+        return as_shown(observed, self.pictures, as_observation(without_pictures(observed)))
 
     def show(self, data: Trajectories) -> Trajectories:
         """See :class:`dfplan.domain.Domain`: as they were recorded."""
@@ -248,16 +246,21 @@ class GymnasiumDomain:
 
     def _measure_radius(self, env: gymnasium.Env) -> float | None:
         """Distance at which the reward stops being that of the goal itself; None where it falls from the first."""
-        observed, _ = env.reset(seed=0)
-        goal = np.asarray(observed["desired_goal"], np.float64)
+        observed: Any = env.reset(seed=0)[0]
+        shown = observed["desired_goal"]
+        goal = as_goal(observed).astype(np.float64)
         away = np.ones_like(goal) / np.sqrt(goal.size)
 
         def is_there(distance: float) -> bool:
             compute: Any = env.unwrapped.compute_reward  # type: ignore[attr-defined]
-            return bool(compute(goal + distance * away, goal, {}) == compute(goal, goal, {}))
+            there, moved = goal_like(goal, shown), goal_like(goal + distance * away, shown)
+            return bool(compute(moved, there, {}) == compute(there, there, {}))
 
         near, far = 1e-6, 1e6
-        if not is_there(near) or is_there(far):
+        try:
+            if not is_there(near) or is_there(far):
+                return None
+        except Exception:  # it has none, or one that asks for more than goals
             return None
         for _ in range(NUM_HALVINGS):
             middle = float(np.sqrt(near * far))
@@ -284,62 +287,3 @@ class GymnasiumDomain:
                 f"{data.source}: {len(outside)} actions lie outside of what {self.env_id} takes, the first in row "
                 f"{row}: {data.actions[row].tolist()}; bring them to its units, or clip them if the environment did"
             )
-
-
-def read_spec(env: gymnasium.Env) -> Spec:
-    """The sizes of an environment, by its spaces.
-
-    Raises:
-        UserError: plans cannot be made in them.
-    """
-    actions, shown, name = env.action_space, env.observation_space, getattr(env.spec, "id", str(env))
-    if not isinstance(actions, spaces.Box) or not np.isfinite([actions.low, actions.high]).all():
-        raise UserError(f"dfplan plans actions in a bounded box; {name} takes {actions}; give another, or wrap it")
-    has_goals = _has_goals(shown)
-    shown = without_pictures(shown)
-    goal_dim = _size(shown["achieved_goal"], name) if has_goals else 0  # type: ignore[index]
-    steps = getattr(env.spec, "max_episode_steps", None)
-    seconds = getattr(env.unwrapped, "dt", None)
-    return Spec(
-        observation_dim=goal_dim + _size(shown["observation"] if has_goals else shown, name),  # type: ignore[index]
-        action_bounds=Bounds(actions.low.reshape(-1), actions.high.reshape(-1)),
-        goal_dim=goal_dim,
-        episode_steps=LONGEST_EPISODE if steps is None else steps,
-        step_seconds=float(seconds) if isinstance(seconds, int | float) else None,
-    )
-
-
-def as_observation(observed: Any) -> np.ndarray:
-    """What is planned from, ``(observation_dim,)`` float32, of what an environment shows: what was achieved first."""
-    if isinstance(observed, Mapping) and set(GOAL_KEYS) <= set(observed):
-        return np.concatenate([_flat(observed["achieved_goal"]), _flat(observed["observation"])])
-    return _flat(observed)
-
-
-def as_goal(observed: Any) -> np.ndarray:
-    """What is wanted, ``(goal_dim,)`` float32, of what an environment shows; of no numbers where it shows none."""
-    has_goal = isinstance(observed, Mapping) and set(GOAL_KEYS) <= set(observed)
-    return _flat(observed["desired_goal"]) if has_goal else np.zeros(0, np.float32)
-
-
-def _has_goals(space: spaces.Space) -> bool:
-    return isinstance(space, spaces.Dict) and set(GOAL_KEYS) <= set(space.spaces)
-
-
-def _size(space: spaces.Space, env_id: str) -> int:
-    """Numbers in a box, or in a dict of boxes.
-
-    Raises:
-        UserError: it is something else.
-    """
-    parts = space.spaces.values() if isinstance(space, spaces.Dict) else [space]
-    if not all(isinstance(part, spaces.Box) for part in parts):
-        raise UserError(f"dfplan plans from boxes of numbers, or dicts of them; {env_id} shows {space}")
-    return sum(int(np.prod(part.shape)) for part in parts)  # type: ignore[arg-type]
-
-
-def _flat(observed: Any) -> np.ndarray:
-    """A box as a vector, a dict of boxes as their vectors in the alphabetical order of their names."""
-    if isinstance(observed, Mapping):
-        return np.concatenate([_flat(observed[name]) for name in sorted(observed)])
-    return np.asarray(observed, np.float32).reshape(-1)

@@ -6,27 +6,28 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
+from dfplan.arrays import named_parts
 from dfplan.blocks import NUMBERS, PICTURE
 from dfplan.errors import UserError
 from dfplan.types import Trajectories
 
 
-def is_picture(space: spaces.Space) -> bool:
-    """Whether a space is of pictures ``(…, height, width, channels)`` uint8."""
-    return isinstance(space, spaces.Box) and space.dtype == np.uint8 and len(space.shape) >= 3
+def is_picture(shown: Any) -> bool:
+    """Whether a space is of pictures ``(…, height, width, channels)`` uint8, or what is shown of it one."""
+    return getattr(shown, "dtype", None) == np.uint8 and len(shown.shape) >= 3
 
 
 def pictures_in(space: spaces.Space) -> dict[str, tuple[int, ...]]:
     """The shapes of what cameras show, by their names in alphabetical order; empty where there are none."""
-    shown = space.spaces if isinstance(space, spaces.Dict) else {PICTURE: space}
-    return {name: shown[name].shape for name in sorted(shown) if is_picture(shown[name])}  # type: ignore[misc]
+    shown = {name or PICTURE: each for name, each in named_parts(space) if is_picture(each)}
+    return {name: shown[name].shape for name in sorted(shown)}
 
 
-def without_pictures(space: spaces.Space) -> spaces.Space:
-    """What is shown besides."""
-    if not isinstance(space, spaces.Dict):
-        return spaces.Dict() if is_picture(space) else space
-    return spaces.Dict({name: each for name, each in space.spaces.items() if not is_picture(each)})
+def without_pictures(shown: Any) -> Any:
+    """What is shown besides, of a space or of what it shows."""
+    if not isinstance(shown, Mapping):
+        return {} if is_picture(shown) else shown
+    return {name: without_pictures(each) for name, each in shown.items()}
 
 
 def as_shown(observed: Any, pictures: Mapping[str, tuple[int, ...]], numbers: np.ndarray) -> np.ndarray:
@@ -35,8 +36,9 @@ def as_shown(observed: Any, pictures: Mapping[str, tuple[int, ...]], numbers: np
         return np.asarray(observed)
     fields: list[Any] = [(name, np.uint8, shape) for name, shape in pictures.items()]
     record = np.zeros((), np.dtype(fields + ([(NUMBERS, np.float32, numbers.shape)] if numbers.size else [])))
+    shown = dict(named_parts(observed))
     for name in pictures:
-        record[name] = observed[name]
+        record[name] = shown[name]
     if numbers.size:
         record[NUMBERS] = numbers
     return record

@@ -3,12 +3,14 @@
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
 import pytest
 from gymnasium import spaces
 
+from dfplan.arrays import named_parts
 from dfplan.data.formats import read
 from dfplan.errors import UserError
 
@@ -213,19 +215,41 @@ def record_minari(observations, space):
     )
     with h5py.File(dataset.storage.data_path / "main_data.hdf5", "a") as file:  # Minari itself writes no empty episode
         episode = file["episode_2"]
-        for key in ("actions", "rewards", "terminations", "truncations", *(f"observations/{name}" for name in space)):
+        observed = [f"observations/{name.replace('.', '/')}" for name, _ in named_parts(space)]
+        for key in ("actions", "rewards", "terminations", "truncations", *observed):
             kept = episode[key][: int(key.startswith("observations"))]
             del episode[key]
             episode[key] = kept
 
 
+def boxes(sizes):
+    """A space of boxes, or of dicts of them, of so many numbers."""
+    if isinstance(sizes, dict):
+        return spaces.Dict({name: boxes(each) for name, each in sizes.items()})
+    return spaces.Box(-np.inf, np.inf, (sizes,), np.float32)
+
+
+def shown(sizes, rows):
+    return {name: shown(each, rows) if isinstance(each, dict) else numbers(rows, each) for name, each in sizes.items()}
+
+
+GOAL = {"kettle": 1, "burner": {"top": 1}}
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")  # of an author who is not named
-@pytest.mark.parametrize("has_goals", [False, True])
-def test_minari_dicts_are_flattened_by_name_or_have_goals(tmp_path, monkeypatch, has_goals):
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"observation": 3, "achieved_goal": 2, "desired_goal": 2},
+        {"observation": 3, "achieved_goal": GOAL, "desired_goal": GOAL},
+        {"b": 3, "a": 1},
+        {"b": {"z": 2, "y": 1}, "a b": 1, "a": {"x": 1}},
+    ],
+    ids=["goals", "goals in dicts", "dict", "dicts in dicts"],
+)
+def test_minari_dicts_are_flattened_by_name_or_have_goals(tmp_path, monkeypatch, sizes):
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
-    sizes = {"observation": 3, "achieved_goal": 2, "desired_goal": 2} if has_goals else {"b": 3, "a": 1}
-    space = spaces.Dict({name: spaces.Box(-np.inf, np.inf, (size,), np.float32) for name, size in sizes.items()})
-    record_minari(lambda rows: {name: numbers(rows, size) for name, size in sizes.items()}, space)
+    record_minari(lambda rows: shown(sizes, rows), boxes(sizes))
     data = read("minari:mine/robot-v0")
     assert data.starts.tolist() == [0, 5, 7, 11]
     assert data.notes == ("left out, as they are without a step: episodes 2",)
@@ -233,13 +257,34 @@ def test_minari_dicts_are_flattened_by_name_or_have_goals(tmp_path, monkeypatch,
     assert not data.last_actions
     np.testing.assert_array_equal(data.rewards[:4], numbers(4))
     np.testing.assert_array_equal(data.action_bounds.high, [1, 1])
-    if has_goals:
+    if "observation" in sizes:
         np.testing.assert_array_equal(data.observations[:5], numbers(5, 3))
-        np.testing.assert_array_equal(data.goals[:5], numbers(5, 2))
-        np.testing.assert_array_equal(data.achieved_goals[-4:], numbers(4, 2))
+        wanted = numbers(5, 2) if sizes["desired_goal"] == 2 else np.repeat(numbers(5, 1), 2, axis=1)
+        np.testing.assert_array_equal(data.goals[:5], wanted)
+        np.testing.assert_array_equal(data.achieved_goals[:5], wanted)
+    elif "a b" in sizes:
+        assert data.observation_names == ("a.x", "a b", "b.y", "b.z.0", "b.z.1")
+        np.testing.assert_array_equal(data.observations[:5, 3:], numbers(5, 2))
     else:
         assert data.observation_names == ("a", "b.0", "b.1", "b.2")
         np.testing.assert_array_equal(data.observations[4], [*numbers(5, 1)[-1], *numbers(5, 3)[-1]])
+
+
+@pytest.mark.parametrize(
+    ("action", "observation", "said"),
+    [
+        (spaces.Discrete(4), spaces.Box(-1, 1, (3,)), r"has actions of Discrete\(4\), and dfplan plans boxes"),
+        (spaces.MultiBinary(4), spaces.Box(-1, 1, (3,)), r"has actions of MultiBinary\(4\)"),
+        (spaces.Dict(arm=spaces.Box(-1, 1, (2,))), spaces.Box(-1, 1, (3,)), "has actions of Dict"),
+        (spaces.Box(-1, 1, (2,)), spaces.Tuple([spaces.Box(-1, 1, (3,))] * 2), "has observations of Tuple"),
+        (spaces.Box(-1, 1, (2,)), spaces.Dict(say=spaces.Text(3)), "has observations of Dict.*Text"),
+    ],
+)
+def test_minari_data_that_are_no_numbers_are_refused_by_their_spaces(action, observation, said):
+    from dfplan.data.formats.minari import check_spaces
+
+    with pytest.raises(UserError, match=said):
+        check_spaces(SimpleNamespace(action_space=action, observation_space=observation), "minari:mine/robot-v0")
 
 
 def test_observations_alone_are_a_table_with_or_without_names(tmp_path):

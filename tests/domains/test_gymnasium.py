@@ -59,6 +59,68 @@ class ReachEnv(gymnasium.Env):
         return {"observation": inner, "achieved_goal": self.place, "desired_goal": self.wanted}
 
 
+class KitchenEnv(ReachEnv):
+    """Goals are dicts, as FrankaKitchen has them, and so is a part of what is observed; a camera looks on."""
+
+    observation_space = spaces.Dict(
+        observation=spaces.Dict(arm=spaces.Dict(q=spaces.Box(-9, 9, (2,)), v=spaces.Box(-9, 9, (1,)))),
+        achieved_goal=spaces.Dict(kettle=spaces.Box(-9, 9, (2,)), door=spaces.Box(-9, 9, (1,))),
+        desired_goal=spaces.Dict(kettle=spaces.Box(-9, 9, (2,)), door=spaces.Box(-9, 9, (1,))),
+        eye=spaces.Dict(top=spaces.Box(0, 255, (8, 8, 3), np.uint8)),
+    )
+
+    def compute_reward(self, achieved, desired, info):
+        apart = [np.abs(achieved[name] - desired[name]).max() for name in desired]
+        return -float(max(apart) > self.radius)
+
+    def step(self, action):
+        return self._shown(), 0.0, False, False, {}
+
+    def _shown(self):
+        achieved, desired = ({"kettle": at[1:], "door": at[:1]} for at in (self.place, self.wanted))
+        arm = {"q": np.array([1.0, 2.0]), "v": np.array([3.0])}
+        top = np.full((8, 8, 3), 7, np.uint8)
+        return {
+            "observation": {"arm": arm},
+            "achieved_goal": achieved,
+            "desired_goal": desired,
+            "eye": {"top": top},
+        }
+
+
+class AskingEnv(ReachEnv):
+    def compute_reward(self, achieved, desired, info):
+        return -info["scale"]
+
+
+class UnevenEnv(ReachEnv):
+    observation_space = spaces.Dict({**ReachEnv.observation_space.spaces, "desired_goal": spaces.Box(-9, 9, (2,))})
+
+
+class WholeEnv(ReachEnv):
+    action_space = spaces.Box(0, 5, (3,), np.int64)
+
+
+class StillEnv(ReachEnv):
+    action_space = spaces.Box(-1, 1, (0,))
+
+
+class LockedEnv(ReachEnv):
+    def __init__(self):
+        raise RuntimeError("no licence\nbehind it")
+
+
+@pytest.fixture
+def register():
+    """Makes an environment known by the name ``Test-v0``."""
+
+    def known_as_test(entry_point):
+        gymnasium.register("Test-v0", entry_point=entry_point, max_episode_steps=20)
+
+    yield known_as_test
+    del gymnasium.registry["Test-v0"]
+
+
 @pytest.fixture(scope="module", autouse=True)
 def reach():
     gymnasium.register("TestReach-v0", entry_point=ReachEnv, max_episode_steps=20)
@@ -80,6 +142,40 @@ def test_what_is_achieved_stands_before_what_is_observed_which_is_flattened_by_n
     observed, _ = env.reset(seed=0)
     assert domain.observation(observed).tolist() == [0, 0, 0, 1, 2, 3, 4]
     np.testing.assert_allclose(domain.goal(observed), env.unwrapped.wanted, rtol=1e-6)
+
+
+def test_goals_and_observations_may_be_dicts_in_dicts_with_pictures_among_them(register):
+    register(KitchenEnv)
+    domain = GymnasiumDomain("Test-v0")
+    assert (domain.spec.observation_dim, domain.spec.goal_dim) == (6, 3)
+    assert domain.pictures == {"eye.top": (8, 8, 3)}
+    assert domain.goal_radius == pytest.approx(0.3 * np.sqrt(3), rel=1e-4)  # as all three are moved alike
+    env = domain.make()
+    observed, _ = env.reset(seed=0)
+    seen = domain.observation(observed)
+    assert seen["numbers"].tolist() == [0, 0, 0, 1, 2, 3]
+    assert (seen["eye.top"] == 7).all()
+    np.testing.assert_allclose(domain.goal(observed), env.unwrapped.wanted, rtol=1e-6)
+
+
+def test_where_a_reward_cannot_be_asked_how_near_is_near_is_a_share_of_the_data(register):
+    register(AskingEnv)
+    assert GymnasiumDomain("Test-v0").goal_radius is None
+
+
+@pytest.mark.parametrize(
+    ("entry_point", "said"),
+    [
+        (UnevenEnv, "an achieved goal of 3 numbers and a desired one of 2"),
+        (WholeEnv, r"takes Box\(0, 5, \(3,\), int64\); .* floating-point"),
+        (StillEnv, r"bounded box; Test-v0 takes Box\(\[\]"),
+        (LockedEnv, "env=Test-v0 cannot be made: no licence$"),
+    ],
+)
+def test_an_environment_that_cannot_be_planned_in_is_refused_in_one_line(register, entry_point, said):
+    register(entry_point)
+    with pytest.raises(UserError, match=said):
+        GymnasiumDomain("Test-v0")
 
 
 def test_a_mujoco_that_fetch_does_not_run_on_is_named_by_its_version(monkeypatch):

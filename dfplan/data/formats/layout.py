@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from dfplan.arrays import named_parts
 from dfplan.blocks import Column, rows_of, rows_where, slices, stacked
 from dfplan.errors import UserError
 from dfplan.types import Trajectories
@@ -42,8 +43,8 @@ def vectors(array: np.ndarray, *, name: str, source: str) -> np.ndarray:
         return stacked(np.ascontiguousarray(flat[rows]).astype(np.float32, copy=False) for rows in rows_of(flat))
 
 
-def flattened(entries: Mapping[str, np.ndarray], *, source: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Put named arrays ``(rows, ...)`` side by side, in the alphabetical order of their names.
+def flattened(entries: Mapping[str, Any], *, source: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Put named arrays ``(rows, ...)`` side by side, in the alphabetical order of their names; dicts of them likewise.
 
     Returns:
         ``(rows, dim)`` float32, and a name for each dimension: that of the entry, and behind a point which number of it
@@ -52,10 +53,11 @@ def flattened(entries: Mapping[str, np.ndarray], *, source: str) -> tuple[np.nda
     Raises:
         UserError: there are none, or not all of them have as many rows.
     """
-    lengths = {name: len(array) for name, array in entries.items()}
+    arrays = {name: np.asarray(each) for name, each in named_parts(entries)}
+    lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) != 1:
         raise UserError(f"{source}: all parts must have the same number of rows; got {lengths or 'none'}")
-    parts = {name: vectors(entries[name], name=name, source=source) for name in sorted(entries)}
+    parts = {name: vectors(array, name=name, source=source) for name, array in arrays.items()}
     names = [
         name if part.shape[1] == 1 else f"{name}.{index}"
         for name, part in parts.items()

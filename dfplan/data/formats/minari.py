@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from dfplan.arrays import named_parts
 from dfplan.blocks import PICTURE, Column, Frames, rows_where
 from dfplan.data.d4rl_file import hash_file
 from dfplan.data.formats.extras import OWN_ARRAYS, with_differences
@@ -34,6 +35,7 @@ def read(dataset_id: str) -> Trajectories:
         UserError: Minari or the data set is missing, damaged, or has a layout that does not fit; names the episode.
     """
     dataset, source = open_minari(dataset_id), f"minari:{dataset_id}"
+    check_spaces(dataset, source)
     file = dataset.storage.data_path / MAIN_FILE
     plain = lay_out_episodes(
         iterate_episodes(episodes_of(dataset), dataset_id),
@@ -42,6 +44,26 @@ def read(dataset_id: str) -> Trajectories:
         checksum=hash_file(file) if file.is_file() else "",
     )
     return _with_own_part(plain, dataset.storage.data_path / OWN_FILE)
+
+
+def check_spaces(dataset: Any, source: str) -> None:
+    """Refuse an open data set that is none of numbers, before any of it is read.
+
+    Raises:
+        UserError: it is none; says of what it is.
+    """
+    from gymnasium import spaces  # slow to import
+
+    kinds = spaces.Box, spaces.Discrete, spaces.MultiBinary, spaces.MultiDiscrete
+    if not isinstance(dataset.action_space, spaces.Box):
+        raise UserError(
+            f"{source} has actions of {dataset.action_space}, and dfplan plans boxes of numbers; record it with such"
+        )
+    if not all(isinstance(each, kinds) for _, each in named_parts(dataset.observation_space)):
+        raise UserError(
+            f"{source} has observations of {dataset.observation_space}, and dfplan reads numbers and dicts of them; "
+            "record it with such"
+        )
 
 
 def lay_out_episodes(
@@ -116,16 +138,15 @@ def _arrays(episode: Any, where: str) -> tuple[dict[str, np.ndarray], tuple[str,
     observed, names = episode.observations, ()
     found = {}
     if isinstance(observed, dict) and {"observation", *GOALS} <= set(observed):
-        found = {ours: vectors(np.asarray(observed[name]), name=name, source=where) for name, ours in GOALS.items()}
+        found = {ours: flattened({name: observed[name]}, source=where)[0] for name, ours in GOALS.items()}
         observed = observed["observation"]
-    entries = observed if isinstance(observed, dict) else {PICTURE: observed}
-    seen = {name: np.asarray(each) for name, each in entries.items() if _is_picture(np.asarray(each))}
-    found |= {SEEN + name: each for name, each in seen.items()}
-    if seen and len(seen) == len(entries):
+    parts = [(name or PICTURE, np.asarray(each)) for name, each in named_parts(observed)]
+    seen = {SEEN + name: each for name, each in parts if _is_picture(each)}
+    found |= seen
+    if seen and len(seen) == len(parts):
         observed = np.zeros((len(next(iter(seen.values()))), 0), np.float32)
     elif isinstance(observed, dict):
-        numbers = {name: np.asarray(each) for name, each in observed.items() if name not in seen}
-        observed, names = flattened(numbers, source=where)
+        observed, names = flattened(_without_pictures(observed), source=where)
     found["observations"] = vectors(np.asarray(observed), name="observations", source=where)
     found["actions"] = vectors(np.asarray(episode.actions), name="actions", source=where)
     steps = len(found["actions"])
@@ -141,6 +162,11 @@ def _arrays(episode: Any, where: str) -> tuple[dict[str, np.ndarray], tuple[str,
     }:
         raise UserError(f"{where}: must have one more observation than actions, {steps + 1}; got {wrong}")
     return found, names
+
+
+def _without_pictures(observed: dict[str, Any]) -> dict[str, Any]:
+    nested = {name: _without_pictures(each) for name, each in observed.items() if isinstance(each, dict)}
+    return nested | {name: each for name, each in observed.items() if name not in nested and not _is_picture(each)}
 
 
 def _is_picture(array: np.ndarray) -> bool:

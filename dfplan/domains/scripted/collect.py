@@ -6,7 +6,8 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from dfplan.domains.gymnasium import GOAL_KEYS, GymnasiumDomain
+from dfplan.domains.gymnasium import GymnasiumDomain
+from dfplan.domains.spaces import GOAL_KEYS
 from dfplan.types import Trajectories
 
 Script = Callable[[np.ndarray, np.ndarray], np.ndarray]  # from observation and goal, as a domain has them, to an action
