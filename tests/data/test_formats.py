@@ -301,6 +301,30 @@ def test_observations_alone_are_a_table_with_or_without_names(tmp_path):
     assert data.starts.tolist() == [0, 4, 8, 12]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeffepisode,x,y\n0,1,2\n0,3,4\n1,5,6\n",
+        'Episode;"x";"y"\r\n0;1;"2"\r\n\r\n0;3;4\r\n1;5;6\r\n',
+        "episode\tx\ty\n0\t1\t2\n0\t3\t4\n1\t5\t6",
+        '"x","y",episode\n1,2,0\n3,4,0\n5,6,1\n',
+    ],
+    ids=["mark of byte order", "semicolons and quotes", "tabs", "last"],
+)
+def test_a_table_may_be_written_as_any_program_writes_it(tmp_path, text):
+    (tmp_path / "a.csv").write_bytes(text.encode())
+    data = read(tmp_path / "a.csv")
+    assert (data.observation_names, data.starts.tolist()) == (("x", "y"), [0, 2, 3])
+    assert data.observations.tolist() == [[1, 2], [3, 4], [5, 6]]
+
+
+def test_no_line_of_a_table_is_lost_to_a_mark_of_byte_order(tmp_path):
+    (tmp_path / "a.csv").write_text("1,2\n3,4\n", encoding="utf-8-sig")
+    (tmp_path / "b.csv").write_text('"width, m",y\n1,2\n3,4\n')
+    assert len(read(tmp_path / "a.csv")) == 2
+    assert read(tmp_path / "b.csv").observation_names == ("width, m", "y")
+
+
 def test_dimensions_that_never_vary_are_kept_and_named(tmp_path):
     (tmp_path / "a.csv").write_text("x,y\n1,2\n1,4\n")
     data = read(tmp_path / "a.csv")
@@ -366,8 +390,13 @@ MALFORMED = {
     ),
     "no terminals": (lambda path: save_npz(path / "a.npz", ogbench(terminals=None)), "no array 'terminals'"),
     "no zip": (lambda path: save_text(path / "a.npz"), "no .npz of numbers"),
-    "ragged": (lambda path: save_text(path / "a.csv", "1,2\n3\n"), "no table of numbers"),
-    "word in csv": (lambda path: save_text(path / "a.csv", "1,2\n3,four\n"), "no table of numbers"),
+    "ragged": (lambda path: save_text(path / "a.csv", "1,2\n3\n"), "line 2 has 1 numbers, and those before it 2"),
+    "word in csv": (lambda path: save_text(path / "a.csv", "1,2\n3,four\n"), "line 2 has 'four' where a number"),
+    "gap in csv": (lambda path: save_text(path / "a.csv", "x,y\n1,2\n\n3,\n"), "line 4 has '' where a number"),
+    "decimal comma": (lambda path: save_text(path / "a.csv", "x;y\n1,5;2\n"), "line 2 has '1,5' where a number"),
+    "latin": (lambda path: save_text(path / "a.csv", "größe\n1\n", "latin1"), "not written in UTF-8"),
+    "episode alone": (lambda path: save_text(path / "a.csv", "episode\n1\n"), "no column but episode"),
+    "mixed up": (lambda path: save_text(path / "a.csv", "episode,x\n0,1\n1,2\n0,3\n"), "do not lie together"),
     "zarr rows": (lambda path: save_zarr(path / "a.zarr", action=numbers(5, 2)), "actions has 5 rows"),
     "zarr nan": (
         lambda path: save_zarr(path / "a.zarr", state=spoiled(numbers(ROWS, 5))),
@@ -387,8 +416,8 @@ MALFORMED = {
 }
 
 
-def save_text(path, text="nothing"):
-    path.write_text(text)
+def save_text(path, text="nothing", encoding=None):
+    path.write_text(text, encoding)
     return path
 
 

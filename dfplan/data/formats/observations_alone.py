@@ -1,5 +1,7 @@
 """Observations alone, as a table of numbers: .csv with or without a line of names, or .npy."""
 
+import csv
+import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -13,6 +15,7 @@ from dfplan.errors import UserError
 from dfplan.types import Trajectories
 
 EPISODE = "episode"
+SEPARATORS = ";\t"  # beside the comma
 LINES_AT_ONCE = 2**16
 NPY_DIMENSIONS = (2, 3)
 
@@ -20,8 +23,8 @@ NPY_DIMENSIONS = (2, 3)
 def read(path: str | Path) -> Trajectories:
     """Read observations without actions.
 
-    A .csv may begin with a line of names; a column that is called ``episode`` says which episode a row is of. A .npy is
-    ``(rows, dim)``, one episode, or ``(episodes, rows, dim)``.
+    A .csv is separated by commas, semicolons or tabs and may begin with a line of names; a column that is called
+    ``episode`` says which episode a row is of. A .npy is ``(rows, dim)``, one episode, or ``(episodes, rows, dim)``.
 
     Raises:
         UserError: the file is missing, or no table of numbers; names the line.
@@ -58,13 +61,20 @@ def _read_npy(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
 
 def _read_csv(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     try:
-        with path.open(encoding="utf-8") as file:
-            names = tuple(each.strip().strip('"') for each in file.readline().rstrip("\n").split(","))
+        with path.open(encoding="utf-8-sig") as file:  # with a mark of its byte order in front or not
+            first = file.readline()
+            separator = _separator(first)
+            names = tuple(each.strip() for each in _cells(first, separator))
             has_names = not all(map(_is_number, names))
-            if not has_names:
+            if has_names:
+                names = tuple(EPISODE if each.lower() == EPISODE else each for each in names)
+            else:
                 file.seek(0)
-            found = joined(_blocks(file, names if has_names else ()), source=str(path))
-    except (OSError, ValueError) as error:
+            blocks = _blocks(file, names if has_names else (), separator=separator)
+            found = joined(blocks, source=str(path))
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not written in UTF-8; save it as that") from error
+    except (OSError, ValueError, csv.Error) as error:
         raise UserError(
             f"{path} is no table of numbers: {' '.join(str(error).split())[:150]}; mend that line"
         ) from error
@@ -77,27 +87,54 @@ def _read_csv(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
         raise UserError(f"{path}: its first line names {len(names)} columns, and there are {num_columns}; mend it")
     if EPISODE not in names:
         return table, np.array([len(table)]), names
+    if not table.shape[1]:
+        raise UserError(f"{path} has no column but {EPISODE}; add what was observed")
     episodes = found[EPISODE][:, 0]
     ends = np.append(rows_where(np.not_equal, episodes[1:], episodes[:-1]) + 1, len(table))
+    if len(np.unique(episodes[ends - 1])) != len(ends):
+        raise UserError(f"{path}: rows of an episode do not lie together; sort them by {EPISODE}, then by time")
     return table, ends, tuple(each for each in names if each != EPISODE)
 
 
-def _blocks(file: TextIO, names: tuple[str, ...]) -> Iterator[dict[str, np.ndarray]]:
+def _separator(line: str) -> str:
+    """What stands between the cells of a line: a semicolon or tab where there is one outside of quotes, or a comma."""
+    bare = re.sub('"[^"]*"', "", line)
+    return next((each for each in SEPARATORS if each in bare), ",")
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    return next(csv.reader([line.rstrip("\r\n")], delimiter=separator), [])
+
+
+def _blocks(file: TextIO, names: tuple[str, ...], *, separator: str) -> Iterator[dict[str, np.ndarray]]:
     """The rows, many lines at a time, and apart from them the column that says which episode they are of."""
     for number, lines in enumerate(iter(lambda: list(islice(file, LINES_AT_ONCE)), [])):
-        lines = [each for each in lines if each.strip()]
-        if not lines:
+        written = [each for each in lines if each.strip()]
+        if not written:
             continue
         try:
-            rows = np.loadtxt(lines, delimiter=",", ndmin=2, encoding="utf-8", comments=None)
+            rows = np.loadtxt(written, delimiter=separator, ndmin=2, encoding="utf-8", comments=None, quotechar='"')
         except ValueError as error:
-            behind = f" (behind {number * LINES_AT_ONCE} others)" if number else ""
-            raise ValueError(f"{error}{behind}") from error
+            behind = number * LINES_AT_ONCE + bool(names)
+            raise ValueError(_first_fault(lines, separator, behind=behind) or str(error)) from error
         if EPISODE not in names or names.index(EPISODE) >= rows.shape[1]:
             yield {"observations": rows}
             continue
         column = names.index(EPISODE)
         yield {"observations": np.delete(rows, column, axis=1), EPISODE: rows[:, [column]]}
+
+
+def _first_fault(lines: list[str], separator: str, *, behind: int) -> str:
+    """What is wrong with the first of the lines that something is wrong with; "" is nothing that was found."""
+    width = 0
+    for number, line in enumerate(lines, start=behind + 1):
+        cells = _cells(line, separator) if line.strip() else []
+        if wrong := [each for each in cells if not _is_number(each)]:
+            return f"line {number} has {wrong[0]!r} where a number belongs, with a point and no comma in it"
+        if cells and width not in (0, len(cells)):
+            return f"line {number} has {len(cells)} numbers, and those before it {width}"
+        width = len(cells) or width
+    return ""
 
 
 def _is_number(text: str) -> bool:
