@@ -82,20 +82,23 @@ def test_an_end_without_its_flag_is_seen_by_the_next_observation_and_spoken_of(t
     assert data.notes == ("1 episodes end without a flag, the first at row 5 of the file",)
 
 
+def robomimic_parts(length):
+    return {
+        "actions": numbers(length, 7),
+        "rewards": numbers(length),
+        "dones": np.arange(length) == length - 1,
+        "obs/b_pos": numbers(length, 3),
+        "obs/a_gripper": numbers(length, 1),
+        "obs/image": np.zeros((length, 8, 8, 3), np.uint8),
+        "next_obs/b_pos": numbers(length, 3) + 1,
+        "next_obs/a_gripper": numbers(length, 1) + 1,
+    }
+
+
 def robomimic(**changes):
     arrays = {}
     for episode, length in enumerate(LENGTHS):
-        demo = f"data/demo_{episode}"
-        arrays |= {
-            f"{demo}/actions": numbers(length, 7),
-            f"{demo}/rewards": numbers(length),
-            f"{demo}/dones": np.arange(length) == length - 1,
-            f"{demo}/obs/b_pos": numbers(length, 3),
-            f"{demo}/obs/a_gripper": numbers(length, 1),
-            f"{demo}/obs/image": np.zeros((length, 8, 8, 3), np.uint8),
-            f"{demo}/next_obs/b_pos": numbers(length, 3) + 1,
-            f"{demo}/next_obs/a_gripper": numbers(length, 1) + 1,
-        }
+        arrays |= {f"data/demo_{episode}/{name}": each for name, each in robomimic_parts(length).items()}
     return {key: value for key, value in {**arrays, **changes}.items() if value is not None}
 
 
@@ -109,6 +112,18 @@ def test_robomimic_is_flattened_by_name_and_ends_in_the_last_next_observation(tm
     assert data.step_seconds == 0.05
     assert np.flatnonzero(data.terminations).tolist() == [3, 5, 9]
     assert "images are left out: image" in data.notes
+
+
+def test_what_robomimic_has_besides_is_spoken_of(tmp_path):
+    empty = {f"data/demo_1/{name}": each[:0] for name, each in robomimic_parts(1).items()}
+    others = {"data/take_7/actions": numbers(2, 7), "mask/train": np.array([b"demo_0"])}
+    data = read(save_hdf5(tmp_path / "A.HDF5", robomimic(**empty, **others)))
+    assert data.starts.tolist() == [0, 5, 9]
+    assert data.notes[1:] == (
+        "left out, as they are without a step: demo_1",
+        "left out, as their names are not demo_<number>: take_7",
+        "all demonstrations are read, whatever filter they are in: train",
+    )
 
 
 def ogbench(**changes):
@@ -191,6 +206,16 @@ def test_lerobot_is_read_over_its_files(tmp_path):
     assert data.step_seconds == 0.1
     assert data.action_names == ("left", "right")
     assert data.notes == ("images are left out: observation.images.top",)
+
+
+def test_lerobots_rows_of_rows_are_vectors_and_must_be_as_long_in_all_rows(tmp_path):
+    square = numbers(ROWS, 3, 2)
+    data = read(save_lerobot(tmp_path / "a", **{"observation.state": square.tolist()}))
+    np.testing.assert_array_equal(data.observations, square.reshape(ROWS, 6))
+    ragged = square.tolist()
+    ragged[3][1] = [1.0]
+    with pytest.raises(UserError, match=r"row 3: observation.state has 1 numbers, and 2 before"):
+        read(save_lerobot(tmp_path / "b", **{"observation.state": ragged}))
 
 
 def record_minari(observations, space):

@@ -39,14 +39,15 @@ def read(source: str | Path) -> Trajectories:
         raise UserError(f"no data set at {path}; check the path. Accepted are {ACCEPTED}")
     if path.is_dir():
         return lerobot.read(path) if (path / "meta" / "info.json").is_file() else diffusion_policy.read(path)
-    if path.suffix in (".hdf5", ".h5"):
+    ending = path.suffix.lower()
+    if ending in (".hdf5", ".h5"):
         return robomimic.read(path) if robomimic.is_robomimic(path) else d4rl.read(path)
-    if path.suffix == ".npz" and diffusion_policy.is_npz(path):
+    if ending == ".npz" and diffusion_policy.is_npz(path):
         return diffusion_policy.read_npz(path)
     readers = {".npz": ogbench.read, ".csv": observations_alone.read, ".npy": observations_alone.read}
-    if path.suffix not in readers:
+    if ending not in readers:
         raise UserError(f"{path}: data sets do not end in {path.suffix or 'nothing'!r}; accepted are {ACCEPTED}")
-    return readers[path.suffix](path)
+    return readers[ending](path)
 
 
 def check_target(target: str | Path, *, fps: float | None = None) -> Path:

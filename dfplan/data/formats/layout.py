@@ -154,11 +154,13 @@ def check_ends(ends: np.ndarray, *, num_steps: int, source: str) -> np.ndarray:
     wrong = np.flatnonzero(np.diff(starts) <= 0)
     if len(wrong):
         raise UserError(
-            f"{source}: episode {wrong[0]} ends at row {starts[wrong[0] + 1]} but starts at row {starts[wrong[0]]}"
+            f"{source}: episode {wrong[0]} ends at row {starts[wrong[0] + 1]} but starts at row {starts[wrong[0]]}; "
+            "take it out, or mend where it ends"
         )
     if len(starts) < 2 or starts[-1] != num_steps:
         raise UserError(
-            f"{source}: its {len(starts) - 1} episodes end at row {starts[-1]}, and it has {num_steps} rows"
+            f"{source}: its {len(starts) - 1} episodes end at row {starts[-1]}, and it has {num_steps} rows; mend "
+            "where they end"
         )
     return starts
 

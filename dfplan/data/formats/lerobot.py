@@ -158,16 +158,19 @@ def _column(column: Any, name: str, path: Path) -> np.ndarray:
     if column.null_count:
         raise UserError(f"{path}: column {name} has {column.null_count} rows without a value; record them again")
     whole = column.combine_chunks()
-    flat = whole.flatten() if hasattr(whole, "flatten") and hasattr(whole.type, "value_type") else whole
+    flat, rows = whole, len(whole)
+    while hasattr(flat.type, "value_type") and hasattr(flat, "flatten"):  # of vectors, or of rows of them
+        if hasattr(flat, "offsets") and len(flat):
+            lengths = np.diff(flat.offsets.to_numpy())
+            if (lengths != lengths[0]).any():
+                wrong = int(np.argmax(lengths != lengths[0]))
+                row = wrong * rows // len(flat)
+                raise UserError(
+                    f"{path}, row {row}: {name} has {lengths[wrong]} numbers, and {lengths[0]} before; mend it"
+                )
+        flat = flat.flatten()
     values = flat.to_numpy(zero_copy_only=False)
-    if flat is whole:
-        return values
-    if hasattr(whole, "offsets") and len(whole):
-        lengths = np.diff(whole.offsets.to_numpy())
-        if (lengths != lengths[0]).any():
-            row = int(np.argmax(lengths != lengths[0]))
-            raise UserError(f"{path}, row {row}: {name} has {lengths[row]} numbers, and {lengths[0]} before; mend it")
-    return values.reshape(len(whole), -1)
+    return values if flat is whole else values.reshape(rows, -1)
 
 
 def _ends(episodes: np.ndarray, frames: np.ndarray, path: Path) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from dfplan.data.d4rl_file import LOCKING, open_dataset
 from dfplan.data.foreign_hdf5 import PARSE_ERRORS, group_names, open_arrays
-from dfplan.data.formats.layout import flattened, joined, lay_out, vectors
+from dfplan.data.formats.layout import NUM_NAMED, flattened, joined, lay_out, vectors
 from dfplan.errors import UserError
 from dfplan.types import Trajectories
 
@@ -22,6 +22,8 @@ MOST_DIMENSIONS = 2  # of an entry, rows included; images have more
 def read(path: str | Path) -> Trajectories:
     """Read all demonstrations in the order of their numbers; observations are flattened by name, images left out.
 
+    Demonstrations without a step are left out; filter keys (``mask``) choose nothing. Notes tell of all that.
+
     Where ``next_obs`` are there, the last of them becomes the last row of a demonstration. ``dones`` are terminations:
     robomimic sets them where the task succeeded or the demonstration ended.
 
@@ -30,9 +32,8 @@ def read(path: str | Path) -> Trajectories:
     """
     path = Path(path)
     with open_dataset(path) as (file, checksum):
-        numbers = sorted(
-            int(found[1]) for name in group_names(file, "data", path=path) if (found := DEMONSTRATION.fullmatch(name))
-        )
+        names_in = group_names(file, "data", path=path)
+        numbers = sorted(int(found[1]) for name in names_in if (found := DEMONSTRATION.fullmatch(name)))
         if not numbers:
             raise UserError(f"{path} has no group data/demo_0; a robomimic file has one for every demonstration")
         entries, images = _entries(file, f"data/demo_{numbers[0]}/obs", path)
@@ -43,6 +44,20 @@ def read(path: str | Path) -> Trajectories:
             *(f"{kind}/{entry}" for kind in ("obs", "next_obs") for entry in entries),
         )
         found = open_arrays(file, [f"{demo}/{name}" for demo in keys for name in wanted], path=path)
+        empty = [each for each in keys if f"{each}/actions" in found and found[f"{each}/actions"].shape[:1] == (0,)]
+        keys = [each for each in keys if each not in empty]
+        if not keys:
+            raise UserError(f"{path} has no demonstration with a step; choose another file")
+        notes = _notes(
+            {
+                "images are left out": images,
+                "left out, as they are without a step": [each.removeprefix("data/") for each in empty],
+                "left out, as their names are not demo_<number>": [
+                    name for name in names_in if not DEMONSTRATION.fullmatch(name)
+                ],
+                "all demonstrations are read, whatever filter they are in": group_names(file, "mask", path=path),
+            }
+        )
         everywhere = [each for each in RECORDED if all(f"{demo}/{each}" in found for demo in keys)]
         demonstrations = (_demonstration(found, demo, entries, everywhere, str(path)) for demo in keys)
         steps = joined(demonstrations, source=str(path))
@@ -55,10 +70,18 @@ def read(path: str | Path) -> Trajectories:
         ends=ends,
         source=str(path),
         finals=finals,
-        notes=(f"images are left out: {', '.join(images)}",) if images else (),
+        notes=notes,
         checksum=checksum,
         observation_names=names,
         step_seconds=step_seconds,
+    )
+
+
+def _notes(names: Mapping[str, list[str]]) -> tuple[str, ...]:
+    return tuple(
+        f"{said}: {', '.join(each[:NUM_NAMED])}{', ...' if len(each) > NUM_NAMED else ''}"
+        for said, each in names.items()
+        if each
     )
 
 
@@ -80,10 +103,9 @@ def _demonstration(
         raise UserError(f"{where}: has no {missing[0]}; every demonstration must have what the first has")
     observations, _ = flattened({each: found[f"{demo}/obs/{each}"][()] for each in entries}, source=where)
     actions = vectors(found[f"{demo}/actions"][()], name="actions", source=where)
-    if not 0 < len(actions) == len(observations):
+    if len(actions) != len(observations):
         raise UserError(
-            f"{where}: must have as many observations as actions, at least one; got {len(observations)} and "
-            f"{len(actions)}"
+            f"{where}: must have as many observations as actions; got {len(observations)} and {len(actions)}"
         )
     result = {"observations": observations, "actions": actions}
     for key in everywhere:
