@@ -25,7 +25,10 @@ def hold_out(trajectories: Trajectories, *, share: float) -> tuple[Trajectories,
     rows = len(trajectories)
     cut = rows - round(share * rows)
     if cut < 2 or rows - cut < 2:
-        raise UserError(f"cannot hold {share} of {rows} rows of {trajectories.source} out; use another share")
+        raise UserError(
+            f"cannot hold {share} of {rows} rows of {trajectories.source} out to validate on; record more, or say "
+            "another share"
+        )
     return _part(trajectories, 0, cut), _part(trajectories, cut, rows)
 
 

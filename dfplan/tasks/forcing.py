@@ -102,7 +102,29 @@ def learn(
         goal_dropped=settings.diffusion.goal_dropped,
         weigh=weigher(scorer, settings, num_steps=inputs.num_tokens * settings.windows.steps_per_token),
     )
+    say_what_is_short(settings.windows, trajectories, inputs, validated=validation is not None)
     return build_task(settings, inputs, trajectories, make=make, scorer=scorer, validation=validation), windows
+
+
+def say_what_is_short(
+    windows: WindowsSettings, trajectories: "Trajectories", inputs: Inputs, *, validated: bool
+) -> None:
+    """Tell of episodes that no token can be cut from, and of too few rows to hold one out."""
+    import numpy as np
+
+    token = f"a token of {windows.steps_per_token} steps"
+    rows, episodes = len(trajectories), len(trajectories.starts) - 1
+    short = int(np.count_nonzero(np.diff(trajectories.starts) <= windows.steps_per_token))
+    if short:
+        inputs.say(
+            f"{trajectories.source}: {short:,} of {episodes:,} episodes are shorter than {token}, so nothing is "
+            "learned from them"
+        )
+    if windows.validation_share and not validated:
+        inputs.say(
+            f"{trajectories.source}: windows.validation_share={windows.validation_share:g} of its {rows:,} rows are "
+            f"less than {token}, so all are learned from and none validates"
+        )
 
 
 def check_network(name: str) -> None:

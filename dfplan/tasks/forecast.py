@@ -57,6 +57,7 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, WindowDatas
         validation_share=settings.validation_share,
     )
     trained, held_out = build_datasets(windows, learned, num_tokens=inputs.num_tokens, goal_dim=0)
+    forcing.say_what_is_short(windows, learned, inputs, validated=held_out is not None)
 
     def make(*, metadata: dict[str, Any], **parts: Any) -> ForcingTask:
         described = {**metadata, "changes": settings.changes, "names": list(data.observation_names)}

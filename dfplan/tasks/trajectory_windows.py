@@ -22,14 +22,15 @@ def build_datasets(
     aimless_share: float = 0.0,
     weigh: Callable[[Trajectories], np.ndarray] | None = None,
 ) -> tuple[WindowDataset, WindowDataset | None]:
-    """Windows to train on, and held-out windows to validate on.
+    """Windows to train on, and held-out windows to validate on; where what is held out is no token, all are learned.
 
     ``weigh`` says of trajectories how often windows begin at each row, ``(rows,)``; None is everywhere alike.
     """
     build_layout(windows, trajectories, goal_dim=goal_dim)  # refuses tokens that cannot be cut into so many points
     parts: tuple[Trajectories, ...] = (trajectories,)
-    if windows.validation_share > 0:
-        parts = hold_out(trajectories, share=windows.validation_share)
+    if windows.validation_share * len(trajectories) > windows.steps_per_token:
+        held = hold_out(trajectories, share=windows.validation_share)
+        parts = held if (np.diff(held[1].starts) > windows.steps_per_token).any() else parts
     datasets = [
         WindowDataset(
             part,
