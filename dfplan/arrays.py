@@ -97,6 +97,11 @@ def named_parts(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield from named_parts(value[each], f"{name}.{each}" if name else each)
 
 
+def dimension_names(sizes: Mapping[str, int]) -> tuple[str, ...]:
+    """A name for each number of named parts: that of the part, with which number of it where it has several."""
+    return tuple(name if size == 1 else f"{name}.{index}" for name, size in sizes.items() for index in range(size))
+
+
 def _short(numbers: np.ndarray) -> str:
     """A row of numbers, as many as fit into a line."""
     return f"[{', '.join(f'{each:.4g}' for each in numbers[:8])}{', …' if len(numbers) > 8 else ''}]"

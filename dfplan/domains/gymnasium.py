@@ -22,7 +22,7 @@ from dfplan.domains.episodes import EpisodeProtocol
 from dfplan.domains.metaworld import environment as metaworld
 from dfplan.domains.ogbench import environment as ogbench
 from dfplan.domains.pictured import as_shown, check_pictures, pictures_in, without_pictures
-from dfplan.domains.spaces import as_goal, as_observation, goal_like, has_goals, read_spec
+from dfplan.domains.spaces import as_goal, as_observation, goal_like, has_goals, names_of, read_spec
 from dfplan.errors import UserError
 from dfplan.scorers import GoalScorer, ReturnScorer, fit_value
 from dfplan.types import Plan, Trajectories
@@ -90,6 +90,7 @@ class GymnasiumDomain:
             if self.pictures and self.tasks:
                 self.tasks |= {"autoencoder"}
             self.spec = read_spec(env)
+            self.observation_names = names_of(env.observation_space)
             self.goal_radius = self._measure_radius(env) if self.has_goals else None
         finally:
             env.close()
@@ -168,12 +169,14 @@ class GymnasiumDomain:
         if self.has_goals and data.achieved_goals is not None:
             parts = data.achieved_goals, data.observations
             observations = (np.concatenate([each[rows] for each in parts], axis=1) for rows in rows_of(parts[1]))
-            data = replace(data, observations=stacked(each.astype(np.float32, copy=False) for each in observations))
+            whole = stacked(each.astype(np.float32, copy=False) for each in observations)
+            data = replace(data, observations=whole, observation_names=())
         mapped = sum(each.nbytes for each in data.per_row().values() if is_mapped(each))
         if mapped:
             say(f"{data.source}: {mapped:,} bytes of it stay on disk, as they are large for the memory that is left")
         self._check_data(data)
         check_pictures(data, self.pictures, env_id=self.env_id)
+        data = replace(data, observation_names=self.observation_names or data.observation_names)
         if not self.spec.goal_dim and data.rewards is None:
             raise UserError(
                 f"{data.source} has no rewards, and {self.env_id} has no goals: there is nothing to plan for; record "

@@ -7,7 +7,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from dfplan.arrays import named_parts
+from dfplan.arrays import dimension_names, named_parts
 from dfplan.domain import Spec
 from dfplan.domains.pictured import without_pictures
 from dfplan.errors import UserError
@@ -51,6 +51,15 @@ def read_spec(env: gymnasium.Env) -> Spec:
         episode_steps=LONGEST_EPISODE if steps is None else steps,
         step_seconds=float(seconds) if isinstance(seconds, int | float) else None,
     )
+
+
+def names_of(space: Any) -> tuple[str, ...]:
+    """The names of the dimensions of an observation in a dict of boxes, in their order; () where it is one box."""
+    if not isinstance(space, Mapping):
+        return ()
+    shown = {name: space[name] for name in ("achieved_goal", "observation")} if has_goals(space) else space
+    parts = named_parts(without_pictures(shown))
+    return dimension_names({name: int(np.prod(part.shape)) for name, part in parts})
 
 
 def as_observation(observed: Any) -> np.ndarray:

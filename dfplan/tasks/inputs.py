@@ -78,9 +78,13 @@ class Inputs:
     def robot(self) -> dict[str, Any]:
         """What a bundle says of a robot beside its sizes."""
         bounds, seconds = self.domain.spec.action_bounds, self.domain.spec.step_seconds
+        data = self.trajectories
+        named = {"observation_names": data.observation_names, "action_names": data.action_names}
+        sizes = {"observation_names": data.observations.shape[1], "action_names": data.actions.shape[1]}
         return {
             "action_bounds": {name: each.tolist() for name, each in vars(bounds).items()},
             **({} if seconds is None else {"step_seconds": seconds}),
+            **{name: list(names) for name, names in named.items() if names and len(names) == sizes[name]},
         }
 
     def drive_anew(self, data: Trajectories, retrace: RetraceSettings, *, scorer: PlanScorer) -> Trajectories:

@@ -314,6 +314,13 @@ def minari_data(tmp_path, monkeypatch) -> str:
     return "minari:mine/reach-v0"
 
 
+def test_names_in_data_stay_where_an_environment_has_none(tmp_path):
+    rows = {"observations": np.zeros((9, 3), np.float32), "actions": np.zeros((9, 1), np.float32)}
+    rows |= {"segment_ends": np.zeros(9, bool), "rewards": np.zeros(9, np.float32)}
+    data = Trajectories(**rows, starts=np.array([0, 9]), source="x", observation_names=("cos", "sin", "speed"))
+    assert find_domain("Pendulum-v1").take(data, say=print).observation_names == ("cos", "sin", "speed")
+
+
 def test_data_with_goals_begin_with_what_was_achieved(minari_data):
     data = find_domain("TestReach-v0").load(minari_data, say=print)
     assert data.observations.shape[1] == 7
@@ -338,8 +345,11 @@ def test_a_newcomer_with_goals_goes_from_minari_to_an_evaluated_planner(minari_d
     metrics = json.loads((tmp_path / "scores" / "results.json").read_text())["metrics"]
     assert 0 <= metrics["success_rate"]["mean"] <= 1
     assert metrics["steps"]["mean"] == 20
-    env = find_domain("TestReach-v0").make()
-    agent = dfplan.Agent(dfplan.load(tmp_path / "run"), env)
+    env, model = find_domain("TestReach-v0").make(), dfplan.load(tmp_path / "run")
+    shown = ("achieved_goal.0", "achieved_goal.1", "achieved_goal.2")
+    seen = ("observation.a.0", "observation.a.1", "observation.b.0", "observation.b.1")
+    assert tuple(model.metadata["observation_names"]) == shown + seen
+    agent = dfplan.Agent(model, env)
     shown, _ = env.reset(seed=0)
     for _ in range(3):
         action = agent.act(shown)

@@ -122,8 +122,10 @@ def _bundle(folder: Path) -> str:
         return f"a bundle, {size}"
     model = load_forcing_model(folder)
     parts = _companions(folder, metadata)
-    with_parts = f", with its {' and '.join(parts)}" if parts else ""
-    return f"the weights of a {metadata['model']['name']} for {model.metadata.get('env')}, {size}{with_parts}"
+    told = f", with its {' and '.join(parts)}" if parts else ""
+    if names := metadata.get("observation_names"):
+        told += f", of observations {', '.join(map(str, names))}"
+    return f"the weights of a {metadata['model']['name']} for {model.metadata.get('env')}, {size}{told}"
 
 
 def _companions(folder: Path, metadata: dict[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.arrays import named_parts
+from dfplan.arrays import dimension_names, named_parts
 from dfplan.blocks import Column, rows_of, rows_where, slices, stacked
 from dfplan.errors import UserError
 from dfplan.types import Trajectories
@@ -58,16 +58,12 @@ def flattened(entries: Mapping[str, Any], *, source: str) -> tuple[np.ndarray, t
     if len(set(lengths.values())) != 1:
         raise UserError(f"{source}: all parts must have the same number of rows; got {lengths or 'none'}")
     parts = {name: vectors(array, name=name, source=source) for name, array in arrays.items()}
-    names = [
-        name if part.shape[1] == 1 else f"{name}.{index}"
-        for name, part in parts.items()
-        for index in range(part.shape[1])
-    ]
+    names = dimension_names({name: part.shape[1] for name, part in parts.items()})
     only, *others = parts.values()
     if others:
         blocks = slices(len(only), 4 * len(names))
         only = stacked(np.concatenate([each[rows] for each in parts.values()], axis=1) for rows in blocks)
-    return only, tuple(names)
+    return only, names
 
 
 def joined(blocks: Iterable[Mapping[str, np.ndarray]], *, source: str) -> dict[str, np.ndarray]:
