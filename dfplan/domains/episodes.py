@@ -190,7 +190,7 @@ class RunningEpisodes:
             observed, reward, terminated[row], truncated, info = self._envs[row].step(actions[row].reshape(self._shape))
             observations[row] = self._environments.observation(observed)
             states[row], goals[row] = kept_of(observations[row]), self._environments.goal(observed)
-            rewards[row], over[row] = reward, terminated[row] or truncated
+            rewards[row], over[row] = np.asarray(reward).item(), terminated[row] or truncated
             told = info.get("is_success", info.get("success"))
             if success is not None:
                 success[row] = bool(told)

@@ -100,8 +100,8 @@ def action_bounds(metadata: Mapping[str, Any], *, action_dim: int) -> Bounds:
     """
     told = metadata.get("action_bounds", {"low": [-1.0] * action_dim, "high": [1.0] * action_dim})
     low, high = (np.array(told[side], dtype=np.float32) for side in ("low", "high"))
-    if not (low.shape == high.shape == (action_dim,) and np.isfinite([low, high]).all() and (low < high).all()):
-        raise ValueError(f"action_bounds must be {action_dim} numbers each, low below high; got {_short(told)}")
+    if not (low.shape == high.shape == (action_dim,) and np.isfinite([low, high]).all() and (low <= high).all()):
+        raise ValueError(f"action_bounds must be {action_dim} numbers each, low not above high; got {_short(told)}")
     return Bounds(low, high)
 
 

@@ -22,6 +22,7 @@ from dfplan.domains.gymnasium import GymnasiumDomain
 from dfplan.domains.maze.domain import MazeDomain
 from dfplan.domains.one_env import REPLAN_ACTIONS, REPLAN_CHUNKS
 from dfplan.errors import UserError
+from dfplan.models.description import action_bounds
 from dfplan.models.inverse_dynamics import load_inverse_dynamics
 from dfplan.planner.settings import CHUNKS, SHORT_HORIZON, SHORT_PROBLEMS, PlannerSettings
 from dfplan.scorers import GoalScorer, ReturnScorer
@@ -57,6 +58,16 @@ class ReachEnv(gymnasium.Env):
     def _shown(self):
         inner = {"b": np.array([3.0, 4.0]), "a": np.array([[1.0, 2.0]])}
         return {"observation": inner, "achieved_goal": self.place, "desired_goal": self.wanted}
+
+
+class FixedEnv(ReachEnv):
+    """One of its motors has one place to be in, and a reward is an array of one number."""
+
+    action_space = spaces.Box(np.array([-2, -2, 1], np.float32), np.array([2, 2, 1], np.float32))
+
+    def step(self, action):
+        shown, reward, *rest = super().step(action)
+        return shown, np.array([reward]), *rest
 
 
 class KitchenEnv(ReachEnv):
@@ -176,6 +187,15 @@ def test_an_environment_that_cannot_be_planned_in_is_refused_in_one_line(registe
     register(entry_point)
     with pytest.raises(UserError, match=said):
         GymnasiumDomain("Test-v0")
+
+
+def test_a_motor_that_stands_still_and_a_reward_in_an_array_are_planned_with(register):
+    register(FixedEnv)
+    domain = GymnasiumDomain("Test-v0")
+    bounds = {name: each.tolist() for name, each in vars(domain.spec.action_bounds).items()}
+    assert action_bounds({"action_bounds": bounds}, action_dim=3).low.tolist() == [-2, -2, 1]
+    with domain.protocol().begin(range(2), seed=0) as episodes:
+        assert episodes.step(np.tile([0.0, 0.0, 1.0], (2, 1))).rewards.tolist() == [-1, -1]
 
 
 def test_a_mujoco_that_fetch_does_not_run_on_is_named_by_its_version(monkeypatch):
