@@ -415,10 +415,19 @@ MALFORMED = {
     ),
     "no terminals": (lambda path: save_npz(path / "a.npz", ogbench(terminals=None)), "no array 'terminals'"),
     "no zip": (lambda path: save_text(path / "a.npz"), "no .npz of numbers"),
-    "ragged": (lambda path: save_text(path / "a.csv", "1,2\n3\n"), "line 2 has 1 numbers, and those before it 2"),
-    "word in csv": (lambda path: save_text(path / "a.csv", "1,2\n3,four\n"), "line 2 has 'four' where a number"),
-    "gap in csv": (lambda path: save_text(path / "a.csv", "x,y\n1,2\n\n3,\n"), "line 4 has '' where a number"),
-    "decimal comma": (lambda path: save_text(path / "a.csv", "x;y\n1,5;2\n"), "line 2 has '1,5' where a number"),
+    "ragged": (
+        lambda path: save_text(path / "a.csv", "1,2\n3\n"),
+        "line 2 (row 1) has 1 numbers, and those",
+    ),
+    "word in csv": (
+        lambda path: save_text(path / "a.csv", "1,2\n3,four\n"),
+        "line 2 (row 1) has 'four' where",
+    ),
+    "gap in csv": (lambda path: save_text(path / "a.csv", "x,y\n1,2\n\n3,\n"), "line 4 (row 1) has '' where"),
+    "decimal comma": (
+        lambda path: save_text(path / "a.csv", "x;y\n1,5;2\n"),
+        "line 2 (row 0) has '1,5' where",
+    ),
     "latin": (lambda path: save_text(path / "a.csv", "größe\n1\n", "latin1"), "not written in UTF-8"),
     "episode alone": (lambda path: save_text(path / "a.csv", "episode\n1\n"), "no column but episode"),
     "mixed up": (lambda path: save_text(path / "a.csv", "episode,x\n0,1\n1,2\n0,3\n"), "do not lie together"),

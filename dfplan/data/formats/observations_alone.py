@@ -108,6 +108,7 @@ def _cells(line: str, separator: str) -> list[str]:
 
 def _blocks(file: TextIO, names: tuple[str, ...], *, separator: str) -> Iterator[dict[str, np.ndarray]]:
     """The rows, many lines at a time, and apart from them the column that says which episode they are of."""
+    num_rows = 0
     for number, lines in enumerate(iter(lambda: list(islice(file, LINES_AT_ONCE)), [])):
         written = [each for each in lines if each.strip()]
         if not written:
@@ -116,7 +117,8 @@ def _blocks(file: TextIO, names: tuple[str, ...], *, separator: str) -> Iterator
             rows = np.loadtxt(written, delimiter=separator, ndmin=2, encoding="utf-8", comments=None, quotechar='"')
         except ValueError as error:
             behind = number * LINES_AT_ONCE + bool(names)
-            raise ValueError(_first_fault(lines, separator, behind=behind) or str(error)) from error
+            raise ValueError(_first_fault(lines, separator, behind=behind, row=num_rows) or str(error)) from error
+        num_rows += len(rows)
         if EPISODE not in names or names.index(EPISODE) >= rows.shape[1]:
             yield {"observations": rows}
             continue
@@ -124,15 +126,19 @@ def _blocks(file: TextIO, names: tuple[str, ...], *, separator: str) -> Iterator
         yield {"observations": np.delete(rows, column, axis=1), EPISODE: rows[:, [column]]}
 
 
-def _first_fault(lines: list[str], separator: str, *, behind: int) -> str:
-    """What is wrong with the first of the lines that something is wrong with; "" is nothing that was found."""
+def _first_fault(lines: list[str], separator: str, *, behind: int, row: int) -> str:
+    """What is wrong with the first of the lines that something is wrong with; "" is nothing that was found.
+
+    ``behind`` so many lines of the file do these come, and their first row is number ``row``.
+    """
     width = 0
     for number, line in enumerate(lines, start=behind + 1):
         cells = _cells(line, separator) if line.strip() else []
         if wrong := [each for each in cells if not _is_number(each)]:
-            return f"line {number} has {wrong[0]!r} where a number belongs, with a point and no comma in it"
+            return f"line {number} (row {row}) has {wrong[0]!r} where a number belongs, with a point and no comma in it"
         if cells and width not in (0, len(cells)):
-            return f"line {number} has {len(cells)} numbers, and those before it {width}"
+            return f"line {number} (row {row}) has {len(cells)} numbers, and those before it {width}"
+        row += bool(cells)
         width = len(cells) or width
     return ""
 
