@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from functools import reduce
 
 import pytest
 
@@ -100,6 +101,32 @@ def test_nothing_is_looked_up(tmp_path, capsys, monkeypatch, name):
 def test_what_no_training_wrote_is_one_line(tmp_path, capsys, monkeypatch, name, value):
     monkeypatch.setenv("DFPLAN_CACHE", str(tmp_path / "cache"))
     refused(capsys, run_of_somebody(tmp_path / "run", **{name: value}))
+
+
+def places(values, above=()):
+    """The place of every value and of every group, as names from the outermost inwards."""
+    for name, value in values.items():
+        yield *above, name
+        if isinstance(value, dict):
+            yield from places(value, (*above, name))
+
+
+def test_whatever_stands_in_a_place_is_a_configuration_or_refused(tmp_path):
+    folder = run_of_somebody(tmp_path / "run")
+    saved = (folder / "config.json").read_text()
+    asked = config(f"resume={folder}")
+    refusals = 0
+    for names in places(json.loads(saved)):
+        for value in (5, None, [1], {"a": 1}):
+            changed = json.loads(saved)
+            *above, last = names
+            reduce(dict.__getitem__, above, changed)[last] = value
+            (folder / "config.json").write_text(json.dumps(changed))
+            try:
+                resumed(asked, given=["resume"])
+            except UserError:
+                refusals += 1
+    assert refusals > 100
 
 
 @pytest.mark.parametrize(

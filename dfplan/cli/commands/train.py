@@ -242,9 +242,11 @@ def _saved(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         saved = json.loads(read_small(path, at_most=MAX_CONFIG_BYTES))
         record, settings = literal(saved["config"]), literal(saved["training"])
-        groups = [record, settings, *(record.get(name, {}) for name in ("task", "training", "windows"))]
+        groups = [record, settings, record["training"], *(record.get(name, {}) for name in ("task", *BEFORE))]
         if not all(isinstance(each, dict) for each in groups):
             raise TypeError("not the options of a training by their groups")
+        if not isinstance(record.get("task", {}).get("name", DEFAULT_TASK), str):
+            raise TypeError("the name of its task is no word")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
             f"resume={folder}: no readable config.json there ({str(error)[:200]}); give the run folder that "
