@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from dfplan.errors import UserError
 from dfplan.files import read_small, user_path
@@ -17,6 +19,7 @@ from dfplan.files import read_small, user_path
 MAX_BYTES = 1 << 16
 MAX_DEPTH = 50
 MAX_ENTRIES = 1000
+NOTHING, TEXT = "tag:yaml.org,2002:null", "tag:yaml.org,2002:str"
 # What a list of defaults may say: _self_, a name, one within folders, with or without "override" before it.
 DEFAULT = re.compile(r"(?:(?:override|optional) )*/?\w[\w-]*(?:/\w[\w-]*)*")
 PACKAGE = re.compile(r"^\s*#\s*@(?!package +_global_ *$).*", re.MULTILINE)
@@ -65,11 +68,38 @@ def _check(path: Path) -> None:
         _check_events(text, path)
         document = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise UserError(f"{path}: not readable as YAML ({' '.join(str(error).split())[:200]})") from error
+        raise _unreadable(path, error) from error
     if directive := PACKAGE.search(text):
         raise UserError(f"{path}: {directive[0].strip()[:60]!r}: the one package there is here is _global_")
-    if document is not None:
-        _check_node(document, path)
+    if document is None or document.tag == NOTHING:
+        return
+    if not isinstance(document, yaml.MappingNode):
+        raise UserError(f"{path}: no names with their values; a configuration is lines such as `seed: 3`")
+    for key, value in document.value:
+        if key.value == "defaults" and not _is_list_of_names(value):
+            raise UserError(f"{path}: its defaults are no list of names; write - name, or - group: name")
+    _check_node(document, path)
+    try:
+        OmegaConf.create(text)  # as Hydra would, which answers a key that stands there twice with a traceback
+    except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path}: not readable as YAML ({' '.join(str(error).split())[:200]})")
+
+
+def _is_list_of_names(node: yaml.Node) -> bool:
+    """Whether what is said of defaults has the form that Hydra reads: names, or one group each with a name or none."""
+    pairs = [each.value if isinstance(each, yaml.MappingNode) else [(each, each)] for each in node.value]
+    return isinstance(node, yaml.SequenceNode) and all(
+        len(pair) == 1 and all(isinstance(each, yaml.ScalarNode) for each in pair[0]) and _is_text(pair[0][0])
+        for pair in pairs
+    )
+
+
+def _is_text(node: yaml.Node) -> bool:
+    return yaml.SafeLoader("").resolve(yaml.ScalarNode, node.value, (True, False)) == TEXT
 
 
 def _check_events(text: str, path: Path) -> None:

@@ -33,6 +33,8 @@ def test_plain_values_pass(tmp_path):
         tmp_path, "experiment/mine.yaml", "# @package _global_\ndefaults:\n  - override /controller: actions\nseed: 3\n"
     )
     put(tmp_path, "empty.yaml", "")
+    put(tmp_path, "nothing.yaml", "---\n")
+    put(tmp_path, "lists.yaml", "defaults: []\n1: x\na: [1, 2]\n")
     put(tmp_path, "README.md", "what these are, and ${anything}")
     check_config_folder(tmp_path)
 
@@ -88,6 +90,18 @@ SETS = "hydra:\n  job:\n    env_set: {PATH: /tmp}\n"
         ("a: [x, {b: 'x${oc.create:{}}'}]\n", "looks something up"),
         ("${a}: 1\n", "looks something up"),
         ('a: "\\x24{b}"\n', "looks something up"),
+        ("a: 1\na: 2\n", "found duplicate key a"),
+        ("null: 1\n", "Incompatible key type"),
+        ("a: " + "9" * 5000, "not readable as YAML"),
+        ("5\n", "no names with their values"),
+        ("word\n", "no names with their values"),
+        ("- a\n", "no names with their values"),
+        ("defaults: null\n", "no list of names"),
+        ("defaults: {a: b}\n", "no list of names"),
+        ("defaults: [5]\n", "no list of names"),
+        ("defaults: [[a]]\n", "no list of names"),
+        ("defaults: [{a: b, c: d}]\n", "no list of names"),
+        ("defaults: [{a: [b, c]}]\n", "no list of names"),
     ],
 )
 @pytest.mark.parametrize("name", ["evil.yaml", "evil.yml", "evil.YAML"])
