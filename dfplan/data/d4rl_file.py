@@ -227,11 +227,11 @@ def _read_arrays(file: h5py.File, path: Path) -> dict[str, np.ndarray]:
 
 
 def _read_array(data: h5py.Dataset, key: str, path: Path, *, ndim: int, kinds: str) -> np.ndarray:
-    if data.ndim != ndim or data.dtype.kind not in kinds:
+    if data.ndim != ndim or data.dtype.kind not in kinds or 0 in data.shape[1:]:
         kind = "floating-point" if "f" in kinds else "boolean"
         raise UserError(
-            f"{path}: {key} must be {kind} with {ndim} dimensions; got {data.dtype} of shape {data.shape}; "
-            "convert it to D4RL's layout"
+            f"{path}: {key} must be {kind} with {ndim} dimensions, none of length 0; got {data.dtype} "
+            f"of shape {data.shape}; convert it to D4RL's layout"
         )
     if "f" in kinds:
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as that
@@ -288,7 +288,7 @@ def _join(arrays: Mapping[str, np.ndarray], *, source: str, checksum: str) -> Tr
         terminations=terminals[keep] if "terminals" in arrays else None,
         truncations=timeouts[keep] if "timeouts" in arrays else None,
     )
-    return cut_jumps(trajectories, num_axes=observations.shape[1] // 2, row_numbers=np.flatnonzero(keep))
+    return cut_jumps(trajectories, row_numbers=np.flatnonzero(keep))
 
 
 def _holds_true_state(arrays: Mapping[str, np.ndarray]) -> bool:

@@ -18,20 +18,20 @@ FEWEST_EXACT, FEWEST_MULTIPLE, MOST_UNEXPLAINED, LARGEST_MULTIPLE = 0.15, 0.15, 
 LARGEST_CHANGE = 5  # of the velocity over a step, in long usual steps per step
 
 
-def cut_jumps(trajectories: Trajectories, *, num_axes: int, row_numbers: np.ndarray | None = None) -> Trajectories:
+def cut_jumps(trajectories: Trajectories, *, row_numbers: np.ndarray | None = None) -> Trajectories:
     """End a trajectory wherever its next row cannot follow: at an end that has no flag, or where rows are missing.
 
-    A row that is separated from all others thereby is left out.
+    A row that is separated from all others thereby is left out. Half of an observation is taken for coordinates, or the
+    one number that there is; see :func:`find_jumps`.
 
     Args:
         trajectories: the data.
-        num_axes: leading numbers of an observation that are coordinates; see :func:`find_jumps`.
         row_numbers: ``(rows,)`` by which the note names rows; None counts them.
 
     Returns:
         The data, every step of which is possible; where some were not, a note says how many.
     """
-    jumps = find_jumps(trajectories, num_axes=num_axes)
+    jumps = find_jumps(trajectories, num_axes=max(1, trajectories.observations.shape[1] // 2))
     if not jumps.any():
         return trajectories
     cuts = jumps.copy()

@@ -173,7 +173,7 @@ class _Episodes:
             notes=notes,
             **arrays,
         )
-        return cut_jumps(trajectories, num_axes=trajectories.observations.shape[1] // 2)
+        return cut_jumps(trajectories)
 
     def _notes(self) -> tuple[str, ...]:
         notes = {"left out as asked": self.left_out, "left out, as they are without a step": self.without_step}

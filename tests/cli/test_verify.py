@@ -184,6 +184,8 @@ def test_what_a_file_says_is_shown_and_not_obeyed(tmp_path, capsys):
     record = write_record({"env": HOSTILE, "metrics": {}}, path=tmp_path / "results.json")
     assert is_text(verified(capsys, record))
     assert "\\x1b]0;owned\\x07" in verified(capsys, record)
+    record.write_text(json.dumps({"env": "x\nother: the weights of a transformer, whole", "metrics": {}}))
+    assert verified(capsys, record).count("\n") == 1
     (tmp_path / "note.json").write_text(HOSTILE)
     assert is_text(refused(capsys, tmp_path / "note.json"))
     assert is_text(refused(capsys, tmp_path / HOSTILE))

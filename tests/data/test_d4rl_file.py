@@ -154,6 +154,24 @@ def test_a_wrong_layout_is_named(tmp_path, arrays, change, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("dim", [1, 2, 3])
+def test_observations_of_any_width_are_cut_where_they_jump(tmp_path, dim):
+    rows = np.cumsum(np.random.default_rng(0).normal(size=(900, dim)), axis=0, dtype=np.float32)
+    rows[500:, 0] += 1e4
+    ends = np.arange(900) % 300 == 299
+    path = _save(tmp_path / "a.hdf5", {"observations": rows, "actions": np.zeros((900, 1), "f4"), "timeouts": ends})
+    trajectories = read_d4rl(path)
+    assert trajectories.starts.tolist() == [0, 300, 500, 600, 900]
+    assert "from row 499 to row 500" in trajectories.notes[0]
+
+
+@pytest.mark.parametrize("key", ["observations", "actions"])
+def test_rows_of_nothing_are_a_wrong_layout(tmp_path, arrays, key):
+    empty = {**_without(arrays, "infos"), key: np.zeros((NUM_STEPS, 0), np.float32)}
+    with pytest.raises(UserError, match=rf"{key} must be .*none of length 0; got float32 of shape"):
+        read_d4rl(_save(tmp_path / "a.hdf5", empty))
+
+
 @pytest.mark.parametrize("key", ["actions", "infos/qvel"])
 def test_rows_that_are_not_finite_are_counted_and_named(tmp_path, arrays, key):
     broken = arrays[key].copy()

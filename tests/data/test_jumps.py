@@ -47,7 +47,7 @@ def recorded(env_id):
 @pytest.mark.parametrize("width", [2, 4], ids=["positions", "positions and velocities"])
 def test_recorded_motion_has_no_jump(maze, dtype, width):
     data = trajectories(recorded(f"maze2d-{maze}")[:, :width].astype(dtype))
-    assert cut_jumps(data, num_axes=2) is data
+    assert cut_jumps(data) is data
 
 
 @pytest.mark.parametrize("noise", [0.001, 0.01, 0.1])
@@ -126,7 +126,7 @@ def test_velocities_that_leap_are_a_jump(states):
 def test_trajectories_are_cut_at_jumps_and_lone_rows_left_out(states):
     wild = np.delete(states, np.arange(1000, 1100), axis=0)
     wild[500, 0] += 3
-    data = cut_jumps(trajectories(wild, ends=[2000]), num_axes=2)
+    data = cut_jumps(trajectories(wild, ends=[2000]))
     assert data.starts.tolist() == [0, 500, 999, 2000, len(wild) - 1]
     np.testing.assert_array_equal(data.observations, np.delete(wild, 500, axis=0))
     last = data.starts[1:] - 1
@@ -136,12 +136,12 @@ def test_trajectories_are_cut_at_jumps_and_lone_rows_left_out(states):
     (note,) = data.notes
     assert note.startswith("cut at 3 impossible steps, the first from row 499 to row 500 (")
     assert note.endswith("; left out 1 row that no other continues")
-    assert cut_jumps(data, num_axes=2) is data
+    assert cut_jumps(data) is data
 
 
 def test_rows_are_named_by_the_numbers_they_are_given(states):
     wild = np.delete(states, np.arange(1000, 1100), axis=0)
-    data = cut_jumps(trajectories(wild), num_axes=2, row_numbers=10 + 2 * np.arange(len(wild)))
+    data = cut_jumps(trajectories(wild), row_numbers=10 + 2 * np.arange(len(wild)))
     assert "the first from row 2008 to row 2010" in data.notes[0]
 
 

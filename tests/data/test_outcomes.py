@@ -59,7 +59,7 @@ def test_dividing_and_cutting_keep_the_rows_of_all_arrays_together():
     assert first.rewards.tolist() == ramp[:180].tolist()
     assert second.goals[:, 0].tolist() == ramp[180:].tolist()
     assert np.flatnonzero(second.truncations).tolist() == [119]
-    cut = cut_jumps(data, num_axes=1)
+    cut = cut_jumps(data)
     assert cut.starts.tolist() == [0, 100, 200, 300]
     assert cut.rewards[199] == 0
     assert data.rewards[199] == 199

@@ -31,7 +31,8 @@ def run(words: Sequence[str]) -> int:
             raise UserError(f"dfplan verify takes paths only; got {word!r}")
         try:
             for each in _parts(path):
-                print(printable(f"{each}: {verify(each)}"))
+                found = f"{each}: {verify(each)}"
+                print(printable(found).replace("\n", "\\n"))  # or a file could say that another one is whole
         except OSError as error:
             raise UserError(f"{error.filename or path}: cannot be read ({error.strerror or error})") from error
     return 0
