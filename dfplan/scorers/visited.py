@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ from dfplan.domain import Proposals, Score
 from dfplan.measured import check_values, positive
 from dfplan.scorers.nothing_measured import NothingMeasured
 from dfplan.scorers.paths import first_arrival, steps_along
+from dfplan.scorers.support import Departures
 from dfplan.types import Reach, Support
 
 VISITED = "support.visited"
+MOST_CELLS = 8  # from visited places; what leads farther away is as bad as that
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,9 @@ class VisitedScorer(NothingMeasured):
     Attributes:
         goal_radius: distance that counts as being at the goal.
         support: which places the data visited.
-        support_penalty: doubt per share of a plan's steps, until it arrives, that lie elsewhere.
+        support_penalty: doubt per share of a plan's steps, until it arrives, that lie a goal radius away from there;
+            by the square of the distance, so that a long way beside visited places is better than a short one
+            through the middle of others.
     """
 
     goal_radius: float
@@ -44,7 +49,8 @@ class VisitedScorer(NothingMeasured):
         steps = np.arange(1, places.shape[1] + 1)
         planned, counted = steps <= plans.num_steps[:, None], steps <= arrival[:, None]
         nearest = np.where(planned, np.linalg.norm(places - goals[:, None], axis=-1), np.inf).min(axis=1)
-        outside = (counted & ~self.support.contains(places)).sum(axis=1) / counted.sum(axis=1)
+        apart = np.where(counted, self._departures.of(places) / self.goal_radius, 0)
+        outside = (apart**2).sum(axis=1) / counted.sum(axis=1)
         cost = (arrival + nearest / (1 + nearest)) * (1 + self.support_penalty * outside)
         return Score(value=-cost, arrival=arrival)
 
@@ -61,6 +67,10 @@ class VisitedScorer(NothingMeasured):
         is_place = len(mean) == len(self.support.origin)
         known = self.support.range.widened(margin) if is_place and margin is not None else None
         return Reach.around(mean, std, goal_dim=goal_dim, known=known)
+
+    @cached_property
+    def _departures(self) -> Departures:
+        return Departures(self.support, most=MOST_CELLS)
 
     def with_penalties(self, penalties: Mapping[str, float]) -> "VisitedScorer":
         """See :class:`~dfplan.domain.PlanScorer`."""
