@@ -16,6 +16,7 @@ from dfplan.domains.maze import layouts
 from dfplan.domains.maze.closed_door import ClosedDoorDomain
 from dfplan.domains.maze.domain import MazeDomain
 from dfplan.domains.maze.environment import qualified_id
+from dfplan.domains.maze.random_layouts import named_layout
 from dfplan.domains.maze.tmaze import TMazeDomain
 from dfplan.domains.metaworld.domain import MetaWorldDomain
 from dfplan.domains.ogbench.domain import PointMazeDomain
@@ -35,11 +36,11 @@ DRAWN = "maze2d"
 
 @dataclass(frozen=True)
 class Drawn:
-    """An environment that a file draws.
+    """An environment that a file draws, or chance.
 
     Attributes:
         env_id: by which :func:`find_domain` finds it, without the file.
-        env_name: for people, after the file; what no name can have becomes ``_`` in it.
+        env_name: for people, after the file or the seed; what no name can have becomes ``_`` in it.
         num_tokens: of a training window.
     """
 
@@ -49,7 +50,7 @@ class Drawn:
 
 
 def find_drawn(kind: str, *, layout: str | None) -> Drawn | None:
-    """The environment of a kind that a file draws; None without a file, of a kind that none draws.
+    """The environment of a kind that a file draws, or chance (``random:7``); None without ``layout``, of another kind.
 
     Raises:
         UserError: no file draws such environments, there is none, or something is wrong with it.
@@ -59,11 +60,11 @@ def find_drawn(kind: str, *, layout: str | None) -> Drawn | None:
     if kind != DRAWN:
         raise UserError(f"layout= draws mazes of your own, env={DRAWN}; got env={kind}")
     if layout is None:
-        raise UserError(f"env={DRAWN} is a maze of your own; draw it in a text file and give layout=<file>")
-    rows = layouts.read_layout(layout)
-    return Drawn(
-        layouts.id_of(rows), f"{DRAWN}-{re.sub('[^A-Za-z0-9_.-]', '_', Path(layout).stem)}", layouts.num_tokens(rows)
-    )
+        raise UserError(
+            f"env={DRAWN} is a maze of your own; draw it in a text file and give layout=<file>, or layout=random:<seed>"
+        )
+    rows, name = named_layout(layout) or (layouts.read_layout(layout), Path(layout).stem)
+    return Drawn(layouts.id_of(rows), f"{DRAWN}-{re.sub('[^A-Za-z0-9_.-]', '_', name)}", layouts.num_tokens(rows))
 
 
 @cache

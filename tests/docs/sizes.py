@@ -51,6 +51,7 @@ SIZES: dict[str, tuple[str, ...]] = {
     "dfplan train env=Pendulum-v1 data=pendulum.hdf5 task=behaviour-cloning": ("training.num_steps=2", "threads=1"),
     "dfplan generate env=maze2d layout=my_maze.txt output=my_maze.hdf5": ("num_steps=20000",),
     "dfplan train env=maze2d layout=my_maze.txt data=my_maze.hdf5": STATES,
+    "dfplan generate env=maze2d layout=random:7": ("num_steps=20000",),
     "dfplan generate env=metaworld/push-v3 output=push.hdf5": ("num_steps=100",),
     "dfplan generate env=FetchPush-v4": ("num_steps=100",),
 }

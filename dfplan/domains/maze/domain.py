@@ -14,6 +14,7 @@ from dfplan.domain import Situation, Spec
 from dfplan.domains.maze.dynamics import fit_dynamics
 from dfplan.domains.maze.environment import load_maze, shows_frames, step_seconds
 from dfplan.domains.maze.frames import load_camera
+from dfplan.domains.maze.layouts import layout_of
 from dfplan.domains.maze.protocol import MazeProtocol
 from dfplan.domains.maze.retrace import retrace as drive_anew
 from dfplan.domains.maze.scorer import PointMassScorer
@@ -81,7 +82,9 @@ class MazeDomain:
         say: Callable[[str], None],
         **how: Any,
     ) -> None:
-        """See :class:`dfplan.domain.Domain`: by D4RL's procedure, of states."""
+        """See :class:`dfplan.domain.Domain`: by D4RL's procedure, of states; a maze of one's own is shown."""
+        if layout_of(self.env_id):
+            say("\n".join(self.maze.layout))
         steps = num_steps or default_num_steps(self.env_id)
         generate_file(path, env_id=self.env_id, num_steps=steps, on_progress=on_progress, **how)
 
