@@ -180,6 +180,18 @@ def test_the_summary_is_that_of_the_result_files():
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0, "run `make tables` and commit"
 
 
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [("maze2d-umaze", 155), ("maze2d-medium", 175), ("maze2d-large", 232),
+     ("multi2d-umaze", 168), ("multi2d-medium", 188), ("multi2d-large", 235)],
+)  # fmt: skip
+def test_planned_actions_score_what_they_must_in_every_training(name, least):
+    figures = json.loads((BENCHMARKS / "maze_scores" / "summary.json").read_text())
+    assert figures[f"{name}.actions"]["mean"] >= least
+    assert figures[f"{name}.actions"]["n"] == 600
+    assert figures[f"{name}.actions_spread"] <= 5
+
+
 def test_every_experiment_finds_the_weights_of_each_training_by_name(script, tmp_path, capsys):
     run = script("run")
     for name in ("maze2d-large", "maze2d-large-rnn", "maze2d-large-collected", "maze2d-eval-large"):
