@@ -234,7 +234,12 @@ class _Run:
         bar = ProgressBar(self.console, num_steps=settings.num_steps, first_step=state.step, enabled=shown)
         with bar:
             while state.step < settings.num_steps:
-                self.one_step()
+                try:
+                    self.one_step()
+                except Exception as error:
+                    if stop.name is None or isinstance(error, UserError):
+                        raise
+                    break  # a signal to all processes of a job ends the compiler, too, that torch waits for
                 bar.advance(state.step)
                 is_last, stopped = state.step == settings.num_steps, self.is_stopped(stop)
                 if is_last or state.step % settings.log_every == 0:
@@ -251,8 +256,9 @@ class _Run:
                     break
         finished = state.step == settings.num_steps
         if not finished:
+            kept = "all saved" if self.saved_step == state.step else f"saved is step {self.saved_step}"
             self.say(
-                f"stopped by {stop.name or 'a signal'} after step {state.step} of {settings.num_steps}, all saved; "
+                f"stopped by {stop.name or 'a signal'} after step {state.step} of {settings.num_steps}, {kept}; "
                 f"go on with resume={self.folder}"
             )
         seconds, status = time.perf_counter() - started, 0 if finished else stop.exit_status

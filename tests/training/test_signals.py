@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tiny_task import TinyTask, train_tiny
 
 from dfplan.training.signals import HEARD, StopSignal
 
@@ -46,6 +47,26 @@ def test_what_nohup_ignores_is_ignored():
         send("SIGHUP")
         assert stop.name is None
     assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+
+
+class WithItsCompiler(TinyTask):
+    """Its sixth step is ended by what else a signal to all processes of a job ends."""
+
+    def training_step(self, batch, *, generator):
+        if len(self.losses) == 5:
+            send("SIGUSR1")
+            raise RuntimeError("c++: fatal error: killed signal terminated program cc1plus")
+        return super().training_step(batch, generator=generator)
+
+
+def test_a_step_that_fails_by_the_signal_itself_ends_the_training_as_the_signal_does(tmp_path, capsys):
+    result = train_tiny(WithItsCompiler(), tmp_path / "run", checkpoint_every=2)
+    assert (result.finished, result.exit_status) == (False, 128 + signal.SIGUSR1)
+    said = " ".join(capsys.readouterr().err.split())
+    assert "stopped by SIGUSR1 after step 5" in said
+    assert "saved is step 4" in said
+    again = train_tiny(TinyTask(), tmp_path / "run", checkpoint_every=2, resume=True)
+    assert again.finished
 
 
 LOSE_THE_TERMINAL = """
