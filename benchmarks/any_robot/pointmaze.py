@@ -1,6 +1,7 @@
 """Do weights of D4RL's maze2d drive Gymnasium-Robotics' PointMaze v3? The same walls and ball, other coordinates."""
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,9 @@ def options(parser: argparse.ArgumentParser) -> None:
         default="bundled",
         help="folder of training runs maze2d-<size> on PointMaze data (default: bundled)",
     )
+    parser.add_argument(
+        "--planner", nargs="*", default=[], metavar="KEY=VALUE", help="settings that are not the defaults, of numbers"
+    )
 
 
 def results(arguments: argparse.Namespace) -> Named:
@@ -119,8 +123,9 @@ def measure(size: str, arguments: argparse.Namespace) -> dict[str, Any]:
     model, env_id = load_forcing_model(folder), f"PointMaze_{SIZES[size]}-v3"
     trained = model.metadata["provenance"]["config"]
     environments = PointMazes(env_id)
+    planned = {key: json.loads(value) for key, value in (word.split("=") for word in arguments.planner)}
     agent = MPCAgent(
-        Planner(model, settings=PlannerSettings()),
+        Planner(model, settings=PlannerSettings(**planned)),
         controller=Pursuit(model.dynamics, goal_radius=model.goal_radius),
         replan_every=REPLAN_EVERY,
         horizon=environments.spec.episode_steps,
@@ -133,6 +138,7 @@ def measure(size: str, arguments: argparse.Namespace) -> dict[str, Any]:
     named = {"env": env_id, "planner": model.metadata["model"]["name"], "controller": "pursuit", "device": "cpu"}
     return build_record(rollouts, measures, weights=weights, **named) | {
         "question": "do weights in the coordinates of maze2d drive PointMaze v3?",
+        "planned": planned,
         "figures": {
             f"pointmaze-{size}-v3.{'bundled' if is_bundled else 'success'}": {
                 **measures.metrics["success_rate"],
