@@ -286,6 +286,11 @@ def _missing_file(error: MissingConfigException, command: str) -> str:
     if not options:
         return str(error).splitlines()[0]
     others, known = "", options
+    if group == "env" and ":" in name:
+        return (
+            f"env={name}: no module is imported because an option names it; have an installed package register "
+            f"{name.partition(':')[2]}, as docs/howto/own-environment.md shows, and give env={name.partition(':')[2]}"
+        )
     if group == "env" and command in COMMANDS:
         others = ", or the id of an environment of Gymnasium (of Gymnasium-Robotics: pip install 'dfplan[robots]')"
         known = [*options, *known_ids()]

@@ -293,6 +293,7 @@ def test_an_id_becomes_the_options_that_suit_short_problems_where_nothing_else_i
         (["train", "env=CartPole-v1", "data=x.hdf5"], "bounded box"),
         (["train", "env=Pendulm-v1", "data=x.hdf5"], "or the id of an environment of Gymnasium"),
         (["train", "env=Pendulm-v1", "data=x.hdf5"], "did you mean 'Pendulum-v1'?"),
+        (["train", "env=mine:Slide-v0", "data=x.hdf5"], "env=mine:Slide-v0: no module is imported because an option"),
         (["eval", "env=ogbench/pointmaze-gigant-stitch-v0"], "did you mean 'ogbench/pointmaze-giant-stitch-v0'?"),
         (["eval", "env=metaworld/pushh-v3"], "unknown env 'metaworld/pushh-v3' (did you mean 'metaworld/push-v3'?)"),
     ],
