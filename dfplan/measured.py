@@ -70,5 +70,6 @@ def check_physics(
 
 
 def with_present_names(sizes: Mapping[str, Any]) -> dict[str, Any]:
-    """Sizes as a bundle or an export tells them, which may be of a time when some had other names."""
-    return {former.NAMES.get(name, name): value for name, value in sizes.items()}
+    """Sizes or settings as a bundle or an export tells them, which may be of a time when some had other names."""
+    names = former.NAMES | former.OPTIONS
+    return {names.get(name, name): value for name, value in sizes.items()}

@@ -5,10 +5,10 @@ A package names its parts in its ``pyproject.toml``, for instance::
     [project.entry-points."dfplan.denoisers"]
     my-network = "my_package.networks:MyNetwork"
 
-The groups are ``dfplan.domains``, ``dfplan.denoisers``, ``dfplan.scorers``, ``dfplan.tokenizers`` and
-``dfplan.objectives``; what each must be stands in ``docs/howto/own-package.md``. A name of dfplan's own always
-means dfplan's, and the files of a bundle or a run can only name what the user has installed: nothing is imported that
-they say.
+The groups are ``dfplan.domains``, ``dfplan.denoisers``, ``dfplan.scorers``, ``dfplan.tokenizers``,
+``dfplan.objectives`` and ``dfplan.matrices``; what each must be stands in ``docs/howto/own-package.md``. A name of
+dfplan's own always means dfplan's, and the files of a bundle or a run can only name what the user has installed:
+nothing is imported that they say.
 """
 
 from collections.abc import Mapping
@@ -50,9 +50,9 @@ def find(group: str, name: str, *, own: Mapping[str, Part]) -> Part:
         return own[name]
     others = installed(group)
     if name not in others:
-        names = [*own, *others]
+        names, kind = [*own, *others], "matrix" if group == "matrices" else group.removesuffix("s")
         raise UserError(
-            f"unknown {group.removesuffix('s')} {name!r:.60}; choose one of {', '.join(names)}, or install its package"
+            f"unknown {kind} {name!r:.60}; choose one of {', '.join(names)}, or install its package"
             f"{closest(name, names)}"
         )
     try:

@@ -34,7 +34,7 @@ def main() -> None:
         return planner.plan(observation[None], goal[None], horizon=arguments.horizon, noise=noise)
 
     def answer(request: Message) -> tuple[Plan, float]:
-        return plan(request["observation"], request["goal"], request["seed"]), planner.settings.context_level
+        return plan(request["observation"], request["goal"], request["seed"]), planner.settings.stabilization_level
 
     layout, middle = planner.manifest.layout, planner.manifest.normalization.observation_mean
     for _ in range(2):

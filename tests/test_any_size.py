@@ -136,7 +136,7 @@ def test_an_agent_acts_within_its_bounds_with_goals_or_without(model):
 
 
 def test_a_tree_finds_plans_at_least_as_good_as_its_first_ones(model):
-    settings = PlannerSettings(num_candidates=3, quorum=1.0)
+    settings = PlannerSettings(num_candidates=3, early_stop_fraction=1.0)
     first, grown = (TreePlanner(model, settings=settings, max_nodes=nodes) for nodes in (3, 9))
     plans = [each.plan(**asked(model), horizon=HORIZON, generators=generators()) for each in (first, grown)]
     check(plans[1], model)

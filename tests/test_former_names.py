@@ -1,10 +1,14 @@
-"""Scripts from before the mazes were a domain still find what they knew."""
+"""Scripts, configurations and exports from before things had the names that they have now find what they knew."""
 
 import pytest
 import torch
 from tiny_model import SCORER, tiny_model
 
 from dfplan import types
+from dfplan.cli.compose import compose_options, reading
+from dfplan.cli.main import main
+from dfplan.domains.former import OPTIONS
+from dfplan.measured import with_present_names
 from dfplan.planner.objectives.predicted_plan import PredictedPlan
 from dfplan.realtime import motion
 
@@ -17,6 +21,26 @@ def test_classes_and_functions_are_found_by_their_former_names():
 
 def test_a_model_tells_its_dynamics_by_their_former_name():
     assert tiny_model().point_mass == SCORER.dynamics
+
+
+def test_options_are_found_by_their_former_names_and_in_a_line_by_those_of_now(capsys):
+    with reading(None):
+        former = [f"planner.{name}=0.25" for name in OPTIONS]
+        now = [f"planner.{name}=0.25" for name in OPTIONS.values()]
+        assert compose_options("eval", former) == compose_options("eval", now)
+    told = capsys.readouterr().err.splitlines()
+    assert told == [f"planner.{name} is called planner.{new} now" for name, new in OPTIONS.items()]
+
+
+def test_settings_of_an_export_are_read_by_their_former_names():
+    assert with_present_names({"level_power": 2.0, "slope": 1.0}) == {"rho": 2.0, "slope": 1.0}
+
+
+def test_a_configuration_of_ones_own_is_told_the_present_name(tmp_path, capsys):
+    (tmp_path / "planner").mkdir()
+    (tmp_path / "planner" / "mine.yaml").write_text("quorum: 1.0\n")
+    assert main(["eval", "env=maze2d-umaze", "planner=mine", f"--config-dir={tmp_path}"]) == 2
+    assert "planner.quorum is called planner.early_stop_fraction now" in capsys.readouterr().err
 
 
 def test_an_objective_may_still_ask_for_places():

@@ -24,7 +24,7 @@ from frame import Benchmark, Named
 from records import evaluate
 
 RESULTS = Path(__file__).parent / "results"
-GUIDED = ["planner.goal_guidance=0", "planner.guidance.distance=30", "planner.guidance.time=100"]
+GUIDED = ["planner.cfg_scale=0", "planner.guidance.distance=30", "planner.guidance.time=100"]
 SHARED = ("commit", "machine", "device", "versions", "start_protocol", "weights", "interval")
 SCORES = ("latched_normalized_return", "normalized_return", "first_touch_step", "success_rate", "planned_wall_share")
 

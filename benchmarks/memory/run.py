@@ -70,7 +70,7 @@ def results(arguments: argparse.Namespace) -> Named:
             "question": "the arm that pays was named at the start alone: is it chosen?",
             "env": arguments.env,
             "episode_seed": arguments.seed,
-            "planner": {"num_levels": PlannerSettings().num_levels, "level_power": PlannerSettings().level_power},
+            "planner": {"num_levels": PlannerSettings().num_levels, "rho": PlannerSettings().rho},
             "trainings": {f"{name} {seed}": of_training(folder) for (name, seed), folder in runs.items()},
             "wall_seconds": round(time.perf_counter() - began, 1),
             "rows": rows,

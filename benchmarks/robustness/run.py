@@ -97,7 +97,7 @@ class DisturbedAgent:
         if self._treatment != "trusted":
             believed = np.mean([sensor.believed for sensor in self._sensors], axis=0)
             level = level_of_noise(believed, model=self._model)
-            self._agent.planner.settings = replace(self._agent.planner.settings, context_level=level)
+            self._agent.planner.settings = replace(self._agent.planner.settings, stabilization_level=level)
         actions = self._agent.act(seen)
         for sensor, action in zip(self._sensors, actions, strict=True):
             sensor.note(action)

@@ -36,16 +36,20 @@ HISTORY_FRAMES = 3
 NUM_RESAMPLES = 200
 # Each model is rolled out as suits it best: with the settings of these that are closest to the real frames at the end,
 # on videos that are not reported. One level is what a model of next tokens is made for, slope 0 one of full sequences.
-_STEADY = [{"context_level": level} for level in (0.0, 0.02, 0.05, 0.1)]
+_STEADY = [{"stabilization_level": level} for level in (0.0, 0.02, 0.05, 0.1)]
 GRID: dict[str, list[dict[str, Any]]] = {
-    "forcing": [*_STEADY, *({"window_tokens": 1} | each for each in _STEADY), {"num_levels": 8, "context_level": 0.02}],
+    "forcing": [
+        *_STEADY,
+        *({"window_tokens": 1} | each for each in _STEADY),
+        {"num_levels": 8, "stabilization_level": 0.02},
+    ],
     "next-token": [
         *({"num_levels": 1, "window_tokens": window} | each for window in (0, 1) for each in _STEADY),
-        {"num_levels": 3, "context_level": 0.02},
+        {"num_levels": 3, "stabilization_level": 0.02},
     ],
     "full-sequence": [
         *({"slope": 0.0, "num_levels": levels} | each for levels in (3, 10) for each in _STEADY),
-        {"slope": 0.0, "num_levels": 1, "context_level": 0.02},
+        {"slope": 0.0, "num_levels": 1, "stabilization_level": 0.02},
     ],
 }
 # The weights that come with dfplan to plan with: longer trained than the others, mostly on ways driven anew.

@@ -31,6 +31,7 @@ from dfplan.cli.launcher_schema import LauncherConfig
 from dfplan.cli.out_of_memory import told_in_one_line
 from dfplan.cli.schema import SCHEMAS, flatten, schema_of, text_options
 from dfplan.cli.structure import build, plain_type, structured, values_of
+from dfplan.domains.former import present_option
 from dfplan.errors import UserError
 from dfplan.files import user_path
 from dfplan.options import UNSET, group
@@ -97,7 +98,7 @@ def compose_options(command: str, options: Sequence[str], **settings: Any) -> Di
     Raises:
         UserError: an option that there is not, or one that cannot be read.
     """
-    options = with_environment(command, options)
+    options = with_environment(command, [_by_present_name(option) for option in options])
     texts = text_options(command)
     kept = [option for option in options if name_of(option) in texts and "=" in option]
     lists = [option for option in options if name_of(option).startswith(OPTIONS_PREFIX) and "=" in option]
@@ -115,6 +116,16 @@ def compose_options(command: str, options: Sequence[str], **settings: Any) -> Di
             entries = [literal(entry) for entry in split_options(option.partition("=")[2])]
             OmegaConf.update(composed, name_of(option), entries, force_add=command == "bench")
     return composed
+
+
+def _by_present_name(option: str) -> str:
+    """The option, by its name now where it had another one once, which is said."""
+    name = name_of(option)
+    if (now := present_option(name)) != name:
+        from dfplan.cli.progress import say  # slow to import
+
+        say(f"{name} is called {now} now")
+    return option.replace(name, now, 1)
 
 
 def literal(value: Any) -> Any:
@@ -320,6 +331,8 @@ def _bad_option(error: HydraException, command: str, declared: Mapping[str, Any]
 
 
 def _unknown_option(name: str, command: str, declared: Mapping[str, Any]) -> str:
+    if (now := present_option(name)) != name:
+        return f"{name} is called {now} now; write that"
     # `replan_every` alone is a good guess at `controller.replan_every`.
     ends = [key for key in declared if key.rpartition(".")[2] == name]
     hint = f" (did you mean {ends[0]!r}?)" if ends else closest(name, declared)

@@ -1,4 +1,9 @@
-"""What things were called before the mazes were a domain: scripts and bundles from then are still understood."""
+"""What things were called before: scripts, bundles and exports from then are still understood.
+
+First what had the words of mazes before these were a domain, then options that have those of the field now: rho of
+Karras et al. 2022 (arXiv 2206.00364), the scale of classifier-free guidance (arXiv 2207.12598), the stabilization level
+of Diffusion Forcing (arXiv 2407.01392).
+"""
 
 import sys
 from collections.abc import Callable
@@ -12,6 +17,21 @@ NAMES = {
     "position_dim": "goal_dim",
     "positions": "achieved_goals",
 }
+OPTIONS = {
+    "quorum": "early_stop_fraction",
+    "level_power": "rho",
+    "goal_guidance": "cfg_scale",
+    "context_level": "stabilization_level",
+    "support_penalty": "ood_penalty",
+    "jump_penalty": "consistency_penalty",
+}
+GROUPS = ("planner", "task")  # that have these options
+
+
+def present_option(name: str) -> str:
+    """What an option such as ``planner.level_power`` is called now; the same where it is called so."""
+    group, _, last = name.rpartition(".")
+    return f"{group}.{OPTIONS[last]}" if group in GROUPS and last in OPTIONS else name
 
 
 def present(owner: Any, name: str) -> Any:

@@ -179,7 +179,7 @@ def _manifest(model: ForcingModel, *, settings: PlannerSettings, layers: int, wi
     normalizer = model.normalizer
     reward_mean, ends = float(normalizer.rewards_back(torch.tensor(0.0))), torch.tensor([0.0, 1.0])
     measured = {name: value.numpy() for name, value in normalizer.named_buffers()}
-    alpha, _ = model.parameterization.schedule(torch.tensor(settings.context_level))
+    alpha, _ = model.parameterization.schedule(torch.tensor(settings.stabilization_level))
     return Manifest(
         layout=asdict(model.layout),
         normalization=Normalization(

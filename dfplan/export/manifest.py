@@ -49,12 +49,12 @@ class ExportedSettings:
     num_levels: int
     slope: float
     num_candidates: int
-    quorum: float
-    jump_penalty: float
-    support_penalty: float
-    context_level: float
+    early_stop_fraction: float
+    consistency_penalty: float
+    ood_penalty: float
+    stabilization_level: float
     window_tokens: int
-    level_power: float = 1.0
+    rho: float = 1.0
     halve_after: int | None = None
 
     def __post_init__(self) -> None:
@@ -63,11 +63,11 @@ class ExportedSettings:
             value = getattr(self, name)
             if type(value) is not int or not least <= value <= MAX_SIZE:
                 raise ValueError(f"{name} must be a whole number from {least} to {MAX_SIZE}; got {str(value)[:20]}")
-        for name in ("slope", "quorum", "jump_penalty", "support_penalty", "context_level"):
+        for name in ("slope", "early_stop_fraction", "consistency_penalty", "ood_penalty", "stabilization_level"):
             if not 0 <= _number(getattr(self, name)) <= MAX_SIZE:
                 raise ValueError(f"{name} must lie between 0 and {MAX_SIZE}; got {getattr(self, name)}")
-        if not 0 < _number(self.level_power) <= MAX_SIZE:
-            raise ValueError(f"level_power must be above 0 and at most {MAX_SIZE}; got {self.level_power}")
+        if not 0 < _number(self.rho) <= MAX_SIZE:
+            raise ValueError(f"rho must be above 0 and at most {MAX_SIZE}; got {self.rho}")
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ def _parsed(content: Mapping[str, Any]) -> Manifest:
     manifest = Manifest(
         layout=layout,
         normalization=Normalization(**{name: _plain(value) for name, value in measured.items()}),
-        planner=ExportedSettings(**content["planner"]),
+        planner=ExportedSettings(**with_present_names(content["planner"])),
         context_scale=_number(content["context_scale"]),
         cache_layers=_size(content["cache_layers"]),
         cache_width=_size(content["cache_width"]),

@@ -40,7 +40,7 @@ class OnnxPlanner:
         self.reach = self.manifest.scorer.reach(
             normal.observation_mean, normal.observation_std, goal_dim=dim, margin=MARGIN
         )
-        penalties = {name: getattr(self.settings, name) for name in ("jump_penalty", "support_penalty")}
+        penalties = {name: getattr(self.settings, name) for name in ("consistency_penalty", "ood_penalty")}
         self.scorer = self.manifest.scorer.with_penalties(penalties)
         self.window_tokens = self.settings.window_tokens or self.manifest.num_tokens
         self._session = _session(check_file(folder, ONNX_FILE), folder / ONNX_FILE, num_threads=num_threads)
@@ -116,7 +116,7 @@ class OnnxPlanner:
                 continue
             window, clean_before = slice(finished, moving[-1] + 1), _num_leading_clean(now)
             share = np.stack([now, after])[:, window, None] / np.float32(num_levels)
-            levels = share ** np.float32(self.settings.level_power)
+            levels = share ** np.float32(self.settings.rho)
             tokens[:, window], grown = self._step(tokens[:, window], *levels, cache)
             cache, finished = grown[:, :, : PREFIX_TOKENS + clean_before], clean_before
             num_clean = _num_leading_clean(after)
@@ -143,7 +143,7 @@ class OnnxPlanner:
         prefix[:, 0, last : last + dim] = (goal - normal.observation_mean[:dim]) / normal.observation_std[:dim]
         prefix[:, 1, last:] = (context - normal.observation_mean) / normal.observation_std
         prefix[:, 1] *= np.float32(self.manifest.context_scale)
-        levels = np.array([[0 if dim else 1], [self.settings.context_level]], np.float32)  # no goal is pure noise
+        levels = np.array([[0 if dim else 1], [self.settings.stabilization_level]], np.float32)  # no goal is pure noise
         empty = np.zeros((self.manifest.cache_layers, len(goal), 0, self.manifest.cache_width), np.float32)
         return self._step(prefix, levels, levels, empty)[1]
 
@@ -177,7 +177,7 @@ class OnnxPlanner:
     def _enough(self, arrived: np.ndarray, count: int) -> np.ndarray:
         """Which sequences belong to an environment, of ``count`` each, with a quorum of arrived candidates."""
         share = arrived.reshape(-1, count).mean(axis=1, dtype=np.float32)
-        return (share >= max(self.settings.quorum, 1 / count)).repeat(count)
+        return (share >= max(self.settings.early_stop_fraction, 1 / count)).repeat(count)
 
     def _proposals(self, tokens: np.ndarray, lengths: np.ndarray, start: np.ndarray, goal: np.ndarray) -> Proposals:
         normal, steps_per_token = self.manifest.normalization, self.manifest.layout["steps_per_token"]

@@ -59,8 +59,8 @@ class Believer:
         # Where plans follow from a history, single observations may be noise, and far from the data.
         self.reach = model.reach(margin=None if self.remembers else MARGIN)
         self.denoiser = model.denoiser
-        if settings.goal_guidance not in (0, 1):
-            self.denoiser = GoalGuided(model.denoiser, weight=settings.goal_guidance)
+        if settings.cfg_scale not in (0, 1):
+            self.denoiser = GoalGuided(model.denoiser, weight=settings.cfg_scale)
         if settings.wanted_reward is not None and not model.metadata.get("returns_shown"):
             raise UserError(
                 f"wanted_reward={settings.wanted_reward} says nothing to weights never told what windows earn; "
@@ -112,7 +112,7 @@ class Believer:
             observations: ``(batch, observation_dim)``.
             goals: ``(batch, goal_dim)``; None shows none.
             levels: ``(batch,)`` noise level of each observation, 0 (as it is) … 1 (says nothing); None is
-                ``context_level`` of the settings.
+                ``stabilization_level`` of the settings.
 
         Raises:
             UserError: shapes that do not fit, or values that are not finite, far from the data or out of range.
@@ -229,7 +229,7 @@ class Believer:
     def _levels(self, levels: np.ndarray | None, *, num_rows: int) -> Tensor:
         """Noise levels of observations, ``[batch]``, or one for all ``[1]``."""
         if levels is None:
-            return torch.tensor([self.settings.context_level], device=self.device)
+            return torch.tensor([self.settings.stabilization_level], device=self.device)
         levels = np.asarray(levels)
         if levels.shape != (num_rows,) or not ((levels >= 0) & (levels <= 1)).all():
             raise UserError(f"levels must be {num_rows} numbers between 0 and 1; got {levels}")
@@ -243,9 +243,9 @@ class Believer:
         earned = 0.0 if wanted is None else normalizer.rewards(torch.full((len(seen),), wanted, device=self.device))
         tokens = layout.prefix(normalizer.observations(shown), normalizer.observations(seen), rewards=earned)
         levels = torch.zeros(len(seen), NUM_PREFIX_TOKENS, 2, device=self.device)
-        levels[:, CONTEXT_TOKEN] = self.settings.context_level if level is None else level[:, None]
+        levels[:, CONTEXT_TOKEN] = self.settings.stabilization_level if level is None else level[:, None]
         tells = goal is not None if layout.goal_dim else wanted is not None
-        if not tells or self.settings.goal_guidance == 0:
+        if not tells or self.settings.cfg_scale == 0:
             tokens, levels = hide_goal(tokens, levels)
         return Belief(seen, goal, tokens, levels)
 

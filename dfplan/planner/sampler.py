@@ -30,7 +30,7 @@ class Sampling:
         known_actions: ``[batch, tokens, num_action_slots]`` normalised actions that are given, NaN where they are not;
             or None. A token's actions that are all given are clean from the beginning (level 0); where only some are
             given, those replace what is predicted for them at every row.
-        level_power: integer level ``k`` is the real level ``(k / num_levels) ** level_power``: 1 spaces them evenly,
+        rho: integer level ``k`` is the real level ``(k / num_levels) ** rho``: 1 spaces them evenly,
             more puts them closer towards clean.
         absent: of actions, rewards and observations those that stay pure noise, and of which nothing is planned.
         num_before: tokens in the denoiser's state before the first of those sampled: goal, context and history.
@@ -41,7 +41,7 @@ class Sampling:
     eta: float = 0.0
     guidance: Guidance | None = None
     known_actions: Tensor | None = None
-    level_power: float = 1.0
+    rho: float = 1.0
     num_before: int = NUM_PREFIX_TOKENS
     absent: frozenset[str] = frozenset()
 
@@ -53,7 +53,7 @@ class Sampling:
     @cached_property
     def levels(self) -> Tensor:
         """Real levels ``[matrix rows, batch or 1, tokens, 2 or 3]`` (actions; the rest); one if all know alike."""
-        levels = (self.matrix[:, None].float() / self.num_levels) ** self.level_power
+        levels = (self.matrix[:, None].float() / self.num_levels) ** self.rho
         both, absent = [levels, levels], self.absent
         if self.known_actions is not None:
             all_known = self.known_actions.isfinite().all(dim=-1)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from dfplan import plugins
 from dfplan.errors import UserError
 from dfplan.planner.guidance_settings import GuidanceSettings
 from dfplan.settings.planning import PlanningNumbers
@@ -25,10 +26,13 @@ class PlannerSettings(PlanningNumbers):
         """
         from dfplan.diffusion import sloped_matrix, validate_matrix
 
-        if isinstance(self.matrix, str):
+        make = self.matrix
+        if isinstance(make, str):
             slopes = {"pyramid": self.slope, "full-sequence": 0.0, "autoregressive": float(self.num_levels)}
-            return sloped_matrix(num_tokens, num_levels=self.num_levels, slope=slopes[self.matrix])
-        made = validate_matrix(self.matrix(num_tokens), num_levels=self.num_levels)
+            if make in slopes:
+                return sloped_matrix(num_tokens, num_levels=self.num_levels, slope=slopes[make])
+            make = plugins.find("matrices", make, own={})
+        made = validate_matrix(make(num_tokens), num_levels=self.num_levels)
         if made.shape[1] != num_tokens:
             raise UserError(f"matrix made {made.shape[1]} columns for {num_tokens} tokens; it needs one a token")
         return made

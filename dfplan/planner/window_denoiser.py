@@ -35,7 +35,7 @@ class WindowDenoiser(Believer):
         super().__init__(model, settings=settings, objective=objective)
         self.absent = model.absent | ({settings.absent} if settings.absent else frozenset())
         self.window_tokens = settings.window_tokens or model.num_tokens
-        penalties = {name: getattr(settings, name) for name in ("jump_penalty", "support_penalty")}
+        penalties = {name: getattr(settings, name) for name in ("consistency_penalty", "ood_penalty")}
         self.scorer = model.scorer.with_penalties(penalties)
 
     @property
@@ -117,7 +117,7 @@ class WindowDenoiser(Believer):
             eta=settings.eta,
             guidance=guidance,
             known_actions=known_actions,
-            level_power=settings.level_power,
+            rho=settings.rho,
             num_before=num_before,
             # Where all actions are given, what is asked for is where they lead to.
             absent=self.model.absent if known_actions is not None and known_actions.isfinite().all() else self.absent,
@@ -227,4 +227,4 @@ class WindowDenoiser(Believer):
     def _enough(self, arrived: Tensor, count: int) -> Tensor:
         """Which sequences belong to an environment, of ``count`` each, a quorum of which arrived, ``[batch]`` bool."""
         share = arrived.float().view(-1, count).mean(dim=1)
-        return (share >= max(self.settings.quorum, 1 / count)).repeat_interleave(count)
+        return (share >= max(self.settings.early_stop_fraction, 1 / count)).repeat_interleave(count)

@@ -36,8 +36,8 @@ class WorldModel:
 
     Actions are tokens' slots at level 0, observations are denoised from pure noise, and the goal is hidden. Beyond one
     training window, windows are chained; the last observation of one enters the next at the planner's
-    ``context_level``, so that small errors are taken for noise and not for truth (Diffusion Forcing, arXiv 2407.01392,
-    section 3.3).
+    ``stabilization_level``, so that small errors are taken for noise and not for truth (Diffusion Forcing, arXiv
+    2407.01392, section 3.3).
 
     Args:
         planner: of the model; its settings say how to denoise.

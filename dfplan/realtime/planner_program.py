@@ -65,7 +65,7 @@ class PlanMaker:
     def __call__(self, request: Message) -> tuple[Plan, float]:
         """A plan for a ``request``, and the level its context was shown at."""
         level = level_of_noise(request["observation_noise"], model=self._model)
-        settings = replace(self._settings, context_level=max(level, self._settings.context_level))
+        settings = replace(self._settings, stabilization_level=max(level, self._settings.stabilization_level))
         planner = Planner(self._model, settings=settings, constraints=self._constraints)
         passed, expected = request["passed"], len(planner.constraints.waypoints)
         if len(passed) not in (0, expected):
@@ -78,7 +78,7 @@ class PlanMaker:
             committed=[request["committed"].reshape(-1, self._model.layout.action_dim)],
             passed=passed[None] > 0 if len(passed) else None,
         )
-        return plan, settings.context_level
+        return plan, settings.stabilization_level
 
     def warm_up(self) -> float:
         """Plan twice for nothing; returns the seconds of the second, as the first of a process takes far longer."""

@@ -27,14 +27,14 @@ class VisitedScorer(NothingMeasured):
     Attributes:
         goal_radius: distance that counts as being at the goal.
         support: which places the data visited.
-        support_penalty: doubt per share of a plan's steps, until it arrives, that lie a goal radius away from there;
+        ood_penalty: doubt per share of a plan's steps, until it arrives, that lie a goal radius away from there;
             by the square of the distance, so that a long way beside visited places is better than a short one
             through the middle of others.
     """
 
     goal_radius: float
     support: Support
-    support_penalty: float = 60.0
+    ood_penalty: float = 60.0
 
     kind = "visited"
     counts_steps = True
@@ -51,7 +51,7 @@ class VisitedScorer(NothingMeasured):
         nearest = np.where(planned, np.linalg.norm(places - goals[:, None], axis=-1), np.inf).min(axis=1)
         apart = np.where(counted, self._departures.of(places) / self.goal_radius, 0)
         outside = (apart**2).sum(axis=1) / counted.sum(axis=1)
-        cost = (arrival + nearest / (1 + nearest)) * (1 + self.support_penalty * outside)
+        cost = (arrival + nearest / (1 + nearest)) * (1 + self.ood_penalty * outside)
         return Score(value=-cost, arrival=arrival)
 
     def finished(self, states: np.ndarray, goals: np.ndarray) -> np.ndarray:
@@ -74,7 +74,7 @@ class VisitedScorer(NothingMeasured):
 
     def with_penalties(self, penalties: Mapping[str, float]) -> "VisitedScorer":
         """See :class:`~dfplan.domain.PlanScorer`."""
-        return replace(self, support_penalty=penalties["support_penalty"])
+        return replace(self, ood_penalty=penalties["ood_penalty"])
 
     def check(self, mean: np.ndarray, std: np.ndarray) -> None:
         """See :class:`~dfplan.domain.PlanScorer`."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dfplan import plugins
 from dfplan.errors import UserError
 from dfplan.options import option
 from dfplan.ranges import check_settings
@@ -16,14 +17,14 @@ MATRICES = ("pyramid", "full-sequence", "autoregressive")
 class PlanningNumbers:
     """What is said of planning but for guidance: :class:`~dfplan.planner.PlannerSettings` has both.
 
-    Level ``k`` of ``num_levels`` lies at ``(k / num_levels) ** level_power``. ``matrix`` may also be a function that
-    makes one ``[rows, tokens]`` of a number of tokens, from ``num_levels`` in row 0 to 0 in the last
-    (:func:`dfplan.diffusion.validate_matrix`). ``temperature`` is that of model predictive path integral control
-    (arXiv 1509.01149), ``goal_guidance`` that of classifier-free guidance (arXiv 2207.12598), and ``noise_scale`` below
-    1 is low-temperature sampling (arXiv 2211.15657). What stands in a plan for something ``absent`` is the mean of the
-    data; with the observations, rewards are absent, too. With ``budget_ms``, a plan ends with the tokens that are
-    finished by then, the first one always; plans made together share their time, and what a plan is then depends on the
-    machine and its load.
+    Level ``k`` of ``num_levels`` lies at ``(k / num_levels) ** rho``. ``matrix`` may also be a function that makes one
+    ``[rows, tokens]`` of a number of tokens, from ``num_levels`` in row 0 to 0 in the last
+    (:func:`dfplan.diffusion.validate_matrix`), or the name of one that a package brings. ``temperature`` is that of
+    model predictive path integral control (arXiv 1509.01149), ``cfg_scale`` that of classifier-free guidance (arXiv
+    2207.12598), and ``noise_scale`` below 1 is low-temperature sampling (arXiv 2211.15657). What stands in a plan for
+    something ``absent`` is the mean of the data; with the observations, rewards are absent, too. With ``budget_ms``, a
+    plan ends with the tokens that are finished by then, the first one always; plans made together share their time, and
+    what a plan is then depends on the machine and its load.
 
     Raises:
         UserError: a number out of range, or settings that do not go together.
@@ -33,16 +34,17 @@ class PlanningNumbers:
         "plans denoised side by side, of which the one that arrives first is kept", default=16, low=1
     )
     num_levels: int = option("noise levels from pure noise to clean", default=3, low=1)
-    level_power: float = option("spacing of the levels: 1 = even, more = closer towards clean", default=2.0, above=0)
+    rho: float = option("spacing of the levels: 1 = even, more = closer towards clean", default=2.0, above=0)
     matrix: str | Callable[[int], Any] = option(
-        "scheduling matrix: pyramid = by the slope; full-sequence = all tokens together; autoregressive = one by one",
+        "scheduling matrix: pyramid = by the slope; full-sequence = all tokens together; autoregressive = one by one; "
+        "or the name of one that an installed package brings",
         default="pyramid",
-        choices=MATRICES,
+        characters="-.",
     )
     slope: float = option(
         "pyramid: levels by which each token lags the one before it; 0 = all together", default=1.0, low=0
     )
-    quorum: float = option(
+    early_stop_fraction: float = option(
         "share of candidates that must arrive before later tokens are left undone", default=0.5, low=0, high=1
     )
     halve_after: int | None = option(
@@ -50,10 +52,10 @@ class PlanningNumbers:
         default=2,
         low=1,
     )
-    jump_penalty: float = option("doubt in a plan whose places jump against its own velocities", default=4.0, low=0)
-    support_penalty: float = option(
-        "doubt in a plan per share of its steps where the data never was", default=60.0, low=0
+    consistency_penalty: float = option(
+        "doubt in a plan whose places jump against its own velocities", default=4.0, low=0
     )
+    ood_penalty: float = option("doubt in a plan per share of its steps where the data never was", default=60.0, low=0)
     roll_out: bool = option(
         "score candidates by what the model predicts for their actions alone (world model)", default=False
     )
@@ -69,7 +71,9 @@ class PlanningNumbers:
         "of the noise that plans begin as: 1 = as in training, less = nearer to what is done most", default=1.0, low=0
     )
     eta: float = option("0 = deterministic denoising, 1 = ancestral sampling", default=0.0, low=0, high=1)
-    context_level: float = option("noise level at which the present observation is shown", default=0.0, low=0, high=1)
+    stabilization_level: float = option(
+        "noise level at which the present observation is shown", default=0.0, low=0, high=1
+    )
     history: int | None = option(
         "tokens of what was done and seen before that plans follow from; 0 = the present observation alone, null = all",
         default=0,
@@ -84,7 +88,7 @@ class PlanningNumbers:
         default=None,
         choices=SLOTS,
     )
-    goal_guidance: float = option(
+    cfg_scale: float = option(
         "how much the goal is believed: 0 = not shown, 1 = shown, more = exaggerated", default=1.0, low=0
     )
     window_tokens: int = option("tokens denoised at a time; 0 = the training window", default=0, low=0)
@@ -94,6 +98,8 @@ class PlanningNumbers:
 
     def __post_init__(self) -> None:
         check_settings(self)
+        if isinstance(self.matrix, str):
+            plugins.find("matrices", self.matrix, own=dict.fromkeys(MATRICES))
         if self.spread and not self.roll_out:
             raise UserError(f"spread={self.spread} changes actions, whose states are then unknown; give roll_out=true")
 

@@ -22,7 +22,7 @@ class Settings(forcing.StateSettings):
 
     teacher: str = option("bundled, or a folder: of a model or of a training run")
     num_levels: int = option("noise levels at which the teacher samples", low=1)
-    level_power: float = option("how the teacher's levels are spaced, as planner.level_power", above=0)
+    rho: float = option("how the teacher's levels are spaced, as planner.rho", above=0)
     slope: float = option("by how many levels a token of the teacher lags behind the one before", low=0)
 
 
@@ -74,7 +74,7 @@ def sampler(model: "ForcingModel", settings: Settings) -> "Teacher":
             TokenModel(denoiser, model.layout, model.parameterization),
             noise,
             state=denoiser(prefix, clean)[1],
-            sampling=Sampling(matrix=matrix, num_levels=settings.num_levels, level_power=settings.level_power),
+            sampling=Sampling(matrix=matrix, num_levels=settings.num_levels, rho=settings.rho),
         ).tokens
 
     return sample

@@ -35,9 +35,7 @@ from dfplan.planner import Planner, PlannerSettings
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
 
-SETTINGS = PlannerSettings(
-    num_candidates=3, num_levels=3, level_power=2.0, slope=1.0, window_tokens=4, context_level=0.1
-)
+SETTINGS = PlannerSettings(num_candidates=3, num_levels=3, rho=2.0, slope=1.0, window_tokens=4, stabilization_level=0.1)
 OBSERVATIONS = np.array([[1.0, 1.0, 0.0, 0.0], [2.5, 3.0, 0.5, -0.5]])
 GOALS = np.array([[3.0, 3.0], [1.0, 3.0]])
 

@@ -73,7 +73,7 @@ def test_remembering_token_by_token_equals_the_full_pass(name, seen):
 
 @pytest.mark.parametrize("name", DENOISERS)
 def test_a_plan_from_memory_is_the_first_token_denoised_after_a_full_pass(name, seen):
-    planner = planner_of(name, num_levels=2, level_power=1.0)
+    planner = planner_of(name, num_levels=2, rho=1.0)
     plan = planner.plan_from(belief_of(planner, *seen), horizon=4, generators=generators())
     noise = [
         torch.randn(LENGTH + 1, LAYOUT.token_dim, generator=torch.Generator().manual_seed(k)) for k in range(BATCH)
@@ -124,11 +124,11 @@ def test_history_goal_candidates_guidance_and_tree_work_together(seen, kind):
     """The plan changes with any of them, and is the same where nothing changes."""
     observations, levels, actions = seen
     model = planner_of().model
-    settings = PlannerSettings(num_candidates=3, history=None, quorum=1.0)
+    settings = PlannerSettings(num_candidates=3, history=None, early_stop_fraction=1.0)
     if kind == "guided":
         settings = dataclasses.replace(settings, guidance=GuidanceSettings(distance=5.0))
     if kind == "exaggerated goal":
-        settings = dataclasses.replace(settings, goal_guidance=2.0)
+        settings = dataclasses.replace(settings, cfg_scale=2.0)
     planner = (
         TreePlanner(model, settings=settings, max_nodes=9) if kind == "tree" else Planner(model, settings=settings)
     )

@@ -64,7 +64,7 @@ def _plan(**settings):
 
 
 def test_a_goal_that_is_not_shown_changes_nothing_but_the_choice():
-    planner, _ = _plan(goal_guidance=0.0)
+    planner, _ = _plan(cfg_scale=0.0)
     generators = [[torch.Generator().manual_seed(0)] for _ in range(2)]
     here, there = (
         planner._denoise(planner.believe(STATES[:1], goal[None]), 5, generators=each).tokens
@@ -74,9 +74,9 @@ def test_a_goal_that_is_not_shown_changes_nothing_but_the_choice():
 
 
 def test_weight_one_is_the_network_itself_and_costs_nothing_more():
-    planner, shown = _plan(goal_guidance=1.0)
+    planner, shown = _plan(cfg_scale=1.0)
     assert planner.denoiser is planner.model.denoiser
-    _, near = _plan(goal_guidance=1.0 + 1e-6)
+    _, near = _plan(cfg_scale=1.0 + 1e-6)
     np.testing.assert_allclose(near.observations, shown.observations, atol=1e-3)
     assert near.evaluations.tolist() == (2 * shown.evaluations).tolist()
     assert near.token_evaluations.tolist() == (2 * shown.token_evaluations).tolist()

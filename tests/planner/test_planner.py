@@ -126,7 +126,7 @@ def test_windows_chain_into_one_plan(window_tokens):
 @pytest.mark.parametrize(("horizon", "num_tokens"), [(1, 1), (LAYOUT.steps_per_token, 1), (60, 15), (80, 20)])
 @pytest.mark.parametrize("name", DENOISERS)
 def test_one_set_of_weights_plans_any_horizon_the_same_way_each_time(name, horizon, num_tokens):
-    planner = _planner(tiny_model(tiny_denoiser(name), num_tokens=5), quorum=1.0)  # up to four training windows
+    planner = _planner(tiny_model(tiny_denoiser(name), num_tokens=5), early_stop_fraction=1.0)  # up to 4 windows
     far = GOALS + 10
     together, again = (_plan(planner, horizon=horizon, goals=far) for _ in range(2))
     assert together.num_steps.tolist() == [num_tokens * LAYOUT.steps_per_token] * 3
@@ -149,7 +149,7 @@ def test_a_horizon_beyond_the_training_window_chains_windows():
 @pytest.mark.parametrize("name", DENOISERS)
 @pytest.mark.parametrize("settings", [{}, {"eta": 1.0}, GUIDED])
 def test_a_batch_is_the_plans_made_one_by_one(name, settings):
-    planner = _planner(tiny_model(tiny_denoiser(name)), quorum=0.3, **settings)
+    planner = _planner(tiny_model(tiny_denoiser(name)), early_stop_fraction=0.3, **settings)
     together = _plan(planner)
     for row in range(len(STATES)):
         alone = planner.plan(STATES[row, None], GOALS[row, None], horizon=40, generators=_generators(1, first=row))
@@ -168,7 +168,7 @@ def test_a_plan_says_how_many_evaluations_it_took():
 
 
 def test_environments_that_end_early_leave_the_others_as_they_are():
-    planner = _planner(line_model(spread=0.3), eta=1.0, quorum=0.6, window_tokens=4)
+    planner = _planner(line_model(spread=0.3), eta=1.0, early_stop_fraction=0.6, window_tokens=4)
     together = _plan(planner, horizon=80)
     assert len(set(together.num_steps.tolist())) == 3
     for row in range(len(STATES)):
@@ -194,7 +194,7 @@ def test_a_generator_moves_on_from_plan_to_plan():
 def test_the_first_to_arrive_is_chosen():
     # With many candidates around the straight line, the chosen one arrives no later than any plan made alone.
     model = line_model(spread=0.4)
-    settings = {"quorum": 1.0, "jump_penalty": 0.0, "support_penalty": 0.0}
+    settings = {"early_stop_fraction": 1.0, "consistency_penalty": 0.0, "ood_penalty": 0.0}
     best = _plan(_planner(model, num_candidates=16, **settings))
     single = [
         _planner(model, num_candidates=1, **settings).plan(
@@ -208,12 +208,13 @@ def test_the_first_to_arrive_is_chosen():
 
 @pytest.mark.parametrize("settings", [{"temperature": 0.5}, {"roll_out": True}])
 def test_all_candidates_are_made_whole_where_they_are_not_chosen_by_what_is_denoised(settings):
-    plans = [_plan(_planner(line_model(), quorum=1.0, halve_after=after, **settings)) for after in (None, 1)]
+    settings = {**settings, "early_stop_fraction": 1.0}
+    plans = [_plan(_planner(line_model(), halve_after=after, **settings)) for after in (None, 1)]
     assert plans[0].evaluations.tolist() == plans[1].evaluations.tolist()
 
 
 def test_of_half_the_candidates_hardly_a_later_one_is_chosen():
-    settings = {"quorum": 1.0, "num_candidates": 16, "num_levels": 2}
+    settings = {"early_stop_fraction": 1.0, "num_candidates": 16, "num_levels": 2}
     whole, half = (_plan(_planner(line_model(spread=0.4), halve_after=after, **settings)) for after in (None, 1))
     assert (half.evaluations < 0.7 * whole.evaluations).all()
     assert (half.arrival <= 1.2 * whole.arrival).all()
@@ -221,7 +222,7 @@ def test_of_half_the_candidates_hardly_a_later_one_is_chosen():
 
 def test_without_arrival_the_nearest_is_chosen():
     model = line_model(spread=0.4)
-    settings = {"jump_penalty": 0.0, "support_penalty": 0.0}
+    settings = {"consistency_penalty": 0.0, "ood_penalty": 0.0}
     best = _plan(_planner(model, num_candidates=16, **settings), horizon=8)
     mean = _plan(_planner(line_model(), **settings), horizon=8)
     distance = [np.linalg.norm(plan.observations[1, :, :2] - GOALS[1], axis=-1).min() for plan in (best, mean)]
@@ -244,7 +245,7 @@ def test_goal_and_context_are_presented_as_set(level):
     model = line_model()
     recorder = RecordingDenoiser(model.denoiser)
     model = tiny_model(recorder, prediction="clean", num_tokens=20)
-    _plan(_planner(model, num_candidates=1, context_level=level))
+    _plan(_planner(model, num_candidates=1, stabilization_level=level))
     noisy, levels, state = recorder.calls[0]
     assert state is None
     assert torch.allclose(levels, torch.tensor([0.0, level])[:, None].expand(3, 2, 2))
@@ -352,13 +353,13 @@ def test_what_cannot_be_predicted_is_refused(change, complaint):
     [
         ({"num_levels": 0}, "num_levels must be at least 1; got 0"),
         ({"num_candidates": 0}, "num_candidates must be at least 1; got 0"),
-        ({"quorum": 1.5}, "quorum must be at most 1; got 1.5"),
+        ({"early_stop_fraction": 1.5}, "early_stop_fraction must be at most 1; got 1.5"),
         ({"eta": -0.1}, "eta must be at least 0; got -0.1"),
         ({"eta": float("nan")}, "eta must be a finite number; got nan"),
         ({"slope": float("inf")}, "slope must be a finite number; got inf"),
-        ({"goal_guidance": -1}, "goal_guidance must be at least 0"),
+        ({"cfg_scale": -1}, "cfg_scale must be at least 0"),
         ({"window_tokens": -1}, "window_tokens must be at least 0"),
-        ({"level_power": 0.0}, "level_power must be above 0; got 0.0"),
+        ({"rho": 0.0}, "rho must be above 0; got 0.0"),
         ({"budget_ms": 0}, "budget_ms must be above 0; got 0"),
     ],
 )
@@ -397,7 +398,7 @@ def test_a_budget_is_for_each_plan(monkeypatch):
 
 def test_full_speed_is_what_the_point_mass_can_do():
     # Guards the stub above: its plans are believable, so that no penalty touches them.
-    plan = _plan(_planner(jump_penalty=100.0), states=np.array([[1.0, 1.0, 0.0, 5.0]]), goals=GOALS[:1])
+    plan = _plan(_planner(consistency_penalty=100.0), states=np.array([[1.0, 1.0, 0.0, 5.0]]), goals=GOALS[:1])
     assert plan.value[0] == pytest.approx(-31.5, abs=0.5)
     assert POINT_MASS.max_speed == 5.0
 
@@ -467,5 +468,5 @@ def test_a_matrix_that_no_sampler_can_follow_is_refused():
         plan(lambda num_tokens: torch.zeros(3, num_tokens, dtype=torch.int64))
     with pytest.raises(UserError, match="matrix made 2 columns for 5 tokens"):
         plan(lambda num_tokens: torch.tensor([[2, 2], [0, 0]]))
-    with pytest.raises(UserError, match="matrix must be one of pyramid, full-sequence, autoregressive; got 'up'"):
+    with pytest.raises(UserError, match="unknown matrix 'up'; choose one of pyramid, full-sequence, autoregressive"):
         PlannerSettings(matrix="up")

@@ -121,7 +121,7 @@ def _close(found, expected):
 
 
 def test_levels_are_spaced_as_asked():
-    sampling = _sampling(matrix=torch.arange(LEVELS + 1)[None], level_power=2.0)
+    sampling = _sampling(matrix=torch.arange(LEVELS + 1)[None], rho=2.0)
     levels = sampling.real_levels(0, torch.arange(1), slice(0, LEVELS + 1))
     assert levels[0].tolist() == [[level, level] for level in (0, 1 / 16, 1 / 4, 9 / 16, 1)]
 

@@ -53,7 +53,7 @@ def test_without_a_budget_the_answer_is_the_best_of_the_first_plans():
 
 
 @pytest.mark.parametrize("name", DENOISERS)
-@pytest.mark.parametrize("settings", [{}, {"eta": 1.0}, {"window_tokens": 3}, {"goal_guidance": 0.0}])
+@pytest.mark.parametrize("settings", [{}, {"eta": 1.0}, {"window_tokens": 3}, {"cfg_scale": 0.0}])
 def test_a_tree_is_the_same_bit_for_bit_alone_and_beside_others(name, settings):
     planner = _planner(tiny_model(tiny_denoiser(name)), **settings)
     together = _plan(planner)
@@ -113,7 +113,7 @@ def test_where_children_leave_is_apart_from_all_places_passed_earlier():
 
 
 def test_no_child_leaves_where_no_better_plan_is_possible():
-    plans = _grow(_planner(line_model(), max_nodes=9, jump_penalty=0.0)).plans[0]
+    plans = _grow(_planner(line_model(), max_nodes=9, consistency_penalty=0.0)).plans[0]
     best = plans.best_cost
     assert best == pytest.approx(31, abs=1)
     # Full speed along both axes is 0.05 * √2 a step, and 0.5 is enough.

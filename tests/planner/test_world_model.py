@@ -106,7 +106,7 @@ def test_a_known_system_is_followed_as_far_as_there_are_actions(denoiser, num_st
 
 def test_actions_are_clean_and_the_goal_is_hidden(denoiser):
     frames, actions, _ = drive(STEPS)
-    world_model(denoiser, context_level=0.1).roll_out(frames, actions, generators=generators())
+    world_model(denoiser, stabilization_level=0.1).roll_out(frames, actions, generators=generators())
     assert len(denoiser.prefix_levels) == 10  # one a window
     for levels in denoiser.prefix_levels:
         assert (levels[:, GOAL_TOKEN] == 1).all()

@@ -15,6 +15,7 @@ import pytest
 
 from dfplan import plugins
 from dfplan.errors import UserError
+from dfplan.planner import PlannerSettings
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path(__file__).parent / "package"
@@ -23,6 +24,7 @@ PARTS = {
     "denoisers": "averages",
     "scorers": "slide",
     "objectives": "leftwards",
+    "matrices": "halves",
     "tokenizers": "brightness",
 }
 
@@ -101,7 +103,8 @@ def test_a_package_outside_brings_one_part_of_every_kind(site, tmp_path):
     dfplan(site, "eval", "env=Slide-v0", "weights=run", *few, folder=tmp_path)
     episodes = json.loads((tmp_path / "scores" / "results.json").read_text())["episodes"]
     assert np.isfinite([each["return"] for each in episodes]).all()
-    dfplan(site, "plan", "env=Slide-v0", "weights=run", "objective=leftwards", "output=plan", folder=tmp_path)
+    words = ["env=Slide-v0", "weights=run", "objective=leftwards", "planner.matrix=halves", "output=plan"]
+    dfplan(site, "plan", *words, folder=tmp_path)
     answer = python(site, "-c", STEERED, folder=tmp_path)
     assert answer.returncode == 0, answer.stderr
 
@@ -138,6 +141,13 @@ def brought(monkeypatch, *parts: tuple[str, str]) -> None:
 def _afresh():
     yield
     plugins.installed.cache_clear()
+
+
+def test_a_matrix_of_a_package_is_one_that_a_planner_follows(monkeypatch):
+    monkeypatch.syspath_prepend(str(PACKAGE))
+    brought(monkeypatch, ("halves", "slide_parts:two_halves"))
+    matrix = PlannerSettings(matrix="halves").scheduling_matrix(4)
+    assert matrix[2].tolist() == [1, 1, 3, 3]
 
 
 def test_a_name_of_our_own_is_never_anothers(monkeypatch):

@@ -57,8 +57,8 @@ def test_noise_has_the_level_at_which_the_model_has_seen_as_much():
 
 def test_a_noisy_observation_is_shown_at_its_level_and_never_below_the_settings():
     assert _maker()(_message())[1] == 0
-    assert _maker(context_level=0.2)(_message())[1] == 0.2
-    plan, level = _maker(context_level=0.2)(_message(noise=1.0))
+    assert _maker(stabilization_level=0.2)(_message())[1] == 0.2
+    plan, level = _maker(stabilization_level=0.2)(_message(noise=1.0))
     assert 0.2 < level < 0.5
     clean, _ = _maker()(_message())
     assert not np.array_equal(plan.actions, clean.actions)

@@ -50,14 +50,14 @@ def test_a_plan_is_over_at_its_goal_and_the_map_says_what_is_familiar():
 
 
 def test_it_travels_in_a_bundle_and_what_makes_no_sense_is_refused():
-    described, arrays = replace(SCORER, support_penalty=1.0).describe()
+    described, arrays = replace(SCORER, ood_penalty=1.0).describe()
     found = read_scorer({"scorer": "visited", **described}, arrays)
     assert isinstance(found, VisitedScorer)
     np.testing.assert_array_equal(found.support.visited, CORRIDOR.visited)
     assert (found.goal_radius, found.support.cell) == (0.5, 0.5)
     with pytest.raises(ValueError, match="no place"):
         replace(SCORER, support=replace(CORRIDOR, visited=np.zeros((3, 3), bool))).check(np.zeros(2), np.ones(2))
-    assert SCORER.with_penalties({"support_penalty": 7.0, "jump_penalty": 1.0}).support_penalty == 7.0
+    assert SCORER.with_penalties({"ood_penalty": 7.0, "consistency_penalty": 1.0}).ood_penalty == 7.0
 
 
 def test_places_far_from_the_map_are_out_of_reach():

@@ -90,7 +90,7 @@ def test_half_of_the_goals_are_those_of_another_window():
 
 
 def test_the_teacher_is_a_function_of_prefix_and_noise_and_of_its_levels():
-    settings = Settings(teacher="", num_levels=3, level_power=2.0, slope=1.0)
+    settings = Settings(teacher="", num_levels=3, rho=2.0, slope=1.0)
     prefix, noise = torch.randn(2, NUM_PREFIX_TOKENS, LAYOUT.token_dim), torch.randn(2, TOKENS, LAYOUT.token_dim)
     model = tiny_model(tiny_denoiser())
     with torch.no_grad():

@@ -29,16 +29,16 @@ class PointMassScorer:
         dynamics: how actions move the agent, as measured on the data.
         support: which positions the data visited.
         goal_radius: distance that counts as being at the goal.
-        jump_penalty: doubt per :func:`largest_jump`.
-        support_penalty: doubt per :func:`share_outside`.
+        consistency_penalty: doubt per :func:`largest_jump`.
+        ood_penalty: doubt per :func:`share_outside`.
         surroundings: where plans may go that must keep something; None where nothing has to be kept.
     """
 
     dynamics: DoubleIntegrator
     support: Support
     goal_radius: float
-    jump_penalty: float = 4.0
-    support_penalty: float = 60.0
+    consistency_penalty: float = 4.0
+    ood_penalty: float = 60.0
     surroundings: "Surroundings | None" = field(default=None, repr=False, compare=False)
 
     kind = "point_mass"
@@ -61,7 +61,7 @@ class PointMassScorer:
         planned = np.arange(positions.shape[1]) < plans.num_steps[:, None]
         nearest = np.where(planned, np.linalg.norm(positions - goals[:, None], axis=-1), np.inf).min(axis=1)
         outside = share_outside(positions, arrival=arrival, support=self.support)
-        doubt = self.jump_penalty * jump + self.support_penalty * outside
+        doubt = self.consistency_penalty * jump + self.ood_penalty * outside
         # Nearness only decides among equals, or where none arrives: it is squashed below one step.
         cost = (arrival + nearest / (1 + nearest)) * (1 + doubt)
         return Score(value=-cost, arrival=arrival)
@@ -107,7 +107,7 @@ class PointMassScorer:
 
     def with_penalties(self, penalties: Mapping[str, float]) -> "PointMassScorer":
         """See :class:`~dfplan.domain.PlanScorer`."""
-        return replace(self, **{name: penalties[name] for name in ("jump_penalty", "support_penalty")})
+        return replace(self, **{name: penalties[name] for name in ("consistency_penalty", "ood_penalty")})
 
     def check(self, mean: np.ndarray, std: np.ndarray) -> None:
         """See :class:`~dfplan.domain.PlanScorer`."""

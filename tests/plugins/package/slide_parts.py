@@ -76,6 +76,13 @@ def leftwards(plan):
     return -100 * plan.observations[..., 0].mean(dim=-1)
 
 
+def two_halves(num_tokens):
+    """The first half of a plan in three levels, then the second half."""
+    first = torch.arange(num_tokens) < num_tokens // 2
+    rows = torch.arange(7)[:, None]
+    return torch.where(first, 3 - rows, 6 - rows).clamp(0, 3)
+
+
 class Brightness(FrameTokenizer):
     """A picture by its brightness alone."""
 
