@@ -102,6 +102,7 @@ OUTSIDE_THE_FRAME = {
     "benchmarks/training/keep.py": "keeps what a training has left",
     "benchmarks/delay/late_planner.py": "is a planner's process",
     "benchmarks/realtime/slow_planner.py": "is a planner's process",
+    "benchmarks/realtime/witness.py": "is a process of the soak",
     "benchmarks/faults/damage.py": "writes records to damage them",
     "benchmarks/faults/kills.py": "is killed while it writes records",
 }
