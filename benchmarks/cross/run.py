@@ -26,7 +26,7 @@ TRAINED = ("recipe=history", "windows.steps_per_token=4", "env.num_tokens=8", "t
 # No goal is shown: it only says which of the candidates is taken.
 PLAYED = (
     "planner=history",
-    "planner.goal_guidance=0",
+    "planner.cfg_scale=0",
     "planner.noise_scale=0.7",
     "controller=actions",
     "controller.replan_every=4",
