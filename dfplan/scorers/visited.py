@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,11 +10,9 @@ from dfplan.domain import Proposals, Score
 from dfplan.measured import check_values, positive
 from dfplan.scorers.nothing_measured import NothingMeasured
 from dfplan.scorers.paths import first_arrival, steps_along
-from dfplan.scorers.support import Departures
 from dfplan.types import Reach, Support
 
 VISITED = "support.visited"
-MOST_CELLS = 8  # from visited places; what leads farther away is as bad as that
 
 
 @dataclass(frozen=True)
@@ -27,9 +24,13 @@ class VisitedScorer(NothingMeasured):
     Attributes:
         goal_radius: distance that counts as being at the goal.
         support: which places the data visited.
+<<<<<<< HEAD
         ood_penalty: doubt per share of a plan's steps, until it arrives, that lie a goal radius away from there;
             by the square of the distance, so that a long way beside visited places is better than a short one
             through the middle of others.
+=======
+        support_penalty: doubt per share of a plan's steps, until it arrives, that lie elsewhere.
+>>>>>>> parent of 5b1b9ea (Plans near visited places are doubted less than plans through the middle of others: by the square of the distance, not by steps alone)
     """
 
     goal_radius: float
@@ -49,9 +50,14 @@ class VisitedScorer(NothingMeasured):
         steps = np.arange(1, places.shape[1] + 1)
         planned, counted = steps <= plans.num_steps[:, None], steps <= arrival[:, None]
         nearest = np.where(planned, np.linalg.norm(places - goals[:, None], axis=-1), np.inf).min(axis=1)
+<<<<<<< HEAD
         apart = np.where(counted, self._departures.of(places) / self.goal_radius, 0)
         outside = (apart**2).sum(axis=1) / counted.sum(axis=1)
         cost = (arrival + nearest / (1 + nearest)) * (1 + self.ood_penalty * outside)
+=======
+        outside = (counted & ~self.support.contains(places)).sum(axis=1) / counted.sum(axis=1)
+        cost = (arrival + nearest / (1 + nearest)) * (1 + self.support_penalty * outside)
+>>>>>>> parent of 5b1b9ea (Plans near visited places are doubted less than plans through the middle of others: by the square of the distance, not by steps alone)
         return Score(value=-cost, arrival=arrival)
 
     def finished(self, states: np.ndarray, goals: np.ndarray) -> np.ndarray:
@@ -67,10 +73,6 @@ class VisitedScorer(NothingMeasured):
         is_place = len(mean) == len(self.support.origin)
         known = self.support.range.widened(margin) if is_place and margin is not None else None
         return Reach.around(mean, std, goal_dim=goal_dim, known=known)
-
-    @cached_property
-    def _departures(self) -> Departures:
-        return Departures(self.support, most=MOST_CELLS)
 
     def with_penalties(self, penalties: Mapping[str, float]) -> "VisitedScorer":
         """See :class:`~dfplan.domain.PlanScorer`."""

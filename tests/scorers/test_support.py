@@ -8,7 +8,7 @@ from tiny_model import tiny_trajectories
 
 from dfplan.data.d4rl_file import read_d4rl, write_d4rl
 from dfplan.domains.maze.generate import generate_maze2d
-from dfplan.scorers.support import Departures, measure_support, without_gaps
+from dfplan.scorers.support import measure_support, without_gaps
 from dfplan.types import Support
 
 
@@ -79,12 +79,3 @@ def test_data_of_a_maze_visits_free_space_alone(tmp_path):
     assert maze.contains_wall(centres).mean() < 0.05  # cells of 0.1 that the edge of a wall cuts
     assert support.contains(data.observations[:, :2].astype(np.float64)).mean() > 0.98
     assert support.contains(maze.free_cells.astype(np.float64)).all()
-
-
-def test_how_far_places_lie_from_visited_ones_grows_from_the_second_cell_on_up_to_the_most():
-    support = measure_support(_at(3 * [(0.05, 0.05)]), cell=0.1)
-    departures = Departures(support, most=4)
-    along = np.stack([np.arange(8) * 0.1 + 0.05, np.full(8, 0.05)], axis=-1)
-    np.testing.assert_allclose(departures.of(along), [0, 0, 0.1, 0.2, 0.3, 0.3, 0.3, 0.3])
-    np.testing.assert_allclose(departures.of(-along[1:3]), [0.1, 0.2])
-    assert departures.of(np.array([[[0.25, 0.25], [1e6, -1e6]]])).round(6).tolist() == [[0.1, 0.3]]

@@ -1,7 +1,6 @@
 """The scorer of what moves in a plane: arriving counts, and what leaves the visited places is doubted."""
 
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -63,18 +62,3 @@ def test_it_travels_in_a_bundle_and_what_makes_no_sense_is_refused():
 def test_places_far_from_the_map_are_out_of_reach():
     reach = SCORER.reach(np.array([5.0, 0.5]), np.array([3.0, 0.3]), goal_dim=2, margin=0.1)
     np.testing.assert_allclose(reach.goals.high, [11.0, 1.1])
-
-
-def test_a_long_way_beside_visited_places_is_better_than_a_short_one_through_the_middle_of_others():
-    """Two arms of a U, each 1 wide and 10 long, 4 apart: over to the other one, and round the bend at the edge."""
-    visited = np.zeros((20, 12), bool)
-    visited[:, :2] = visited[:, -2:] = visited[-2:] = True
-    scorer = VisitedScorer(0.5, Support(visited, origin=np.zeros(2), cell=0.5))
-    corners = [(0.0, 0.5), (9.5, 0.5), (9.5, 5.5), (0.5, 5.5)]
-    bend = np.concatenate([np.linspace(a, b, 21)[1:] for a, b in pairwise(corners)])
-    ragged = bend + np.where(np.arange(60)[:, None] % 3, 0, (0.4, 0))  # a third of it in cells beside the outermost
-    straight = np.concatenate([np.linspace((0.0, 0.5), (0.5, 5.5), 11)[1:], np.full((50, 2), (0.5, 5.5))])
-    stays = np.full((60, 2), (5.0, 0.5))
-    score = scorer.score(proposals(np.stack([ragged, straight, stays, bend]), np.array([0.5, 5.5])))
-    assert score.arrival[1] < score.arrival[0] <= 120
-    assert np.argsort(-score.value).tolist() in ([3, 0, 2, 1], [0, 3, 2, 1])
