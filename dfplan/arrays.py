@@ -81,10 +81,13 @@ def checked_plan(plan: Plan) -> Plan:
     """The plan, if all of its actions and states are finite.
 
     Raises:
-        UserError: a network whose weights are of no use made it.
+        UserError: a network whose weights are of no use made it, or a user's objective led there.
     """
     if not (np.isfinite(plan.actions).all() and np.isfinite(plan.observations).all()):
-        raise UserError("the plan is not finite, so the weights are of no use; see `dfplan verify`, or train again")
+        raise UserError(
+            "the plan is not finite, so the weights are of no use; see `dfplan verify`, or train again (or an "
+            "objective of your own that guides plans is not finite)"
+        )
     return plan
 
 

@@ -53,9 +53,14 @@ class Believer:
         self.model, self.settings = model, settings
         self.device = model.normalizer.action_mean.device
         self.objective = settings.guidance.objective(_earned(model))
-        if objective is not None:
-            both = [objective] if self.objective is None else [objective, self.objective]
-            self.objective = weighted_sum(both, weights=[1.0] * len(both))
+        if objective is not None and not callable(objective):
+            raise UserError(
+                f"an objective is a function of a batch of plans; got {objective!r} (those with names are weights: "
+                "GuidanceSettings(smoothness=30.0))"
+            )
+        if objective is not None and self.objective is not None:
+            objective = weighted_sum([objective, self.objective], weights=[1.0, 1.0])
+        self.objective = objective or self.objective
         # Where plans follow from a history, single observations may be noise, and far from the data.
         self.reach = model.reach(margin=None if self.remembers else MARGIN)
         self.denoiser = model.denoiser

@@ -3,12 +3,12 @@
 Everything is judged on places, one a step, by plain arrays; no torch and no map.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from dfplan.arrays import as_number, numbers_of
 from dfplan.errors import UserError
 from dfplan.planner.regions import Region, as_numbers, as_region, distance_to
 from dfplan.types import Support, Verdict
@@ -32,7 +32,8 @@ class Constraints:
         functions: further judgements, called by their ``__name__`` where they are broken.
 
     Raises:
-        UserError: a region without size, a way-point that is not finite, a speed that is not above 0.
+        UserError: a region without size, a way-point that is not finite, a speed that is not above 0, what is no
+            number or no function.
     """
 
     keep_out: Sequence[Region | Sequence[float]] = ()
@@ -45,12 +46,17 @@ class Constraints:
     def __post_init__(self) -> None:
         for name in ("keep_out", "keep_in"):
             object.__setattr__(self, name, tuple(as_region(row) for row in getattr(self, name)))
-        places = tuple(tuple(float(axis) for axis in place) for place in self.waypoints)
-        if not all(math.isfinite(axis) for place in places for axis in place):
-            raise UserError(f"way-points must be finite numbers; got {[list(place) for place in places]}")
-        object.__setattr__(self, "waypoints", places)
-        object.__setattr__(self, "functions", tuple(self.functions))
-        if self.max_speed is not None and not (math.isfinite(self.max_speed) and self.max_speed > 0):
+        places = [numbers_of("a way-point", list(row) if isinstance(row, Sequence) else row) for row in self.waypoints]
+        if not all(place.ndim == 1 and np.isfinite(place).all() for place in places):
+            raise UserError(
+                f"way-points must be finite numbers, [[x, y], …]; got {[place.tolist() for place in places]}"
+            )
+        object.__setattr__(self, "waypoints", tuple(tuple(place.astype(float).tolist()) for place in places))
+        functions = (self.functions,) if callable(self.functions) else tuple(self.functions)
+        if not all(map(callable, functions)):
+            raise UserError(f"functions of constraints judge places (steps + 1, dim); got {functions}")
+        object.__setattr__(self, "functions", functions)
+        if self.max_speed is not None and not 0 < as_number(self.max_speed) < np.inf:
             raise UserError(f"max_speed must be above 0; got {self.max_speed}")
 
     def __bool__(self) -> bool:
@@ -144,7 +150,7 @@ class Constraints:
             if self.max_speed is not None and top_speed[row] > self.max_speed * (1 + SPEED_TOLERANCE):
                 names.append("max_speed")
             own = places[row, : num_steps[row] + 1]
-            names += [_name(function) for function in self.functions if not _keeps(function(own))]
+            names += [_name(function) for function in self.functions if not _keeps(function, own)]
             broken.append(tuple(names))
         return Verdict(
             broken=tuple(broken),
@@ -196,9 +202,19 @@ def as_constraints(asked: "Constraints | Sequence[Constraints | Judgement]") -> 
     return found
 
 
-def _keeps(margin: float) -> bool:
-    """Whether a user's judgement says that it is kept; what is not a number is not."""
-    return bool(margin) if isinstance(margin, bool | np.bool_) else float(margin) >= 0
+def _keeps(function: Judgement, places: np.ndarray) -> bool:
+    """Whether a user's judgement says that it is kept; what is not a number is not. It may change what it is given.
+
+    Raises:
+        UserError: it says neither yes or no nor a number.
+    """
+    margin = np.asarray(function(places.copy()))
+    if margin.shape or margin.dtype.kind not in "bfiu":
+        raise UserError(
+            f"the constraint {_name(function)} must return whether it is kept, or one number, 0 or more where it is; "
+            f"got {str(margin)[:60]!r}"
+        )
+    return bool(margin) if margin.dtype.kind == "b" else bool(margin >= 0)
 
 
 def _name(function: Judgement) -> str:

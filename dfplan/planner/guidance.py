@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from dfplan.diffusion import Parameterization, add_noise
+from dfplan.errors import UserError
 from dfplan.models.denoiser import DenoiserState
 from dfplan.models.token_model import TokenModel
 from dfplan.planner.objectives import Objective, PredictedPlan
@@ -202,9 +203,25 @@ def _reader(
             rows=rows.repeat_interleave(count),
             layout=layout,
         )
-        return guidance.objective(plan).view(-1, count).mean(dim=1)
+        return _checked(guidance.objective(plan), batch=len(future)).view(-1, count).mean(dim=1)
 
     return value
+
+
+def _checked(values: object, *, batch: int) -> Tensor:
+    """What an objective, perhaps a user's, makes of a batch of plans.
+
+    Raises:
+        UserError: it is no tensor of one real number a plan that can be differentiated.
+    """
+    if not (isinstance(values, Tensor) and values.shape == (batch,) and values.requires_grad):
+        got = f"shape {list(values.shape)}" if isinstance(values, Tensor) else type(values).__name__
+        constant = " that does not depend on the plan" if got == f"shape [{batch}]" else ""
+        raise UserError(
+            f"an objective maps a batch of plans to a tensor [{batch}], made of them by torch so that it can be "
+            f"differentiated; got {got}{constant}"
+        )
+    return values
 
 
 def _climb(

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dfplan.arrays import checked_plan
+from dfplan.arrays import checked_plan, checked_rows
 from dfplan.errors import UserError
 from dfplan.models.forcing_model import ForcingModel
 from dfplan.planner.belief import Belief
@@ -49,6 +49,8 @@ class Planner(WindowDenoiser):
         super().__init__(model, settings=settings, objective=objective)
         if self.constraints:
             self.scorer = self.scorer.keeping(self.constraints)
+        if places := self.constraints.waypoints:
+            checked_rows("waypoints", places, num_rows=len(places), width=self.goal_dim, bounds=self.reach.goals)
 
     @property
     def plans_parts(self) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dfplan.arrays import numbers_of
 from dfplan.errors import UserError
 
 
@@ -13,7 +14,7 @@ class Disc:
     """All points within ``radius`` of ``center``, in environment units.
 
     Raises:
-        UserError: the radius is not positive.
+        UserError: the radius is not positive, or a number is not finite.
     """
 
     center: tuple[float, ...]
@@ -22,6 +23,8 @@ class Disc:
     def __post_init__(self) -> None:
         if not self.radius > 0:
             raise UserError(f"a disc needs a radius above 0; got {self.radius} at {list(self.center)}")
+        if not np.isfinite([*self.center, self.radius]).all():  # no place would lie in it, or every one
+            raise UserError(f"a disc needs finite numbers; got {self.radius} at {list(self.center)}")
 
     def distance(self, points: np.ndarray) -> np.ndarray:
         """How far points ``(..., dim)`` are outside, ``(...)``; negative inside."""
@@ -63,11 +66,11 @@ def as_region(row: Region | Sequence[float]) -> Region:
     """A region from plain numbers: ``[x, y, radius]`` is a disc, ``[x1, y1, x2, y2]`` a box of two opposite corners.
 
     Raises:
-        UserError: neither three nor four numbers, or a region without size.
+        UserError: neither three nor four numbers, a region without size, or a disc that is not finite.
     """
     if isinstance(row, Disc | Box):
         return row
-    numbers = [float(each) for each in row]
+    numbers = numbers_of("a region", list(row) if isinstance(row, Sequence) else row).astype(float).tolist()
     match numbers:
         case [x, y, radius]:
             return Disc(center=(x, y), radius=radius)

@@ -33,6 +33,39 @@ def test_plain_lists_are_regions():
 
 
 @pytest.mark.parametrize(
+    "asked",
+    [{"keep_out": [row]} for row in ([np.nan, 1, 1], [1, 1, np.inf], [1, None, 1], [True, 1, 1], "111", 5, {1, 2, 3})]
+    + [{"keep_out": np.ma.array([[1, 1, 0.2]], mask=[[0, 0, 1]])}, {"keep_in": [[np.inf, 0, 1]]}]
+    + [{"waypoints": places} for places in ([1, 1], ["ab"], [[True, 1]], [[[1, 1]]], [[1, None]])]
+    + [{"max_speed": limit} for limit in ("2", [2.0], True, np.inf, 1j)]
+    + [{"functions": [3]}],
+    ids=str,
+)
+def test_what_is_no_number_is_refused_and_never_kept(asked):
+    with pytest.raises(UserError):
+        Constraints(**asked)
+
+
+@pytest.mark.parametrize("says", [None, "x", np.zeros(3), [0.0], {}, 1j], ids=str)
+def test_a_judgement_says_yes_or_no_or_a_number(says):
+    def judgement(places):
+        return says
+
+    with pytest.raises(UserError, match="the constraint judgement must return whether it is kept, or one number"):
+        judge(functions=[judgement])
+
+
+def test_a_judgement_may_work_in_the_places_that_it_is_given():
+    def moved(places):
+        places += 100
+        return True
+
+    places = THERE_AND_BACK.copy()
+    assert judge(places, functions=moved).broken == ((),)
+    np.testing.assert_array_equal(places, THERE_AND_BACK)
+
+
+@pytest.mark.parametrize(
     ("regions", "clearance"),
     [([[2, 1, 0.75]], 0.25), ([[2, 1, 1.25]], -0.25), ([[9, 9, 1], [2, 0.5, 3, 1]], 0.5), ([[0.5, -1, 1.5, 1]], -0.5)],
 )

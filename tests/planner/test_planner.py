@@ -10,6 +10,7 @@ from tiny_model import DENOISERS, LAYOUT, POINT_MASS, line_model, tiny_denoiser,
 from dfplan.errors import UserError
 from dfplan.models.denoiser import Denoiser
 from dfplan.planner import GuidanceSettings, Planner, PlannerSettings
+from dfplan.planner.constraints import Constraints
 
 STATES = np.array([[1.0, 1.0, 0.0, 0.0], [1.0, 2.0, 0.5, 0.0], [2.0, 1.0, 0.0, -0.5]])
 # Hit by full speed from STATES after 30.4, 50.4 and 0 steps.
@@ -470,3 +471,28 @@ def test_a_matrix_that_no_sampler_can_follow_is_refused():
         plan(lambda num_tokens: torch.tensor([[2, 2], [0, 0]]))
     with pytest.raises(UserError, match="unknown matrix 'up'; choose one of pyramid, full-sequence, autoregressive"):
         PlannerSettings(matrix="up")
+
+
+OBJECTIVES = {
+    "a name": ("smoothness", "an objective is a function of a batch of plans"),
+    "none": (lambda plan: None, "got NoneType"),
+    "a number": (lambda plan: 1.0, "got float"),
+    "one for all": (lambda plan: plan.path.sum(), r"got shape \[\]"),
+    "one a point": (lambda plan: plan.path.sum(dim=2), r"got shape \[\d+, \d+\]"),
+    "a constant": (lambda plan: torch.zeros(len(plan.path)), "does not depend on the plan"),
+    "whole numbers": (lambda plan: plan.path.detach().sum(dim=(1, 2)).long(), "does not depend on the plan"),
+}
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_an_objective_that_is_none_is_refused(name):
+    objective, said = OBJECTIVES[name]
+    with pytest.raises(UserError, match=said):
+        _plan(Planner(line_model(), settings=PlannerSettings(num_candidates=2), objective=objective))
+
+
+@pytest.mark.parametrize("place", [(1e30, 1.0), (1.0, 1.0, 1.0)])
+def test_a_way_point_lies_near_the_data(place):
+    guided = GuidanceSettings(method="chosen")
+    with pytest.raises(UserError, match="waypoints must"):
+        Planner(line_model(), settings=PlannerSettings(guidance=guided), constraints=[Constraints(waypoints=[place])])
