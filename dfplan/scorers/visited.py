@@ -24,13 +24,7 @@ class VisitedScorer(NothingMeasured):
     Attributes:
         goal_radius: distance that counts as being at the goal.
         support: which places the data visited.
-<<<<<<< HEAD
-        ood_penalty: doubt per share of a plan's steps, until it arrives, that lie a goal radius away from there;
-            by the square of the distance, so that a long way beside visited places is better than a short one
-            through the middle of others.
-=======
-        support_penalty: doubt per share of a plan's steps, until it arrives, that lie elsewhere.
->>>>>>> parent of 5b1b9ea (Plans near visited places are doubted less than plans through the middle of others: by the square of the distance, not by steps alone)
+        ood_penalty: doubt per share of a plan's steps, until it arrives, that lie elsewhere.
     """
 
     goal_radius: float
@@ -50,14 +44,8 @@ class VisitedScorer(NothingMeasured):
         steps = np.arange(1, places.shape[1] + 1)
         planned, counted = steps <= plans.num_steps[:, None], steps <= arrival[:, None]
         nearest = np.where(planned, np.linalg.norm(places - goals[:, None], axis=-1), np.inf).min(axis=1)
-<<<<<<< HEAD
-        apart = np.where(counted, self._departures.of(places) / self.goal_radius, 0)
-        outside = (apart**2).sum(axis=1) / counted.sum(axis=1)
-        cost = (arrival + nearest / (1 + nearest)) * (1 + self.ood_penalty * outside)
-=======
         outside = (counted & ~self.support.contains(places)).sum(axis=1) / counted.sum(axis=1)
-        cost = (arrival + nearest / (1 + nearest)) * (1 + self.support_penalty * outside)
->>>>>>> parent of 5b1b9ea (Plans near visited places are doubted less than plans through the middle of others: by the square of the distance, not by steps alone)
+        cost = (arrival + nearest / (1 + nearest)) * (1 + self.ood_penalty * outside)
         return Score(value=-cost, arrival=arrival)
 
     def finished(self, states: np.ndarray, goals: np.ndarray) -> np.ndarray:
