@@ -152,10 +152,10 @@ def build_agent(
         plan_timeout=options.pop("plan_timeout", 3.0),
     )
     planning.start()
-    bounds = model.reach(margin=0.1).observations
+    reach = model.reach(margin=0.1)
     gate = ObservationGate(
-        low=bounds.low,
-        high=bounds.high,
+        low=reach.observations.low,
+        high=reach.observations.high,
         max_age=4 / rate,
         motion=motion,
     )
@@ -164,6 +164,7 @@ def build_agent(
     return RealtimeAgent(
         planning,
         gate=gate,
+        goal_bounds=reach.goals,
         follower=pursuit if controller == "pursuit" else ActionQueue(),
         replan_every=32 if controller == "pursuit" else 8,
         period=options.pop("period", 1 / rate),

@@ -11,6 +11,7 @@ from dfplan.realtime import ObservationGate, Patience, PlanningSupervisor, Realt
 from dfplan.realtime.followers import ActionQueue
 from dfplan.realtime.stream import ConnectionLostError
 from dfplan.realtime.wire import HEADER_BYTES, Message, decode, encode
+from dfplan.types import Bounds
 
 LOW, HIGH = -np.ones(2), np.ones(2)
 SPACING = 4  # steps between two states of a fake plan
@@ -132,7 +133,9 @@ def maze_gate(**options: object) -> ObservationGate:
 def fake_agent(planner: FakePlanner, *, plan_timeout: float = 0.5, **options: Any) -> RealtimeAgent:
     """An agent at 20 Hz on the planner's clock, its episode begun."""
     patience = Patience(**{each.name: options.pop(each.name) for each in fields(Patience) if each.name in options})
-    settings = {"gate": maze_gate(), "follower": ActionQueue(), "replan_every": 16, "period": 0.05} | options
+    limits = Bounds(np.full(2, -1.0), np.full(2, 12.0))
+    settings = {"gate": maze_gate(), "goal_bounds": limits, "follower": ActionQueue(), "replan_every": 16} | options
+    settings.setdefault("period", 0.05)
     agent = RealtimeAgent(
         fake_supervisor(planner, plan_timeout=plan_timeout),
         clock=planner.clock,

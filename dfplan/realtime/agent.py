@@ -46,8 +46,8 @@ class RealtimeAgent:
         patience: how much may go wrong for how long, and what is done then.
         obligations: what must be kept, and the planner was told of (:func:`~dfplan.realtime.process.planner_command`):
             which way-points were passed is told to it from then on, and what is broken to the caller; None is nothing.
-        goal_bounds: ``(goal_dim,)`` each, goals outside are refused; None is the gate's limits of places, which are
-            the leading half of an observation.
+        goal_bounds: ``(goal_dim,)`` each, goals outside are refused; None is the gate's limits of as many leading
+            numbers of an observation as a goal has, for goals that are about these.
         clock: seconds, monotonic; deadlines and stamps are read on it.
     """
 
@@ -72,8 +72,8 @@ class RealtimeAgent:
         self._replan_every = replan_every
         self._patience = patience = Patience() if patience is None else patience
         self._obligations = obligations
-        goal_dim = len(gate.low) // 2
-        self._goal_bounds = goal_bounds or Bounds(gate.low[:goal_dim], gate.high[:goal_dim])
+        self._goal_bounds = goal_bounds or Bounds(gate.low, gate.high)
+        self._goal_dim = None if goal_bounds is None else len(goal_bounds.low)
         self._clock, self._acted_at = clock, -np.inf
         self._is_clocked = period is not None
         self._rate = RateMeter(period)
@@ -114,7 +114,8 @@ class RealtimeAgent:
         Raises:
             UserError: a goal where the robot cannot be; the old episode goes on.
         """
-        goal = checked_goal(goal, low=self._goal_bounds.low, high=self._goal_bounds.high)
+        about = slice(np.size(goal) if self._goal_dim is None else self._goal_dim)
+        goal = checked_goal(goal, low=self._goal_bounds.low[about], high=self._goal_bounds.high[about])
         number = 0 if self._episode is None else self._episode.number + 1
         self._episode = Episode(number, goal, np.random.default_rng(seed))
         self._gate.reset()
@@ -203,7 +204,7 @@ class RealtimeAgent:
         self._latch.record("observation", good=verdict.fault is None)
         episode.unseen_steps += steps
         if self._obligations is not None and verdict.observation is not None:
-            places = verdict.observation[None, : len(self._goal_bounds.low)]
+            places = verdict.observation[None, : len(episode.goal)]
             self._obligations.observe(places, steps=max(episode.unseen_steps, 1))
             episode.unseen_steps = 0
         if verdict.fault is None:

@@ -53,7 +53,7 @@ class ActionQueue:
     def __init__(self) -> None:
         self._plan: Plan | None = None
         self._states = np.zeros((0, 0))
-        self._now = 0
+        self._now, self._about = 0, slice(None)
 
     @property
     def remaining(self) -> int:
@@ -62,7 +62,7 @@ class ActionQueue:
 
     def reset(self, goal: np.ndarray) -> None:
         """See :class:`Follower`."""
-        self._plan, self._now = None, 0
+        self._plan, self._now, self._about = None, 0, _goals_are_about(goal)
 
     def join(self, plan: Plan, *, observation: np.ndarray, elapsed: int) -> None:
         """See :class:`Follower`."""
@@ -89,10 +89,10 @@ class ActionQueue:
         """See :class:`Follower`."""
         if self._plan is None or not len(self._states):
             return 0.0
-        places = self._states[:, : _goal_dim(self._states)]
+        places = self._states[:, self._about]
         at, steps = self._now, np.arange(len(places)) * self._plan.steps_per_point
         expected = [np.interp(at, steps, places[:, axis]) for axis in range(places.shape[1])]
-        return float(np.linalg.norm(observation[: len(expected)] - expected))
+        return float(np.linalg.norm(observation[self._about] - expected))
 
     def needs_plan(self, observation: np.ndarray) -> bool:
         """Always: a plan's actions drift away from its states."""
@@ -131,7 +131,7 @@ class PathFollower:
         self._controller = controller
         self._motion = motion
         self._path: np.ndarray | None = None
-        self._steps_left = 0
+        self._steps_left, self._about = 0, slice(None)
         self._last: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
@@ -142,7 +142,7 @@ class PathFollower:
     def reset(self, goal: np.ndarray) -> None:
         """See :class:`Follower`."""
         self._controller.reset(goal[None])
-        self._path, self._last, self._steps_left = None, None, 0
+        self._path, self._last, self._steps_left, self._about = None, None, 0, _goals_are_about(goal)
 
     def join(self, plan: Plan, *, observation: np.ndarray, elapsed: int) -> None:
         """See :class:`Follower`."""
@@ -181,14 +181,13 @@ class PathFollower:
         """See :class:`Follower`: the distance to the nearest point of the path."""
         if self._path is None:
             return 0.0
-        dim = _goal_dim(self._path)
-        return float(np.linalg.norm(self._path[:, :dim] - observation[:dim], axis=1).min())
+        return float(np.linalg.norm((self._path - observation)[:, self._about], axis=1).min())
 
     def needs_plan(self, observation: np.ndarray) -> bool:
         """See :class:`Follower`."""
         return bool(self._controller.needs_plan(observation[None])[0])
 
 
-def _goal_dim(states: np.ndarray) -> int:
-    """Numbers in a place: states are places, then velocities."""
-    return states.shape[1] // 2
+def _goals_are_about(goal: np.ndarray) -> slice:
+    """The leading numbers of an observation that are compared with a plan's: of a goal; without goals, all."""
+    return slice(len(goal) or None)

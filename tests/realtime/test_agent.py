@@ -1,5 +1,7 @@
 """The real-time agent on a clock that only the test moves: what it does when everything or nothing goes well."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fake_planner import FakeClock, FakePlanner, counting_plan, fake_agent, fake_supervisor, maze_gate
@@ -7,7 +9,8 @@ from fake_planner import FakeClock, FakePlanner, counting_plan, fake_agent, fake
 from dfplan.errors import UserError
 from dfplan.planner.constraints import Constraints
 from dfplan.planner.obligations import Obligations
-from dfplan.realtime import ActionQueue, RealtimeAgent
+from dfplan.realtime import ActionQueue, ObservationGate, RealtimeAgent
+from dfplan.realtime.plans import plan_of_actions
 from dfplan.types import Bounds
 
 SEEN = np.array([1.0, 2.0, 0.0, 0.0])
@@ -359,6 +362,21 @@ def test_goals_have_limits_of_their_own_where_they_are_no_positions(planner):
     agent.reset(seed=0, goal=np.full(3, 0.5))
     with pytest.raises(UserError, match=r"between \[0.0, 0.0, 0.0\] and \[1.0, 1.0, 1.0\]"):
         agent.reset(seed=0, goal=np.full(3, 1.5))
+
+
+def test_goals_without_limits_of_their_own_are_about_as_many_leading_numbers(planner):
+    # An arm of seven joints whose goals are a place of three: no half of anything.
+    gate = ObservationGate(low=np.full(7, -1.0), high=np.array([1, 1, 2, 9, 9, 9, 9.0]), max_age=0.2)
+    follower = ActionQueue()
+    agent = RealtimeAgent(fake_supervisor(planner), gate=gate, follower=follower, replan_every=16, period=PERIOD)
+    agent.reset(seed=0, goal=np.array([0.5, 0.5, 1.5]))
+    with pytest.raises(UserError, match=r"between \[-1.0, -1.0, -1.0\] and \[1.0, 1.0, 2.0\]"):
+        agent.reset(seed=0, goal=np.array([0.5, 1.5, 1.5]))
+    plan = plan_of_actions(np.zeros((4, 7)))
+    follower.join(
+        replace(plan, observations=np.zeros((1, 1, 7)), steps_per_point=4), observation=np.zeros(7), elapsed=0
+    )
+    assert follower.disagreement(np.array([0, 3, 4, 100, 100, 100, 100.0])) == pytest.approx(5)
 
 
 @pytest.mark.parametrize("options", [{"replan_every": 0}, {"hold_steps": -1}, {"blind_steps": -1}, {"tolerance": 0.0}])

@@ -47,6 +47,7 @@ def test_a_queue_plays_the_action_of_the_step():
 
 def test_a_queue_knows_how_far_it_is_from_its_plan():
     queue = ActionQueue()
+    queue.reset(np.zeros(2))
     assert queue.disagreement(START) == 0
     queue.join(straight_plan(), observation=START, elapsed=0)
     assert queue.disagreement(START) == 0
