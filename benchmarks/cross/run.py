@@ -14,7 +14,7 @@ import dfplan
 
 sys.path.append(str(Path(__file__).parents[1]))
 from frame import Benchmark, Named
-from records import Record, between_marks, evaluate, figures_of, load, newest_file, row, source
+from records import Record, between_marks, evaluate, newest_file, row, source
 from worlds import EPISODE_SEED, successes
 
 HERE = Path(__file__).parent
@@ -83,7 +83,7 @@ def pages() -> dict[Path, str]:
     """The figures, and the README with their table."""
     record = newest_file(HERE / "results")
     text = "Nothing is measured yet." if record is None else table(record)
-    figures = {} if record is None else figures_of(load(HERE / "results"))
+    figures = {} if record is None else record["figures"]
     readme = between_marks(README.read_text(), text, begin=BEGIN, end=END)
     return {SUMMARY: json.dumps(figures, indent=1) + "\n", README: readme}
 
