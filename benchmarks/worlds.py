@@ -65,7 +65,7 @@ TRAININGS: Mapping[str, tuple[str, ...]] = {
 ROWS: Mapping[str, Row] = {
     "dfplan": Row("dfplan"),
     "policy": Row("dfplan", ONE_SAMPLE),
-    "diffusion_policy": Row("diffusion_policy", (*ONE_SAMPLE, "planner.slope=0")),
+    "diffusion_policy": Row("diffusion_policy", (*ONE_SAMPLE, "planner.pyramid_offset=0")),
     "bc": Row("bc"),
 }
 # A whole window is a plan, led by what it is to earn and the value at its end, and the best of them is taken, by the
@@ -73,7 +73,7 @@ ROWS: Mapping[str, Row] = {
 DIFFUSER = (
     "planner.roll_out=false",
     "planner.temperature=0",
-    "planner.slope=0",
+    "planner.pyramid_offset=0",
     "planner.horizon=12",
     "planner.guidance.reward=30",
 )

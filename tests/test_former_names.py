@@ -11,6 +11,7 @@ from dfplan.domains.former import OPTIONS
 from dfplan.measured import with_present_names
 from dfplan.planner.objectives.predicted_plan import PredictedPlan
 from dfplan.realtime import motion
+from dfplan.training.settings import check_same_config
 
 
 def test_classes_and_functions_are_found_by_their_former_names():
@@ -33,7 +34,11 @@ def test_options_are_found_by_their_former_names_and_in_a_line_by_those_of_now(c
 
 
 def test_settings_of_an_export_are_read_by_their_former_names():
-    assert with_present_names({"level_power": 2.0, "slope": 1.0}) == {"rho": 2.0, "slope": 1.0}
+    assert with_present_names({"level_power": 2.0, "slope": 1.0}) == {"rho": 2.0, "pyramid_offset": 1.0}
+
+
+def test_a_run_goes_on_whose_record_has_the_former_names():
+    check_same_config({"config": {"task": {"slope": 1.0}}}, {"config": {"task": {"pyramid_offset": 1.0}}})
 
 
 def test_a_configuration_of_ones_own_is_told_the_present_name(tmp_path, capsys):

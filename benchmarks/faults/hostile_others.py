@@ -253,7 +253,7 @@ HONEST_MANIFEST = {
     },
     "planner": {
         "num_levels": 3,
-        "slope": 1.0,
+        "pyramid_offset": 1.0,
         "num_candidates": 2,
         "early_stop_fraction": 0.5,
         "consistency_penalty": 1.0,

@@ -59,8 +59,8 @@ OWN_ROWS: Mapping[str, Row] = {
     "states first, actions by inverse dynamics": Row(
         "dfplan", ("controller=inverse", "controller.replan_every=2"), {"controller.inverse": "inverse"}
     ),
-    "one level, one sample": Row("one level", (*ONE_SAMPLE, "planner.slope=0")),
-    "one level, chosen": Row("one level", ("planner.roll_out=false", "planner.slope=0")),
+    "one level, one sample": Row("one level", (*ONE_SAMPLE, "planner.pyramid_offset=0")),
+    "one level, chosen": Row("one level", ("planner.roll_out=false", "planner.pyramid_offset=0")),
     "not causal": Row("not causal"),
     "value by least squares": Row("value by least squares"),
     "windows drawn alike": Row("windows drawn alike"),

@@ -48,14 +48,14 @@ GRID: dict[str, list[dict[str, Any]]] = {
         {"num_levels": 3, "stabilization_level": 0.02},
     ],
     "full-sequence": [
-        *({"slope": 0.0, "num_levels": levels} | each for levels in (3, 10) for each in _STEADY),
-        {"slope": 0.0, "num_levels": 1, "stabilization_level": 0.02},
+        *({"pyramid_offset": 0.0, "num_levels": levels} | each for levels in (3, 10) for each in _STEADY),
+        {"pyramid_offset": 0.0, "num_levels": 1, "stabilization_level": 0.02},
     ],
 }
 # The weights that come with dfplan to plan with: longer trained than the others, mostly on ways driven anew.
 GRID["planner"] = GRID["forcing"]
 # How the same weights plan; a model of next tokens knows nothing of the future until it is there.
-PLANS = {"forcing": [], "planner": [], "full-sequence": ["planner.slope=0"]}
+PLANS = {"forcing": [], "planner": [], "full-sequence": ["planner.pyramid_offset=0"]}
 
 
 @dataclass(frozen=True)

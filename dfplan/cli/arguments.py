@@ -100,7 +100,9 @@ def _check_option(command: str, word: str) -> None:
     if key == "hydra/launcher":
         raise UserError(f"what runs a sweep is said by {word.partition('/')[2]}; see `dfplan {command} --help`")
     if match is None:
-        raise UserError(f"an option is a name such as planner.slope; got {word!r}; see `dfplan {command} --help`")
+        raise UserError(
+            f"an option is a name such as planner.pyramid_offset; got {word!r}; see `dfplan {command} --help`"
+        )
     if match[1].lower() == "hydra":
         raise UserError(f"{key} is a setting of Hydra, none of dfplan; see `dfplan {command} --help`")
 

@@ -51,7 +51,7 @@ EXAMPLES = {
     ),
     "plan": (
         "dfplan plan env=maze2d-large start=1,1 goal=7,9",
-        "dfplan plan env=maze2d-umaze planner.slope=0",
+        "dfplan plan env=maze2d-umaze planner.pyramid_offset=0",
         "dfplan plan planner.guidance.waypoints=[[7,1]] planner.guidance.keep_out=[[2,3.7,0.4]] objective=smoothness",
     ),
     "train": (

@@ -2,11 +2,11 @@
 
 First what had the words of mazes before these were a domain, then options that have those of the field now: rho of
 Karras et al. 2022 (arXiv 2206.00364), the scale of classifier-free guidance (arXiv 2207.12598), the stabilization level
-of Diffusion Forcing (arXiv 2407.01392).
+of Diffusion Forcing (arXiv 2407.01392), by how much its pyramid is offset from token to token.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 NAMES = {
@@ -24,6 +24,7 @@ OPTIONS = {
     "context_level": "stabilization_level",
     "support_penalty": "ood_penalty",
     "jump_penalty": "consistency_penalty",
+    "slope": "pyramid_offset",
 }
 GROUPS = ("planner", "task")  # that have these options
 
@@ -32,6 +33,15 @@ def present_option(name: str) -> str:
     """What an option such as ``planner.level_power`` is called now; the same where it is called so."""
     group, _, last = name.rpartition(".")
     return f"{group}.{OPTIONS[last]}" if group in GROUPS and last in OPTIONS else name
+
+
+def present_config(config: Mapping[str, Any], group: str = "") -> dict[str, Any]:
+    """A configuration, or the group of it, as a run recorded it, with the options called as they are now."""
+    names = OPTIONS if group in GROUPS else {}
+    return {
+        names.get(name, name): present_config(each, name) if isinstance(each, Mapping) else each
+        for name, each in config.items()
+    }
 
 
 def present(owner: Any, name: str) -> Any:

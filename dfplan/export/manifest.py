@@ -47,7 +47,7 @@ class ExportedSettings:
     """What the planner without torch can do, of :class:`dfplan.planner.PlannerSettings`; all else is as by default."""
 
     num_levels: int
-    slope: float
+    pyramid_offset: float
     num_candidates: int
     early_stop_fraction: float
     consistency_penalty: float
@@ -63,7 +63,8 @@ class ExportedSettings:
             value = getattr(self, name)
             if type(value) is not int or not least <= value <= MAX_SIZE:
                 raise ValueError(f"{name} must be a whole number from {least} to {MAX_SIZE}; got {str(value)[:20]}")
-        for name in ("slope", "early_stop_fraction", "consistency_penalty", "ood_penalty", "stabilization_level"):
+        numbers = ("pyramid_offset", "early_stop_fraction", "consistency_penalty", "ood_penalty", "stabilization_level")
+        for name in numbers:
             if not 0 <= _number(getattr(self, name)) <= MAX_SIZE:
                 raise ValueError(f"{name} must lie between 0 and {MAX_SIZE}; got {getattr(self, name)}")
         if not 0 < _number(self.rho) <= MAX_SIZE:

@@ -104,7 +104,7 @@ class OnnxPlanner:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Denoise one window: tokens, and how many leading ones of each sequence are finished."""
         num_levels, num_tokens = self.settings.num_levels, noise.shape[1]
-        matrix = sloped_levels(num_tokens, num_levels=num_levels, slope=self.settings.slope)
+        matrix = sloped_levels(num_tokens, num_levels=num_levels, slope=self.settings.pyramid_offset)
         tokens, result = noise.copy(), noise.copy()
         lengths, rows, finished = np.full(len(noise), num_tokens), np.arange(len(noise)), 0
         cache = self._prefix_cache(context, goal)

@@ -28,7 +28,7 @@ class PlannerSettings(PlanningNumbers):
 
         make = self.matrix
         if isinstance(make, str):
-            slopes = {"pyramid": self.slope, "full-sequence": 0.0, "autoregressive": float(self.num_levels)}
+            slopes = {"pyramid": self.pyramid_offset, "full-sequence": 0.0, "autoregressive": float(self.num_levels)}
             if make in slopes:
                 return sloped_matrix(num_tokens, num_levels=self.num_levels, slope=slopes[make])
             make = plugins.find("matrices", make, own={})

@@ -36,12 +36,12 @@ class PlanningNumbers:
     num_levels: int = option("noise levels from pure noise to clean", default=3, low=1)
     rho: float = option("spacing of the levels: 1 = even, more = closer towards clean", default=2.0, above=0)
     matrix: str | Callable[[int], Any] = option(
-        "scheduling matrix: pyramid = by the slope; full-sequence = all tokens together; autoregressive = one by one; "
+        "scheduling matrix: pyramid = by its offset; full-sequence = all tokens together; autoregressive = one by one; "
         "or the name of one that an installed package brings",
         default="pyramid",
         characters="-.",
     )
-    slope: float = option(
+    pyramid_offset: float = option(
         "pyramid: levels by which each token lags the one before it; 0 = all together", default=1.0, low=0
     )
     early_stop_fraction: float = option(

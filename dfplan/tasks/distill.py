@@ -23,7 +23,7 @@ class Settings(forcing.StateSettings):
     teacher: str = option("bundled, or a folder: of a model or of a training run")
     num_levels: int = option("noise levels at which the teacher samples", low=1)
     rho: float = option("how the teacher's levels are spaced, as planner.rho", above=0)
-    slope: float = option("by how many levels a token of the teacher lags behind the one before", low=0)
+    pyramid_offset: float = option("by how many levels a token of the teacher lags behind the one before", low=0)
 
 
 def build(settings: Settings, inputs: Inputs) -> "tuple[DistillationTask, Dataset]":
@@ -69,7 +69,7 @@ def sampler(model: "ForcingModel", settings: Settings) -> "Teacher":
     def sample(prefix: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
         denoiser = model.to(str(prefix.device)).denoiser
         clean = torch.zeros(1, prefix.shape[1], 2, device=prefix.device)
-        matrix = sloped_matrix(noise.shape[1], num_levels=settings.num_levels, slope=settings.slope)
+        matrix = sloped_matrix(noise.shape[1], num_levels=settings.num_levels, slope=settings.pyramid_offset)
         return sample_tokens(
             TokenModel(denoiser, model.layout, model.parameterization),
             noise,

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Required, TypedDict, get_args
 
+from dfplan.domains.former import present_config
 from dfplan.errors import UserError
 from dfplan.options import option
 from dfplan.ranges import check_settings
@@ -78,7 +79,7 @@ def resolved_config(
 
 def check_same_config(saved: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     """Refuse to resume a run with other values than it was started with; names the keys that differ."""
-    before, now = _flat(saved), _flat(given)
+    before, now = _flat(present_config(saved)), _flat(given)
     free = {f"training.{name}" for name in MAY_CHANGE} | {WHERE_DATA_LIE}
     missing = "(absent)"
     differences = [

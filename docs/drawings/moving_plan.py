@@ -1,7 +1,7 @@
 """Draw plan.gif: a plan that is denoised row by row, then driven by the agent, which plans anew as it goes.
 
 Weights, plan, matrix and roll-out are real: those of the package in maze2d-large, by the planned actions alone. Only
-``num_levels`` and ``slope`` are larger than usual, so that there is more to see.
+``num_levels`` and ``pyramid_offset`` are larger than usual, so that there is more to see.
 """
 
 import functools
@@ -17,7 +17,7 @@ import dfplan
 from dfplan.domains.maze.pictures import BLUE, VERMILLION, WALL
 from dfplan.types import PlanEvent
 
-NUM_LEVELS, SLOPE = 10, 2.0
+NUM_LEVELS, OFFSET = 10, 2.0
 HORIZON, REPLAN_EVERY, STEPS_PER_FRAME = 320, 32, 6
 ROW_MS, DRIVE_MS, PAUSE_MS, LAST_MS = 90, 70, 900, 2500
 
@@ -25,7 +25,7 @@ ROW_MS, DRIVE_MS, PAUSE_MS, LAST_MS = 90, 70, 900, 2500
 def drive() -> tuple[np.ndarray, list[PlanEvent], np.ndarray, dfplan.Planner]:
     """One episode until 60 steps after its arrival: positions, the plans made on the way, the goal, the planner."""
     env = maze_env()
-    settings = dfplan.PlannerSettings(num_levels=NUM_LEVELS, slope=SLOPE)
+    settings = dfplan.PlannerSettings(num_levels=NUM_LEVELS, pyramid_offset=OFFSET)
     planner = dfplan.Planner(dfplan.load(MAZE), settings=settings)
     planner.plan = functools.partial(planner.plan, record_history=True)  # so that plans come with their rows
     events: list[PlanEvent] = []

@@ -140,7 +140,7 @@ def test_all_of_them_stand_side_by_side(trained, capsys):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("recipe", "sampled"), [("next-token", "planner.num_levels=1"), ("full-sequence", "planner.slope=0")]
+    ("recipe", "sampled"), [("next-token", "planner.num_levels=1"), ("full-sequence", "planner.pyramid_offset=0")]
 )
 def test_other_ways_to_train_our_model_are_recipes(trained, recipe, sampled, folder):
     small = [

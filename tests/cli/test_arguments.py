@@ -19,7 +19,7 @@ from dfplan.ranges import closest
         ("goal=[7,9]", "goal=[7,9]"),
         ("goal=1.3, 0.7,0.5", "goal=[1.3,0.7,0.5]"),
         ("goal=null", "goal=null"),
-        ("planner.slope=2", "planner.slope=2"),
+        ("planner.pyramid_offset=2", "planner.pyramid_offset=2"),
         ("planner.guidance.waypoints=7,1", "planner.guidance.waypoints=[[7,1]]"),
         ("planner.guidance.waypoints=[7,1]", "planner.guidance.waypoints=[[7,1]]"),
         ("planner.guidance.waypoints=[[7,1],[5,4]]", "planner.guidance.waypoints=[[7,1],[5,4]]"),

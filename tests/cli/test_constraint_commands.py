@@ -47,8 +47,8 @@ def test_the_pages_command_keeps_what_it_asks_for(seed, capsys):
 
 @pytest.mark.slow
 def test_the_older_command_with_gradients_is_kept_too(capsys):
-    words = "planner.num_levels=10 planner.slope=3.5 planner.guidance.lowest_level=0 planner.guidance.constraints=3"
-    assert main([*steering_command()[1:], *words.split(), "threads=1"]) == 0
+    words = "planner.num_levels=10 planner.pyramid_offset=3.5 planner.guidance.lowest_level=0"
+    assert main([*steering_command()[1:], *words.split(), "planner.guidance.constraints=3", "threads=1"]) == 0
     assert "keeps what was asked" in capsys.readouterr().out
 
 

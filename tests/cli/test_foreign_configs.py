@@ -28,7 +28,11 @@ def refused(capsys, folder, *words) -> str:
 
 
 def test_plain_values_pass(tmp_path):
-    put(tmp_path, "planner/mine.yaml", "defaults: [default, _self_]\nnum_levels: 3\nslope: 1.5\nname: '&x *y'\n")
+    put(
+        tmp_path,
+        "planner/mine.yaml",
+        "defaults: [default, _self_]\nnum_levels: 3\npyramid_offset: 1.5\nname: '&x *y'\n",
+    )
     put(
         tmp_path, "experiment/mine.yaml", "# @package _global_\ndefaults:\n  - override /controller: actions\nseed: 3\n"
     )

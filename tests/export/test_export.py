@@ -35,7 +35,9 @@ from dfplan.planner import Planner, PlannerSettings
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
 
-SETTINGS = PlannerSettings(num_candidates=3, num_levels=3, rho=2.0, slope=1.0, window_tokens=4, stabilization_level=0.1)
+SETTINGS = PlannerSettings(
+    num_candidates=3, num_levels=3, rho=2.0, pyramid_offset=1.0, window_tokens=4, stabilization_level=0.1
+)
 OBSERVATIONS = np.array([[1.0, 1.0, 0.0, 0.0], [2.5, 3.0, 0.5, -0.5]])
 GOALS = np.array([[3.0, 3.0], [1.0, 3.0]])
 
@@ -271,7 +273,7 @@ def reseal(folder, **changes):
         {"planner": 5},
         {"planner": {"unheard_of": 1}},
         {"planner": vars(ExportedSettings(3, 1.0, 3, 0.5, 1, 1, 0, 0)) | {"num_levels": 10**9}},
-        {"planner": vars(ExportedSettings(3, 1.0, 3, 0.5, 1, 1, 0, 0)) | {"slope": -1}},
+        {"planner": vars(ExportedSettings(3, 1.0, 3, 0.5, 1, 1, 0, 0)) | {"pyramid_offset": -1}},
     ],
     ids=str,
 )

@@ -46,7 +46,7 @@ def plan_without(absent, *, denoiser=None, states=STATES, **settings):
 @pytest.mark.parametrize("absent", ["actions", "rewards", "observations"])
 def test_what_is_absent_stays_noise_and_the_rest_is_planned(absent):
     watched = Watched()
-    model, plan = plan_without(absent, denoiser=watched, slope=0.0)
+    model, plan = plan_without(absent, denoiser=watched, pyramid_offset=0.0)
     first, last = watched.shown[0], watched.shown[-1]
     for name, slots in SLOTS.items():
         stays = name == absent or (name, absent) == ("rewards", "observations")

@@ -158,12 +158,12 @@ def test_a_batch_is_the_plans_made_one_by_one(name, settings):
 
 
 def test_a_plan_says_how_many_evaluations_it_took():
-    plan = _plan(_planner(num_levels=4, slope=4.0))
+    plan = _plan(_planner(num_levels=4, pyramid_offset=4.0))
     # 31, 51 (40 at most) and 1 steps to the goal are 8, 10 and 1 tokens, each denoised in four calls: the first two of
     # three candidates, the others of the two that are left.
     assert plan.evaluations.tolist() == [3 * 4 * min(tokens, 2) + 2 * 4 * max(tokens - 2, 0) for tokens in (8, 10, 1)]
     assert plan.token_evaluations.tolist() == [3 * 9 + 2 * 5 * 6, 3 * 9 + 2 * 5 * 8, 3 * 4]
-    whole = _plan(_planner(num_levels=4, slope=4.0, halve_after=None))
+    whole = _plan(_planner(num_levels=4, pyramid_offset=4.0, halve_after=None))
     assert whole.evaluations.tolist() == [3 * 4 * num_tokens for num_tokens in (8, 10, 1)]
     assert whole.token_evaluations.tolist() == [3 * (5 * num_tokens - 1) for num_tokens in (8, 10, 1)]
 
@@ -231,7 +231,7 @@ def test_without_arrival_the_nearest_is_chosen():
 
 
 def test_denoising_history_ends_in_the_plan():
-    planner = _planner(line_model(spread=0.5), num_levels=4, slope=1.0, window_tokens=10)
+    planner = _planner(line_model(spread=0.5), num_levels=4, pyramid_offset=1.0, window_tokens=10)
     plan = _plan(planner, horizon=40, record_history=True)
     assert plan.history.shape == (4 + 9, 3, 20, 4)
     assert plan.num_steps.tolist() == [40, 40, 40]  # to be shown whole, nothing is left undone
@@ -260,7 +260,9 @@ def test_goal_and_context_are_presented_as_set(level):
 
 def _mean_distance(*, scale, start=1.0):
     model = line_model(spread=0.5, seeks_goal=False, num_tokens=4)
-    planner = _planner(model, num_candidates=1, guidance=GuidanceSettings(distance=scale), num_levels=8, slope=1.0)
+    planner = _planner(
+        model, num_candidates=1, guidance=GuidanceSettings(distance=scale), num_levels=8, pyramid_offset=1.0
+    )
     states = np.array([[start, 1.0, 0.0, 0.0]])
     plan = planner.plan(states, np.array([[4.0, 4.0]]), horizon=16, generators=_generators(1))
     return float(np.linalg.norm(plan.observations[0, :, :2] - [4, 4], axis=-1).mean())
@@ -357,7 +359,7 @@ def test_what_cannot_be_predicted_is_refused(change, complaint):
         ({"early_stop_fraction": 1.5}, "early_stop_fraction must be at most 1; got 1.5"),
         ({"eta": -0.1}, "eta must be at least 0; got -0.1"),
         ({"eta": float("nan")}, "eta must be a finite number; got nan"),
-        ({"slope": float("inf")}, "slope must be a finite number; got inf"),
+        ({"pyramid_offset": float("inf")}, "pyramid_offset must be a finite number; got inf"),
         ({"cfg_scale": -1}, "cfg_scale must be at least 0"),
         ({"window_tokens": -1}, "window_tokens must be at least 0"),
         ({"rho": 0.0}, "rho must be above 0; got 0.0"),
@@ -371,7 +373,7 @@ def test_settings_that_make_no_sense_are_refused(settings, complaint):
 
 @pytest.mark.parametrize("window_tokens", [1, 4, 20])
 def test_when_the_budget_is_spent_plans_end_with_what_is_finished(window_tokens):
-    settings = {"num_levels": 4, "slope": 2.0, "window_tokens": window_tokens}
+    settings = {"num_levels": 4, "pyramid_offset": 2.0, "window_tokens": window_tokens}
     far = GOALS + 10
     whole = _plan(_planner(**settings), goals=far)
     cut = _plan(_planner(budget_ms=1e-6, **settings), goals=far)
@@ -392,7 +394,7 @@ def test_a_budget_is_for_each_plan(monkeypatch):
         for module in ("planner", "window_denoiser"):  # theirs alone
             monkeypatch.setattr(f"dfplan.planner.{module}.time", clock)
         goals = np.tile(GOALS[:1] + 10, (count, 1))
-        plan = _plan(_planner(budget_ms=2000.0, slope=2.0), states=np.zeros((count, 4)), goals=goals)
+        plan = _plan(_planner(budget_ms=2000.0, pyramid_offset=2.0), states=np.zeros((count, 4)), goals=goals)
         lengths[count] = plan.num_steps[0] // LAYOUT.steps_per_token
     assert lengths == {1: 2, 3: 6}
 
@@ -440,7 +442,7 @@ def test_named_matrices_are_slopes(matrix, slope):
         Planner(tiny_model(), settings=PlannerSettings(num_candidates=2, **settings)).plan(
             STATES, GOALS, horizon=20, generators=_generators(3)
         )
-        for settings in ({"matrix": matrix}, {"slope": slope})
+        for settings in ({"matrix": matrix}, {"pyramid_offset": slope})
     ]
     np.testing.assert_array_equal(plans[0].actions, plans[1].actions)
 

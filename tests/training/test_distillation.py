@@ -90,7 +90,7 @@ def test_half_of_the_goals_are_those_of_another_window():
 
 
 def test_the_teacher_is_a_function_of_prefix_and_noise_and_of_its_levels():
-    settings = Settings(teacher="", num_levels=3, rho=2.0, slope=1.0)
+    settings = Settings(teacher="", num_levels=3, rho=2.0, pyramid_offset=1.0)
     prefix, noise = torch.randn(2, NUM_PREFIX_TOKENS, LAYOUT.token_dim), torch.randn(2, TOKENS, LAYOUT.token_dim)
     model = tiny_model(tiny_denoiser())
     with torch.no_grad():
@@ -122,7 +122,13 @@ def test_a_student_is_trained_and_planned_with(tmp_path, capsys):
     student = load_forcing_model(run / "model")
     assert student.layout == teacher.layout
     assert torch.equal(student.normalizer.observation_mean, teacher.normalizer.observation_mean)
-    words = [f"weights={run}", "planner.num_levels=1", "planner.slope=0", "n_episodes=1", f"output={tmp_path / 'eval'}"]
+    words = [
+        f"weights={run}",
+        "planner.num_levels=1",
+        "planner.pyramid_offset=0",
+        "n_episodes=1",
+        f"output={tmp_path / 'eval'}",
+    ]
     assert main(["eval", env, *words]) == 0
     assert main(["train", "task=distill", env, f"data={data}", *short, "windows.steps_per_token=8"]) == 2
     assert "was trained on windows of" in capsys.readouterr().err

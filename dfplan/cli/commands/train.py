@@ -19,6 +19,7 @@ from dfplan.cli.schema import TrainConfig, schema_of
 from dfplan.cli.task_modules import DEFAULT_TASK, find_task, settings_of
 from dfplan.domain import Domain
 from dfplan.domains.find import find_domain
+from dfplan.domains.former import present_config
 from dfplan.domains.frames_settings import FramesSettings
 from dfplan.errors import EndedEarly, UserError
 from dfplan.evaluation.report import find_commit
@@ -242,6 +243,7 @@ def _saved(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         saved = json.loads(read_small(path, at_most=MAX_CONFIG_BYTES))
         record, settings = literal(saved["config"]), literal(saved["training"])
+        record = present_config(record)
         groups = [record, settings, record["training"], *(record.get(name, {}) for name in ("task", *BEFORE))]
         if not all(isinstance(each, dict) for each in groups):
             raise TypeError("not the options of a training by their groups")
