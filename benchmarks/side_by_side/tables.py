@@ -148,8 +148,11 @@ def multiple(agent: dict[str, Any], first: dict[str, Any], rate: str, *, batch: 
 def training_of(agent: dict[str, Any], maze: str) -> str:
     """Steps, batch and minutes of the training behind an agent's weights, where its log is kept.
 
-    It is known by the checksum of the weights; logs of before these had one, by maze and commit.
+    It is known by the checksum of the weights; logs of before these had one, by maze and commit. Who uses no network,
+    as a path over the visited cells that come with the weights, needs no training.
     """
+    if not agent.get("num_parameters"):
+        return "–"
     weights = agent.get("weights") or {}
     logs = [json.loads(path.read_text()) for path in sorted(SUMMARIES.glob("*/summary.json"))]
     same = [log for log in logs if log.get("sha256") == weights.get("sha256") is not None]

@@ -32,7 +32,7 @@ def summary(verdict: Verdict, index: int) -> str:
     names = verdict.broken[index]
     facts = [f"breaks {', '.join(names)}" if names else "keeps what was asked"]
     if np.isfinite(verdict.clearance[index]):
-        facts.append(f"clearance {verdict.clearance[index]:.2f}")
+        facts.append(f"clearance {verdict.clearance[index]:z.2f}")
     if missed := int(verdict.missed[index].sum()):
         facts.append(f"{missed} of {verdict.missed.shape[1]} way-points missed")
     return "; ".join([*facts, f"top speed {verdict.top_speed[index]:.1f}"])

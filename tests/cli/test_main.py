@@ -61,6 +61,11 @@ def test_help_with_a_command_is_the_help_of_that_command(capsys):
     assert capsys.readouterr().out == asked != HELP
 
 
+def test_python_dash_m_is_the_command():
+    answer = subprocess.run([sys.executable, "-m", "dfplan", "--version"], capture_output=True, text=True, check=True)
+    assert __version__ in answer.stdout
+
+
 def test_version(capsys):
     assert main(["--version"]) == 0
     assert __version__ in capsys.readouterr().out

@@ -1,11 +1,13 @@
 """Way-points and regions are marked where they are; pictures show y to the right."""
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
 from dfplan.planner import GuidanceSettings
 from dfplan.planner.objectives import Box, Disc
-from dfplan.viz.guidance import draw_guidance
+from dfplan.types import Verdict
+from dfplan.viz.guidance import draw_guidance, summary
 
 
 def test_everything_is_marked_where_it_is():
@@ -31,3 +33,9 @@ def test_nothing_asked_for_is_nothing_drawn():
     draw_guidance(ax, GuidanceSettings())
     assert not ax.patches
     assert not ax.collections
+
+
+def test_on_the_edge_is_no_negative_nothing():
+    none = np.zeros((1, 0))
+    verdict = Verdict(((),), np.array([-1e-9]), none.astype(bool), none.astype(np.int64), np.array([3.0]))
+    assert summary(verdict, 0) == "keeps what was asked; clearance 0.00; top speed 3.0"

@@ -91,7 +91,7 @@ def say_verdict(verdict: Verdict, *, max_speed: float | None) -> str:
     names, missed = verdict.broken[0], int(verdict.missed[0].sum())
     facts = []
     if np.isfinite(verdict.clearance[0]):
-        facts.append(f"least clearance {verdict.clearance[0]:.2f}")
+        facts.append(f"least clearance {verdict.clearance[0]:z.2f}")
     if verdict.missed.shape[1]:
         passed = [str(step) for step, miss in zip(verdict.passes[0], verdict.missed[0], strict=True) if not miss]
         facts.append(f"way-points passed at steps {', '.join(passed)}" if passed else "no way-point passed")
