@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dfplan.planner.constraints import Constraints
     from dfplan.planner.planner import Planner
     from dfplan.planner.tree_planner import PlanTrees
-    from dfplan.settings.retrace import RetraceSettings
+    from dfplan.settings.resynthesis import ResynthesisSettings
 
 
 @dataclass(frozen=True)
@@ -288,7 +288,7 @@ class Domain(Protocol):
         ...
 
     def drive_anew(
-        self, data: Trajectories, retrace: "RetraceSettings", *, scorer: PlanScorer, **how: object
+        self, data: Trajectories, resynthesis: "ResynthesisSettings", *, scorer: PlanScorer, **how: object
     ) -> Trajectories:
         """The ways of the data driven anew, where :attr:`drives_anew`; ``how`` is ``seed`` and ``on_progress``."""
         ...

@@ -1,11 +1,15 @@
 """Scripts, configurations and exports from before things had the names that they have now find what they knew."""
 
+import json
+
 import pytest
 import torch
 from tiny_model import SCORER, tiny_model
 
 from dfplan import types
+from dfplan.cli.build import describe_weights
 from dfplan.cli.compose import compose_options, reading
+from dfplan.cli.folders import bundled_weights
 from dfplan.cli.main import main
 from dfplan.domains.former import OPTIONS
 from dfplan.measured import with_present_names
@@ -33,12 +37,31 @@ def test_options_are_found_by_their_former_names_and_in_a_line_by_those_of_now(c
     assert told == [f"planner.{name} is called planner.{new} now" for name, new in OPTIONS.items()]
 
 
+def test_a_group_is_found_by_its_former_name(capsys):
+    with reading(None):
+        former = compose_options("train", ["retrace=none", "retrace.tube=0.3"])
+        assert former == compose_options("train", ["resynthesis=none", "resynthesis.tube=0.3"])
+    told = capsys.readouterr().err.splitlines()
+    assert told == ["retrace is called resynthesis now", "retrace.tube is called resynthesis.tube now"]
+    assert main(["train", "retrace=null"]) == 2
+    assert "resynthesis must be chosen" in capsys.readouterr().err
+
+
+def test_what_weights_were_trained_on_is_known_of_bundles_with_the_former_names():
+    folder = bundled_weights() / "maze2d-umaze"
+    metadata = json.loads((folder / "model.json").read_text())["metadata"]
+    assert metadata["provenance"]["config"]["retrace"]["num_steps"] > 0
+    assert describe_weights(folder, metadata)["data"] == "resynthesised"
+
+
 def test_settings_of_an_export_are_read_by_their_former_names():
     assert with_present_names({"level_power": 2.0, "slope": 1.0}) == {"rho": 2.0, "pyramid_offset": 1.0}
 
 
 def test_a_run_goes_on_whose_record_has_the_former_names():
-    check_same_config({"config": {"task": {"slope": 1.0}}}, {"config": {"task": {"pyramid_offset": 1.0}}})
+    was = {"config": {"task": {"slope": 1.0}, "retrace": {"num_steps": 3}}}
+    now = {"config": {"task": {"pyramid_offset": 1.0}, "resynthesis": {"num_steps": 3}}}
+    check_same_config(was, now)
 
 
 def test_a_configuration_of_ones_own_is_told_the_present_name(tmp_path, capsys):

@@ -57,7 +57,7 @@ QUICK = Budget(
     num_alone=1,
     rows=2,
     situations=1,
-    train=("training.num_steps=3", "training.batch_size=8", "training.compiled=false", "retrace.num_steps=5000"),
+    train=("training.num_steps=3", "training.batch_size=8", "training.compiled=false", "resynthesis.num_steps=5000"),
 )
 
 

@@ -50,9 +50,9 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def results(arguments: argparse.Namespace) -> Named:
     """All arms, on the same episodes."""
-    quick = ["training.num_steps=2", "training.batch_size=4", "training.compiled=false", "retrace.num_steps=5000"]
+    quick = ["training.num_steps=2", "training.batch_size=4", "training.compiled=false", "resynthesis.num_steps=5000"]
     shared = [f"env={CHANGED}", f"seed={arguments.train_seed}", "threads=1", f"training.num_steps={arguments.steps}"]
-    shared += ["retrace.num_steps=200000", "training.validate_every=0"]
+    shared += ["resynthesis.num_steps=200000", "training.validate_every=0"]
     options = [*shared, *arguments.set, *(quick if arguments.quick else [])]
     episodes = [f"n_episodes={2 if arguments.quick else arguments.episodes}", f"seed={arguments.seed}", "threads=1"]
     records, seconds = {}, {}
@@ -103,7 +103,7 @@ def measure_anew(work: Path) -> Path:
         "training.num_steps=1",
         "training.batch_size=1",
         "training.compiled=false",
-        "retrace=none",
+        "resynthesis=none",
         "windows.held_steps=0",
     ]
     if not (work / "measuring").exists():

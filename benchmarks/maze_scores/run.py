@@ -125,7 +125,7 @@ def found(folder: Path, *, experiment: Experiment, label: str) -> tuple[str, Rec
     if experiment.weights.endswith("-collected") and data != "collected":
         raise SystemExit(
             f"{experiment.name}: {experiment.weights} of {label} learned from data {data}, by its own description; "
-            "train it with retrace=none windows=collected"
+            "train it with resynthesis=none windows=collected"
         )
     record["config"]["weights"] = label
     return experiment.name if label == "bundled" else f"{experiment.name}_{label}", record

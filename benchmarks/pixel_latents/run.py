@@ -29,7 +29,7 @@ BEGIN, END = "<!-- measured: written by benchmarks/pixel_latents/run.py -->", "<
 MAZES, PUSHT = ("medium", "large"), "pusht"
 PUSHT_ENV = "env=pixel-pusht-v0"
 # Ways driven anew are drawn: as many as are looked at, so that none is driven in vain.
-DRAWN = ("retrace.num_steps=500000",)
+DRAWN = ("resynthesis.num_steps=500000",)
 POOLED = 32  # numbers of a picture
 TRAININGS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "maze": {

@@ -109,7 +109,7 @@ def train_arm(run: Path, arm: str, *, seed: int, arguments: argparse.Namespace) 
         f"task.camera=pixelmaze-{arguments.maze}-v1",
         f"task.depth={DEPTH}",
         *(f"task.{name}={value}" for name, value in options.items()),
-        "retrace=none",
+        "resynthesis=none",
         "windows.held_steps=0",
         f"training.num_steps={arguments.steps[-1]}",
         f"training.checkpoint_every={every}",

@@ -21,7 +21,7 @@ from frame import Benchmark, Named
 
 HERE = Path(__file__).parent
 RECIPE_STEPS = 6000
-DATA = ("retrace.num_steps=20000", "training.validate_every=0", "training.checkpoint_every=1000000")
+DATA = ("resynthesis.num_steps=20000", "training.validate_every=0", "training.checkpoint_every=1000000")
 
 
 def options(parser: argparse.ArgumentParser) -> None:

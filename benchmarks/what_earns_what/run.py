@@ -44,7 +44,7 @@ VARIANTS: Mapping[str, tuple[str, ...]] = {
     "value by least squares": ("value=features", "windows.collected_share=0"),
     "windows drawn alike": ("value=networks", "windows.collected_share=0"),
 }
-INVERSE = ("task=inverse-dynamics", "retrace=none")
+INVERSE = ("task=inverse-dynamics", "resynthesis=none")
 WEIGHED_ALONE = ("value by least squares", "windows drawn alike")  # elsewhere these are what dfplan is
 OWN_ROWS: Mapping[str, Row] = {
     "dfplan": ROWS["dfplan"],

@@ -19,6 +19,7 @@ from dfplan.cli.guidance import build_guidance
 from dfplan.cli.planner_schema import PlannerConfig
 from dfplan.cli.schema import ControllerConfig
 from dfplan.domain import Domain
+from dfplan.domains.former import present_config
 from dfplan.errors import UserError
 from dfplan.files import user_path
 from dfplan.models import hub
@@ -133,8 +134,8 @@ def describe_weights(folder: Path, metadata: Mapping[str, Any]) -> dict[str, Any
     where the bundle does not say.
     """
     provenance = metadata.get("provenance", {})
-    config = provenance.get("config", {})
-    driven_anew = config.get("retrace", {}).get("num_steps", 0) > 0
+    config = present_config(provenance.get("config", {}))
+    driven_anew = config.get("resynthesis", {}).get("num_steps", 0) > 0
     return {
         "sha256": hashlib.sha256((folder / TENSORS_FILE).read_bytes()).hexdigest(),
         "training_seed": config.get("seed"),

@@ -155,6 +155,7 @@ def _refuse_empty_groups(command: str, options: Sequence[str]) -> None:
     groups = {name for name, each in flatten(schema) if is_dataclass(each.type)}
     for word in options:
         name, equals, value = word.partition("=")
+        name = present_option(name)
         if equals and name in groups and value in ("", "null"):
             raise UserError(f"{name} must be chosen; got {word!r}; choose {', '.join(group_choices(name))}")
 
@@ -321,8 +322,8 @@ def _bad_value(error: OmegaConfBaseException, command: str, declared: Mapping[st
 
 
 def _bad_option(error: HydraException, command: str, declared: Mapping[str, Any]) -> str:
-    unknown = re.match(r"Could not override '([^']+)'", str(error))
-    if unknown:
+    unknown = re.search(r"Could not override '([^']+)'", str(error))
+    if unknown and (unknown.start() == 0 or present_option(unknown[1]) != unknown[1]):
         return _unknown_option(unknown[1], command, declared)
     if ambiguous := re.match(r"Ambiguous value for argument '([^']+)'", str(error)):
         return f"{ambiguous[1]} holds several values; run them one after the other with -m"

@@ -12,7 +12,7 @@ from dfplan.cli.schema import TrainingConfig
 from dfplan.cli.structure import values_of
 from dfplan.domains.frames_settings import FramesSettings
 from dfplan.settings.diffusion import DiffusionSettings
-from dfplan.settings.retrace import RetraceSettings
+from dfplan.settings.resynthesis import ResynthesisSettings
 from dfplan.settings.value import ValueSettings
 from dfplan.tasks.groups import ModelSettings, WindowsSettings
 
@@ -20,7 +20,7 @@ GROUPS: dict[str, type] = {
     "planner": PlannerConfig,
     "windows": WindowsSettings,
     "diffusion": DiffusionSettings,
-    "retrace": RetraceSettings,
+    "resynthesis": ResynthesisSettings,
     "model": ModelSettings,
     "training": TrainingConfig,
     "value": ValueSettings,

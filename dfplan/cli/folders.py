@@ -21,7 +21,7 @@ DECLARED = {
     "planner": "default",
     "windows": "default",
     "diffusion": "default",
-    "retrace": "default",
+    "resynthesis": "default",
     "model": "transformer",
     "training": "cpu",
     "value": "features",

@@ -12,7 +12,7 @@ from dfplan.errors import UserError
 # What torch, CUDA, MPS and C++ say; torch raises a RuntimeError for it on the CPU.
 WORDS = re.compile(r"out of memory|can.?t allocate memory|cannot allocate memory|not enough memory|bad_alloc", re.I)
 OPTIONS = {
-    "train": ("training.batch_size", "retrace.num_steps", "training.accumulation"),
+    "train": ("training.batch_size", "resynthesis.num_steps", "training.accumulation"),
     "eval": ("n_envs", "planner.num_candidates", "planner.tree.num_siblings"),
     "record": ("n_episodes", "n_envs", "planner.num_candidates"),
     "bench": ("n_envs",),

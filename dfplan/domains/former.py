@@ -27,17 +27,21 @@ OPTIONS = {
     "slope": "pyramid_offset",
 }
 GROUPS = ("planner", "task")  # that have these options
+GROUP_NAMES = {"retrace": "resynthesis"}
 
 
 def present_option(name: str) -> str:
-    """What an option such as ``planner.level_power`` is called now; the same where it is called so."""
+    """What an option such as ``planner.level_power``, or a group, is called now; the same where it is called so."""
+    first, dot, rest = name.partition(".")
+    if first in GROUP_NAMES:
+        return f"{GROUP_NAMES[first]}{dot}{rest}"
     group, _, last = name.rpartition(".")
     return f"{group}.{OPTIONS[last]}" if group in GROUPS and last in OPTIONS else name
 
 
 def present_config(config: Mapping[str, Any], group: str = "") -> dict[str, Any]:
-    """A configuration, or the group of it, as a run recorded it, with the options called as they are now."""
-    names = OPTIONS if group in GROUPS else {}
+    """A configuration, or the group of it, as a run recorded it, with groups and options called as they are now."""
+    names = OPTIONS if group in GROUPS else GROUP_NAMES
     return {
         names.get(name, name): present_config(each, name) if isinstance(each, Mapping) else each
         for name, each in config.items()

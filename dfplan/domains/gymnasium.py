@@ -191,9 +191,9 @@ class GymnasiumDomain:
             return GoalScorer(self.goal_radius or 0.1 * spread)
         return ReturnScorer(DISCOUNT, fit_value(data, discount=DISCOUNT))
 
-    def drive_anew(self, data: Trajectories, retrace: Any, **how: Any) -> Trajectories:
+    def drive_anew(self, data: Trajectories, resynthesis: Any, **how: Any) -> Trajectories:
         """See :class:`dfplan.domain.Domain`: never asked, as nobody knows how."""
-        raise UserError(f"the ways of {self.env_id} cannot be driven anew; give retrace=none")
+        raise UserError(f"the ways of {self.env_id} cannot be driven anew; give resynthesis=none")
 
     def achieved_goal(self, observations: np.ndarray) -> np.ndarray:
         """See :class:`dfplan.domain.Domain`: what stands in front."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from dfplan.domains.frames_settings import FramesSettings
 from dfplan.options import group, option
-from dfplan.settings.retrace import RetraceSettings
+from dfplan.settings.resynthesis import ResynthesisSettings
 from dfplan.settings.windows import WindowSettings
 from dfplan.tasks.inputs import Inputs
 from dfplan.tasks.seen import look, looks
@@ -27,7 +27,7 @@ class Settings:
     segment_goal_share: float = option(
         "share of goals that are where the data was heading; the others are later places on the way", low=0, high=1
     )
-    retrace: RetraceSettings = group(RetraceSettings, "whether to drive the data's ways anew, faster")
+    resynthesis: ResynthesisSettings = group(ResynthesisSettings, "whether to drive the data's ways anew, faster")
     frames: FramesSettings = group(FramesSettings, "how pictures are looked at, where the environment shows some")
 
 
@@ -46,11 +46,11 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[BehaviourCloningTask, Wi
 
     data, described, beside = inputs.trajectories, {}, None
     if looks(inputs, settings.frames):
-        seen = look(inputs, settings.frames, retrace=settings.retrace)
+        seen = look(inputs, settings.frames, resynthesis=settings.resynthesis)
         inputs, (described, beside) = seen.inputs, seen.beside()
-        data = seen.ways(settings.retrace)
-    elif settings.retrace.num_steps:
-        data = inputs.drive_anew(data, settings.retrace, scorer=inputs.domain.fit_scorer(data))
+        data = seen.ways(settings.resynthesis)
+    elif settings.resynthesis.num_steps:
+        data = inputs.drive_anew(data, settings.resynthesis, scorer=inputs.domain.fit_scorer(data))
     sizes = {"observation_dim": data.observations.shape[1], "action_dim": data.actions.shape[1]}
     sizes["goal_dim"] = inputs.goal_dim
     network = {name: getattr(settings, name) for name in ("width", "num_layers")}

@@ -1,6 +1,7 @@
 """Diffuser, the baseline, for plans to a fixed goal; it has its own fixed ways of cutting windows and of drawing noise.
 
-As published it learns from the data as collected; ``retrace.num_steps`` shows it the ways that our planner is shown.
+As published it learns from the data as collected; ``resynthesis.num_steps`` shows it the ways that
+our planner is shown.
 """
 
 from dataclasses import asdict, dataclass
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dfplan.errors import UserError
 from dfplan.options import group
-from dfplan.settings.retrace import RetraceSettings
+from dfplan.settings.resynthesis import ResynthesisSettings
 from dfplan.tasks.groups import ModelSettings
 from dfplan.tasks.inputs import Inputs
 
@@ -21,7 +22,7 @@ class Settings:
     """The options of the task."""
 
     model: ModelSettings = group(ModelSettings, "the network")
-    retrace: RetraceSettings = group(RetraceSettings, "whether to drive the data's ways anew, faster")
+    resynthesis: ResynthesisSettings = group(ResynthesisSettings, "whether to drive the data's ways anew, faster")
 
 
 def build(settings: Settings, inputs: Inputs) -> "tuple[DiffuserTask, SegmentWindows]":
@@ -42,7 +43,7 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[DiffuserTask, SegmentWin
             "published"
         )
     scorer: Any = inputs.domain.fit_scorer(inputs.trajectories)
-    trajectories = inputs.drive_anew(inputs.trajectories, settings.retrace, scorer=scorer)
+    trajectories = inputs.drive_anew(inputs.trajectories, settings.resynthesis, scorer=scorer)
     action_dim, observation_dim = trajectories.actions.shape[1], trajectories.observations.shape[1]
     torch.manual_seed(inputs.seed)  # of the initial weights
     unet = TemporalUnet(token_dim=action_dim + observation_dim, width=sizes["width"], num_layers=sizes["num_layers"])

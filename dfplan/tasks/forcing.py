@@ -9,7 +9,7 @@ from dfplan.domains.frames_settings import FramesSettings
 from dfplan.errors import UserError
 from dfplan.options import group
 from dfplan.settings.diffusion import DiffusionSettings
-from dfplan.settings.retrace import RetraceSettings
+from dfplan.settings.resynthesis import ResynthesisSettings
 from dfplan.settings.value import ValueSettings
 from dfplan.tasks.groups import ModelSettings, WindowsSettings
 from dfplan.tasks.inputs import Inputs
@@ -29,7 +29,7 @@ class StateSettings:
     """The options of the task, where states are shown."""
 
     model: ModelSettings = group(ModelSettings, "the network")
-    retrace: RetraceSettings = group(RetraceSettings, "whether to drive the data's ways anew, faster")
+    resynthesis: ResynthesisSettings = group(ResynthesisSettings, "whether to drive the data's ways anew, faster")
     windows: WindowsSettings = group(WindowsSettings, "what the model is shown of the data")
     diffusion: DiffusionSettings = group(DiffusionSettings, "how noise is drawn and what is predicted")
     value: ValueSettings = group(ValueSettings, "what comes after the end of a plan that is scored by rewards")
@@ -56,7 +56,7 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, Dataset]":
     check_network(settings.model.name)
     check_ways(settings, inputs)
     share = settings.windows.collected_share
-    seen = look(inputs, settings.frames, retrace=settings.retrace, with_collected=share > 0)
+    seen = look(inputs, settings.frames, resynthesis=settings.resynthesis, with_collected=share > 0)
     described, beside = seen.beside()
     if seen.driven is not None:  # a goal is a picture: what is beside it is none
         settings = replace(settings, windows=replace(settings.windows, goal_jitter=0.0))
@@ -92,7 +92,7 @@ def learn(
 
     collected = inputs.trajectories
     settings, scorer = with_one_radius(settings, with_value(scorer, settings.value, inputs), inputs)
-    trajectories = inputs.drive_anew(collected, settings.retrace, scorer=scorer) if driven is None else driven
+    trajectories = inputs.drive_anew(collected, settings.resynthesis, scorer=scorer) if driven is None else driven
     windows, validation = mix_datasets(
         settings.windows,
         trajectories,
@@ -146,10 +146,10 @@ def check_ways(settings: StateSettings, inputs: Inputs) -> None:
     Raises:
         UserError: the settings ask for that.
     """
-    windows, retrace = settings.windows, settings.retrace
-    if not inputs.domain.drives_anew and (retrace.num_steps or windows.held_steps):
+    windows, resynthesis = settings.windows, settings.resynthesis
+    if not inputs.domain.drives_anew and (resynthesis.num_steps or windows.held_steps):
         raise UserError(
-            f"the ways of {inputs.env_name} cannot be driven anew; give retrace=none and windows.held_steps=0, or "
+            f"the ways of {inputs.env_name} cannot be driven anew; give resynthesis=none and windows.held_steps=0, or "
             "leave both out"
         )
     if not inputs.domain.drives_anew and windows.collected_share and settings.value.temperature is None:
@@ -157,12 +157,12 @@ def check_ways(settings: StateSettings, inputs: Inputs) -> None:
             "windows.collected_share is for windows that are not as the data are: for ways driven anew, which those of "
             f"{inputs.env_name} cannot be, or with value.temperature; leave it out"
         )
-    standing = retrace.shortest_hold if retrace.num_steps else 0
+    standing = resynthesis.shortest_hold if resynthesis.num_steps else 0
     if windows.held_steps > standing:
         raise UserError(
             f"windows.held_steps={windows.held_steps} wants ways that end standing still for as long, and "
-            f"these do for {standing} steps at least; with retrace=none give windows=collected, else a longer "
-            "retrace.shortest_hold"
+            f"these do for {standing} steps at least; with resynthesis=none give windows=collected, else a longer "
+            "resynthesis.shortest_hold"
         )
 
 

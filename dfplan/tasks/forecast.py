@@ -8,7 +8,7 @@ import numpy as np
 from dfplan.errors import UserError
 from dfplan.options import group, option
 from dfplan.settings.diffusion import DiffusionSettings
-from dfplan.settings.retrace import RetraceSettings
+from dfplan.settings.resynthesis import ResynthesisSettings
 from dfplan.tasks import forcing
 from dfplan.tasks.groups import ModelSettings, WindowsSettings
 from dfplan.tasks.inputs import Inputs
@@ -66,7 +66,7 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, WindowDatas
     task = forcing.build_task(
         forcing.StateSettings(
             model=settings.model,
-            retrace=RetraceSettings(num_steps=0),
+            resynthesis=ResynthesisSettings(num_steps=0),
             windows=windows,
             diffusion=settings.diffusion,
         ),

@@ -8,7 +8,7 @@ from typing import Any
 
 from dfplan.domain import Domain, PlanScorer
 from dfplan.errors import UserError
-from dfplan.settings.retrace import RetraceSettings
+from dfplan.settings.resynthesis import ResynthesisSettings
 from dfplan.settings.training import OptimizerSettings
 from dfplan.types import Trajectories
 
@@ -87,16 +87,16 @@ class Inputs:
             **{name: list(names) for name, names in named.items() if names and len(names) == sizes[name]},
         }
 
-    def drive_anew(self, data: Trajectories, retrace: RetraceSettings, *, scorer: PlanScorer) -> Trajectories:
+    def drive_anew(self, data: Trajectories, resynthesis: ResynthesisSettings, *, scorer: PlanScorer) -> Trajectories:
         """The data as they are, or, where it is asked for, their ways driven anew.
 
         Raises:
             UserError: they do not hold what that takes.
         """
-        if not retrace.num_steps:
+        if not resynthesis.num_steps:
             return data
         with self.progress("ways driven anew") as show:
-            return self.domain.drive_anew(data, retrace, scorer=scorer, seed=self.seed, on_progress=show)
+            return self.domain.drive_anew(data, resynthesis, scorer=scorer, seed=self.seed, on_progress=show)
 
     def check_states(self) -> None:
         """Refuse an environment that shows frames: a planner of states would be trained on what is not shown there.

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from dfplan.domains.frames_settings import FramesSettings
 from dfplan.options import group, option
-from dfplan.settings.retrace import RetraceSettings
+from dfplan.settings.resynthesis import ResynthesisSettings
 from dfplan.tasks.inputs import Inputs
 from dfplan.tasks.seen import look, looks
 
@@ -20,7 +20,7 @@ class Settings:
     most_steps: int = option("largest number of steps between the two observations", low=1, high=1000)
     width: int = option("hidden size", low=8)
     validation_share: float = option("share of the data held out for validation", above=0, high=0.5)
-    retrace: RetraceSettings = group(RetraceSettings, "whether to drive the data's ways anew, faster")
+    resynthesis: ResynthesisSettings = group(ResynthesisSettings, "whether to drive the data's ways anew, faster")
     frames: FramesSettings = group(FramesSettings, "how frames are looked at, where the environment shows frames")
 
 
@@ -37,10 +37,10 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[InverseDynamicsTask, Obs
     from dfplan.training.inverse_dynamics import InverseDynamicsTask, ObservationPairs, look_at
 
     if looks(inputs, settings.frames):
-        data = look(inputs, settings.frames, retrace=settings.retrace).ways(settings.retrace)
+        data = look(inputs, settings.frames, resynthesis=settings.resynthesis).ways(settings.resynthesis)
     else:
         data = inputs.trajectories
-        data = inputs.drive_anew(data, settings.retrace, scorer=inputs.domain.fit_scorer(data))
+        data = inputs.drive_anew(data, settings.resynthesis, scorer=inputs.domain.fit_scorer(data))
     torch.manual_seed(inputs.seed)  # of the initial weights
     sizes = {"observation_dim": data.observations.shape[1], "action_dim": data.actions.shape[1]}
     inverse = InverseDynamics(**sizes, most_steps=settings.most_steps, width=settings.width)

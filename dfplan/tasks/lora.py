@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dfplan.errors import UserError
 from dfplan.options import group, option
 from dfplan.settings.diffusion import DiffusionSettings
-from dfplan.settings.retrace import RetraceSettings
+from dfplan.settings.resynthesis import ResynthesisSettings
 from dfplan.tasks import forcing
 from dfplan.tasks.groups import ModelSettings, WindowsSettings
 from dfplan.tasks.inputs import Inputs
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Settings:
     """The options of the task; the network is that of the base."""
 
-    retrace: RetraceSettings = group(RetraceSettings, "whether to drive the data's ways anew, faster")
+    resynthesis: ResynthesisSettings = group(ResynthesisSettings, "whether to drive the data's ways anew, faster")
     windows: WindowsSettings = group(WindowsSettings, "what the model is shown of the data")
     diffusion: DiffusionSettings = group(DiffusionSettings, "how noise is drawn and what is predicted")
     base: str = option("the planner to adapt: bundled weights by name, such as maze2d-large, or a folder")
@@ -49,7 +49,10 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, Dataset]":
     sizes: dict[str, Any] = {each.name: None for each in fields(ModelSettings)} | {"causal": True}
     sizes |= dict(base.metadata["model"])
     ordinary = forcing.StateSettings(
-        model=ModelSettings(**sizes), retrace=settings.retrace, windows=settings.windows, diffusion=settings.diffusion
+        model=ModelSettings(**sizes),
+        resynthesis=settings.resynthesis,
+        windows=settings.windows,
+        diffusion=settings.diffusion,
     )
     origin = {"base": base.metadata["env"], "base_sha256": bundle_checksum(folder)}
     make = partial(LoraTask, base=base, rank=settings.rank, alpha=settings.alpha, origin=origin)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dfplan.errors import UserError
 from dfplan.options import group, option
 from dfplan.settings.diffusion import DiffusionSettings
-from dfplan.settings.retrace import RetraceSettings
+from dfplan.settings.resynthesis import ResynthesisSettings
 from dfplan.tasks import forcing
 from dfplan.tasks.groups import ModelSettings, WindowsSettings
 from dfplan.tasks.inputs import Inputs
@@ -73,7 +73,7 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, EpisodeWind
     task = forcing.build_task(
         forcing.StateSettings(
             model=settings.model,
-            retrace=RetraceSettings(),  # not used: the task alone is built
+            resynthesis=ResynthesisSettings(),  # not used: the task alone is built
             windows=_windows(settings.steps_per_token, goal_radius=domain.goal_radius),
             diffusion=settings.diffusion,
         ),

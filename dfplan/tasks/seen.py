@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dfplan.domains.frames_settings import FramesSettings
 from dfplan.errors import UserError
 from dfplan.files import user_path
-from dfplan.settings.retrace import RetraceSettings
+from dfplan.settings.resynthesis import ResynthesisSettings
 from dfplan.tasks.inputs import Inputs
 
 if TYPE_CHECKING:
@@ -38,11 +38,11 @@ class Seen:
     scorer: "PlanScorer"
     sight: "LatentSight | FrameObserver"
 
-    def ways(self, retrace: RetraceSettings) -> "Trajectories":
+    def ways(self, resynthesis: ResynthesisSettings) -> "Trajectories":
         """What is learned from, driven anew where that is asked for."""
         if self.driven is not None:
             return self.driven
-        return self.inputs.drive_anew(self.inputs.trajectories, retrace, scorer=self.scorer)
+        return self.inputs.drive_anew(self.inputs.trajectories, resynthesis, scorer=self.scorer)
 
     def beside(self) -> tuple[dict[str, Any], Callable[[Path], None]]:
         """What a bundle says of how is looked, and what writes the tokenizer into its folder."""
@@ -71,7 +71,7 @@ def look(
     inputs: Inputs,
     frames: FramesSettings,
     *,
-    retrace: RetraceSettings | None = None,
+    resynthesis: ResynthesisSettings | None = None,
     with_collected: bool = False,
 ) -> Seen:
     """The first rows of the data as they are seen.
@@ -82,7 +82,7 @@ def look(
     Args:
         inputs: of the task.
         frames: how is looked.
-        retrace: whether ways are driven anew; None is not.
+        resynthesis: whether ways are driven anew; None is not.
         with_collected: whether the data as collected are looked at as well, where they are driven anew.
 
     Raises:
@@ -97,9 +97,9 @@ def look(
     if inputs.domain.drives_anew and isinstance(load_tokenizer(folder)[0], KeypointTokenizer):
         return _look_for_places(inputs, frames, collected, folder=folder)
     driven = collected
-    if retrace is not None and retrace.num_steps:
+    if resynthesis is not None and resynthesis.num_steps:
         measured = inputs.domain.fit_scorer(inputs.trajectories)
-        driven = first_rows(inputs.drive_anew(inputs.trajectories, retrace, scorer=measured), frames.max_rows)
+        driven = first_rows(inputs.drive_anew(inputs.trajectories, resynthesis, scorer=measured), frames.max_rows)
     shown = inputs.domain.show(driven)
     sight = open_sight(folder, shown, stack=frames.stack, stride=frames.stride)
 

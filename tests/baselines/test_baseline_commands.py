@@ -50,7 +50,7 @@ def test_a_diffuser_is_trained_by_a_recipe_and_resumed(trained, capsys):
         16,
     )
     assert not {"diffusion", "windows"} & set(record)  # what it has no use for
-    assert record["retrace"]["num_steps"] == 0
+    assert record["resynthesis"]["num_steps"] == 0
     assert main(["train", f"resume={trained}", "training.num_steps=3", "threads=1"]) == 0
     assert Path(capsys.readouterr().out.rstrip().splitlines()[-1]) == trained / "model"
     assert main(["verify", str(trained)]) == 0
@@ -92,7 +92,7 @@ def test_a_diffuser_is_trained_on_ways_driven_anew(trained, folder, capsys):
         "recipe=diffuser-umaze-resynthesised",
         *TINY[1:],
         f"data={folder / 'umaze.hdf5'}",
-        "retrace.num_steps=6000",
+        "resynthesis.num_steps=6000",
     ]
     assert main(["train", *words, "output=resynthesised", "training.num_steps=1"]) == 0
     assert main(["eval", ENV, "weights=resynthesised", "controller=pursuit", "n_episodes=1", "threads=1"]) == 0
@@ -148,7 +148,7 @@ def test_other_ways_to_train_our_model_are_recipes(trained, recipe, sampled, fol
         "model.num_layers=1",
         "training.num_steps=1",
         "env.num_tokens=3",
-        "retrace.num_steps=2000",
+        "resynthesis.num_steps=2000",
     ]
     words = [ENV, f"recipe={recipe}", f"data={folder / 'umaze.hdf5'}", *small, "training.compiled=false", "threads=1"]
     assert main(["train", *words, f"output={recipe}"]) == 0

@@ -19,7 +19,7 @@ TINY = (
     "training.log_every=1",
     "env.num_tokens=3",
     "training.compiled=false",
-    "retrace.num_steps=2000",
+    "resynthesis.num_steps=2000",
 )
 FAST = ("planner.num_candidates=2", "planner.num_levels=2", "planner.horizon=32", "threads=1")
 
@@ -112,9 +112,9 @@ def test_a_run_from_before_the_precision_was_chosen_goes_on_in_bfloat16(dataset,
 
 def test_windows_that_are_held_want_ways_that_end_standing(dataset, capsys):
     words = ["train", ENV, f"data={dataset}", "training.num_steps=1", "threads=1", *TINY]
-    assert main([*words, "retrace.num_steps=0"]) == 2
+    assert main([*words, "resynthesis.num_steps=0"]) == 2
     assert "windows=collected" in capsys.readouterr().err
-    assert main([*words, "retrace.shortest_hold=15"]) == 2
+    assert main([*words, "resynthesis.shortest_hold=15"]) == 2
     assert "windows.held_steps=16" in capsys.readouterr().err
 
 

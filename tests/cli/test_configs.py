@@ -18,7 +18,7 @@ from dfplan.domains.frames_settings import FramesSettings
 from dfplan.errors import UserError
 from dfplan.planner.settings import PlannerSettings
 from dfplan.settings.diffusion import DiffusionSettings
-from dfplan.settings.retrace import RetraceSettings
+from dfplan.settings.resynthesis import ResynthesisSettings
 from dfplan.settings.value import ValueSettings
 from dfplan.settings.windows import WindowSettings
 from dfplan.training.settings import Settings
@@ -28,7 +28,8 @@ GROUPS = {
     "bench": ("env",),
     "plan": ("env", "planner"),
     "train": (
-        *("env", "task", "model", "retrace", "windows", "diffusion", "value", "frames", "training", "logger", "recipe"),
+        *("env", "task", "model", "resynthesis", "windows", "diffusion", "value", "frames"),
+        *("training", "logger", "recipe"),
     ),
     "generate": ("env",),
     "export": ("env", "planner"),
@@ -80,7 +81,7 @@ LIBRARY = {
     "planner": PlannerSettings,
     "windows": WindowSettings,
     "diffusion": DiffusionSettings,
-    "retrace": RetraceSettings,
+    "resynthesis": ResynthesisSettings,
     "value": ValueSettings,
     "frames": FramesSettings,
     "training": Settings,

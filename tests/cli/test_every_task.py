@@ -26,19 +26,19 @@ EVERYWHERE = (
     "device=cpu",
 )
 NETWORK = ["model.width=16", "model.num_layers=1"]
-WINDOWS = [*NETWORK, "env.num_tokens=3", "retrace.num_steps=2000"]
+WINDOWS = [*NETWORK, "env.num_tokens=3", "resynthesis.num_steps=2000"]
 SMALL = {
     "aligned-forcing": [STATES, *WINDOWS, "task.depth=1", "task.encoder=state", "task.aligned_tokens=4"],
     "behaviour-cloning": [STATES, "task.width=8"],
     "autoencoder": [FRAMES, "task.width=8", "task.latent_channels=1"],
     "diffuser": [STATES, "model.width=8", "model.num_layers=2", "model.horizon=16", "model.num_levels=4"],
-    "distill": [STATES, "retrace.num_steps=2000"],
+    "distill": [STATES, "resynthesis.num_steps=2000"],
     "forcing": [STATES, *WINDOWS],
     "forecast": ["env=none", *NETWORK, "env.num_tokens=3", "data=walk.csv"],
     "image-ddpm": ["task.width=8"],
-    "inverse-dynamics": [STATES, "task.width=8", "retrace.num_steps=2000"],
+    "inverse-dynamics": [STATES, "task.width=8", "resynthesis.num_steps=2000"],
     "keypoints": [FRAMES, "task.width=4"],
-    "lora": [STATES, "task.base=maze2d-umaze", "task.rank=1", "retrace.num_steps=2000"],
+    "lora": [STATES, "task.base=maze2d-umaze", "task.rank=1", "resynthesis.num_steps=2000"],
     "memory": [*NETWORK, "task.num_episodes=4", "task.held_out_episodes=2"],
     "pixel-forcing": [FRAMES, *WINDOWS, "frames.tokenizer=keypoints-whole"],
     "self-supervised": [FRAMES, "task.width=2", "task.feature_dim=4", "task.expander_dim=8"],

@@ -48,7 +48,7 @@ def raise_(error):
 def test_every_way_of_saying_it_is_understood(ask):
     config = train_schema("forcing")()
     config.training = dataclasses.replace(config.training, batch_size=64, accumulation=1)
-    config.retrace = dataclasses.replace(config.retrace, num_steps=0)
+    config.resynthesis = dataclasses.replace(config.resynthesis, num_steps=0)
     with pytest.raises(UserError, match="out of memory") as caught, told_in_one_line("train", config):
         ask()
     said = "lower training.batch_size (now 64) or raise training.accumulation (now 1) or free some memory"

@@ -51,7 +51,7 @@ def test_a_path_will_do_and_the_run_has_a_folder_of_its_own(pendulum):
 
 def test_ways_in_a_maze_are_checked_as_those_of_a_file():
     assert main(["record", "env=maze2d-umaze", "agent=waypoints", "goal=random", "n_episodes=4", "data=u.hdf5"]) == 0
-    ways, few = dfplan.read("u.hdf5"), ["retrace=none", "windows=collected", *TINY]
+    ways, few = dfplan.read("u.hdf5"), ["resynthesis=none", "windows=collected", *TINY]
     assert dfplan.train(ways, env="maze2d-umaze", steps=1, options=few).layout.goal_dim == 2
     with pytest.raises(UserError, match="wrong sign"):
         dfplan.train(replace(ways, actions=-ways.actions), env="maze2d-umaze", steps=1, options=few)

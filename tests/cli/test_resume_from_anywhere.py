@@ -23,7 +23,7 @@ TINY = (
     "training.log_every=1",
     "env.num_tokens=3",
     "training.compiled=false",
-    "retrace.num_steps=2000",
+    "resynthesis.num_steps=2000",
     "threads=1",
 )
 

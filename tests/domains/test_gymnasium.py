@@ -260,7 +260,7 @@ def test_without_goals_plans_are_scored_by_rewards_and_the_value_of_where_they_e
 
 
 def test_inverse_dynamics_are_learned_of_any_robot_in_the_units_of_its_actions(file, tmp_path):
-    words = ["task=inverse-dynamics", "env=Pendulum-v1", f"data={file}", "retrace=none", "training.num_steps=1000"]
+    words = ["task=inverse-dynamics", "env=Pendulum-v1", f"data={file}", "resynthesis=none", "training.num_steps=1000"]
     assert main(["train", *words, "threads=1", f"output={tmp_path / 'run'}"]) == 0
     inverse = load_inverse_dynamics(tmp_path / "run" / "model")
     data = read(file)
@@ -272,7 +272,7 @@ def test_inverse_dynamics_are_learned_of_any_robot_in_the_units_of_its_actions(f
 
 def test_an_id_becomes_the_options_that_suit_short_problems_where_nothing_else_is_said():
     told = with_environment("train", ["env=Pendulum-v1", "data=x", "windows=default"])
-    assert {"env.id=Pendulum-v1", "env.name=Pendulum-v1", "retrace=none", "windows=default"} <= set(told)
+    assert {"env.id=Pendulum-v1", "env.name=Pendulum-v1", "resynthesis=none", "windows=default"} <= set(told)
     assert {"model=small", "env.num_tokens=6", "training=short"} <= set(told)
     assert "windows=short" not in told
     for options in (["env=maze2d-large"], ["env=no-such"], ["env=os:system"], ["data=x"]):

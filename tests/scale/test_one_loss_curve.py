@@ -18,7 +18,13 @@ from dfplan.training.sharding import explained
 
 STEPS = ["training.num_steps=6", "training.log_every=1", "training.validate_every=3", "training.warmup_steps=2"]
 STEPS += ["training.checkpoint_every=3"]
-SIZE = ["model.width=16", "model.num_layers=2", "env.num_tokens=3", "retrace.num_steps=2000", "training.batch_size=8"]
+SIZE = [
+    "model.width=16",
+    "model.num_layers=2",
+    "env.num_tokens=3",
+    "resynthesis.num_steps=2000",
+    "training.batch_size=8",
+]
 WORDS = ["train", "env=maze2d-umaze", "data=umaze.hdf5", *SIZE, *STEPS, "threads=1", "device=cpu"]
 
 

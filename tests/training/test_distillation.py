@@ -113,7 +113,7 @@ def test_a_student_is_trained_and_planned_with(tmp_path, capsys):
     short = [
         "training.num_steps=2",
         "training.batch_size=4",
-        "retrace.num_steps=0",
+        "resynthesis.num_steps=0",
         "windows.held_steps=0",
         "training.compiled=false",
     ]

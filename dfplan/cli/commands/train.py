@@ -40,7 +40,7 @@ NO_DATA = "none"  # data=none: the task brings its own
 BEFORE: dict[str, dict[str, Any]] = {
     "training": {"matrix_precision": "bfloat16"},
     "windows": {"collected_share": 0.0, "held_steps": 0},
-    "retrace": {"return_share": 0.0},
+    "resynthesis": {"return_share": 0.0},
     "diffusion": {"returns_shown": False},
     "value": vars(ValueSettings()),
     "frames": vars(FramesSettings()),

@@ -16,12 +16,12 @@ from dfplan.domains.maze.environment import load_maze, shows_frames, step_second
 from dfplan.domains.maze.frames import load_camera
 from dfplan.domains.maze.layouts import layout_of
 from dfplan.domains.maze.protocol import MazeProtocol
-from dfplan.domains.maze.retrace import retrace as drive_anew
+from dfplan.domains.maze.resynthesis import resynthesise as drive_anew
 from dfplan.domains.maze.scorer import PointMassScorer
 from dfplan.domains.maze.sources import check_trajectories, default_num_steps, generate_file, load_trajectories
 from dfplan.errors import UserError
 from dfplan.scorers.support import measure_support
-from dfplan.settings.retrace import RetraceSettings
+from dfplan.settings.resynthesis import ResynthesisSettings
 from dfplan.types import Bounds, Plan, Trajectories
 
 
@@ -103,13 +103,15 @@ class MazeDomain:
         """See :class:`dfplan.domain.Domain`: how the ball is pushed, and where it was."""
         return PointMassScorer(fit_dynamics(data), measure_support(data), goal_radius=self.maze.goal_radius)
 
-    def drive_anew(self, data: Trajectories, retrace: RetraceSettings, *, scorer: Any, **how: Any) -> Trajectories:
+    def drive_anew(
+        self, data: Trajectories, resynthesis: ResynthesisSettings, *, scorer: Any, **how: Any
+    ) -> Trajectories:
         """See :class:`dfplan.domain.Domain`; drives by pursuit."""
         from dfplan.domains.maze.pursuit import Pursuit
 
         known = {name: getattr(scorer, name) for name in ("goal_radius", "support")}
-        driver = Pursuit(scorer.dynamics, tube=retrace.tube, **known)
-        return drive_anew(data, driver, retrace, dynamics=scorer.dynamics, **known, **how)
+        driver = Pursuit(scorer.dynamics, tube=resynthesis.tube, **known)
+        return drive_anew(data, driver, resynthesis, dynamics=scorer.dynamics, **known, **how)
 
     def achieved_goal(self, observations: np.ndarray) -> np.ndarray:
         """See :class:`dfplan.domain.Domain`: the position."""

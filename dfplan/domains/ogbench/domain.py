@@ -18,7 +18,7 @@ from dfplan.domains.ogbench.protocol import PointMazeProtocol
 from dfplan.domains.ogbench.splice import splice
 from dfplan.scorers import VisitedScorer
 from dfplan.scorers.support import measure_support
-from dfplan.settings.retrace import RetraceSettings
+from dfplan.settings.resynthesis import ResynthesisSettings
 from dfplan.types import Plan, Trajectories
 
 CELL = 0.5  # environment units, of the map of visited places; corridors are 2.6 wide to a point
@@ -100,10 +100,10 @@ class PointMazeDomain(GymnasiumDomain):
         return VisitedScorer(self.goal_radius or 1.0, support)
 
     def drive_anew(
-        self, data: Trajectories, retrace: RetraceSettings, *, scorer: VisitedScorer, **how: Any
+        self, data: Trajectories, resynthesis: ResynthesisSettings, *, scorer: VisitedScorer, **how: Any
     ) -> Trajectories:
         """See :class:`dfplan.domain.Domain`: spliced; of the settings, how many steps, and of standing, count."""
-        asked = {"num_steps": retrace.num_steps, "hold": retrace.shortest_hold}
+        asked = {"num_steps": resynthesis.num_steps, "hold": resynthesis.shortest_hold}
         return splice(data, scorer.support, within=scorer.goal_radius, **asked, **how)
 
     def controllers(self) -> Mapping[str, Callable[..., Any]]:

@@ -75,7 +75,7 @@ def splice(
         vain = 0 if arrived.any() else vain + 1
         if vain > MOST_IN_VAIN:
             raise UserError(
-                f"{data.source}: no way arrives that is spliced of its pieces; record more, or retrace=none"
+                f"{data.source}: no way arrives that is spliced of its pieces; record more, or resynthesis=none"
             )
         if on_progress is not None:
             on_progress(min(made, num_steps), num_steps)

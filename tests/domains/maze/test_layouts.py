@@ -113,7 +113,7 @@ def test_from_a_drawing_to_an_evaluated_planner(drawn, monkeypatch, capsys):
     maze = ["env=maze2d", f"layout={drawn.name}"]
     assert main(["generate", *maze, "num_steps=8000", "output=my.hdf5"]) == 0
     few = [
-        "retrace=none",
+        "resynthesis=none",
         "windows=collected",
         "training.num_steps=20",
         "training.validate_every=0",

@@ -1,4 +1,4 @@
-"""How the ways in the data are driven anew before training."""
+"""Trajectory resynthesis: how the ways in the data are driven anew before training."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,8 @@ from dfplan.ranges import check_settings
 
 
 @dataclass(frozen=True)
-class RetraceSettings:
-    """See :func:`dfplan.domains.maze.retrace.retrace`; each way draws its own noise between 0 and the largest.
+class ResynthesisSettings:
+    """See :func:`dfplan.domains.maze.resynthesis.resynthesise`; each way draws its own noise between 0 and the largest.
 
     Raises:
         UserError: a number out of range, or the least stay is longer than the most.
@@ -28,6 +28,6 @@ class RetraceSettings:
         check_settings(self)
         if self.num_steps and self.shortest_hold > self.longest_hold:
             raise UserError(
-                f"retrace.shortest_hold must be at most retrace.longest_hold; got {self.shortest_hold} and "
+                f"resynthesis.shortest_hold must be at most resynthesis.longest_hold; got {self.shortest_hold} and "
                 f"{self.longest_hold}"
             )

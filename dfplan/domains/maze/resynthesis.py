@@ -8,7 +8,7 @@ import numpy as np
 
 from dfplan.errors import UserError
 from dfplan.scorers.support import without_gaps
-from dfplan.settings.retrace import RetraceSettings
+from dfplan.settings.resynthesis import ResynthesisSettings
 from dfplan.types import DoubleIntegrator, Support, Trajectories
 
 
@@ -28,10 +28,10 @@ class PathDriver(Protocol):
         ...
 
 
-def retrace(
+def resynthesise(
     trajectories: Trajectories,
     driver: PathDriver,
-    settings: RetraceSettings,
+    settings: ResynthesisSettings,
     *,
     dynamics: DoubleIntegrator,
     support: Support,
@@ -145,7 +145,7 @@ class _Legs:
         self,
         data: Trajectories,
         driver: PathDriver,
-        settings: RetraceSettings,
+        settings: ResynthesisSettings,
         *,
         generator: np.random.Generator,
         returns: _Returns,
@@ -168,7 +168,7 @@ class _Legs:
             UserError: no way in the data is long enough.
         """
         if not len(self._starts):
-            raise UserError(f"no way in {self.data.source} is {self._SHORTEST} steps long; there is nothing to retrace")
+            raise UserError(f"no way in {self.data.source} is {self._SHORTEST} steps long; none can be resynthesised")
         self.goals = np.zeros((count, self.data.actions.shape[1]))
         self.number, self._cursor, self._deadline, self._release = (np.full(count, -1) for _ in range(4))
         self._noise_level = np.zeros((count, 1))
@@ -255,7 +255,7 @@ def _collect(
     if not finished.any():
         raise UserError(
             f"{source}: no leg reached its goal within {len(observations[0])} steps and the positions that the data "
-            "visited; imagine more steps (retrace.num_steps), or train on the data as they are (retrace=none)"
+            "visited; imagine more steps (resynthesis.num_steps), or train on the data as they are (resynthesis=none)"
         )
     kept = np.flatnonzero(finished)
     number = number.ravel()[kept]

@@ -10,10 +10,10 @@ from dfplan.data.d4rl_file import read_d4rl, write_d4rl
 from dfplan.domains.maze.dynamics import fit_dynamics
 from dfplan.domains.maze.environment import load_maze
 from dfplan.domains.maze.generate import generate_maze2d
-from dfplan.domains.maze.retrace import _step, retrace
+from dfplan.domains.maze.resynthesis import _step, resynthesise
 from dfplan.errors import UserError
 from dfplan.scorers.support import measure_support, without_gaps
-from dfplan.settings.retrace import RetraceSettings
+from dfplan.settings.resynthesis import ResynthesisSettings
 from dfplan.types import DoubleIntegrator, Support
 
 HOLD = (32, 48)
@@ -29,10 +29,10 @@ def collected(tmp_path_factory):
 def driven(collected, *, support=None, seed=0, **changes):
     dynamics = fit_dynamics(collected)
     usual = {"num_steps": 6_000, "noise": 0.2, "return_share": 0.0}
-    return retrace(
+    return resynthesise(
         collected,
         Pursuit(dynamics, goal_radius=0.5, support=support or measure_support(collected), tube=0.45),
-        RetraceSettings(shortest_hold=HOLD[0], longest_hold=HOLD[1], **(usual | changes)),
+        ResynthesisSettings(shortest_hold=HOLD[0], longest_hold=HOLD[1], **(usual | changes)),
         dynamics=dynamics,
         support=support or measure_support(collected),
         seed=seed,
@@ -146,5 +146,5 @@ def test_ways_that_leave_the_visited_positions_are_thrown_away(collected, anew):
 
 def test_data_without_a_way_is_refused(collected):
     every_row = dataclasses.replace(collected, segment_ends=np.ones_like(collected.segment_ends))
-    with pytest.raises(UserError, match="nothing to retrace"):
+    with pytest.raises(UserError, match="none can be resynthesised"):
         driven(every_row)
