@@ -12,6 +12,8 @@ from fault_tables import faults, mutation
 from frame import Benchmark
 from records import Lines, Record, counts, head, load, newest, row, source
 
+from dfplan.domains.former import present_choice
+
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- tables: written by benchmarks/control_tables.py -->", "<!-- end of tables -->"
 
@@ -98,7 +100,7 @@ def scores(records: list[Record]) -> Lines:
     files: dict[str, Record] = {}
     for record in records:
         for each in record.get("score", []):
-            kind = (each["controller"], each["rate"])
+            kind = (present_choice("controller", each["controller"]), each["rate"])
             if kind not in rows:
                 loss = each["loss_percent"]
                 rows[kind] = row(
@@ -114,7 +116,7 @@ def scores(records: list[Record]) -> Lines:
     if rows:
         columns = ("episodes", "score", "score, robot waits", "loss % [95 %]", "missed", "rungs")
         yield from head("controller, rate", *columns)
-        yield from (rows[kind] for kind in sorted(rows, key=lambda kind: (kind[0] != "pursuit", kind[1])))
+        yield from (rows[kind] for kind in sorted(rows, key=lambda kind: (kind[0] != "shooting", kind[1])))
         yield ""
         yield from (f"{source(record)}  " for record in files.values())
 
@@ -124,7 +126,7 @@ def robustness(records: list[Record]) -> Lines:
     found: dict[tuple[str, str, str], Record] = {}
     for record in records:
         for each in record["results"]:
-            kind = (each["controller"], each["disturbance"], each["treatment"])
+            kind = (present_choice("controller", each["controller"]), each["disturbance"], each["treatment"])
             found.setdefault(kind, each | {"record": record})
     treatments = list(dict.fromkeys(kind[2] for kind in found))
     for controller in dict.fromkeys(kind[0] for kind in found):

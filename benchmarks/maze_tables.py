@@ -19,11 +19,12 @@ PUBLISHED = ROOT / "benchmarks" / "maze_scores" / "published.yaml"
 PAGE = ROOT / "docs" / "results" / "mazes.md"
 BEGIN, END = "<!-- scores: written by benchmarks/maze_tables.py -->", "<!-- end of scores -->"
 METHODS = {  # how a row is called that is not of a training
-    "grid": "shortest path on visited cells (*grid*), pursuit, no network",
+    "grid": "shortest path on visited cells (*grid*), shooting tracker, no network",
     "oracle": "heuristic that is told the maze (*oracle*)",
     "waypoints": "the data's own driver, told the maze (*waypoints*)",
     "bound": "kinematic upper bound",
 }
+DRIVEN = {"actions": "planned actions", "shooting": "shooting tracker"}
 
 
 def called(kind: Kind) -> str:
@@ -33,8 +34,7 @@ def called(kind: Kind) -> str:
     data = f"data {'as collected' if kind.data == 'collected' else kind.data}"
     if kind.planner == CLONED:
         return f"behaviour cloning, no plan, {data}"
-    how = "planned actions" if kind.controller == "actions" else kind.controller
-    return f"dfplan, {kind.planner}, {how}, {data}"
+    return f"dfplan, {kind.planner}, {DRIVEN[kind.controller]}, {data}"
 
 
 def interval(records: Records, name: str, *, factor: float = 1.0, digits: int = 1) -> str:

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from dfplan.domains.former import present_choice
 from dfplan.evaluation.metrics import Estimate, crossed_interval, wilson_interval
 
 RESULTS = Path(__file__).parent / "maze_scores" / "results"
 SIZES = ("umaze", "medium", "large")
 GOALS = {"fixed": "Maze2D", "random": "Multi2D", "detour": "Detours"}
 # In the order of the tables; what has no weights of its own needs no name of them.
-CONTROLLERS = ("actions", "pursuit", "waypoints", "oracle", "none")
+CONTROLLERS = ("actions", "shooting", "waypoints", "oracle", "none")
 CLONED = "behaviour-cloning"
 UNTRAINED = ("grid", "waypoints", "oracle", "bound")
 
@@ -78,7 +79,7 @@ def kind_of(record: dict[str, Any]) -> Kind:
         env=record["env"],
         goal=record["goal"],
         planner=planner,
-        controller=record["controller"],
+        controller=present_choice("controller", record["controller"]),
         data="" if planner in UNTRAINED else data,
     )
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from dfplan.agent.mpc import MPCAgent
     from dfplan.cli.python import train
     from dfplan.data.formats import read
-    from dfplan.domains.maze.pursuit import Pursuit
+    from dfplan.domains.maze.shooting import ShootingTracker
     from dfplan.domains.one_env import Agent
     from dfplan.errors import UserError
     from dfplan.models.library import load
@@ -30,7 +30,7 @@ __all__ = [
     "PlannedActions",
     "Planner",
     "PlannerSettings",
-    "Pursuit",
+    "ShootingTracker",
     "Trajectories",
     "UserError",
     "load",
@@ -46,7 +46,7 @@ _MODULES = {
     "PlannedActions": "agent.controllers",
     "Planner": "planner.planner",
     "PlannerSettings": "planner.settings",
-    "Pursuit": "domains.maze.pursuit",
+    "ShootingTracker": "domains.maze.shooting",
     "Trajectories": "types",
     "UserError": "errors",
     "load": "models.library",
@@ -58,6 +58,10 @@ _MODULES = {
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
+        from dfplan.domains import former
+
+        if (now := former.NAMES.get(name)) in _MODULES:
+            return __getattr__(now)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
     globals()[name] = value  # found at once from now on

@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.agent import Pursuit
+from dfplan.agent import ShootingTracker
 from dfplan.cli.folders import bundled_weights
+from dfplan.domains.former import present_choice
 from dfplan.models import load_forcing_model
 from dfplan.planner.constraints import Constraints
 from dfplan.planner.obligations import Obligations
@@ -134,14 +135,15 @@ def build_agent(
     Args:
         weights: folder of a bundle.
         rate: ticks a second.
-        controller: ``pursuit`` (drives along the planned path) or ``actions`` (plays the planned actions).
+        controller: ``shooting`` (drives along the planned path) or ``actions`` (plays the planned actions).
         command: of the planner process; None is dfplan's own.
         constraints: what plans and driving must keep; told to dfplan's own planner alone.
         options: of the supervisor (``plan_timeout``), the agent (``period``), or its patience.
     """
+    controller = present_choice("controller", controller)
     model = load_forcing_model(weights)
     motion = integrator_motion(model.dynamics)
-    settings = {"num_candidates": 16} if controller == "pursuit" else {"num_candidates": 4}
+    settings = {"num_candidates": 16} if controller == "shooting" else {"num_candidates": 4}
     planning = PlanningSupervisor(
         PlannerProcess(command or planner_command(weights, horizon=STEPS, settings=settings, constraints=constraints)),
         action_low=-np.ones(2),
@@ -159,14 +161,14 @@ def build_agent(
         max_age=4 / rate,
         motion=motion,
     )
-    driver = Pursuit(model.dynamics, goal_radius=model.goal_radius, constraints=constraints)
-    pursuit = PathFollower(driver, motion=motion)
+    driver = ShootingTracker(model.dynamics, goal_radius=model.goal_radius, constraints=constraints)
+    tracker = PathFollower(driver, motion=motion)
     return RealtimeAgent(
         planning,
         gate=gate,
         goal_bounds=reach.goals,
-        follower=pursuit if controller == "pursuit" else ActionQueue(),
-        replan_every=32 if controller == "pursuit" else 8,
+        follower=tracker if controller == "shooting" else ActionQueue(),
+        replan_every=32 if controller == "shooting" else 8,
         period=options.pop("period", 1 / rate),
         obligations=Obligations(constraints, radius=model.goal_radius, seconds_per_step=model.dynamics.step),
         patience=Patience(safe_action=brake, **options),
@@ -199,8 +201,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rate", type=float, default=20.0, help="ticks a second")
     parser.add_argument("--episodes", type=int, default=1)
-    parser.add_argument("--controller", choices=["pursuit", "actions"], default="pursuit")
-    parser.add_argument("--exported", type=Path, help="what dfplan export wrote, to plan with instead; for pursuit")
+    parser.add_argument("--controller", choices=["shooting", "actions"], default="shooting")
+    parser.add_argument("--exported", type=Path, help="what dfplan export wrote, to plan with instead; for shooting")
     arguments = parser.parse_args()
     command = None
     if arguments.exported is not None:

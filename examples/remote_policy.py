@@ -24,7 +24,7 @@ class WaitedFor:
 
     def __init__(self) -> None:
         self.agent = build_agent(
-            weights=bundled_weights() / "maze2d-large", rate=20.0, controller="pursuit", period=None, plan_timeout=30.0
+            weights=bundled_weights() / "maze2d-large", rate=20.0, controller="shooting", period=None, plan_timeout=30.0
         )
 
     def reset(self, *, seed: int, goal: np.ndarray) -> None:

@@ -73,8 +73,8 @@ def test_the_table_shows_the_newest_record_of_each_kind(script, tmp_path):
     )
     kinds = tables.load_kinds(tmp_path)
     assert files_of(kinds) == {
-        ("rnn", "pursuit", "collected"): ["c.json"],
-        ("transformer", "pursuit", "resynthesised"): ["a.json"],
+        ("rnn", "shooting", "collected"): ["c.json"],
+        ("transformer", "shooting", "resynthesised"): ["a.json"],
     }
     text = tables.render(kinds)
     assert "210.0 [209.0, 211.0] · 210 · 100 %" in text
@@ -102,8 +102,8 @@ def test_data_as_collected_and_resynthesised_are_rows_of_their_own_and_what_rest
     assert rows == [
         "| Maze2D: dfplan, transformer, planned actions, data as collected",
         "| Maze2D: dfplan, transformer, planned actions, data resynthesised",
-        "| Maze2D: dfplan, transformer, pursuit, data resynthesised",
-        "| Maze2D: shortest path on visited cells (*grid*), pursuit, no network",
+        "| Maze2D: dfplan, transformer, shooting tracker, data resynthesised",
+        "| Maze2D: shortest path on visited cells (*grid*), shooting tracker, no network",
         "| Maze2D: heuristic that is told the maze (*oracle*)",
         "| Maze2D: kinematic upper bound",
     ]

@@ -6,7 +6,8 @@ import pytest
 import torch
 from tiny_model import SCORER, tiny_model
 
-from dfplan import types
+import dfplan
+from dfplan import agent, types
 from dfplan.cli.build import describe_weights
 from dfplan.cli.compose import compose_options, reading
 from dfplan.cli.folders import bundled_weights
@@ -45,6 +46,14 @@ def test_a_group_is_found_by_its_former_name(capsys):
     assert told == ["retrace is called resynthesis now", "retrace.tube is called resynthesis.tube now"]
     assert main(["train", "retrace=null"]) == 2
     assert "resynthesis must be chosen" in capsys.readouterr().err
+
+
+def test_the_shooting_tracker_is_found_by_its_former_name(capsys):
+    assert dfplan.Pursuit is dfplan.ShootingTracker is agent.Pursuit is agent.ShootingTracker
+    with reading(None):
+        for name in ("controller", "controller.name"):
+            assert compose_options("eval", [f"{name}=pursuit"]) == compose_options("eval", [f"{name}=shooting"])
+            assert capsys.readouterr().err == f"{name}=pursuit is called {name}=shooting now\n"
 
 
 def test_what_weights_were_trained_on_is_known_of_bundles_with_the_former_names():

@@ -10,7 +10,7 @@ import gymnasium
 import numpy as np
 import torch
 
-from dfplan.agent import MPCAgent, Pursuit
+from dfplan.agent import MPCAgent, ShootingTracker
 from dfplan.cli.build import describe_weights, find_weights
 from dfplan.domain import Spec
 from dfplan.domains.episodes import EpisodeProtocol
@@ -26,7 +26,7 @@ from frame import Benchmark, Named
 
 HERE = Path(__file__).parent
 SIZES = {"umaze": "UMaze", "medium": "Medium", "large": "Large"}  # as PointMaze calls them
-REPLAN_EVERY = 32  # as controller=pursuit has it
+REPLAN_EVERY = 32  # as controller=shooting has it
 
 
 class AsMaze2D(gymnasium.Wrapper):
@@ -126,7 +126,7 @@ def measure(size: str, arguments: argparse.Namespace) -> dict[str, Any]:
     planned = {key: json.loads(value) for key, value in (word.split("=") for word in arguments.planner)}
     agent = MPCAgent(
         Planner(model, settings=PlannerSettings(**planned)),
-        controller=Pursuit(model.dynamics, goal_radius=model.goal_radius),
+        controller=ShootingTracker(model.dynamics, goal_radius=model.goal_radius),
         replan_every=REPLAN_EVERY,
         horizon=environments.spec.episode_steps,
     )
@@ -135,7 +135,7 @@ def measure(size: str, arguments: argparse.Namespace) -> dict[str, Any]:
     measures = protocol.measure(rollouts)
     weights = {"name": name, **describe_weights(folder, model.metadata)}
     weights |= {"dataset": {"source": trained["data"], **trained["dataset"]}, "training": trained["training"]}
-    named = {"env": env_id, "planner": model.metadata["model"]["name"], "controller": "pursuit", "device": "cpu"}
+    named = {"env": env_id, "planner": model.metadata["model"]["name"], "controller": "shooting", "device": "cpu"}
     return build_record(rollouts, measures, weights=weights, **named) | {
         "question": "do weights in the coordinates of maze2d drive PointMaze v3?",
         "planned": planned,

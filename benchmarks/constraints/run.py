@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from cases import PARTS, Case, draw_cases
 
-from dfplan.agent import MPCAgent, PlannedActions, Pursuit
+from dfplan.agent import MPCAgent, PlannedActions, ShootingTracker
 from dfplan.cli.build import describe_weights
 from dfplan.cli.folders import bundled_weights
 from dfplan.domains.maze.environment import load_maze
@@ -129,7 +129,7 @@ def drive(case: Case, planner: Planner, *, maze: Any, controller: str) -> dict[s
     """One episode to its end."""
     model, plans = planner.model, []
     driver = (
-        Pursuit(model.dynamics, goal_radius=model.goal_radius, constraints=planner.constraints)
+        ShootingTracker(model.dynamics, goal_radius=model.goal_radius, constraints=planner.constraints)
         if controller == "pursuit"
         else PlannedActions()
     )

@@ -17,12 +17,12 @@ from score_kinds import RESULTS, SIZES, Kind, Records, check_paired, estimate, l
 SUMMARY = Path(__file__).parent / "summary.json"
 FAMILIES = {"maze2d": "fixed", "multi2d": "random"}
 FIGURES = {  # planner, controller, data
-    "tracker": ("transformer", "pursuit", "resynthesised"),
+    "tracker": ("transformer", "shooting", "resynthesised"),
     "actions": ("transformer", "actions", "resynthesised"),
     "actions_collected": ("transformer", "actions", "collected"),
     "cloning": ("behaviour-cloning", "none", "resynthesised"),
     "cloning_collected": ("behaviour-cloning", "none", "collected"),
-    "grid": ("grid", "pursuit", ""),
+    "grid": ("grid", "shooting", ""),
 }
 TRAININGS = 3  # that a spread is of
 

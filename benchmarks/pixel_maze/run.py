@@ -14,8 +14,8 @@ RESULTS = HERE / "results"
 BEGIN, END = "<!-- by sight: written by benchmarks/pixel_maze/run.py -->", "<!-- end of by sight -->"
 # What is measured: options of the planner that sees, and of the planner of states where they are others.
 WAYS: dict[str, list[str]] = {
-    "pursuit": ["controller=pursuit"],
-    "tree": ["planner=mctg", "controller=pursuit"],
+    "pursuit": ["controller=shooting"],
+    "tree": ["planner=mctg", "controller=shooting"],
     "actions": ["controller=actions"],
     "inverse": ["controller=inverse"],
 }

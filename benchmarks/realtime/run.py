@@ -22,7 +22,7 @@ from held_up import witnessed
 from injected import inject_observations
 from records import Record
 
-from dfplan.agent import MPCAgent, PlannedActions, Pursuit
+from dfplan.agent import MPCAgent, PlannedActions, ShootingTracker
 from dfplan.cli.build import describe_weights
 from dfplan.cli.folders import bundled_weights
 from dfplan.domains.maze.environment import load_maze
@@ -36,6 +36,7 @@ from dfplan.realtime.priority import undisturbed
 from dfplan.realtime.process import planner_command
 from dfplan.realtime.wire import Message
 
+CONTROLLERS = ("shooting", "actions")
 WEIGHTS = bundled_weights() / "maze2d-large"
 SLOWDOWNS = (1, 2, 5, 10, 20, 50)
 FIRST_SEED = 1000  # of the robot's episodes; the reported scores use others
@@ -43,7 +44,7 @@ FIRST_SEED = 1000  # of the robot's episodes; the reported scores use others
 
 def soak(*, minutes: float, rate: float = 20.0, command: list[str] | None = None) -> dict[str, Any]:
     """Drive episode after episode, and watch the loop's own process meanwhile."""
-    agent = build_agent(weights=WEIGHTS, rate=rate, controller="pursuit", command=command, plan_timeout=10.0)
+    agent = build_agent(weights=WEIGHTS, rate=rate, controller="shooting", command=command, plan_timeout=10.0)
     episodes = max(1, round(minutes * 60 * rate / STEPS))
     total, memory = _Total(), []
     with maze_robot(rate=rate, goal="random") as link, witnessed() as held_up, undisturbed() as goes_first:
@@ -79,7 +80,7 @@ def slowed(*, minutes: float, rate: float = 20.0) -> list[dict[str, Any]]:
 
 def planner_faults(*, trials: int, rate: float = 20.0, plan_timeout: float = 0.5) -> list[dict[str, Any]]:
     """Kill and freeze the planner at random moments; note when it is noticed, and when there is a new one."""
-    agent = build_agent(weights=WEIGHTS, rate=rate, controller="pursuit", plan_timeout=plan_timeout)
+    agent = build_agent(weights=WEIGHTS, rate=rate, controller="shooting", plan_timeout=plan_timeout)
     generator, found = np.random.default_rng(0), []
     with maze_robot(rate=rate, goal="random") as link, undisturbed() as goes_first:
         for trial in range(trials):
@@ -160,11 +161,11 @@ def score(*, episodes: int, rate: float, controller: str) -> dict[str, Any]:
 def _waiting_scores(seeds: range, *, controller: str) -> list[float]:
     """Scores of the agent whose robots wait for every action, on the robot's episodes, all of them side by side."""
     model = load_forcing_model(WEIGHTS)
-    is_pursuit = controller == "pursuit"
+    is_shooting = controller == "shooting"
     agent = MPCAgent(
-        Planner(model, settings=PlannerSettings(num_candidates=16 if is_pursuit else 4)),
-        controller=Pursuit(model.dynamics, goal_radius=model.goal_radius) if is_pursuit else PlannedActions(),
-        replan_every=32 if is_pursuit else 8,
+        Planner(model, settings=PlannerSettings(num_candidates=16 if is_shooting else 4)),
+        controller=ShootingTracker(model.dynamics, goal_radius=model.goal_radius) if is_shooting else PlannedActions(),
+        replan_every=32 if is_shooting else 8,
         horizon=STEPS,
     )
     envs = gymnasium.make_vec("dfplan_envs:maze2d-large-v1", num_envs=len(seeds))
@@ -225,7 +226,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--injections", type=int, default=10_000, help="of bad observations")
     parser.add_argument("--rates", type=float, nargs="+", default=[20.0, 50.0], help="of the score")
-    parser.add_argument("--controllers", nargs="+", default=["pursuit", "actions"], help="of the score")
+    parser.add_argument("--controllers", nargs="+", choices=CONTROLLERS, default=CONTROLLERS, help="of the score")
 
 
 def results(arguments: argparse.Namespace) -> Named:

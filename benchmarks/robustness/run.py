@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.agent import MPCAgent, PlannedActions, Pursuit
+from dfplan.agent import MPCAgent, PlannedActions, ShootingTracker
 from dfplan.cli.build import describe_weights
 from dfplan.cli.folders import bundled_weights
 from dfplan.domains.maze.protocol import MazeProtocol
@@ -25,6 +25,7 @@ from dfplan.types import PlanEvent
 sys.path.append(str(Path(__file__).parents[1]))
 from frame import Benchmark, Named
 
+CONTROLLERS = ("shooting", "actions")
 WEIGHTS = bundled_weights() / "maze2d-large"
 STEPS = 800
 DISTURBANCES: dict[str, dict[str, float]] = {
@@ -151,11 +152,11 @@ class _Sensor:
 def measure(*, disturbance: str, treatment: str, controller: str, episodes: int, seed: int) -> dict[str, Any]:
     """Score of one combination."""
     model = load_forcing_model(WEIGHTS)
-    is_pursuit = controller == "pursuit"
+    is_shooting = controller == "shooting"
     agent = MPCAgent(
-        Planner(model, settings=PlannerSettings(num_candidates=16 if is_pursuit else 4)),
-        controller=Pursuit(model.dynamics, goal_radius=model.goal_radius) if is_pursuit else PlannedActions(),
-        replan_every=32 if is_pursuit else 8,
+        Planner(model, settings=PlannerSettings(num_candidates=16 if is_shooting else 4)),
+        controller=ShootingTracker(model.dynamics, goal_radius=model.goal_radius) if is_shooting else PlannedActions(),
+        replan_every=32 if is_shooting else 8,
         horizon=STEPS,
     )
     disturbed = DisturbedAgent(agent, model=model, treatment=treatment, **DISTURBANCES[disturbance])
@@ -173,7 +174,7 @@ def measure(*, disturbance: str, treatment: str, controller: str, episodes: int,
 
 def options(parser: argparse.ArgumentParser) -> None:
     """What is to be measured."""
-    parser.add_argument("--controllers", nargs="+", default=["pursuit", "actions"])
+    parser.add_argument("--controllers", nargs="+", choices=CONTROLLERS, default=CONTROLLERS)
     parser.add_argument("--disturbances", nargs="+", default=list(DISTURBANCES), choices=list(DISTURBANCES))
     parser.add_argument("--treatments", nargs="+", default=list(TREATMENTS), choices=TREATMENTS)
 

@@ -17,7 +17,7 @@ from records import between_marks, evaluate, load_of, newest_file
 HERE = Path(__file__).parent
 README, RESULTS = HERE / "README.md", HERE / "results"
 BEGIN, END = "<!-- table: written by benchmarks/tree/run.py -->", "<!-- end of table -->"
-ONE_PLAN = ["n_envs=1", "controller=pursuit", "controller.replan_every=0", "controller.replan_when=null"]
+ONE_PLAN = ["n_envs=1", "controller=shooting", "controller.replan_every=0", "controller.replan_when=null"]
 HIDDEN = ["planner.cfg_scale=0", "planner.early_stop_fraction=0"]
 GUIDED = ["planner.guidance.distance=1"]
 # Every method: its options, then the option whose values make its curve.

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from frame import Benchmark, Named
 from records import Record, between_marks, head, newest_file, row, source
 
-from dfplan.agent import MPCAgent, Pursuit
+from dfplan.agent import MPCAgent, ShootingTracker
 from dfplan.agent.seeing import SeeingAgent
 from dfplan.cli.build import describe_weights
 from dfplan.cli.folders import bundled_weights
@@ -111,7 +111,7 @@ def measure(maze: str, *, eyes: Path | None, arguments: argparse.Namespace) -> l
         horizon = load_maze(env_id).max_episode_steps
         agent = MPCAgent(
             Planner(model, settings=PlannerSettings()),
-            controller=Pursuit(model.dynamics, goal_radius=model.goal_radius),
+            controller=ShootingTracker(model.dynamics, goal_radius=model.goal_radius),
             replan_every=arguments.replan_every,
             horizon=horizon,
         )

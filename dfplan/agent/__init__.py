@@ -7,9 +7,10 @@ from dfplan.agent.delay import InferenceDelay
 from dfplan.agent.goal_policy import GoalObservation, GoalPolicy
 from dfplan.agent.inverse import InverseControl
 from dfplan.agent.mpc import MPCAgent, PlanMaker
+from dfplan.domains import former
 
 if TYPE_CHECKING:
-    from dfplan.domains.maze.pursuit import Pursuit
+    from dfplan.domains.maze.shooting import ShootingTracker
 
 __all__ = [
     "Controller",
@@ -20,13 +21,13 @@ __all__ = [
     "MPCAgent",
     "PlanMaker",
     "PlannedActions",
-    "Pursuit",
+    "ShootingTracker",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name != "Pursuit":
+    if former.NAMES.get(name, name) != "ShootingTracker":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from dfplan.domains.maze.pursuit import Pursuit  # a domain's own, under the name of its fellows
+    from dfplan.domains.maze.shooting import ShootingTracker  # a domain's own, under the name of its fellows
 
-    return Pursuit
+    return ShootingTracker

@@ -31,7 +31,7 @@ from dfplan.cli.launcher_schema import LauncherConfig
 from dfplan.cli.out_of_memory import told_in_one_line
 from dfplan.cli.schema import SCHEMAS, flatten, schema_of, text_options
 from dfplan.cli.structure import build, plain_type, structured, values_of
-from dfplan.domains.former import present_option
+from dfplan.domains.former import present_choice, present_option
 from dfplan.errors import UserError
 from dfplan.files import user_path
 from dfplan.options import UNSET, group
@@ -120,12 +120,15 @@ def compose_options(command: str, options: Sequence[str], **settings: Any) -> Di
 
 def _by_present_name(option: str) -> str:
     """The option, by its name now where it had another one once, which is said."""
-    name = name_of(option)
-    if (now := present_option(name)) != name:
+    name, chosen = name_of(option), option.partition("=")[2]
+    was, now = name, present_option(name)
+    if (choice := present_choice(name.removesuffix(".name"), chosen)) != chosen:
+        was, now = f"{name}={chosen}", f"{name}={choice}"
+    if was != now:
         from dfplan.cli.progress import say  # slow to import
 
-        say(f"{name} is called {now} now")
-    return option.replace(name, now, 1)
+        say(f"{was} is called {now} now")
+    return option.replace(was, now, 1)
 
 
 def literal(value: Any) -> Any:
@@ -306,6 +309,8 @@ def _missing_file(error: MissingConfigException, command: str) -> str:
     if group == "env" and command in COMMANDS:
         others = ", or the id of an environment of Gymnasium (of Gymnasium-Robotics: pip install 'dfplan[robots]')"
         known = [*options, *known_ids()]
+    if (now := present_choice(group, name)) != name:
+        return f"{group}={name} is called {group}={now} now; write that"
     return f"unknown {group} {name!r}{closest(name, known)}; choose {', '.join(options)}{others}"
 
 

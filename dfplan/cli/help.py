@@ -38,7 +38,7 @@ EXAMPLES = {
         "dfplan eval env=maze2d-medium goal=random n_episodes=200 seed=7",
         "dfplan eval env=maze2d-large goal=detour controller=actions",
         "dfplan eval env=maze2d layout=mine.txt weights=runs/train/...",
-        "dfplan eval -m controller=actions,pursuit seed=0,1,2",
+        "dfplan eval -m controller=actions,shooting seed=0,1,2",
         "dfplan eval -m seed=0,1,2,3,4,5,6,7 launcher=joblib",
     ),
     "record": (

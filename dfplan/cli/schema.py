@@ -32,9 +32,9 @@ class ControllerConfig:
     """How a plan becomes actions."""
 
     name: str = option(
-        "actions = the planned ones; pursuit = drive along the path; inverse = what leads to the next planned state by "
-        "inverse dynamics; tracker = towards the next planned state, Diffuser's PD law",
-        choices=("actions", "pursuit", "inverse", "tracker"),
+        "actions = the planned ones; shooting = drive along the path; inverse = what leads "
+        "to the next planned state by inverse dynamics; tracker = towards the next planned state, Diffuser's PD law",
+        choices=("actions", "shooting", "inverse", "tracker"),
     )
     replan_every: int = option("steps between two plans, at most; 0 = no such limit: plan once", low=0)
     replan_when: float | None = option(
@@ -47,8 +47,8 @@ class ControllerConfig:
     prev_chunk_left_over: bool = option(
         "true = the planner is told what is done until its plan is there, and plans on from that"
     )
-    tube: float | None = option("pursuit: distance from the path that costs nothing", above=0)
-    lookahead: int | None = option("pursuit: steps simulated ahead", low=1)
+    tube: float | None = option("shooting: distance from the path that costs nothing", above=0)
+    lookahead: int | None = option("shooting: steps simulated ahead", low=1)
     least_steps: int | None = option(
         "inverse: steps to the planned state that is steered to, at least; null = 1, the next state that is due", low=1
     )

@@ -12,6 +12,7 @@ from typing import Any
 NAMES = {
     "PointMass": "DoubleIntegrator",
     "PositionSupport": "Support",
+    "Pursuit": "ShootingTracker",
     "point_mass": "dynamics",
     "point_mass_motion": "integrator_motion",
     "position_dim": "goal_dim",
@@ -28,6 +29,7 @@ OPTIONS = {
 }
 GROUPS = ("planner", "task")  # that have these options
 GROUP_NAMES = {"retrace": "resynthesis"}
+CHOICES = {"controller": {"pursuit": "shooting"}}
 
 
 def present_option(name: str) -> str:
@@ -37,6 +39,11 @@ def present_option(name: str) -> str:
         return f"{GROUP_NAMES[first]}{dot}{rest}"
     group, _, last = name.rpartition(".")
     return f"{group}.{OPTIONS[last]}" if group in GROUPS and last in OPTIONS else name
+
+
+def present_choice(group: str, name: str) -> str:
+    """What a choice of a group, such as ``controller=pursuit``, is called now; the same where it is called so."""
+    return CHOICES.get(group, {}).get(name, name)
 
 
 def present_config(config: Mapping[str, Any], group: str = "") -> dict[str, Any]:

@@ -113,7 +113,7 @@ class ForcingModel:
         if not hasattr(self.scorer, name):
             raise UserError(
                 "these weights know neither how actions move the robot nor where the data was (they score plans by "
-                f"{self.scorer.kind}); controller=pursuit and agent=grid need both: use weights that do, such as "
+                f"{self.scorer.kind}); controller=shooting and agent=grid need both: use weights that do, such as "
                 "maze2d-large, or controller=actions"
             )
         return getattr(self.scorer, name)

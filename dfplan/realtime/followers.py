@@ -120,7 +120,7 @@ class BatchController(Protocol):
 
 
 class PathFollower:
-    """A controller that drives along the newest path, such as ``Pursuit``; where it sees nothing, it reckons.
+    """A controller that drives along the newest path, such as ``ShootingTracker``; where it sees nothing, it reckons.
 
     Args:
         controller: for a batch of environments; it gets a batch of one.

@@ -1,4 +1,4 @@
-"""Controllers on plans made by hand, Pursuit in the real open maze."""
+"""Controllers on plans made by hand, ShootingTracker in the real open maze."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tiny_model import POINT_MASS
 
-from dfplan.agent import PlannedActions, Pursuit
+from dfplan.agent import PlannedActions, ShootingTracker
 from dfplan.types import Plan
 
 STEPS_PER_POINT = 8
@@ -63,8 +63,8 @@ def _drive(controller, *, start, goal, steps, seed=0):
 
 
 @pytest.fixture
-def pursuit():
-    return Pursuit(POINT_MASS, goal_radius=0.5)
+def shooting():
+    return ShootingTracker(POINT_MASS, goal_radius=0.5)
 
 
 def test_planned_actions_are_played_back_and_then_nothing():
@@ -124,43 +124,43 @@ def test_planned_actions_disagree_by_the_distance_from_where_the_plan_is_now():
     assert np.isinf(found[24]).all()
 
 
-def test_pursuit_disagrees_by_the_distance_from_the_path_unless_it_is_ahead_of_it(pursuit):
+def test_shooting_disagrees_by_the_distance_from_the_path_unless_it_is_ahead_of_it(shooting):
     starts, goals = np.array([[1.0, 1.0], [1.0, 1.0]]), np.array([[1.0, 5.0], [1.0, 5.0]])
-    pursuit.reset(goals)
+    shooting.reset(goals)
     at = np.pad(starts, [(0, 0), (0, 2)])
-    pursuit.follow(_straight_plans(starts, goals), indices=np.arange(2), observations=at)
+    shooting.follow(_straight_plans(starts, goals), indices=np.arange(2), observations=at)
     elsewhere = np.array([[1.0, 1.5, 0.0, 0.0], [1.7, 2.0, 0.0, 0.0]])
-    np.testing.assert_allclose(pursuit.disagreement(at), [0, 0], atol=1e-9)
-    np.testing.assert_allclose(pursuit.disagreement(elsewhere), [0, 0.7], atol=0.01)
+    np.testing.assert_allclose(shooting.disagreement(at), [0, 0], atol=1e-9)
+    np.testing.assert_allclose(shooting.disagreement(elsewhere), [0, 0.7], atol=0.01)
 
 
-def test_pursuit_that_is_stuck_disagrees_more_with_every_step(pursuit):
+def test_shooting_that_is_stuck_disagrees_more_with_every_step(shooting):
     start, goal = np.array([[1.0, 1.0, 0.0, 0.0]]), np.array([[1.0, 5.0]])
-    pursuit.reset(goal)
-    pursuit.follow(_straight_plans(start[:, :2], goal), indices=np.array([0]), observations=start)
+    shooting.reset(goal)
+    shooting.follow(_straight_plans(start[:, :2], goal), indices=np.array([0]), observations=start)
     found = []
     for _ in range(81):
-        found.append(pursuit.disagreement(start)[0])
-        pursuit.act(start)
+        found.append(shooting.disagreement(start)[0])
+        shooting.act(start)
     # The plan moves 0.2 in 8 steps; the path's points lie 0.1 apart.
     np.testing.assert_allclose(found, 0.025 * np.arange(81), atol=0.101)
     assert found[80] == pytest.approx(2.0, abs=1e-6)
 
 
-def test_pursuit_asks_for_more_at_the_end_of_a_path_that_stops_short(pursuit):
+def test_shooting_asks_for_more_at_the_end_of_a_path_that_stops_short(shooting):
     start, goal = np.array([[1.0, 1.0, 0.0, 0.0]]), np.array([[1.0, 5.0]])
-    pursuit.reset(goal)
+    shooting.reset(goal)
     plan = replace(_straight_plans(start[:, :2], goal, num_points=4), arrival=np.array([33]))
-    pursuit.follow(plan, indices=np.array([0]), observations=start)
+    shooting.follow(plan, indices=np.array([0]), observations=start)
     end = np.array([[1.0, 1.8, 0.0, 0.0]])
-    assert np.isfinite(pursuit.disagreement(end)).all()  # it has not moved there yet
-    pursuit.act(end)
-    assert np.isinf(pursuit.disagreement(end)).all()
+    assert np.isfinite(shooting.disagreement(end)).all()  # it has not moved there yet
+    shooting.act(end)
+    assert np.isinf(shooting.disagreement(end)).all()
 
 
 @pytest.mark.parametrize(("start", "goal"), [((1, 1), (3, 5)), ((3, 5), (1, 1)), ((1, 1), (1, 5)), ((3, 1), (1, 1.5))])
-def test_pursuit_reaches_the_goal_fast_and_stays(pursuit, start, goal):
-    _, distance = _drive(pursuit, start=start, goal=goal, steps=300)
+def test_shooting_reaches_the_goal_fast_and_stays(shooting, start, goal):
+    _, distance = _drive(shooting, start=start, goal=goal, steps=300)
     reached = int((distance <= 0.5).argmax())
     # An axis moves at 0.05 a step at most; a second to get going and to turn is given on top.
     least = (np.abs(np.subtract(goal, start)).max() - 0.5) / 0.05
@@ -170,9 +170,9 @@ def test_pursuit_reaches_the_goal_fast_and_stays(pursuit, start, goal):
     assert distance[-1] < 0.1
 
 
-def test_pursuit_stays_near_the_planned_line(pursuit):
+def test_shooting_stays_near_the_planned_line(shooting):
     start, goal = np.array([1.0, 1.0]), np.array([3.0, 5.0])
-    positions, _ = _drive(pursuit, start=tuple(start), goal=tuple(goal), steps=200)
+    positions, _ = _drive(shooting, start=tuple(start), goal=tuple(goal), steps=200)
     along = (goal - start) / np.linalg.norm(goal - start)
     offset = positions - start
     aside = np.abs(offset[:, 0] * along[1] - offset[:, 1] * along[0])
@@ -181,7 +181,7 @@ def test_pursuit_stays_near_the_planned_line(pursuit):
 
 def test_a_new_plan_is_followed_from_its_start():
     starts, goals = np.array([[1.0, 1.0]]), np.array([[3.0, 5.0]])
-    driven, fresh = (Pursuit(POINT_MASS, goal_radius=0.5) for _ in range(2))
+    driven, fresh = (ShootingTracker(POINT_MASS, goal_radius=0.5) for _ in range(2))
     driven.reset(goals)
     driven.follow(_straight_plans(starts, goals), indices=np.array([0]), observations=np.pad(starts, [(0, 0), (0, 2)]))
     for share in np.linspace(0, 0.8, 40):
@@ -195,15 +195,15 @@ def test_a_new_plan_is_followed_from_its_start():
     np.testing.assert_array_equal(driven.act(at_start), fresh.act(at_start))
 
 
-def test_pursuit_wants_a_plan_outside_the_disc_alone(pursuit):
-    pursuit.reset(np.array([[2.0, 2.0], [2.0, 2.0], [2.0, 2.0]]))
+def test_shooting_wants_a_plan_outside_the_disc_alone(shooting):
+    shooting.reset(np.array([[2.0, 2.0], [2.0, 2.0], [2.0, 2.0]]))
     observations = np.array([[2.0, 2.49, 1.0, 0.0], [2.0, 2.51, 0.0, 0.0], [5.0, 5.0, 0.0, 0.0]])
-    assert pursuit.needs_plan(observations).tolist() == [False, True, True]
+    assert shooting.needs_plan(observations).tolist() == [False, True, True]
 
 
-def test_pursuit_without_a_plan_heads_for_the_goal(pursuit):
-    pursuit.reset(np.array([[3.0, 1.0], [1.0, 3.0]]))
-    actions = pursuit.act(np.array([[1.0, 1.0, 0.0, 0.0], [1.0, 1.0, 0.0, 0.0]]))
+def test_shooting_without_a_plan_heads_for_the_goal(shooting):
+    shooting.reset(np.array([[3.0, 1.0], [1.0, 3.0]]))
+    actions = shooting.act(np.array([[1.0, 1.0, 0.0, 0.0], [1.0, 1.0, 0.0, 0.0]]))
     assert actions[0].tolist() == [1.0, 0.0]
     assert actions[1].tolist() == [0.0, 1.0]
 
@@ -217,7 +217,7 @@ def test_rows_of_a_batch_do_not_depend_on_each_other():
     moves = generator.uniform(-0.03, 0.03, size=(30, 4, 4))
 
     def actions_of(rows):
-        controller = Pursuit(POINT_MASS, goal_radius=0.5)
+        controller = ShootingTracker(POINT_MASS, goal_radius=0.5)
         controller.reset(goals[rows])
         part = {name: getattr(plans, name)[rows] for name in ("observations", "actions", "rewards", "value")}
         steps = {name: getattr(plans, name)[rows] for name in ("arrival", "num_steps")}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tiny_model import POINT_MASS, line_model, tiny_denoiser, tiny_model
 
-from dfplan.agent import InferenceDelay, MPCAgent, PlannedActions, Pursuit
+from dfplan.agent import InferenceDelay, MPCAgent, PlannedActions, ShootingTracker
 from dfplan.errors import UserError
 from dfplan.planner import Planner, PlannerSettings, TreePlanner
 from dfplan.types import Bounds, Plan
@@ -135,7 +135,7 @@ def test_rows_that_begin_at_other_times_are_told_of_their_own():
     ("options", "message"),
     [
         ({"delay": -1}, "0 steps or more; got -1"),
-        ({"delay": 1, "controller": Pursuit(POINT_MASS, goal_radius=0.5)}, "controller=actions"),
+        ({"delay": 1, "controller": ShootingTracker(POINT_MASS, goal_radius=0.5)}, "controller=actions"),
         (
             {
                 "delay": 1,

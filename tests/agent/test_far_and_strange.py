@@ -8,7 +8,7 @@ import pytest
 import torch
 from tiny_model import DENOISERS, POINT_MASS, SUPPORT, line_model, tiny_denoiser, tiny_model
 
-from dfplan.agent import GoalPolicy, MPCAgent, PlannedActions, Pursuit
+from dfplan.agent import GoalPolicy, MPCAgent, PlannedActions, ShootingTracker
 from dfplan.baselines.diffuser.model import DiffuserModel
 from dfplan.baselines.diffuser.planner import DiffuserPlanner
 from dfplan.baselines.diffuser.temporal_unet import TemporalUnet
@@ -28,8 +28,8 @@ SIZES = [9.9, 14.0, 30.0, 1e3, 1e6, 1e12, 1e18, 1e19, 1e30, 1e38, 1e39, 1e160, 1
 SETTINGS = PlannerSettings(num_candidates=2)
 
 
-def pursuit():
-    return Pursuit(POINT_MASS, goal_radius=0.5)
+def shooting():
+    return ShootingTracker(POINT_MASS, goal_radius=0.5)
 
 
 def diffuser():
@@ -55,14 +55,14 @@ def planned(controller, name=None):
 
 def grid():
     planner = GridPlanner(SUPPORT, dynamics=POINT_MASS, goal_radius=0.5)
-    return MPCAgent(planner, controller=pursuit(), replan_every=4, horizon=16)
+    return MPCAgent(planner, controller=shooting(), replan_every=4, horizon=16)
 
 
 AGENTS = {
     "actions": lambda: planned(PlannedActions()),
-    "pursuit": lambda: planned(pursuit()),
+    "shooting": lambda: planned(shooting()),
     **{f"actions of a {name}": lambda name=name: planned(PlannedActions(), name) for name in DENOISERS},
-    **{f"pursuit of a {name}": lambda name=name: planned(pursuit(), name) for name in DENOISERS},
+    **{f"shooting of a {name}": lambda name=name: planned(shooting(), name) for name in DENOISERS},
     "diffuser": diffuser,
     "grid": grid,
 }
@@ -192,7 +192,7 @@ STRANGE = {
 @pytest.mark.parametrize("name", STRANGE)
 def test_what_is_no_row_of_numbers_is_refused(name):
     strange = STRANGE[name]
-    agent = AGENTS["pursuit"]()
+    agent = AGENTS["shooting"]()
     agent.reset(seeds=[0], goals=GOAL[None])
     with pytest.raises(UserError):
         agent.act(strange)
@@ -215,13 +215,13 @@ def test_what_is_no_row_of_numbers_is_refused(name):
 @pytest.mark.parametrize("size", SIZES[2:])
 def test_a_policy_and_a_memory_refuse_what_is_far(size):
     with pytest.raises(UserError, match="must be near the data"):
-        GoalPolicy(AGENTS["pursuit"](), seed=0).predict({"observation": STATE, "desired_goal": np.full(2, size)})
+        GoalPolicy(AGENTS["shooting"](), seed=0).predict({"observation": STATE, "desired_goal": np.full(2, size)})
     with pytest.raises(UserError, match="must be near the data"):
-        GoalPolicy(AGENTS["pursuit"](), seed=0).predict({"observation": np.full(4, -size), "desired_goal": GOAL})
+        GoalPolicy(AGENTS["shooting"](), seed=0).predict({"observation": np.full(4, -size), "desired_goal": GOAL})
 
 
 def test_lists_are_as_good_as_arrays():
-    agent = AGENTS["pursuit"]()
+    agent = AGENTS["shooting"]()
     agent.reset(seeds=[0], goals=[GOAL.tolist()])
     from_lists = agent.act([STATE.tolist()])
     agent.reset(seeds=[0], goals=[GOAL])
@@ -249,7 +249,7 @@ class Spoiled:
         )
 
 
-@pytest.mark.parametrize("controller", [PlannedActions(), pursuit()])
+@pytest.mark.parametrize("controller", [PlannedActions(), shooting()])
 @pytest.mark.parametrize("spoiled", [{"actions": np.nan}, {"actions": np.inf}, {"states": np.nan}, {"states": -np.inf}])
 def test_a_plan_that_is_not_finite_is_refused(controller, spoiled):
     agent = MPCAgent(Spoiled(**spoiled), controller=controller, replan_every=4, horizon=8)
@@ -259,7 +259,7 @@ def test_a_plan_that_is_not_finite_is_refused(controller, spoiled):
 
 
 def test_a_plan_across_the_world_is_refused_before_it_takes_all_memory():
-    agent = MPCAgent(Spoiled(states=1e12), controller=pursuit(), replan_every=4, horizon=8)
+    agent = MPCAgent(Spoiled(states=1e12), controller=shooting(), replan_every=4, horizon=8)
     agent.reset(seeds=[0], goals=GOAL[None])
     with pytest.raises(UserError, match="a planned path"):
         agent.act(STATE[None])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from tiny_model import POINT_MASS, line_model
 
-from dfplan.agent import GoalObservation, GoalPolicy, MPCAgent, Pursuit
+from dfplan.agent import GoalObservation, GoalPolicy, MPCAgent, ShootingTracker
 from dfplan.errors import UserError
 from dfplan.planner import Planner, PlannerSettings
 
@@ -13,8 +13,8 @@ from dfplan.planner import Planner, PlannerSettings
 def _policy(*, on_plan=None):
     model = line_model(num_tokens=40)
     planner = Planner(model, settings=PlannerSettings(num_candidates=1))
-    pursuit = Pursuit(POINT_MASS, goal_radius=0.5)
-    return GoalPolicy(MPCAgent(planner, controller=pursuit, replan_every=64, horizon=160, on_plan=on_plan), seed=0)
+    shooting = ShootingTracker(POINT_MASS, goal_radius=0.5)
+    return GoalPolicy(MPCAgent(planner, controller=shooting, replan_every=64, horizon=160, on_plan=on_plan), seed=0)
 
 
 def _env(goal="random"):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from tiny_model import DENOISERS, POINT_MASS, line_model, tiny_denoiser, tiny_model
 
-from dfplan.agent import MPCAgent, PlannedActions, Pursuit
+from dfplan.agent import MPCAgent, PlannedActions, ShootingTracker
 from dfplan.errors import UserError
 from dfplan.planner import Planner, PlannerSettings
 
@@ -25,8 +25,8 @@ def _agent(model=None, *, controller=None, replan_every=8, horizon=20, settings=
     )
 
 
-def _pursuit():
-    return Pursuit(POINT_MASS, goal_radius=0.5)
+def _shooting():
+    return ShootingTracker(POINT_MASS, goal_radius=0.5)
 
 
 def _roll_out(agent, *, seeds, num_steps=24, env_id="maze2d-open-v0"):
@@ -65,7 +65,7 @@ def test_one_agent_can_be_reset_and_repeats_itself():
     np.testing.assert_array_equal(first, again)
 
 
-@pytest.mark.parametrize("controller", [PlannedActions, _pursuit])
+@pytest.mark.parametrize("controller", [PlannedActions, _shooting])
 @pytest.mark.parametrize("settings", [{}, {"eta": 1.0}])
 def test_four_at_once_are_four_alone(controller, settings):
     # Lines with some spread: random networks are chaotic over many replannings, and rounding depends on the batch.
@@ -112,14 +112,14 @@ def _push_out(controller, *, replan_when, pushed_at=None, pushed=1.0, num_steps=
     return [event.step for event in events], [reason for event in events for reason in event.reasons]
 
 
-@pytest.mark.parametrize("controller", [PlannedActions, _pursuit])
+@pytest.mark.parametrize("controller", [PlannedActions, _shooting])
 def test_a_pushed_agent_plans_anew_at_that_very_step(controller):
     steps, reasons = _push_out(controller(), replan_when=0.8, pushed_at=20)
     assert steps == [0, 20]
     assert reasons == ["scheduled", "disagreement"]
 
 
-@pytest.mark.parametrize("controller", [PlannedActions, _pursuit])
+@pytest.mark.parametrize("controller", [PlannedActions, _shooting])
 @pytest.mark.parametrize("case", [{"replan_when": 0.8}, {"replan_when": 0.8, "pushed_at": 20, "pushed": 0.1}])
 def test_an_undisturbed_agent_keeps_its_plan(controller, case):
     assert _push_out(controller(), **case) == ([0], ["scheduled"])
@@ -185,7 +185,7 @@ def test_a_shrinking_horizon_begins_anew_with_the_next_episode():
     assert [step for step, *_ in events] == [0, 0]
 
 
-@pytest.mark.parametrize("controller", [PlannedActions, _pursuit])
+@pytest.mark.parametrize("controller", [PlannedActions, _shooting])
 def test_a_vector_environment_that_resets_itself_leaves_no_stale_plan(controller):
     """Told of the reset or not, the plans are made at the same steps."""
     env = gymnasium.make_vec("dfplan_envs:maze2d-open-v0", num_envs=3, max_episode_steps=60)
@@ -258,7 +258,7 @@ def test_between_plans_the_planned_actions_are_played():
 
 def test_only_those_outside_their_disc_are_planned_for():
     events = []
-    agent = _agent(line_model(), controller=_pursuit(), on_plan=events.append)
+    agent = _agent(line_model(), controller=_shooting(), on_plan=events.append)
     goals = GOALS.copy()
     goals[2] = STATES[2, :2]
     agent.reset(seeds=range(4), goals=goals)
@@ -270,8 +270,8 @@ def test_only_those_outside_their_disc_are_planned_for():
     assert (actions == 0).all()
 
 
-def test_lines_and_pursuit_score_in_the_open_maze():
-    agent = _agent(line_model(num_tokens=40), controller=_pursuit(), replan_every=0, horizon=160)
+def test_lines_and_shooting_score_in_the_open_maze():
+    agent = _agent(line_model(num_tokens=40), controller=_shooting(), replan_every=0, horizon=160)
     env = gymnasium.make("dfplan_envs:maze2d-open-v0")
     observation, info = env.reset(seed=0)
     agent.reset(seeds=[0], goals=info["goal"][None])
@@ -318,7 +318,7 @@ def test_an_episode_start_begins_with_a_new_plan():
     assert [event.step for event in events] == [0, 0]
 
 
-@pytest.mark.parametrize("controller", [PlannedActions, _pursuit])
+@pytest.mark.parametrize("controller", [PlannedActions, _shooting])
 def test_an_episode_start_of_some_rows_leaves_the_others_alone(controller):
     model, starts = line_model(spread=0.3), np.array([False, True, False, True])
     some, none = (_agent(model, controller=controller(), replan_every=0) for _ in range(2))
@@ -359,7 +359,7 @@ def test_sizes_that_make_no_sense_are_refused(sizes):
 )
 def test_goals_that_make_no_sense_are_refused(goals, complaint):
     with pytest.raises(UserError, match=complaint):
-        _agent(controller=_pursuit()).reset(seeds=range(4), goals=goals)
+        _agent(controller=_shooting()).reset(seeds=range(4), goals=goals)
 
 
 @pytest.mark.parametrize(
@@ -371,7 +371,7 @@ def test_goals_that_make_no_sense_are_refused(goals, complaint):
     ],
 )
 def test_observations_that_make_no_sense_are_refused(observations, complaint):
-    agent = _agent(controller=_pursuit())
+    agent = _agent(controller=_shooting())
     agent.reset(seeds=range(4), goals=GOALS)
     agent.act(STATES)  # the second step makes no plan, and looks all the same
     with pytest.raises(UserError, match=complaint):

@@ -69,7 +69,7 @@ def test_the_model_of_an_earlier_checkpoint_can_be_had_again(trained, folder):
     ).read_bytes()
 
 
-@pytest.mark.parametrize("controller", ["tracker", "actions", "pursuit"])
+@pytest.mark.parametrize("controller", ["tracker", "actions", "shooting"])
 def test_a_diffuser_is_evaluated(trained, controller, capsys):
     words = ["eval", ENV, f"weights={trained}", f"controller={controller}", "controller.replan_every=0", "n_episodes=2"]
     assert main([*words, "goal=random", "threads=1"]) == 0
@@ -95,9 +95,9 @@ def test_a_diffuser_is_trained_on_ways_driven_anew(trained, folder, capsys):
         "resynthesis.num_steps=6000",
     ]
     assert main(["train", *words, "output=resynthesised", "training.num_steps=1"]) == 0
-    assert main(["eval", ENV, "weights=resynthesised", "controller=pursuit", "n_episodes=1", "threads=1"]) == 0
+    assert main(["eval", ENV, "weights=resynthesised", "controller=shooting", "n_episodes=1", "threads=1"]) == 0
     record = json.loads(Path(capsys.readouterr().out.rstrip().splitlines()[-1]).read_text())
-    assert (record["planner"], record["controller"]) == ("diffuser", "pursuit")
+    assert (record["planner"], record["controller"]) == ("diffuser", "shooting")
     assert record["weights"]["data"] == "resynthesised"
 
 
@@ -118,7 +118,7 @@ def test_drivers_that_are_told_the_maze_are_evaluated(agent, capsys):
 def test_the_grid_is_evaluated_and_names_the_weights_whose_map_it_took(capsys):
     assert main(["eval", ENV, "agent=grid", "goal=random", "n_episodes=2", "threads=1"]) == 0
     record = json.loads(Path(capsys.readouterr().out.rstrip().splitlines()[-1]).read_text())
-    assert (record["planner"], record["controller"], record["config"]["grid_margin"]) == ("grid", "pursuit", 0.3)
+    assert (record["planner"], record["controller"], record["config"]["grid_margin"]) == ("grid", "shooting", 0.3)
     assert record["metrics"]["success_rate"]["mean"] == 1
     assert record["metrics"]["planned_wall_share"]["mean"] == 0
     assert record["plan_seconds"]["plans"] > 0
@@ -132,7 +132,7 @@ def test_all_of_them_stand_side_by_side(trained, capsys):
     assert main(["bench", ENV, f"agents={','.join(names)}", *sizes]) == 0
     record = json.loads(Path(capsys.readouterr().out.rstrip().splitlines()[-1]).read_text())
     assert [each["planner"] for each in record["agents"]] == names
-    assert [each["controller"] for each in record["agents"]] == ["tracker", "pursuit", "oracle", "waypoints"]
+    assert [each["controller"] for each in record["agents"]] == ["tracker", "shooting", "oracle", "waypoints"]
     assert record["agents"][0]["num_parameters"] > 1000
     assert [each["num_parameters"] for each in record["agents"][1:]] == [0, 0, 0]
     assert record["agents"][2]["weights"] == {}

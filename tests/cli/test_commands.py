@@ -144,7 +144,7 @@ def test_bench_ends_with_the_path_of_its_results(trained, capsys):
     record = json.loads(results.read_text())
     assert (record["env"], record["goal"], record["n_episodes"], record["seed"]) == ("maze2d-umaze", "random", 2, 5)
     one, other = record["agents"]
-    assert (one["name"], one["controller"], other["controller"]) == ("one", "pursuit", "actions")
+    assert (one["name"], one["controller"], other["controller"]) == ("one", "shooting", "actions")
     assert one["options"] == options
     assert one["weights"]["training_seed"] == 0
     assert one["num_parameters"] == other["num_parameters"] > 1000

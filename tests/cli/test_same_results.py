@@ -34,7 +34,7 @@ def _results(words):
 @pytest.mark.parametrize(
     "options",
     [
-        ["controller=pursuit", "planner.num_candidates=2"],
+        ["controller=shooting", "planner.num_candidates=2"],
         ["controller=actions", "planner.num_candidates=2", "planner.horizon=64", "controller.replan_every=32"],
     ],
 )

@@ -25,7 +25,7 @@ SIZES: dict[str, tuple[str, ...]] = {
     "dfplan generate env=maze2d-umaze": ("num_steps=20000", "output=generated.hdf5"),
     "dfplan record env=maze2d-large goal=random data=rollouts.hdf5": (*FEW, "planner.num_candidates=2"),
     "dfplan train env=maze2d-large": STATES,
-    "dfplan eval -m controller=actions,pursuit seed=0,1": ("n_episodes=1", "threads=1"),
+    "dfplan eval -m controller=actions,shooting seed=0,1": ("n_episodes=1", "threads=1"),
     "dfplan train resynthesis=none windows=collected": (*SHORT, *NARROW, "env.num_tokens=3"),
     "dfplan train task=keypoints env=pixelmaze-large": (*SHORT, "task.width=4"),
     "dfplan train task=pixel-forcing env=pixelmaze-large": SEEN,

@@ -144,7 +144,7 @@ def test_one_observation_without_history_is_enough_for_a_chunk():
         assert chunk.abs().max() <= 1
 
 
-@pytest.mark.parametrize("controller", ["pursuit", "actions"])
+@pytest.mark.parametrize("controller", ["shooting", "actions"])
 def test_actions_come_one_a_step_and_a_reset_repeats_them(controller):
     policy, found = _policy(controller=controller), []
     for _ in range(2):

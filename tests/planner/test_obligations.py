@@ -3,7 +3,7 @@
 import numpy as np
 from tiny_model import POINT_MASS, line_model
 
-from dfplan.agent import MPCAgent, PlannedActions, Pursuit
+from dfplan.agent import MPCAgent, PlannedActions, ShootingTracker
 from dfplan.domains.maze.repair import step_of
 from dfplan.planner import GuidanceSettings, Planner, PlannerSettings
 from dfplan.planner.constraints import Constraints
@@ -15,8 +15,8 @@ START, GOAL = np.array([[2.0, 2.0, 0.0, 0.0]]), np.array([[2.0, 8.0]])
 def drive(controller, *, num_steps=500, **guidance):
     settings = PlannerSettings(num_candidates=2, guidance=GuidanceSettings(**guidance))
     planner, plans = Planner(line_model(num_tokens=80), settings=settings), []
-    if controller is Pursuit:
-        driver = Pursuit(POINT_MASS, goal_radius=0.5, constraints=planner.constraints)
+    if controller is ShootingTracker:
+        driver = ShootingTracker(POINT_MASS, goal_radius=0.5, constraints=planner.constraints)
     else:
         driver = PlannedActions()
     agent = MPCAgent(planner, controller=driver, replan_every=8, horizon=800, on_plan=plans.append)
@@ -30,7 +30,7 @@ def drive(controller, *, num_steps=500, **guidance):
 
 
 def test_both_controllers_keep_everything_and_the_agent_says_so():
-    for controller in (Pursuit, PlannedActions):
+    for controller in (ShootingTracker, PlannedActions):
         visited, agent, _ = drive(controller, keep_out=[[2.1, 5, 0.6]], waypoints=[[5, 4]], max_speed=4)
         assert (np.linalg.norm(visited[:, :2] - [2.1, 5], axis=1) >= 0.6).all()
         assert (np.linalg.norm(visited[:, :2] - [5, 4], axis=1) <= 0.5).any()
@@ -42,18 +42,18 @@ def test_both_controllers_keep_everything_and_the_agent_says_so():
 
 
 def test_a_plan_that_keeps_everything_is_not_replaced_for_its_age():
-    _, _, plans = drive(Pursuit, waypoints=[[5, 4]])
+    _, _, plans = drive(ShootingTracker, waypoints=[[5, 4]])
     assert len(plans) < 5
 
 
 def test_a_plan_that_breaks_something_is_flagged():
-    _, agent, _ = drive(Pursuit, num_steps=3, waypoints=[[50, 50]], rounds=1)
+    _, agent, _ = drive(ShootingTracker, num_steps=3, waypoints=[[50, 50]], rounds=1)
     assert agent.info["broken_by_plan"] == (("waypoints",),)
     assert agent.info["waypoints_left"].tolist() == [1]
 
 
 def test_nothing_to_keep_is_nothing_to_say():
-    _, agent, _ = drive(Pursuit, num_steps=3)
+    _, agent, _ = drive(ShootingTracker, num_steps=3)
     assert agent.info == {}
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tiny_model import POINT_MASS
 
-from dfplan.agent import PlannedActions, Pursuit
+from dfplan.agent import PlannedActions, ShootingTracker
 from dfplan.realtime.followers import ActionQueue, PathFollower
 from dfplan.realtime.motion import integrator_motion
 from dfplan.realtime.plans import plan_of_actions
@@ -65,18 +65,20 @@ def test_actions_alone_are_a_plan():
 
 
 def _follower(controller=None):
-    return PathFollower(controller or Pursuit(POINT_MASS, goal_radius=0.5), motion=integrator_motion(POINT_MASS))
+    return PathFollower(
+        controller or ShootingTracker(POINT_MASS, goal_radius=0.5), motion=integrator_motion(POINT_MASS)
+    )
 
 
 def test_a_path_is_driven_as_its_controller_drives():
-    follower, pursuit = _follower(), Pursuit(POINT_MASS, goal_radius=0.5)
+    follower, shooting = _follower(), ShootingTracker(POINT_MASS, goal_radius=0.5)
     goal = np.array([5.0, 1.0])
     follower.reset(goal)
     assert follower.act(START) is None
     follower.join(straight_plan(num_steps=32), observation=START, elapsed=1)
-    pursuit.reset(goal[None])
-    pursuit.follow(straight_plan(num_steps=32), indices=np.zeros(1, int), observations=START[None])
-    np.testing.assert_array_equal(follower.act(START), pursuit.act(START[None])[0])
+    shooting.reset(goal[None])
+    shooting.follow(straight_plan(num_steps=32), indices=np.zeros(1, int), observations=START[None])
+    np.testing.assert_array_equal(follower.act(START), shooting.act(START[None])[0])
     assert follower.remaining == 31
     assert len(follower.upcoming(3)) == 0
 

@@ -11,7 +11,7 @@ import torch
 from fake_planner import HIGH, LOW, FakeClock, FakePlanner, counting_plan, fake_agent
 from tiny_model import POINT_MASS
 
-from dfplan.agent import Pursuit
+from dfplan.agent import ShootingTracker
 from dfplan.errors import UserError
 from dfplan.realtime import ActionQueue, PathFollower
 from dfplan.realtime.motion import integrator_motion
@@ -166,8 +166,8 @@ def planner():
     return FakePlanner(FakeClock())
 
 
-def pursuit():
-    return PathFollower(Pursuit(POINT_MASS, goal_radius=0.5), motion=integrator_motion(POINT_MASS))
+def shooting():
+    return PathFollower(ShootingTracker(POINT_MASS, goal_radius=0.5), motion=integrator_motion(POINT_MASS))
 
 
 def act(agent, planner, observation, **options):
@@ -181,7 +181,7 @@ def act(agent, planner, observation, **options):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("follower", [ActionQueue, pursuit])
+@pytest.mark.parametrize("follower", [ActionQueue, shooting])
 @pytest.mark.parametrize("name", FAULTY)
 def test_an_observation_that_is_none_is_flagged(planner, follower, name):
     agent = fake_agent(planner, follower=follower())
@@ -220,7 +220,7 @@ def test_a_deadline_that_is_none_is_flagged(planner, deadline):
     assert act(fake_agent(planner), planner, GOOD, deadline=deadline).faults == ("bad_deadline",)
 
 
-@pytest.mark.parametrize("follower", [ActionQueue, pursuit])
+@pytest.mark.parametrize("follower", [ActionQueue, shooting])
 @pytest.mark.parametrize("jump", [-100.0, -0.3, 3600.0, 1e9, 1e300, 1e308, np.nan, np.inf, -np.inf])
 def test_a_clock_that_jumps_is_flagged_and_soon_right_again(planner, follower, jump):
     planner.make_plan = lambda request: counting_plan(request) | {"actions": np.zeros((64, 2))}
@@ -305,7 +305,7 @@ def follow(agent, planner, body):
     return act(agent, planner, GOOD)
 
 
-@pytest.mark.parametrize("follower", [ActionQueue, pursuit])
+@pytest.mark.parametrize("follower", [ActionQueue, shooting])
 @pytest.mark.parametrize("name", BAD_ANSWERS)
 def test_an_answer_that_is_none_is_flagged(planner, follower, name):
     agent = fake_agent(planner, follower=follower())

@@ -106,11 +106,11 @@ class MazeDomain:
     def drive_anew(
         self, data: Trajectories, resynthesis: ResynthesisSettings, *, scorer: Any, **how: Any
     ) -> Trajectories:
-        """See :class:`dfplan.domain.Domain`; drives by pursuit."""
-        from dfplan.domains.maze.pursuit import Pursuit
+        """See :class:`dfplan.domain.Domain`; drives by the shooting tracker."""
+        from dfplan.domains.maze.shooting import ShootingTracker
 
         known = {name: getattr(scorer, name) for name in ("goal_radius", "support")}
-        driver = Pursuit(scorer.dynamics, tube=resynthesis.tube, **known)
+        driver = ShootingTracker(scorer.dynamics, tube=resynthesis.tube, **known)
         return drive_anew(data, driver, resynthesis, dynamics=scorer.dynamics, **known, **how)
 
     def achieved_goal(self, observations: np.ndarray) -> np.ndarray:
@@ -157,12 +157,12 @@ class MazeDomain:
     def controllers(self) -> Mapping[str, Callable[..., Any]]:
         """See :class:`dfplan.domain.Domain`: the tracker of paths, and Diffuser's of states."""
         from dfplan.baselines.diffuser import StateTracker
-        from dfplan.domains.maze.pursuit import Pursuit
+        from dfplan.domains.maze.shooting import ShootingTracker
 
-        def pursue(model: Any, constraints: Any = None, **chosen: Any) -> Pursuit:
-            return Pursuit(model.dynamics, goal_radius=model.goal_radius, constraints=constraints, **chosen)
+        def shooting(model: Any, constraints: Any = None, **chosen: Any) -> ShootingTracker:
+            return ShootingTracker(model.dynamics, goal_radius=model.goal_radius, constraints=constraints, **chosen)
 
-        return {"pursuit": pursue, "tracker": lambda *_, **__: StateTracker()}
+        return {"shooting": shooting, "tracker": lambda *_, **__: StateTracker()}
 
     def agents(self) -> Mapping[str, Callable[[], Any]]:
         """See :class:`dfplan.domain.Domain`: two drivers that are told the maze."""

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.agent import Pursuit
+from dfplan.agent import ShootingTracker
 from dfplan.models import load_forcing_model
 from dfplan.realtime import ObservationGate, PathFollower, PlannerProcess, PlanningSupervisor, RealtimeAgent
 from dfplan.realtime.motion import integrator_motion
@@ -55,7 +55,7 @@ def build_agent(weights: Path, *, rate: float, plan_timeout: float, max_age: flo
             max_age=max_age,
             motion=motion,
         ),
-        follower=PathFollower(Pursuit(model.dynamics, goal_radius=model.goal_radius), motion=motion),
+        follower=PathFollower(ShootingTracker(model.dynamics, goal_radius=model.goal_radius), motion=motion),
         replan_every=32,
         period=1 / rate,
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from dfplan.agent import MPCAgent, Pursuit
+from dfplan.agent import MPCAgent, ShootingTracker
 from dfplan.cli.folders import bundled_weights
 from dfplan.domains.maze.grid import GridPlanner, VisitedGrid
 from dfplan.domains.maze.protocol import MazeProtocol
@@ -119,7 +119,7 @@ def test_it_drives_as_well_as_the_trained_planner_knowing_no_more(goal, least):
     model = load_forcing_model(bundled_weights() / "maze2d-umaze")
     planner = GridPlanner(model.support, dynamics=model.dynamics, goal_radius=model.goal_radius)
     agent = MPCAgent(
-        planner, controller=Pursuit(model.dynamics, goal_radius=model.goal_radius), replan_every=32, horizon=300
+        planner, controller=ShootingTracker(model.dynamics, goal_radius=model.goal_radius), replan_every=32, horizon=300
     )
     protocol = MazeProtocol("maze2d-umaze-v1", goal=goal)
     found = evaluate_agent(agent, protocol, num_episodes=14, num_envs=14, seed=0)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from dfplan.agent import Pursuit
+from dfplan.agent import ShootingTracker
 from dfplan.data.d4rl_file import read_d4rl, write_d4rl
 from dfplan.domains.maze.dynamics import fit_dynamics
 from dfplan.domains.maze.environment import load_maze
@@ -31,7 +31,7 @@ def driven(collected, *, support=None, seed=0, **changes):
     usual = {"num_steps": 6_000, "noise": 0.2, "return_share": 0.0}
     return resynthesise(
         collected,
-        Pursuit(dynamics, goal_radius=0.5, support=support or measure_support(collected), tube=0.45),
+        ShootingTracker(dynamics, goal_radius=0.5, support=support or measure_support(collected), tube=0.45),
         ResynthesisSettings(shortest_hold=HOLD[0], longest_hold=HOLD[1], **(usual | changes)),
         dynamics=dynamics,
         support=support or measure_support(collected),

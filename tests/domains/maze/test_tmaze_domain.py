@@ -74,7 +74,7 @@ def test_it_is_evaluated_planned_in_and_compared_by_the_command_line(env, tmp_pa
     few = ["n_episodes=1", "n_envs=1", "n_plans=1", "least_plans=1", "timing_seconds=0.01", "output=compared"]
     assert main(["bench", *words, "agents=[mine]", "+options_of.mine=[weights=run]", *few]) == 0
     capsys.readouterr()
-    assert main(["eval", *words, "weights=run", "controller=pursuit"]) == 2
-    assert "controller=pursuit is not for" in capsys.readouterr().err
+    assert main(["eval", *words, "weights=run", "controller=shooting"]) == 2
+    assert "controller=shooting is not for" in capsys.readouterr().err
     assert main(["eval", *words, "weights=run", "goal=random"]) == 2
     assert "goal=random is not for" in capsys.readouterr().err

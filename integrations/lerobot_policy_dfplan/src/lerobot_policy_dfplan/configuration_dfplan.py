@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from lerobot.configs import FeatureType, NormalizationMode, PreTrainedConfig
 from lerobot.optim import AdamWConfig
 
-CONTROLLERS = ("pursuit", "actions")
+from dfplan.domains.former import present_choice
+
+CONTROLLERS = ("shooting", "actions")
 
 
 @PreTrainedConfig.register_subclass("dfplan")
@@ -19,7 +21,7 @@ class DfplanConfig(PreTrainedConfig):
             the last ``n_obs_steps`` steps, the oldest first. None is the one vector that is shown beside the goal.
         goal_feature: entry of a batch that is the goal, of weights that know goals.
         goal: the goal of all episodes, of robots that show none.
-        controller: ``pursuit`` drives along the planned path, ``actions`` plays the planned actions.
+        controller: ``shooting`` drives along the planned path, ``actions`` plays the planned actions.
         horizon: steps that a plan looks ahead.
         chunk_size: actions that ``predict_action_chunk`` returns at most.
         replan_every: steps between two plans.
@@ -44,6 +46,8 @@ class DfplanConfig(PreTrainedConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.controller is not None:
+            self.controller = present_choice("controller", self.controller)  # policies of before had other names
         if self.controller not in (None, *CONTROLLERS):
             raise ValueError(f"controller must be one of {', '.join(CONTROLLERS)}; got {self.controller!r}")
         for name in ("n_obs_steps", "horizon", "chunk_size", "replan_every", "num_candidates"):

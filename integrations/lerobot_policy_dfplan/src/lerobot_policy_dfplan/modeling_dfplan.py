@@ -11,7 +11,7 @@ from huggingface_hub import snapshot_download
 from lerobot.policies import PreTrainedPolicy
 from torch import Tensor
 
-from dfplan.agent import GoalPolicy, MPCAgent, PlannedActions, Pursuit
+from dfplan.agent import GoalPolicy, MPCAgent, PlannedActions, ShootingTracker
 from dfplan.domains.one_env import REPLAN_ACTIONS, REPLAN_CHUNKS, REPLAN_PATHS
 from dfplan.models import load_forcing_model
 from dfplan.models.forcing_model import ForcingModel
@@ -62,8 +62,8 @@ class DfplanPolicy(PreTrainedPolicy):
     def reset(self) -> None:
         """Begin new episodes, with the same noise as the first ones."""
         model, drives = self._planner.model, self.config.controller
-        if drives == "pursuit" or (drives is None and _knows_paths(model)):
-            controller = Pursuit(model.dynamics, goal_radius=model.goal_radius)
+        if drives == "shooting" or (drives is None and _knows_paths(model)):
+            controller = ShootingTracker(model.dynamics, goal_radius=model.goal_radius)
         else:
             controller = PlannedActions(model.layout.action_dim)
         agent = MPCAgent(self._planner, controller=controller, replan_every=self._replan_every, horizon=self._horizon)

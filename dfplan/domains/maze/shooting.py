@@ -6,7 +6,7 @@ from dfplan.domains.maze.path_tracker import PathTracker
 from dfplan.types import Plan
 
 
-class Pursuit(PathTracker):
+class ShootingTracker(PathTracker):
     """Drives along the planned path as fast as the agent's own dynamics allow, then holds the goal.
 
     Its arguments are those of :class:`~dfplan.domains.maze.path_tracker.PathTracker`.
