@@ -38,8 +38,11 @@ def test_options_are_found_by_their_former_names_and_in_a_line_by_those_of_now(c
     assert told == [f"planner.{name} is called planner.{new} now" for name, new in OPTIONS.items()]
 
 
-def test_a_group_is_found_by_its_former_name(capsys):
+def test_groups_and_what_is_in_them_are_found_by_their_former_names(capsys):
     with reading(None):
+        tree = [compose_options("eval", [f"planner.tree.{name}=0.3"]) for name in ("apart", "minimum_distance")]
+        assert tree[0] == tree[1]
+        assert "planner.tree.apart is called planner.tree.minimum_distance now" in capsys.readouterr().err
         former = compose_options("train", ["retrace=none", "retrace.tube=0.3"])
         assert former == compose_options("train", ["resynthesis=none", "resynthesis.tube=0.3"])
     told = capsys.readouterr().err.splitlines()

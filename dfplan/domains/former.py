@@ -27,6 +27,7 @@ OPTIONS = {
     "jump_penalty": "consistency_penalty",
     "slope": "pyramid_offset",
 }
+OF_TREE = {"apart": "minimum_distance"}
 GROUPS = ("planner", "task")  # that have these options
 GROUP_NAMES = {"retrace": "resynthesis"}
 CHOICES = {"controller": {"pursuit": "shooting"}}
@@ -38,7 +39,8 @@ def present_option(name: str) -> str:
     if first in GROUP_NAMES:
         return f"{GROUP_NAMES[first]}{dot}{rest}"
     group, _, last = name.rpartition(".")
-    return f"{group}.{OPTIONS[last]}" if group in GROUPS and last in OPTIONS else name
+    names = OF_TREE if group == "planner.tree" else OPTIONS if group in GROUPS else {}
+    return f"{group}.{names[last]}" if last in names else name
 
 
 def present_choice(group: str, name: str) -> str:

@@ -286,7 +286,7 @@ class GrowingPlans:
         for kept in range(node.num_kept + self.tree.tokens_per_edge, len(ends) + 1, self.tree.tokens_per_edge):
             if not passable[kept - 1]:
                 break
-            near = np.linalg.norm(self._places[:, 1:] - ends[kept - 1], axis=1) < self.tree.apart
+            near = np.linalg.norm(self._places[:, 1:] - ends[kept - 1], axis=1) < self.tree.minimum_distance
             if not (near & (self._places[:, 0] <= kept)).any():
                 self._places = np.concatenate([self._places, [[kept, *ends[kept - 1]]]])
                 leaves.append(kept)

@@ -108,7 +108,7 @@ class PlanningNumbers:
 class TreeSettings:
     """What the nodes of a plan tree are.
 
-    No child leaves within the distance ``apart`` of a place that another plan of the tree passes no later, so that
+    No child leaves within ``minimum_distance`` of a place that another plan of the tree passes no later, so that
     siblings and cousins take different routes. The noise of every child is fresh, whatever its guidance.
     """
 
@@ -119,7 +119,7 @@ class TreeSettings:
     strengths: Sequence[float] = option(
         "of the guidance of siblings, in turn: [0,1]; 0 = none, fresh noise alone", default=(0.0,), low=0
     )
-    apart: float = option(
+    minimum_distance: float = option(
         "distance that places where children leave keep from places passed earlier", default=0.5, low=0
     )
 

@@ -87,7 +87,7 @@ def test_a_larger_budget_goes_on_from_a_smaller_one(rule):
 
 def test_children_keep_what_their_place_says_and_differ_afterwards():
     still = line_model(seeks_goal=False, spread=0.3)
-    trees = _grow(_planner(still, max_nodes=20, tree=TreeSettings(num_siblings=2, apart=0.0)), horizon=40)
+    trees = _grow(_planner(still, max_nodes=20, tree=TreeSettings(num_siblings=2, minimum_distance=0.0)), horizon=40)
     tree, nodes = trees.tree, trees.plans[0].nodes
     checked = 0
     for index in range(1, len(nodes)):
@@ -104,7 +104,7 @@ def test_children_keep_what_their_place_says_and_differ_afterwards():
 
 
 def test_where_children_leave_is_apart_from_all_places_passed_earlier():
-    plans = _grow(_planner(max_nodes=16, tree=TreeSettings(tokens_per_edge=1, apart=0.3))).plans[0]
+    plans = _grow(_planner(max_nodes=16, tree=TreeSettings(tokens_per_edge=1, minimum_distance=0.3))).plans[0]
     places = plans._places
     assert len(places) > 3
     for index, (tokens, *place) in enumerate(places):
@@ -182,7 +182,7 @@ def test_mistakes_are_said():
         {"num_siblings": 0},
         {"strengths": ()},
         {"strengths": (-1.0,)},
-        {"apart": -1},
+        {"minimum_distance": -1},
     ):
         with pytest.raises(UserError, match=next(iter(wrong))):
             TreeSettings(**wrong)
