@@ -151,7 +151,7 @@ def training_of(agent: dict[str, Any], maze: str) -> str:
     It is known by the checksum of the weights; logs of before these had one, by maze and commit. Who uses no network,
     as a path over the visited cells that come with the weights, needs no training.
     """
-    if not agent.get("num_parameters"):
+    if "num_parameters" in agent and not agent["num_parameters"]:
         return "–"
     weights = agent.get("weights") or {}
     logs = [json.loads(path.read_text()) for path in sorted(SUMMARIES.glob("*/summary.json"))]

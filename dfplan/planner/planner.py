@@ -23,6 +23,8 @@ from dfplan.planner.settings import PlannerSettings
 from dfplan.planner.window_denoiser import WindowDenoiser
 from dfplan.types import Plan
 
+WORLDS_AWAY = 10.0  # times as wide as where goals may lie, beyond it
+
 
 class Planner(WindowDenoiser):
     """Plans from observations to goals; also predicts what given actions lead to.
@@ -50,7 +52,9 @@ class Planner(WindowDenoiser):
         if self.constraints:
             self.scorer = self.scorer.keeping(self.constraints)
         if places := self.constraints.waypoints:
-            checked_rows("waypoints", places, num_rows=len(places), width=self.goal_dim, bounds=self.reach.goals)
+            # One that cannot be reached is missed, and said to be; one of another world is a mistake.
+            bounds = self.reach.goals.widened(WORLDS_AWAY)
+            checked_rows("waypoints", places, num_rows=len(places), width=self.goal_dim, bounds=bounds)
 
     @property
     def plans_parts(self) -> bool:
