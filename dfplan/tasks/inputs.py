@@ -78,14 +78,17 @@ class Inputs:
     def robot(self) -> dict[str, Any]:
         """What a bundle says of a robot beside its sizes."""
         bounds, seconds = self.domain.spec.action_bounds, self.domain.spec.step_seconds
-        data = self.trajectories
-        named = {"observation_names": data.observation_names, "action_names": data.action_names}
-        sizes = {"observation_names": data.observations.shape[1], "action_names": data.actions.shape[1]}
         return {
             "action_bounds": {name: each.tolist() for name, each in vars(bounds).items()},
             **({} if seconds is None else {"step_seconds": seconds}),
-            **{name: list(names) for name, names in named.items() if names and len(names) == sizes[name]},
+            **({} if self.loaded is None else self._names(self.trajectories)),  # a task may bring its own data
         }
+
+    def _names(self, data: Trajectories) -> dict[str, list[str]]:
+        """What the data call the dimensions that a model sees; nothing of those that it sees otherwise."""
+        named = {"observation_names": data.observation_names, "action_names": data.action_names}
+        sizes = {"observation_names": data.observations.shape[1], "action_names": data.actions.shape[1]}
+        return {name: list(names) for name, names in named.items() if names and len(names) == sizes[name]}
 
     def drive_anew(self, data: Trajectories, resynthesis: ResynthesisSettings, *, scorer: PlanScorer) -> Trajectories:
         """The data as they are, or, where it is asked for, their ways driven anew.
