@@ -15,6 +15,7 @@ from dfplan.viz.axes import label_logarithmic
 COLORS = (  # Okabe and Ito, and some more
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9",
     "#111827", "#9CA3AF", "#8B5CF6", "#84CC16", "#7F1D1D", "#F0E442",
+    "#92400E", "#06B6D4", "#DB2777", "#4D7C0F", "#1E1B4B", "#FCA5A5",
 )  # fmt: skip
 
 # What agents are compared by, the first that there is, and how it is called.
