@@ -19,6 +19,7 @@ from dfplan.cli.guidance import build_guidance
 from dfplan.cli.planner_schema import PlannerConfig
 from dfplan.cli.schema import ControllerConfig
 from dfplan.domain import Domain
+from dfplan.domains.find import DRAWN
 from dfplan.domains.former import present_config
 from dfplan.errors import UserError
 from dfplan.files import user_path
@@ -80,7 +81,10 @@ def find_weights(weights: str, *, env_name: str) -> Path:
             return folder
         has_data = (config_folder() / "env" / f"{env_name}.yaml").is_file()  # dfplan's own; an id of Gymnasium has none
         data = [] if has_data else ["data=<a data set of it>"]
-        command = " ".join(["dfplan train", *untold(env_name), f"env={env_name}", *data])
+        environment = [f"env={env_name}", *data]
+        if not has_data and env_name.startswith(f"{DRAWN}-"):
+            environment = [f"env={DRAWN}", "layout=<that of here>"]  # which makes its data
+        command = " ".join(["dfplan train", *untold(env_name), *environment])
         raise UserError(
             f"no weights for {folder.name} come with dfplan; train some with `{command}` and give "
             "weights=<its run folder>"

@@ -11,11 +11,13 @@ import numpy as np
 
 from dfplan.domains.maze.layouts import FREE, GOAL, WALL, Layout
 from dfplan.errors import UserError
+from dfplan.files import user_path
 
 # Rows and columns with the walls around, and free cells: D4RL's medium has 26 of 36, its large 46 of 70.
 SIZES = {"medium": ((8, 8), (23, 28)), "large": ((9, 12), (41, 50))}
 HELD_OUT = 10_000  # seeds from here on are for tests
 NAMED = re.compile(r"random(?:-(\w+))?:(\d{1,15})")
+MEANT = re.compile(r"random(-\w*)?:")
 OPEN = np.lib.stride_tricks.sliding_window_view
 
 
@@ -63,8 +65,14 @@ def named_layout(name: str) -> tuple[Layout, str] | None:
     """The layout that is called ``random:7`` or ``random-large:7``, and its name; None where it is a file's.
 
     The name says of one that is held out that it is.
+
+    Raises:
+        UserError: something that begins like one of these, and is neither one nor a file.
     """
     if (said := NAMED.fullmatch(name)) is None:
+        if MEANT.match(name) and not user_path(name).exists():
+            sizes = ", ".join(f"random-{size}:<seed>" for size in SIZES)
+            raise UserError(f"layout={name}: random mazes are {sizes}, the seed a whole number; or give a file")
         return None
     size, seed = said[1] or "medium", int(said[2])
     kind = "held-out" if seed >= HELD_OUT else "random"

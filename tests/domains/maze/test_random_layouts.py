@@ -70,3 +70,7 @@ def test_a_command_knows_them_by_their_seed_and_names_those_that_are_held_out(tm
     assert find_drawn("maze2d", layout="random-large:10003").env_name == "maze2d-held-out-large-10003"
     assert main(["generate", "env=maze2d", "layout=random-huge:3"]) == 2
     assert "medium, large" in capsys.readouterr().err
+    assert main(["generate", "env=maze2d", "layout=random:x"]) == 2
+    assert "random-medium:<seed>, random-large:<seed>" in capsys.readouterr().err
+    assert main(["eval", "env=maze2d", "layout=random:3"]) == 2
+    assert "dfplan train env=maze2d layout=" in capsys.readouterr().err
