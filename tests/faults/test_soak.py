@@ -34,7 +34,7 @@ def soak(folder):
 def test_five_minutes_without_a_missed_tick(tmp_path):
     for attempt in range(ATTEMPTS):
         found = soak(tmp_path / str(attempt))
-        # Measured anew only if a process that goes before the loop was held up whenever the loop was late.
+        # Measured anew only if a process that goes before the loop was held up whenever the loop was late, for as long.
         if not found["late"] or found["late_while_held_up"] < len(found["late"]):
             break
     assert found["ticks"] >= 5600
@@ -54,8 +54,22 @@ def test_a_late_tick_is_the_machines_only_where_the_machine_stood_still_meanwhil
     watch = HeldUp(lambda: next(clock))
     for step, fault in enumerate(("late_action", "late_plan", "missed_steps", "late_action")):
         watch.on_tick(SimpleNamespace(step=step, faults=(fault,)))
-    watch.stood_still = [(0.5, 0.75), (1.5, 1.75), (3.5, 5.0)]
+    watch.stood_still = [[(0.5, 0.75), (1.5, 1.75), (3.5, 5.0)]]
     assert [(tick["step"], tick["machine_stood_still"]) for tick in watch.late] == [(0, 0.25), (2, 0.0), (3, 0.5)]
+    assert watch.late_while_held_up == 2
+
+
+def test_short_moments_of_one_core_are_added_up_and_those_of_several_are_not(monkeypatch):
+    monkeypatch.syspath_prepend(str(PROGRAM.parent))
+    from held_up import HeldUp
+
+    clock = iter([0.0, 0.05])
+    watch = HeldUp(lambda: next(clock))
+    watch.on_tick(SimpleNamespace(step=7, faults=("late_action",)))
+    short = [(0.01 * k, 0.01 * k + 0.004) for k in range(4)]
+    for stood_still, held_up in (([short[:2], short[2:]], 0), ([short, []], 1)):
+        watch.stood_still = stood_still
+        assert watch.late_while_held_up == held_up
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no cores to be had one by one")
