@@ -1,6 +1,6 @@
 """Sleeps for 2 ms, over and over, on one core and before everybody else; says at the end when it was not woken in time.
 
-A core that is taken away for 4 ms at a time, of 5, is as good as one that is taken away for 40: short moments count, too.
+A core that is taken away for 4 ms of every 5 is as good as one that is taken away for 40: short moments count, too.
 
 python benchmarks/realtime/witness.py CORE        (until its standard input is closed; prints [[from, until], ...])
 """
