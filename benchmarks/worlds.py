@@ -214,5 +214,14 @@ def interval(values: np.ndarray) -> dict[str, Any]:
 
 
 def successes(success: np.ndarray) -> dict[str, Any]:
-    """The share of ``(trainings, episodes)`` bool, by Wilson's formula."""
-    return vars(wilson_interval(success.reshape(-1))) | {"n": success.size}
+    """The share of ``(trainings, episodes)`` bool; of several trainings the wider of two intervals.
+
+    Wilson's takes all for independent, though each training meets the same episodes; one for other trainings and other
+    episodes has no width where all succeed.
+    """
+    wilson = wilson_interval(success.reshape(-1))
+    if success.ndim < 2 or min(success.shape) < 2:
+        return vars(wilson) | {"n": success.size}
+    wider = crossed_interval(success.astype(np.float64))
+    low, high = max(0.0, min(wilson.low, wider.low)), min(1.0, max(wilson.high, wider.high))
+    return {"mean": wilson.mean, "low": low, "high": high, "n": success.size}

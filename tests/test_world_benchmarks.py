@@ -87,3 +87,13 @@ def test_a_row_counts_all_episodes_of_all_trainings(script):
     assert row["config"] == {"weights": "push-bc-0"}
     assert row["of_each_training"] == [2, 2]
     np.testing.assert_allclose(row["success_of_each_training"], [2 / 3, 1 / 3])
+
+
+def test_a_share_is_no_surer_than_its_trainings_agree(script):
+    apart, alike = np.zeros((3, 100), bool), np.zeros((3, 100), bool)
+    apart[0, :], alike[:, ::3] = True, True
+    found, close = (script("worlds").successes(each) for each in (apart, alike))
+    assert (found["mean"], found["low"]) == (1 / 3, 0)  # three trainings, of which one can
+    assert found["high"] > 0.9
+    assert 0.23 < close["low"] < 0.26  # of a hundred episodes, not of three hundred
+    assert script("worlds").successes(np.ones((3, 100), bool))["low"] < 1

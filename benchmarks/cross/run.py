@@ -76,7 +76,7 @@ def share(words: Sequence[str], folders: Sequence[Path]) -> dict[str, Any]:
     records = [evaluate([*words, f"weights={folder}"]) for folder in folders]
     success = np.array([[episode["success"] for episode in record["episodes"]] for record in records])
     each = success.mean(axis=1).tolist()
-    return {"success": successes(success.ravel()), "each": each, "weights": [found["weights"] for found in records]}
+    return {"success": successes(success), "each": each, "weights": [found["weights"] for found in records]}
 
 
 def pages() -> dict[Path, str]:
