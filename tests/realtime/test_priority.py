@@ -29,6 +29,17 @@ def test_the_loop_goes_first_where_it_may_and_is_ordinary_afterwards():
 
 
 @linux
+def test_what_the_loop_has_in_memory_stays_there_and_is_let_go_afterwards():
+    def kept():  # KiB, of a machine that grants it
+        return int(Path("/proc/self/status").read_text().split("VmLck:")[1].split()[0])
+
+    may = os.geteuid() == 0  # others as far as a limit allows
+    with undisturbed():
+        assert kept() > 0 or not may
+    assert kept() == 0
+
+
+@linux
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become nobody")
 def test_without_permission_it_says_so_and_goes_on():
     child = os.fork()
