@@ -29,7 +29,7 @@ def test_every_row_is_one_that_the_commands_accept(script, file):
     with reading(None):
         for name, group in questions["groups"].items():
             assert group["question"].endswith("?"), name
-            assert group.keys() <= {"question", "situations", "rows", "episodes", "needs"}
+            assert group.keys() <= {"question", "situations", "rows", "episodes"}
             for options in group["rows"].values():
                 options = options if isinstance(options, dict) else {"eval": options}
                 assert options.keys() <= {"eval", "train"}
@@ -129,13 +129,6 @@ def test_a_plot_is_drawn_of_a_record(script, tmp_path):
 def test_the_tables_are_those_of_the_result_files():
     answer = subprocess.run([sys.executable, FOLDER / "report.py", "--check"], check=False)
     assert answer.returncode == 0, "run benchmarks/ablations/report.py and commit its README.md and plots"
-
-
-def test_a_group_that_needs_a_training_is_left_out_without_it_and_said(script, monkeypatch, tmp_path, capsys):
-    run = script("run")
-    monkeypatch.chdir(tmp_path)
-    assert run.BENCHMARK.main(["one_call", "--uncommitted"]) == 0
-    assert "one_call left out: no runs/train/distilled-maze2d-large" in capsys.readouterr().out
 
 
 @pytest.mark.slow

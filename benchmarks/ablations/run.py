@@ -79,10 +79,6 @@ def results(arguments: argparse.Namespace) -> Named:
     trained: dict[tuple[str, ...], dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in arguments.groups or questions["groups"]:
-            needs = Path(questions["groups"][name].get("needs", "."))
-            if not needs.is_dir():
-                print(f"{name} left out: no {needs}; how it is trained stands in rows.yaml")
-                continue
             record = run_group(
                 name, questions=questions, budget=budget, words=words, folder=Path(folder), trained=trained
             )

@@ -23,7 +23,7 @@ HERE = Path(__file__).parent
 TRAINED = Path("runs") / "train"  # where configs/bench.yaml looks for what does not come with dfplan
 TASKS = tuple((f"maze2d-{size}", goal) for size in ("umaze", "medium", "large") for goal in ("fixed", "random"))
 AGENTS = (  # the first is what the others are compared with
-    "diffuser,diffuser_ddim,diffuser_pursuit,diffuser_resynthesised_pursuit,default,fast,one_call,distilled,policy,"
+    "diffuser,diffuser_ddim,diffuser_pursuit,diffuser_resynthesised_pursuit,default,fast,one_call,policy,"
     "best_of_50,trained_full_sequence,next_token,grid,waypoints,oracle"
 )
 QUICK_AGENTS = "diffuser,default,fast,grid,waypoints,oracle"

@@ -12,7 +12,7 @@ from dfplan.files import user_path
 from dfplan.types import Trajectories
 
 DATA_ENDINGS = (".hdf5", ".h5")
-PATH_OPTIONS = ("data", "task.teacher", "task.base", "task.encoder", "frames.tokenizer")
+PATH_OPTIONS = ("data", "task.base", "task.encoder", "frames.tokenizer")
 WORDS = ("generated", "d4rl", "none", "bundled", "random", "state")  # that these options take besides paths
 
 

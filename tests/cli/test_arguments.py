@@ -98,7 +98,6 @@ def test_a_path_arrives_as_typed_in_every_option_of_every_command(command, path)
     ("task", "key"),
     [
         ("lora", "task.base"),
-        ("distill", "task.teacher"),
         ("aligned-forcing", "task.encoder"),
         ("pixel-forcing", "frames.tokenizer"),
     ],

@@ -19,7 +19,7 @@ from dfplan.cli.main import main
         (["eval", "env=pixelmaze-large", "weights=maze2d"], "were trained on states"),
         (["eval", "env=maze2d-large", "weights=pixel"], "were trained on frames"),
         (["plan", "env=maze2d-large", "weights=pixel"], "shows states, but the weights in"),
-        (["train", "task=distill", "env=pixelmaze-large"], "shows frames, not states"),
+        (["train", "task=lora", "env=pixelmaze-large"], "shows frames, not states"),
         (["train", "recipe=diffuser-large", "env=pixelmaze-large"], "shows frames, not states"),
         (["train", "env=pixelmaze-umaze"], "task=keypoints env=pixelmaze-umaze"),
         (["train", "task=pixel-forcing", "env=pixelmaze-large", "frames.speed_gain=0"], "above 0"),

@@ -32,7 +32,6 @@ SMALL = {
     "behaviour-cloning": [STATES, "task.width=8"],
     "autoencoder": [FRAMES, "task.width=8", "task.latent_channels=1"],
     "diffuser": [STATES, "model.width=8", "model.num_layers=2", "model.horizon=16", "model.num_levels=4"],
-    "distill": [STATES, "resynthesis.num_steps=2000"],
     "forcing": [STATES, *WINDOWS],
     "forecast": ["env=none", *NETWORK, "env.num_tokens=3", "data=walk.csv"],
     "image-ddpm": ["task.width=8"],
