@@ -64,12 +64,19 @@ def user_path(path: str | Path) -> Path:
     """The path with the home folder in place of a leading ``~``.
 
     Raises:
-        UserError: there is none, as in a container whose user has no entry in the password file.
+        UserError: there is none, as in a container whose user has no entry in the password file; it is no path, or one
+            that the system cannot look up: too long, or in a folder that may not be read.
     """
     try:
-        return Path(path).expanduser()
+        found = Path(path).expanduser()
+        found.exists()
     except RuntimeError as error:
         raise UserError(f"{path}: no home folder is known that ~ could mean; write the path out") from error
+    except TypeError as error:
+        raise UserError(f"a path must be a text or pathlib.Path; got {path!r:.100}") from error
+    except OSError as error:
+        raise UserError(f"{str(path)[:300]}: {error.strerror or error}; give another path") from error
+    return found
 
 
 def cache_folder() -> Path:

@@ -9,6 +9,7 @@ from dfplan.cli.compose import checked, compose_options, reading
 from dfplan.cli.folders import release
 from dfplan.cli.out_of_memory import told_in_one_line
 from dfplan.cli.places import make_absolute
+from dfplan.data.formats import layout
 from dfplan.errors import EndedEarly, UserError
 from dfplan.models.forcing_model import ForcingModel
 from dfplan.models.library import load
@@ -53,7 +54,7 @@ def train(
     if said.help or said.show or said.sweep or said.config_folder or set(said.given) & set(ARGUMENTS):
         raise UserError(f"options are key=value, but for {', '.join(ARGUMENTS)}; got {' '.join(options)}")
     words = [f"env={env}", f"seed={seed}", *([] if steps is None else [f"training.num_steps={steps}"]), *said.options]
-    in_memory = data if isinstance(data, Trajectories) else None
+    in_memory = layout.checked(data) if isinstance(data, Trajectories) else None
     words += [f"data={in_memory.source if in_memory else data}", *([] if output is None else [f"output={output}"])]
     try:
         with reading(None):

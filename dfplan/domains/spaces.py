@@ -49,7 +49,7 @@ def read_spec(env: gymnasium.Env) -> Spec:
         action_bounds=Bounds(actions.low.reshape(-1), actions.high.reshape(-1)),
         goal_dim=goal_dim,
         episode_steps=LONGEST_EPISODE if steps is None else steps,
-        step_seconds=float(seconds) if isinstance(seconds, int | float) else None,
+        step_seconds=float(seconds) if isinstance(seconds, int | float) and 0 < seconds < np.inf else None,
     )
 
 

@@ -126,6 +126,15 @@ def test_what_robomimic_has_besides_is_spoken_of(tmp_path):
     )
 
 
+@pytest.mark.parametrize("kind", ["f2", "f8", ">f4", ">f8", "i2", "?"])
+def test_numbers_of_any_kind_and_rewards_in_a_column_are_read(tmp_path, kind):
+    columns = {"rewards": numbers(ROWS, 1), "terminals": flags(4)[:, None].astype(kind)}
+    data = read(save_hdf5(tmp_path / "a.hdf5", d4rl(observations=numbers(ROWS, 5).astype(kind), **columns)))
+    np.testing.assert_array_equal(data.observations, numbers(ROWS, 5).astype(kind).astype(np.float32))
+    np.testing.assert_array_equal(data.rewards, numbers(ROWS, 1)[:, 0])
+    np.testing.assert_array_equal(data.terminations, flags(4))
+
+
 def ogbench(**changes):
     arrays = {"observations": numbers(ROWS, 2), "actions": numbers(ROWS, 2), "terminals": flags(3, 4, 7)}
     return {key: value for key, value in {**arrays, **changes}.items() if value is not None}
@@ -140,13 +149,13 @@ def test_ogbench_episodes_end_by_time(tmp_path):
     assert data.rewards is None
 
 
-def save_zarr(folder, version=2, **changes):
+def save_zarr(folder, version=2, ends=ENDS, **changes):
     zarr = pytest.importorskip("zarr")
     arrays = {"action": numbers(ROWS, 2), "state": numbers(ROWS, 5), "keypoint": numbers(ROWS, 2, 2)}
     root = zarr.open_group(folder, mode="w", zarr_format=version)
     for name, value in {**arrays, "img": np.zeros((ROWS, 4, 4, 3), np.float32), **changes}.items():
         root.create_array(f"data/{name}", data=value)
-    root.create_array("meta/episode_ends", data=ENDS)
+    root.create_array("meta/episode_ends", data=np.asarray(ends))
     return folder
 
 
@@ -390,7 +399,7 @@ MALFORMED = {
         "row 2: terminals must be 0",
     ),
     "no actions": (lambda path: save_hdf5(path / "a.hdf5", d4rl(actions=None)), "no dataset 'actions'"),
-    "words": (lambda path: save_hdf5(path / "a.hdf5", d4rl(actions=[b"go"] * ROWS)), "actions must be a vector"),
+    "words": (lambda path: save_hdf5(path / "a.hdf5", d4rl(actions=[b"go"] * ROWS)), "actions must be rows of numbers"),
     "empty": (lambda path: save_hdf5(path / "a.hdf5", {key: each[:0] for key, each in d4rl().items()}), "0 rows"),
     "no hdf5": (lambda path: save_text(path / "a.hdf5"), "not an HDF5 file"),
     "demo unlike": (
@@ -445,9 +454,40 @@ MALFORMED = {
         "episode 0, row 2: frame_index is 3",
     ),
     "lerobot nan": (lambda path: save_lerobot(path / "a", action=list(spoiled(numbers(ROWS, 2)))), "episode 2, row 1"),
+    "file missing": (lambda path: save_lerobot(path / "a", info={"total_frames": 99}), "says 99: files are missing"),
+    "rewards of two": (lambda path: save_npz(path / "a.npz", ogbench(rewards=numbers(ROWS, 2))), "one number a row"),
+    "demo's rewards of two": (
+        lambda path: save_hdf5(path / "a.hdf5", robomimic(**{"data/demo_2/rewards": numbers(3, 2)})),
+        "demo_2: rewards must be one number a row; got shape [3, 2]",
+    ),
+    "done by half": (
+        lambda path: save_hdf5(path / "a.hdf5", robomimic(**{"data/demo_2/dones": np.full(3, 0.5)})),
+        "demo_2, row 0: dones must be 0 or 1; got 0.5",
+    ),
+    "demo's next too wide": (
+        lambda path: save_hdf5(
+            path / "a.hdf5", robomimic(**{f"data/demo_{each}/next_obs/b_pos": numbers(3, 9) for each in range(3)})
+        ),
+        "next observations must be as many and as long",
+    ),
+    "half an end": (lambda path: save_zarr(path / "a.zarr", ends=[2.5, ROWS]), "must be whole numbers"),
+    "no end": (lambda path: save_zarr(path / "a.zarr", ends=[np.nan, ROWS]), "must be whole numbers"),
+    "zarr of one number": (lambda path: save_zarr(path / "a.zarr", mass=np.array(3.0)), "mass must be rows of numbers"),
+    "zarr in zarr": (lambda path: save_zarr(path / "a.zarr", **{"arm/q": numbers(ROWS)}), "arm is a group of arrays"),
+    "row numbers of pandas": (lambda path: save_text(path / "a.csv", ",x\n0,1\n1,2\n"), "column 1 has no name"),
+    "two episodes": (lambda path: save_text(path / "a.csv", "episode,Episode,x\n0,0,1\n"), "2 columns are called"),
+    "pipe": (lambda path: save_pipe(path / "a.hdf5"), "is neither a file nor a folder"),
+    "no path": (lambda path: "", "no data set at no path"),
+    "None": (lambda path: None, "a path must be a text"),
+    "long": (lambda path: "a" * 5000, "File name too long; give another path"),
     "ending": (lambda path: save_text(path / "a.pkl"), "do not end in '.pkl'"),
     "missing": (lambda path: path / "none.npz", "no data set at"),
 }
+
+
+def save_pipe(path):
+    os.mkfifo(path)
+    return path
 
 
 def save_text(path, text="nothing", encoding=None):

@@ -171,7 +171,7 @@ def test_the_folder_has_the_files_that_lerobot_looks_for(tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == ["a"]
 
 
-NO_ACTIONS = {"actions": np.zeros((len(trajectories(0)), 0), np.float32)}
+NO_ACTIONS = {"actions": np.zeros((len(trajectories(0)), 0)), "action_bounds": None, "action_names": ()}
 
 
 @pytest.mark.parametrize(
@@ -193,6 +193,51 @@ def test_what_a_layout_needs_and_is_not_there_is_named(tmp_path, changes, target
     with pytest.raises(UserError, match=said):
         write(replace(trajectories(0), **changes), target)
     assert not [each for each in tmp_path.rglob("*") if each.is_file()]
+
+
+def test_what_was_put_together_by_hand_is_written_in_single_precision():
+    data = recorded(robot())
+    by_hand = {
+        "observations": data.observations.astype(">f8"),
+        "actions": data.actions.tolist(),
+        "rewards": data.rewards[:, None],
+        "terminations": data.terminations.astype(int),
+        "starts": data.starts.tolist(),
+    }
+    write(replace(data, **by_hand), "robot.hdf5")
+    assert_all_same(data, read("robot.hdf5"))
+
+
+@pytest.mark.parametrize("target", ["robot.hdf5", "robot", "minari:mine/robot-v0"])
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"rewards": np.zeros(3, np.float32)}, "rewards has 3 rows"),
+        ({"rewards": np.zeros((480, 2))}, "rewards must be one number a row"),
+        ({"observations": None}, "has no observations"),
+        ({"observations": np.full((480, 4), np.nan)}, "observations has NaN"),
+        ({"observations": np.full((480, 4), "x")}, "observations must be rows of numbers"),
+        ({"terminations": np.full(480, 2)}, "terminations must be 0 or 1"),
+        ({"starts": np.arange(1, 482)}, "episodes end at row 481"),
+        ({"starts": np.array([5, 480])}, "starts must begin with 0"),
+        ({"observation_names": ("x",)}, "must name all 4 numbers"),
+        ({"action_bounds": Bounds(np.ones(2), -np.ones(2))}, "action_bounds must be"),
+        ({"step_seconds": 0.0}, "step_seconds must be above 0"),
+        ({"pictures": {"eye": np.zeros((480, 8, 8, 3), np.uint8)}}, "pictures, which are not written"),
+    ],
+)
+def test_what_was_put_together_by_hand_must_fit_together(changes, said, target):
+    with pytest.raises(UserError, match=said):
+        write(replace(recorded(robot()), **changes), target, fps=20)
+    with pytest.raises(UserError, match=r"what is written are dfplan\.Trajectories"):
+        write("robot.hdf5", target, fps=20)
+
+
+@pytest.mark.parametrize("fps", [0, -1, float("nan"), "20"])
+def test_frames_a_second_are_a_number_above_0(fps):
+    pytest.importorskip("pyarrow")
+    with pytest.raises(UserError, match="fps must be a number"):
+        write(recorded(robot()), "robot", fps=fps)
 
 
 @pytest.mark.parametrize("target", NEEDED)

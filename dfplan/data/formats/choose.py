@@ -14,11 +14,12 @@ from dfplan.data.formats import (
     ogbench,
     robomimic,
 )
+from dfplan.data.formats.layout import checked
 from dfplan.errors import UserError
 from dfplan.files import user_path
 from dfplan.types import Trajectories
 
-MINARI = "minari:"
+MINARI, D4RL = "minari:", (".hdf5", ".h5")
 ACCEPTED = (
     "minari:<data set id>, .hdf5 (D4RL, robomimic), .npz (OGBench, Diffusion Policy), a LeRobot v3.0 folder, a .zarr "
     "folder (Diffusion Policy), .csv or .npy (observations alone)"
@@ -35,12 +36,14 @@ def read(source: str | Path) -> Trajectories:
     if str(source).startswith(MINARI):
         return minari.read(str(source).removeprefix(MINARI))
     path = user_path(source)
-    if not path.exists():
-        raise UserError(f"no data set at {path}; check the path. Accepted are {ACCEPTED}")
+    if not str(source) or not path.exists():
+        raise UserError(f"no data set at {source or 'no path'}; check the path. Accepted are {ACCEPTED}")
     if path.is_dir():
         return lerobot.read(path) if (path / "meta" / "info.json").is_file() else diffusion_policy.read(path)
+    if not path.is_file():
+        raise UserError(f"{path} is neither a file nor a folder; accepted are {ACCEPTED}")
     ending = path.suffix.lower()
-    if ending in (".hdf5", ".h5"):
+    if ending in D4RL:
         return robomimic.read(path) if robomimic.is_robomimic(path) else d4rl.read(path)
     if ending == ".npz" and diffusion_policy.is_npz(path):
         return diffusion_policy.read_npz(path)
@@ -66,7 +69,7 @@ def check_target(target: str | Path, *, fps: float | None = None) -> Path:
     if str(target).startswith(MINARI):
         return minari_writer.check_target(str(target).removeprefix(MINARI))
     path = user_path(target)
-    if path.suffix in (".hdf5", ".h5"):
+    if path.suffix.lower() in D4RL:
         return d4rl_writer.check_target(path)
     if path.suffix in ("", f".{path.name}"):
         return lerobot_writer.check_target(path, fps=fps)
@@ -88,10 +91,17 @@ def write(data: Trajectories, target: str | Path, *, task: str = "", fps: float 
     Raises:
         UserError: it is there already, cannot be written, or the layout needs what the data do not have.
     """
+    if not isinstance(data, Trajectories):
+        raise UserError(
+            f"what is written are dfplan.Trajectories, as dfplan.read gives them; got {type(data).__name__}"
+        )
+    data = checked(data)
+    if data.pictures:
+        raise UserError(f"{data.source} has pictures, which are not written; keep it in the layout that it has")
     if str(target).startswith(MINARI):
         return minari_writer.write(str(target).removeprefix(MINARI), data, task=task)
     fps = fps if data.step_seconds is None else 1 / data.step_seconds
     path = check_target(target, fps=fps)
-    if path.suffix in (".hdf5", ".h5"):
+    if path.suffix.lower() in D4RL:
         return d4rl_writer.write(path, data)
     return lerobot_writer.write(path, data, task=task, fps=fps)

@@ -11,7 +11,7 @@ from dfplan.blocks import rows_where
 from dfplan.data.d4rl_file import open_dataset, read_metadata
 from dfplan.data.foreign_hdf5 import open_arrays, read_rows
 from dfplan.data.formats.extras import OWN, OWN_ARRAYS, with_differences
-from dfplan.data.formats.layout import lay_out, vectors
+from dfplan.data.formats.layout import flags, lay_out, numbers, vectors
 from dfplan.errors import UserError
 from dfplan.types import Trajectories
 
@@ -75,17 +75,11 @@ def lay_out_rows(arrays: Mapping[str, np.ndarray], *, source: str, checksum: str
 
 
 def _read(key: str, data: h5py.Dataset, path: Path) -> np.ndarray:
-    one_a_row = key in ("rewards", "terminals", "timeouts")
-    if data.dtype.kind not in "fiub" or data.ndim != (1 if one_a_row else 2):
-        shape = "one number" if one_a_row else "a vector of numbers"
-        raise UserError(f"{path}: {key} must be {shape} a row; got {data.dtype} of shape {list(data.shape)}")
-    if key not in ("terminals", "timeouts"):
-        flat = read_rows(data, partial(vectors, name=key, source=str(path)))
-        return flat[:, 0] if one_a_row else flat
-    values = read_rows(data)
-    if values.dtype == bool:
-        return values
-    if not np.isin(values, (0, 1)).all():
-        row = int(np.argmin(np.isin(values, (0, 1))))
-        raise UserError(f"{path}, row {row}: {key} must be 0 or 1; got {values[row]}; mend the key")
-    return values.astype(bool)
+    if data.ndim not in (1, 2):
+        raise UserError(
+            f"{path}: {key} must be a vector of numbers a row; got {data.dtype} of shape {list(data.shape)}"
+        )
+    if key in ("terminals", "timeouts"):
+        return flags(read_rows(data), name=key, source=str(path))
+    flat = read_rows(data, partial(vectors, name=key, source=str(path)))
+    return numbers(flat, name=key, source=str(path)) if key == "rewards" else flat

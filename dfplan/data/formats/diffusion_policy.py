@@ -82,19 +82,27 @@ def read_npz(path: Path) -> Trajectories:
 
 
 def _names(folder: Path) -> list[str]:
-    return [each.name for each in folder.iterdir() if (each / ".zarray").is_file() or (each / "zarr.json").is_file()]
+    described = (".zarray", ".zgroup", "zarr.json")
+    return [each.name for each in folder.iterdir() if any((each / name).is_file() for name in described)]
 
 
 def _check(folder: Path) -> tuple[int, ...]:
     """Return the shape that an array declares, once its size and how it is packed are known to be harmless."""
     version_2 = folder / ".zarray"
+    in_group = f"{folder} is a group of arrays, where arrays are read; put its arrays beside the others"
+    if (folder / ".zgroup").is_file():
+        raise UserError(in_group)
     try:
         facts = json.loads(read_small(version_2 if version_2.is_file() else folder / "zarr.json", at_most=MAX_METADATA))
+        if facts.get("node_type") == "group":
+            raise UserError(in_group)
         kind = np.dtype(facts["dtype"] if version_2.is_file() else facts["data_type"])
         shape, codecs = tuple(int(each) for each in facts["shape"]), _codecs(facts)
         chunk = facts["chunks"] if version_2.is_file() else facts["chunk_grid"]["configuration"]["chunk_shape"]
         largest = max(int(np.prod(shape, dtype=object)), int(np.prod(chunk, dtype=object))) * kind.itemsize
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except UserError:
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise UserError(
             f"{folder}: its description cannot be read ({str(error)[:100]}); get the data set again"
         ) from error

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.data.formats.layout import check_ends, check_finite, vectors
+from dfplan.data.formats.layout import checked
 from dfplan.errors import UserError
 from dfplan.types import PER_ROW, Bounds, Trajectories
 
 OWN = "dfplan"  # what arrays and words are named by, wherever they are kept
 STARTS = "starts"
-FLAGS = ("segment_ends", "terminations", "truncations")
 NAMES = ("observation_names", "action_names")
 OWN_ARRAYS = (*PER_ROW, STARTS)
 
@@ -46,38 +45,12 @@ def with_differences(plain: Trajectories, arrays: Mapping[str, np.ndarray], fact
     """
     source = plain.source
     try:
-        values = {name: _typed(name, each, source) for name, each in {**plain.per_row(), **arrays}.items()}
-        for name in facts["absent"]:
-            del values[name]
-        starts = values.pop(STARTS, plain.starts)
-        changes = {
-            "last_actions": bool(facts["last_actions"]),
-            "step_seconds": None if facts["step_seconds"] is None else float(facts["step_seconds"]),
-            "action_bounds": _bounds(facts["action_bounds"], size=values["actions"].shape[1]),
-            **{name: tuple(map(str, facts[name])) for name in NAMES},
-        }
-        sizes = [values[name].shape[1] for name in ("observations", "actions")]
-        if any(len(changes[name]) not in (0, size) for name, size in zip(NAMES, sizes, strict=True)):
-            raise ValueError("names of another number of dimensions")
+        bounds, seconds = facts["action_bounds"], facts["step_seconds"]
+        changes: dict[str, Any] = dict.fromkeys(set(facts["absent"]) & set(PER_ROW)) | dict(arrays)
+        changes["last_actions"] = bool(facts["last_actions"])
+        changes["step_seconds"] = None if seconds is None else float(seconds)
+        changes["action_bounds"] = None if bounds is None else Bounds(*(np.array(each, np.float32) for each in bounds))
+        changes |= {name: tuple(map(str, facts[name])) for name in NAMES}
     except (KeyError, ValueError, TypeError) as error:
-        raise UserError(f"{source}: its part {OWN!r} cannot be read ({str(error)[:100]}); take it out") from error
-    starts = check_ends(starts[1:], num_steps=len(values["observations"]), source=source)
-    for name, each in values.items():
-        if len(each) != starts[-1]:
-            raise UserError(f"{source}: {OWN}/{name} has {len(each)} rows, and observations {starts[-1]}; take it out")
-        check_finite(each, name=name, starts=starts, source=source)
-    absent: dict[str, Any] = dict.fromkeys(facts["absent"])
-    return replace(plain, starts=starts, **{**absent, **values, **changes})
-
-
-def _typed(name: str, values: np.ndarray, source: str) -> np.ndarray:
-    if name in FLAGS:
-        return np.asarray(values).astype(bool).reshape(-1)
-    if name == STARTS:
-        return np.asarray(values).astype(np.int64).reshape(-1)
-    flat = vectors(np.asarray(values), name=name, source=source)
-    return flat[:, 0] if name == "rewards" else flat
-
-
-def _bounds(bounds: Any, *, size: int) -> Bounds | None:
-    return None if bounds is None else Bounds(*(np.array(each, np.float32).reshape(size) for each in bounds))
+        raise UserError(f"{source}: its part {OWN!r} cannot be read ({str(error)[:300]}); take it out") from error
+    return checked(replace(plain, **changes))

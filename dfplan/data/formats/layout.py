@@ -8,11 +8,12 @@ import numpy as np
 
 from dfplan.arrays import dimension_names, named_parts
 from dfplan.blocks import Column, rows_of, rows_where, slices, stacked
-from dfplan.errors import UserError
-from dfplan.types import Trajectories
+from dfplan.errors import UserError, counted
+from dfplan.types import Bounds, Trajectories
 
 MAX_BYTES = 8 * 2**30
 KEPT_AT_FINALS = ("goals", "achieved_goals")  # of the step before, as what is wanted stays
+FLAGS = ("segment_ends", "terminations", "truncations")
 NUM_NAMED = 10  # dimensions, in a note
 
 
@@ -43,6 +44,30 @@ def vectors(array: np.ndarray, *, name: str, source: str) -> np.ndarray:
         return stacked(np.ascontiguousarray(flat[rows]).astype(np.float32, copy=False) for rows in rows_of(flat))
 
 
+def numbers(array: np.ndarray, *, name: str, source: str) -> np.ndarray:
+    """One number a row ``(rows,)`` float32, of ``(rows,)`` or ``(rows, 1)``.
+
+    Raises:
+        UserError: they are no numbers, or several a row.
+    """
+    flat = vectors(array, name=name, source=source)
+    if flat.shape[1] != 1:
+        raise UserError(f"{source}: {name} must be one number a row; got shape {list(array.shape)}; keep the one meant")
+    return flat[:, 0]
+
+
+def flags(array: np.ndarray, *, name: str, source: str) -> np.ndarray:
+    """Yes or no for each row, ``(rows,)`` bool, of what :func:`numbers` takes.
+
+    Raises:
+        UserError: they are something else than 0 and 1; names the row.
+    """
+    values = numbers(array, name=name, source=source)
+    if len(wrong := rows_where(lambda block: ~np.isin(block, (0, 1)), values)):
+        raise UserError(f"{source}, row {wrong[0]}: {name} must be 0 or 1; got {values[wrong[0]]:g}; mend it")
+    return values.astype(bool)
+
+
 def flattened(entries: Mapping[str, Any], *, source: str) -> tuple[np.ndarray, tuple[str, ...]]:
     """Put named arrays ``(rows, ...)`` side by side, in the alphabetical order of their names; dicts of them likewise.
 
@@ -54,10 +79,10 @@ def flattened(entries: Mapping[str, Any], *, source: str) -> tuple[np.ndarray, t
         UserError: there are none, or not all of them have as many rows.
     """
     arrays = {name: np.asarray(each) for name, each in named_parts(entries)}
-    lengths = {name: len(array) for name, array in arrays.items()}
+    parts = {name: vectors(array, name=name, source=source) for name, array in arrays.items()}
+    lengths = {name: len(part) for name, part in parts.items()}
     if len(set(lengths.values())) != 1:
         raise UserError(f"{source}: all parts must have the same number of rows; got {lengths or 'none'}")
-    parts = {name: vectors(array, name=name, source=source) for name, array in arrays.items()}
     names = dimension_names({name: part.shape[1] for name, part in parts.items()})
     only, *others = parts.values()
     if others:
@@ -114,6 +139,10 @@ def lay_out(
         check_finite(values, name=name, starts=starts, source=source)
     arrays: dict[str, np.ndarray] = {"segment_ends": np.zeros(starts[-1], bool), **steps}
     if finals is not None:
+        if finals.shape != (len(starts) - 1, steps["observations"].shape[1]):
+            raise UserError(
+                f"{source}: next observations must be as many and as long as observations; mend the data set"
+            )
         check_finite(finals, name="final observations", starts=np.arange(len(finals) + 1), source=source)
         starts = starts + np.arange(len(starts))
         arrays = _with_finals(arrays, finals, starts)
@@ -140,13 +169,60 @@ def _with_finals(arrays: Mapping[str, np.ndarray], finals: np.ndarray, starts: n
     return {name: column.array() for name, column in columns.items()}
 
 
+def checked(data: Trajectories) -> Trajectories:
+    """Trajectories that anybody put together, as a reader would give them: in single precision, flags as bool.
+
+    Raises:
+        UserError: they do not fit together, or something is not finite; names it.
+    """
+    source, needed = data.source, ("observations", "actions", "segment_ends", "starts")
+    if missing := [name for name in needed if getattr(data, name) is None]:
+        raise UserError(f"{source} has no {missing[0]}; trajectories need {', '.join(needed)}")
+    given = np.asarray(data.starts).reshape(-1)
+    starts = check_ends(given[1:], num_steps=len(data.observations), source=source)
+    if given[:1] != 0:
+        raise UserError(f"{source}: starts must begin with 0; got {given[:3].tolist()}")
+    values = {name: _typed(name, np.asarray(each), source) for name, each in data.per_row().items()}
+    for name, each in {**values, **(data.pictures or {})}.items():
+        if len(each) != starts[-1]:
+            raise UserError(f"{source}: {name} has {len(each)} rows and observations {starts[-1]}; mend the data set")
+    for name, each in values.items():
+        check_finite(each, name=name, starts=starts, source=source)
+    return _with_checked_facts(replace(data, **values, starts=starts))
+
+
+def _with_checked_facts(data: Trajectories) -> Trajectories:
+    source, sizes = data.source, {"observation": data.observations.shape[1], "action": data.actions.shape[1]}
+    for name, size in sizes.items():
+        if len(given := getattr(data, f"{name}_names")) not in (0, size):
+            raise UserError(f"{source}: {name}_names must name all {size} numbers of one, or be (); got {len(given)}")
+    if data.step_seconds is not None and not 0 < data.step_seconds < np.inf:
+        raise UserError(f"{source}: step_seconds must be above 0, or None; got {data.step_seconds}")
+    if (bounds := data.action_bounds) is None:
+        return data
+    low, high = (np.asarray(each, np.float32) for each in (bounds.low, bounds.high))
+    if not low.shape == high.shape == (sizes["action"],) or not (low <= high).all():
+        raise UserError(
+            f"{source}: action_bounds must be a low and a high number for each of an action; got {low} and {high}"
+        )
+    return replace(data, action_bounds=Bounds(low, high))
+
+
+def _typed(name: str, values: np.ndarray, source: str) -> np.ndarray:
+    kind = flags if name in FLAGS else numbers if name == "rewards" else vectors
+    return kind(values, name=name, source=source)
+
+
 def check_ends(ends: np.ndarray, *, num_steps: int, source: str) -> np.ndarray:
     """Return where episodes start, and behind them where the last one ends, ``(episodes + 1,)`` int64.
 
     Raises:
         UserError: the ends do not rise from above 0 to the number of steps.
     """
-    starts = np.concatenate([[0], np.asarray(ends).reshape(-1)]).astype(np.int64)
+    ends = np.asarray(ends).reshape(-1)
+    if ends.dtype.kind not in "fiu" or not (np.isfinite(ends) & (ends == np.floor(ends))).all():
+        raise UserError(f"{source}: rows at which episodes end must be whole numbers; mend them")
+    starts = np.concatenate([[0], ends]).astype(np.int64)
     wrong = np.flatnonzero(np.diff(starts) <= 0)
     if len(wrong):
         raise UserError(
@@ -180,7 +256,7 @@ def check_finite(values: np.ndarray, *, name: str, starts: np.ndarray, source: s
     if not len(bad):
         return
     raise UserError(
-        f"{source}, {place(int(bad[0]), starts)}: {name} has NaN or infinity, as have {len(bad) - 1} more rows (what "
+        f"{source}, {place(int(bad[0]), starts)}: {name} has NaN or infinity, one of {counted(len(bad), 'row')} (what "
         "single precision cannot hold counts as infinite); take these out, or record the data set again"
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dfplan.blocks import is_large, rows_where
-from dfplan.data.formats.layout import check_bytes, flattened, joined, lay_out, place, vectors
+from dfplan.data.formats.layout import check_bytes, flags, flattened, joined, lay_out, numbers, place, vectors
 from dfplan.errors import UserError
 from dfplan.files import read_small
 from dfplan.types import Bounds, Trajectories
@@ -49,6 +49,8 @@ def read(path: str | Path) -> Trajectories:
         )
     extra = [name for name in (TIME, "next.done", "next.success", *EXTRA) if name in numbers]
     columns = _read_columns(path, [EPISODE, FRAME, ACTION, *entries, *extra])
+    if (wanted := info.get("total_frames", len(columns[FRAME]))) != len(columns[FRAME]):
+        raise UserError(f"{path} has {len(columns[FRAME])} rows, and {INFO} says {wanted}: files are missing; get them")
     ends = _ends(columns.pop(EPISODE), columns.pop(FRAME), path)
     if TIME in columns:
         _check_times(columns.pop(TIME), ends, fps=info["fps"], path=path)
@@ -216,14 +218,14 @@ def _outcomes(columns: dict[str, np.ndarray], ends: np.ndarray, source: str) -> 
     found: dict[str, np.ndarray] = {}
     for name, ours in {**FLAGS, "segment_end": "segment_ends"}.items():
         if name in columns:
-            found[ours] = columns[name].reshape(-1).astype(bool)
+            found[ours] = flags(columns[name], name=name, source=source)
     if not found.keys() & set(FLAGS.values()) and {"next.done", "next.success"} <= columns.keys():
         last = np.zeros(len(columns["next.success"]), bool)
         last[ends - 1] = True
-        success = columns["next.success"].reshape(-1).astype(bool)
+        success = flags(columns["next.success"], name="next.success", source=source)
         found |= {"terminations": last & success, "truncations": last & ~success}
     if "next.reward" in columns:
-        found["rewards"] = vectors(columns["next.reward"].reshape(-1), name="next.reward", source=source)[:, 0]
+        found["rewards"] = numbers(columns["next.reward"], name="next.reward", source=source)
     return found
 
 

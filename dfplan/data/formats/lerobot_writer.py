@@ -28,6 +28,8 @@ def check_target(folder: Path, *, fps: float | None) -> Path:
         raise UserError(f"{folder} is there already; choose another folder")
     if fps is None:
         raise UserError(f"nothing says how long a step takes, and LeRobot needs to know; give fps, to write {folder}")
+    if not (isinstance(fps, int | float) and 0 < fps < float("inf")):
+        raise UserError(f"fps must be a number of frames a second, above 0; got {fps!r}")
     return folder
 
 
@@ -51,6 +53,8 @@ def write(folder: Path, data: Trajectories, *, task: str, fps: float | None = No
 
     if not data.actions.shape[1]:
         raise UserError(f"{data.source} has no actions, and a LeRobot data set needs some")
+    if not data.observations.shape[1]:
+        raise UserError(f"{data.source} observes no numbers, and a LeRobot data set needs some")
     columns = _columns(data, rate=rate)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from dfplan.arrays import named_parts
 from dfplan.blocks import PICTURE, Column, Frames, rows_where
 from dfplan.data.d4rl_file import hash_file
 from dfplan.data.formats.extras import OWN_ARRAYS, with_differences
-from dfplan.data.formats.layout import check_bytes, flattened, lay_out, vectors
+from dfplan.data.formats.layout import check_bytes, flags, flattened, lay_out, numbers, vectors
 from dfplan.data.formats.minari_file import OUTCOMES, episodes_of
 from dfplan.data.minari_data import MAIN_FILE, iterate_episodes, open_minari
 from dfplan.errors import UserError
@@ -151,10 +151,10 @@ def _arrays(episode: Any, where: str) -> tuple[dict[str, np.ndarray], tuple[str,
     found["actions"] = vectors(np.asarray(episode.actions), name="actions", source=where)
     steps = len(found["actions"])
     for name in OUTCOMES:
-        values = np.asarray(getattr(episode, name))
-        if steps and values.shape != (steps,):
-            raise UserError(f"{where}: must have as many {name} as actions, {steps}; got shape {list(values.shape)}")
-        found[name] = values.astype(np.float32 if name == "rewards" else bool)
+        kind = numbers if name == "rewards" else flags
+        found[name] = kind(np.asarray(getattr(episode, name)), name=name, source=where)
+        if len(found[name]) != steps:
+            raise UserError(f"{where}: must have as many {name} as actions, {steps}; got {len(found[name])}")
     if wrong := {
         name: len(found[name])
         for name in found

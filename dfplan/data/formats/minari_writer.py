@@ -30,7 +30,7 @@ def check_target(dataset_id: str) -> Path:
         raise UserError("writing Minari data sets needs a package: pip install 'dfplan[minari]'") from error
     try:
         parse_dataset_id(dataset_id)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:  # TypeError where there is no version
         raise UserError(f"minari:{dataset_id} is no name of a data set; choose one such as mine/robot-v0") from error
     folder = Path(get_dataset_path(dataset_id))
     if folder.exists():

@@ -33,7 +33,7 @@ def read(path: str | Path) -> Trajectories:
     if not path.is_file():
         raise UserError(f"no data set at {path}; check the path")
     check_bytes(path.stat().st_size, source=str(path))
-    observations, ends, names = _read_npy(path) if path.suffix == ".npy" else _read_csv(path)
+    observations, ends, names = _read_npy(path) if path.suffix.lower() == ".npy" else _read_csv(path)
     return lay_out(
         {
             "observations": vectors(observations, name="observations", source=str(path)),
@@ -64,16 +64,15 @@ def _read_csv(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
         with path.open(encoding="utf-8-sig") as file:  # with a mark of its byte order in front or not
             first = file.readline()
             separator = _separator(first)
-            names = tuple(each.strip() for each in _cells(first, separator))
-            has_names = not all(map(_is_number, names))
-            if has_names:
-                names = tuple(EPISODE if each.lower() == EPISODE else each for each in names)
-            else:
+            names = _named(first, separator, path)
+            if not names:
                 file.seek(0)
-            blocks = _blocks(file, names if has_names else (), separator=separator)
+            blocks = _blocks(file, names, separator=separator)
             found = joined(blocks, source=str(path))
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not written in UTF-8; save it as that") from error
+    except UserError:
+        raise
     except (OSError, ValueError, csv.Error) as error:
         raise UserError(
             f"{path} is no table of numbers: {' '.join(str(error).split())[:150]}; mend that line"
@@ -81,9 +80,7 @@ def _read_csv(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     if not found:
         raise UserError(f"{path} has no rows; check the path")
     table, num_columns = found["observations"], sum(each.shape[1] for each in found.values())
-    if not has_names:
-        return table, np.array([len(table)]), ()
-    if len(names) != num_columns:
+    if names and len(names) != num_columns:
         raise UserError(f"{path}: its first line names {len(names)} columns, and there are {num_columns}; mend it")
     if EPISODE not in names:
         return table, np.array([len(table)]), names
@@ -94,6 +91,22 @@ def _read_csv(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     if len(np.unique(episodes[ends - 1])) != len(ends):
         raise UserError(f"{path}: rows of an episode do not lie together; sort them by {EPISODE}, then by time")
     return table, ends, tuple(each for each in names if each != EPISODE)
+
+
+def _named(line: str, separator: str, path: Path) -> tuple[str, ...]:
+    """The names of the columns, where a line is of names; () where it is of numbers."""
+    cells = [each.strip() for each in _cells(line, separator)]
+    if all(not each or _is_number(each) for each in cells):
+        return ()
+    names = tuple(EPISODE if each.lower() == EPISODE else each for each in cells)
+    if "" in names:
+        raise UserError(
+            f"{path}: column {names.index('') + 1} has no name, as where pandas wrote row numbers; name it, or take it "
+            "out (pandas: to_csv(..., index=False))"
+        )
+    if names.count(EPISODE) > 1:
+        raise UserError(f"{path}: {names.count(EPISODE)} columns are called {EPISODE}; rename all but one")
+    return names
 
 
 def _separator(line: str) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from dfplan.data.formats import npz
-from dfplan.data.formats.layout import lay_out
+from dfplan.data.formats.layout import flags, lay_out, numbers
 from dfplan.errors import UserError
 from dfplan.types import Trajectories
 
@@ -24,13 +24,10 @@ def read(path: str | Path) -> Trajectories:
     flat = npz.load(path, KEYS, flat="observations")
     if missing := [key for key in KEYS[:3] if key not in flat]:
         raise UserError(f"{path} has no array {missing[0]!r}; a data set of OGBench has {', '.join(KEYS[:3])}")
-    flags = flat.pop("terminals")[:, 0]
-    if not np.isin(flags, (0, 1)).all():
-        raise UserError(f"{path}, row {int(np.argmin(np.isin(flags, (0, 1))))}: terminals must be 0 or 1; mend them")
-    truncations = flags.astype(bool)
+    truncations = flags(flat.pop("terminals"), name="terminals", source=str(path))
     cuts = truncations.copy()
     cuts[-1:] = True
     steps = {"observations": flat["observations"], "actions": flat["actions"], "truncations": truncations}
     if "rewards" in flat:
-        steps["rewards"] = flat["rewards"][:, 0]
+        steps["rewards"] = numbers(flat["rewards"], name="rewards", source=str(path))
     return lay_out(steps, ends=np.flatnonzero(cuts) + 1, source=str(path))

@@ -10,7 +10,7 @@ import numpy as np
 
 from dfplan.data.d4rl_file import LOCKING, open_dataset
 from dfplan.data.foreign_hdf5 import PARSE_ERRORS, group_names, open_arrays
-from dfplan.data.formats.layout import NUM_NAMED, flattened, joined, lay_out, vectors
+from dfplan.data.formats.layout import NUM_NAMED, flags, flattened, joined, lay_out, numbers, vectors
 from dfplan.errors import UserError
 from dfplan.types import Trajectories
 
@@ -33,11 +33,11 @@ def read(path: str | Path) -> Trajectories:
     path = Path(path)
     with open_dataset(path) as (file, checksum):
         names_in = group_names(file, "data", path=path)
-        numbers = sorted(int(found[1]) for name in names_in if (found := DEMONSTRATION.fullmatch(name)))
-        if not numbers:
+        found_numbers = sorted(int(found[1]) for name in names_in if (found := DEMONSTRATION.fullmatch(name)))
+        if not found_numbers:
             raise UserError(f"{path} has no group data/demo_0; a robomimic file has one for every demonstration")
-        entries, images = _entries(file, f"data/demo_{numbers[0]}/obs", path)
-        keys = [f"data/demo_{each}" for each in numbers]
+        entries, images = _entries(file, f"data/demo_{found_numbers[0]}/obs", path)
+        keys = [f"data/demo_{each}" for each in found_numbers]
         wanted = (
             "actions",
             *RECORDED,
@@ -109,10 +109,10 @@ def _demonstration(
         )
     result = {"observations": observations, "actions": actions}
     for key in everywhere:
-        values = vectors(found[f"{demo}/{key}"][()], name=key, source=where)[:, 0]
+        values = (numbers if key == "rewards" else flags)(found[f"{demo}/{key}"][()], name=key, source=where)
         if len(values) != len(actions):
             raise UserError(f"{where}: must have as many {key} as actions; got {len(values)} and {len(actions)}")
-        result[RECORDED[key]] = values if key == "rewards" else values != 0
+        result[RECORDED[key]] = values
     return result
 
 
