@@ -128,6 +128,7 @@ tables: $(VENV)/installed-dev  ## write the tables of all documents from the res
 	$(BIN)/python benchmarks/readme_tables.py
 	$(BIN)/python docs/site/indexes.py
 	$(BIN)/python benchmarks/releases/tables.py
+	$(BIN)/python benchmarks/redesign/run.py --table
 
 drawings: $(VENV)/installed-dev  ## draw again the pictures of the documentation, from the bundled weights
 	set -e; for each in docs/drawings/*.py; do $(BIN)/python $$each; done
