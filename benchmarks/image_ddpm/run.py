@@ -20,12 +20,12 @@ from sklearn.neural_network import MLPClassifier
 from dfplan.cli.build import describe_weights
 from dfplan.data.digits import BRIGHTEST, Digits, as_stored, load_digit_halves
 from dfplan.errors import UserError
-from dfplan.evaluation.frechet import frechet_distance
 from dfplan.models.image_ddpm import NUM_STEPS, load_image_ddpm
 from dfplan.viz.images import draw_image_grid
 
 sys.path.append(str(Path(__file__).parents[1]))
 from frame import Benchmark, Named, path_of
+from frechet import frechet_distance
 
 HERE = Path(__file__).parent
 BARS = {"frechet_share_of_noise": 0.25, "entropy_share_of_real": 0.9}

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import sys
 import tempfile
 from collections.abc import Sequence
 from io import StringIO
@@ -10,18 +11,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from hidden_states import hidden_states
 from torch import nn
 
 from dfplan.cli.main import main as dfplan
 from dfplan.data.windows import WindowBatch, WindowDataset
-from dfplan.evaluation.hidden_states import hidden_states
-from dfplan.evaluation.representations import cknna, linear_probe
 from dfplan.models.bundle import load_bundle, save_bundle
 from dfplan.models.forcing_model import ForcingModel, load_forcing_model
 from dfplan.settings.windows import WindowSettings
 from dfplan.training.alignment import FrameFeatures, StateFeatures
 from dfplan.training.checkpoint import checkpoint_folder, under_prefix
 from dfplan.types import Trajectories
+
+sys.path.append(str(Path(__file__).parents[1]))
+from representations import cknna, linear_probe
 
 LEVEL = 0.5  # noise level of the tokens whose hidden states are looked at
 NUM_WINDOWS, NUM_ALIKE = 256, 1000

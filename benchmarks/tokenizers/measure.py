@@ -1,16 +1,20 @@
 """What a tokenizer's latents hold of the agent's position: decoded, linearly, by neighbours; with noise and without."""
 
+import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from dfplan.evaluation.representations import ProbeResult, linear_probe, nearest_neighbour_probe
 from dfplan.models.tokenizers import FrameTokenizer, to_pictures
 from dfplan.models.tokenizers.readout import foreground_centres
+
+sys.path.append(str(Path(__file__).parents[1]))
+from representations import ProbeResult, linear_probe, nearest_neighbour_probe
 
 NOISE = 0.3  # in standard deviations of the latents, as the planner sees them
 NUM_TIMED = 512

@@ -17,17 +17,17 @@ import torch
 
 sys.path.append(str(Path(__file__).parents[1]))
 from frame import Benchmark, Named, path_of
+from frechet import frechet_distance
 from records import evaluate
 from report import draw, pages
 from videos import CellClassifier, Videos, drive, features, train_classifier
+from world_model import WorldModel
 
 from dfplan.domains.maze.frames import Camera, load_camera
 from dfplan.domains.maze.observer import load_observer
-from dfplan.evaluation.frechet import frechet_distance
 from dfplan.models import ForcingModel, load_forcing_model
 from dfplan.models.bundle import bundle_checksum
 from dfplan.planner import Planner, PlannerSettings
-from dfplan.planner.world_model import WorldModel
 
 HERE = Path(__file__).parent
 LENGTHS = (1, 2, 4, 6, 8, 10)  # times the training length

@@ -1,13 +1,19 @@
 """Hidden states: whose they are, and what noise takes from them."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from tiny_model import tiny_denoiser, tiny_model, tiny_trajectories, tiny_windows
 
 from dfplan.errors import UserError
-from dfplan.evaluation.hidden_states import hidden_states
-from dfplan.evaluation.representations import linear_probe
+
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks" / "repa"))
+from hidden_states import hidden_states
+from representations import linear_probe
 
 
 def batch(number: int = 200):

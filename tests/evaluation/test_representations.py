@@ -1,11 +1,14 @@
 """Probes and CKNNA against closed cases and direct formulas."""
 
 import math
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dfplan.evaluation.representations import cknna, linear_probe, nearest_neighbour_probe
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
+from representations import cknna, linear_probe, nearest_neighbour_probe
 
 
 @pytest.fixture

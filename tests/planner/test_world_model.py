@@ -1,5 +1,8 @@
 """Roll-outs of a system that is known exactly, far beyond one window: frames in, frames out."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -8,8 +11,10 @@ from tiny_model import LAYOUT, POINT_MASS, tiny_model
 from dfplan.errors import UserError
 from dfplan.models.denoiser import Denoiser, DenoiserState
 from dfplan.planner import Planner, PlannerSettings
-from dfplan.planner.world_model import WorldModel
 from dfplan.tokens import CONTEXT_TOKEN, GOAL_TOKEN
+
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks" / "world_model"))
+from world_model import WorldModel
 
 WINDOW = 5  # tokens
 STEPS = 10 * WINDOW * LAYOUT.steps_per_token

@@ -1,34 +1,14 @@
 """Frames in, actions given, frames out: the weights of a planner that sees as a model of what it will see."""
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 import torch
 
+from dfplan.domains.maze.observer import FrameObserver
 from dfplan.errors import UserError
-from dfplan.planner.planner import Planner
-
-
-class Sight(Protocol):
-    """What frames are seen and drawn with: :class:`dfplan.models.sight.LatentSight`, or a domain's own."""
-
-    @property
-    def place_dim(self) -> int:
-        """Leading numbers of an observation that say what is seen now."""
-        ...
-
-    def places(self, frames: np.ndarray) -> np.ndarray:
-        """Places ``(n, place_dim)``, or latents, of frames ``(n, height, width, channels)`` uint8."""
-        ...
-
-    def observations(self, history: np.ndarray) -> np.ndarray:
-        """Observations ``(batch, observation_dim)`` from the last places, ``(frames, batch, place_dim)``."""
-        ...
-
-    def frames(self, places: np.ndarray) -> np.ndarray:
-        """Frames ``(n, height, width, channels)`` uint8 of places ``(n, place_dim)``."""
-        ...
+from dfplan.models.sight import LatentSight
+from dfplan.planner import Planner
 
 
 class WorldModel:
@@ -44,7 +24,7 @@ class WorldModel:
         sight: what the model was trained to see with.
     """
 
-    def __init__(self, planner: Planner, *, sight: Sight) -> None:
+    def __init__(self, planner: Planner, *, sight: LatentSight | FrameObserver) -> None:
         self.planner = planner
         self.sight = sight
 
