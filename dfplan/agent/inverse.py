@@ -1,6 +1,6 @@
 """A controller that asks inverse dynamics which action leads to the next planned observation."""
 
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,18 +8,8 @@ from dfplan.errors import UserError
 from dfplan.scorers import steps_along
 from dfplan.types import Bounds, Plan
 
-
-class Inverse(Protocol):
-    """Inverse dynamics as a function of arrays."""
-
-    @property
-    def most_steps(self) -> int:
-        """Largest number of steps between two observations."""
-        ...
-
-    def actions(self, observations: np.ndarray, later: np.ndarray, steps: np.ndarray) -> np.ndarray:
-        """Actions ``(batch, action_dim)`` from observations to later ones, ``steps`` ``(batch,)`` apart."""
-        ...
+if TYPE_CHECKING:
+    from dfplan.models.inverse_dynamics import InverseDynamics
 
 
 class InverseControl:
@@ -33,7 +23,7 @@ class InverseControl:
         least_steps: how far off what is steered to is at least; what is nearer needs more force than there is.
     """
 
-    def __init__(self, inverse: Inverse, *, bounds: Bounds, least_steps: int = 4) -> None:
+    def __init__(self, inverse: "InverseDynamics", *, bounds: Bounds, least_steps: int = 4) -> None:
         self.inverse, self.bounds = inverse, bounds
         self.least_steps = least_steps
 

@@ -1,5 +1,6 @@
 """Composes the configuration with Hydra, checks it, and runs the command; of sweeps see :mod:`dfplan.cli.sweep`."""
 
+import importlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -173,52 +174,13 @@ def run_once(command: str, options: Sequence[str], *, output: str | None = None)
     if output is not None:
         config.output = output
     with told_in_one_line(command, config):
-        return _call(command, config, given=given)
+        module = importlib.import_module(f"dfplan.cli.commands.{'evaluate' if command == 'eval' else command}")
+        return module.run(config, **({"given": given} if command == "train" else {})) or 0
 
 
 def read_options(command: str, options: Sequence[str]) -> Any:
     """The checked configuration that options lead to."""
     return checked(command, compose_options(command, options), given=[name_of(option) for option in options])
-
-
-def _call(command: str, config: Any, *, given: Sequence[str]) -> int:
-    """Hand a checked configuration to its command; return its exit status."""
-    match command:
-        case "eval":
-            from dfplan.cli.commands import evaluate
-
-            return evaluate.run(config)
-        case "record":
-            from dfplan.cli.commands import record
-
-            record.run(config)
-        case "bench":
-            from dfplan.cli.commands import bench
-
-            bench.run(config)
-        case "plan":
-            from dfplan.cli.commands import plan
-
-            return plan.run(config)
-        case "forecast":
-            from dfplan.cli.commands import forecast
-
-            forecast.run(config)
-        case "train":
-            from dfplan.cli.commands import train
-
-            train.run(config, given=given)
-        case "generate":
-            from dfplan.cli.commands import generate
-
-            generate.run(config)
-        case "export":
-            from dfplan.cli.commands import export
-
-            export.run(config)
-        case _:
-            raise AssertionError(f"no command {command}")
-    return 0
 
 
 def checked(command: str, composed: DictConfig, *, given: Sequence[str]) -> Any:

@@ -4,6 +4,7 @@ Nothing heavy is imported here: ``dfplan --help`` answers at once, without torch
 """
 
 import errno
+import importlib
 import io
 import os
 import sys
@@ -96,35 +97,15 @@ def _dispatch(arguments: list[str]) -> int:
         print(f"dfplan {__version__}")
         return 0
     command, options = arguments[0], arguments[1:]
-    match command:
-        case "info":
-            from dfplan.cli.commands import info
+    if command not in COMMANDS:
+        from dfplan.ranges import closest
 
-            return info.run(options)
-        case "verify":
-            from dfplan.cli.commands import verify
+        raise UserError(f"unknown command {command!r}{closest(command, COMMANDS)}; choose {', '.join(COMMANDS)}")
+    if command in COMPOSED:
+        from dfplan.cli import compose
 
-            return verify.run(options)
-        case "view":
-            from dfplan.cli.commands import view
-
-            return view.run(options)
-        case "inspect":
-            from dfplan.cli.commands import inspect
-
-            return inspect.run(options)
-        case "completion":
-            from dfplan.cli import completion
-
-            return completion.run(options)
-        case _ if command in COMPOSED:
-            from dfplan.cli import compose
-
-            return compose.run(command, options)
-        case _:
-            from dfplan.ranges import closest
-
-            raise UserError(f"unknown command {command!r}{closest(command, COMMANDS)}; choose {', '.join(COMMANDS)}")
+        return compose.run(command, options)
+    return importlib.import_module(f"dfplan.cli.{'' if command == 'completion' else 'commands.'}{command}").run(options)
 
 
 if __name__ == "__main__":

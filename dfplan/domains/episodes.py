@@ -4,43 +4,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
 
-from dfplan.domain import Spec
 from dfplan.domains.pictured import kept_of
 from dfplan.evaluation.metrics import mean_interval, wilson_interval
 from dfplan.evaluation.rollout import Rollouts
-from dfplan.protocol import Measures, Observed, Scene, Stepped
+from dfplan.protocol import Measures, Scene, Stepped
 
 if TYPE_CHECKING:
+    from dfplan.domains.gymnasium import GymnasiumDomain
     from dfplan.planner.guidance_settings import GuidanceSettings
-
-
-class Environments(Protocol):
-    """Makes environments and says what an agent sees of them: see :class:`dfplan.domain.Domain`."""
-
-    env_id: str
-    spec: Spec
-    tells_goals: bool
-
-    def make(self) -> gymnasium.Env:
-        """A new environment."""
-        ...
-
-    def observation(self, observed: Observed) -> np.ndarray:
-        """What an agent plans from, ``(observation_dim,)``."""
-        ...
-
-    def goal(self, observed: Observed) -> np.ndarray:
-        """What it is to reach, ``(goal_dim,)``."""
-        ...
-
-    def reset_options(self, episode: int) -> dict[str, object] | None:
-        """With what the environment is reset for the episode of a number."""
-        ...
 
 
 class EpisodeProtocol:
@@ -51,7 +27,7 @@ class EpisodeProtocol:
         reference: returns that are 0 and 100 on D4RL's scale, of actions at random and of its expert; None is no scale.
     """
 
-    def __init__(self, environments: Environments, *, reference: tuple[float, float] | None = None) -> None:
+    def __init__(self, environments: "GymnasiumDomain", *, reference: tuple[float, float] | None = None) -> None:
         self.environments, self.env_id, self.reference = environments, environments.env_id, reference
         self.most_steps = environments.spec.episode_steps
         version = self.env_id.rpartition("-")[2]
@@ -75,7 +51,7 @@ class EpisodeProtocol:
         self, episode: int, *, seed: int, actions: np.ndarray
     ) -> Iterator[tuple[np.ndarray, Callable[[], np.ndarray]]]:
         """See :class:`~dfplan.protocol.Films`."""
-        running = RunningEpisodes(_Drawn(self.environments), range(episode, episode + 1), seed=seed)
+        running = RunningEpisodes(self.environments, range(episode, episode + 1), seed=seed, drawn=True)
         try:
             yield running.begun.states[0], running.frame
             for action in actions:
@@ -135,33 +111,15 @@ class TasksProtocol(EpisodeProtocol):
         return replace(measures, facts={**measures.facts, "success_of_each_task": told})
 
 
-class _Drawn:
-    """The same environments, which are drawn."""
-
-    def __init__(self, environments: Environments) -> None:
-        self.env_id, self.spec, self.tells_goals = environments.env_id, environments.spec, environments.tells_goals
-        self.observation, self.goal = environments.observation, environments.goal
-        self.reset_options, self._make = environments.reset_options, environments.make
-
-    def make(self) -> gymnasium.Env:
-        """See :class:`Environments`."""
-        env = self._make()
-        spec = env.spec
-        env.close()
-        if spec is None:
-            raise ValueError(f"{env} does not say how it is made")
-        return gymnasium.make(spec, render_mode="rgb_array", disable_env_checker=True)
-
-
 class RunningEpisodes:
     """See :class:`~dfplan.protocol.Running`; one environment after the other."""
 
-    def __init__(self, environments: Environments, episodes: range, *, seed: int) -> None:
+    def __init__(self, environments: "GymnasiumDomain", episodes: range, *, seed: int, drawn: bool = False) -> None:
         self.name = f"episodes {episodes[0]} to {episodes[-1]} of {environments.env_id}"
         seeds = [np.random.SeedSequence([seed, number]).generate_state(2).tolist() for number in episodes]
         self.agent_seeds: list[int] = [own for _, own in seeds]
         self._environments = environments
-        self._envs = [environments.make() for _ in episodes]
+        self._envs = [_drawn(environments.make()) if drawn else environments.make() for _ in episodes]
         shown = [
             env.reset(seed=own, options=environments.reset_options(number))[0]
             for env, (own, _), number in zip(self._envs, seeds, episodes, strict=True)
@@ -214,3 +172,12 @@ class RunningEpisodes:
         """Close the environments."""
         for env in self._envs:
             env.close()
+
+
+def _drawn(env: gymnasium.Env) -> gymnasium.Env:
+    """The same environment, which is drawn."""
+    spec = env.spec
+    env.close()
+    if spec is None:
+        raise ValueError(f"{env} does not say how it is made")
+    return gymnasium.make(spec, render_mode="rgb_array", disable_env_checker=True)

@@ -1,11 +1,14 @@
 """What the control loop follows between two plans: a queue of planned actions, or a path. Neither needs the planner."""
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from dfplan.realtime.motion import Motion
 from dfplan.types import Plan
+
+if TYPE_CHECKING:
+    from dfplan.agent import Controller
 
 _LONGEST_RECKONING = 100  # steps; where it is after more of them nobody knows
 
@@ -99,26 +102,6 @@ class ActionQueue:
         return True
 
 
-class BatchController(Protocol):
-    """What :class:`PathFollower` needs of a :class:`dfplan.agent.Controller`."""
-
-    def reset(self, goals: np.ndarray) -> None:
-        """See there."""
-        ...
-
-    def follow(self, plan: Plan, *, indices: np.ndarray, observations: np.ndarray) -> None:
-        """See there."""
-        ...
-
-    def act(self, observations: np.ndarray) -> np.ndarray:
-        """See there."""
-        ...
-
-    def needs_plan(self, observations: np.ndarray) -> np.ndarray:
-        """See there."""
-        ...
-
-
 class PathFollower:
     """A controller that drives along the newest path, such as ``ShootingTracker``; where it sees nothing, it reckons.
 
@@ -127,7 +110,7 @@ class PathFollower:
         motion: what an action does, to go on without an observation.
     """
 
-    def __init__(self, controller: BatchController, *, motion: Motion) -> None:
+    def __init__(self, controller: "Controller", *, motion: Motion) -> None:
         self._controller = controller
         self._motion = motion
         self._path: np.ndarray | None = None

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,30 +15,13 @@ from dfplan.realtime.stream import ConnectionLostError
 from dfplan.realtime.wire import Message, WireError, encode
 from dfplan.types import Plan
 
+if TYPE_CHECKING:
+    from dfplan.realtime.process import PlannerProcess
+
 FAILURES = ("planner_died", "planner_hung", "planner_failed", "planner_bad_answer", "planner_start_timeout")
 
 _LONGEST = 3600.0  # seconds that a plan can be said to have taken
 _ROUNDING = 0.01  # seconds: looks come at the beginning of ticks, what is waited for was asked for within one
-
-
-class Worker(Protocol):
-    """What the supervisor needs of a :class:`~dfplan.realtime.process.PlannerProcess`."""
-
-    def start(self) -> None:
-        """See there."""
-        ...
-
-    def send(self, message: bytes) -> None:
-        """See there."""
-        ...
-
-    def receive(self, *, timeout: float = 0.0) -> Message | None:
-        """See there."""
-        ...
-
-    def close(self) -> None:
-        """See there."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -108,7 +91,7 @@ class PlanningSupervisor:
 
     def __init__(
         self,
-        worker: Worker,
+        worker: "PlannerProcess",
         *,
         action_low: np.ndarray,
         action_high: np.ndarray,
