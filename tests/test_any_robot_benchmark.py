@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dfplan.domains.gymnasium import GymnasiumDomain
-from dfplan.domains.scripted.agent import ScriptAgent
+from dfplan.domains.scripted.domain import ScriptAgent
 from dfplan.evaluation.rollout import evaluate_agent
 
 FOLDER = Path(__file__).parents[1] / "benchmarks" / "any_robot"

@@ -11,7 +11,7 @@ from demonstrations import ROBOTS, Robot, collect, returns_of
 
 from dfplan.data.formats import read, write
 from dfplan.domains.gymnasium import GymnasiumDomain
-from dfplan.domains.scripted.agent import ScriptAgent
+from dfplan.domains.scripted.domain import ScriptAgent
 from dfplan.evaluation.rollout import evaluate_agent
 
 sys.path.append(str(Path(__file__).parents[1]))

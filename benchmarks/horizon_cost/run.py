@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from dfplan.agent import MPCAgent, PlannedActions
 from dfplan.cli.build import describe_weights
 from dfplan.cli.folders import bundled_weights
-from dfplan.evaluation.memory import METHOD, peak_process_bytes, reset_peak
+from dfplan.evaluation.timing import METHOD, peak_process_bytes, reset_peak
 from dfplan.models import load_forcing_model
 from dfplan.planner import Planner, PlannerSettings
 

@@ -45,7 +45,6 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "dfplan/realtime/followers.py": ("tests/realtime/test_followers.py", "tests/realtime/test_agent.py"),
     "dfplan/realtime/plans.py": ("tests/realtime/test_plans.py", "tests/realtime/test_supervisor.py"),
     "dfplan/realtime/ladder.py": ("tests/realtime/test_ladder.py", "tests/realtime/test_agent.py"),
-    "dfplan/realtime/latch.py": ("tests/realtime/test_ladder.py", "tests/realtime/test_agent.py"),
     "dfplan/realtime/rate.py": ("tests/realtime/test_rate.py",),
     "dfplan/realtime/gate.py": ("tests/realtime/test_gate.py",),
     "dfplan/realtime/stream.py": ("tests/realtime/test_stream.py",),

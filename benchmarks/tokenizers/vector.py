@@ -3,11 +3,13 @@
 import tempfile
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 from torch import Tensor, nn
 
 from dfplan.models.tokenizers import FrameTokenizer
+from dfplan.settings.training import Rates
 from dfplan.training import train
 from dfplan.training.autoencoding import AutoencoderTask
 from dfplan.training.task import Dataset
@@ -57,12 +59,9 @@ def trained_vector(
     tokenizer = VectorAutoencoder()
     tokenizer.background.copy_(background)
     task = AutoencoderTask(
-        tokenizer=tokenizer,  # type: ignore[arg-type] - it has what the task asks for
-        learning_rate=2e-3,
-        weight_decay=1e-4,
-        foreground_weight=100.0,
-        kl_weight=1e-6,
-        per_dimension=True,
+        tokenizer,  # type: ignore[arg-type] - it has what the task asks for
+        SimpleNamespace(foreground_weight=100.0, kl_weight=1e-6, normalize="per-dimension"),  # type: ignore[arg-type]
+        rates=Rates(learning_rate=2e-3, weight_decay=1e-4),
         frames=frames,
         held_out=held_out,
         metadata={},

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from dfplan.arrays import checked_rows
-from dfplan.data.windows import WindowBatch, WindowDataset
+from dfplan.data.windows import WindowBatch
 from dfplan.errors import UserError
 from dfplan.models.bundle import load_bundle, read_metadata, save_bundle
 from dfplan.models.description import action_bounds
@@ -63,25 +63,15 @@ class BehaviourCloningTask(RegressionTask[WindowBatch]):
 
     Args:
         cloning: the network, with the normaliser of the data.
-        learning_rate: of AdamW.
-        weight_decay: of AdamW.
-        held_out: windows of a step to validate on.
-        metadata: what the exported bundle says of its making; plain JSON values.
         beside: writes into the folder of a bundle what belongs to it besides, such as a tokenizer.
+        options: of :class:`~dfplan.training.regression.NetworkTask`.
     """
 
     def __init__(
-        self,
-        *,
-        cloning: BehaviourCloning,
-        learning_rate: float,
-        weight_decay: float,
-        held_out: WindowDataset,
-        metadata: Mapping[str, Any],
-        beside: Callable[[Path], None] | None = None,
+        self, cloning: BehaviourCloning, *, beside: Callable[[Path], None] | None = None, **options: Any
     ) -> None:
-        super().__init__("cloning", cloning, learning_rate=learning_rate, weight_decay=weight_decay, metadata=metadata)
-        self.cloning, self.held_out, self.beside = cloning, held_out, beside
+        super().__init__({"cloning": cloning}, **options)
+        self.cloning, self.beside = cloning, beside
 
     def error(self, batch: WindowBatch) -> Tensor:
         """See :class:`~dfplan.training.regression.RegressionTask`."""

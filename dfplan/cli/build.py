@@ -5,17 +5,17 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from dfplan import plugins
 from dfplan.agent import Controller, InferenceDelay, InverseControl, MPCAgent, PlanMaker, PlannedActions
 from dfplan.baselines.diffuser import is_diffuser
 from dfplan.cli.any_environment import untold
 from dfplan.cli.folders import bundled_weights, config_folder
-from dfplan.cli.guidance import build_guidance
 from dfplan.cli.planner_schema import PlannerConfig
 from dfplan.cli.schema import ControllerConfig
 from dfplan.domain import Domain
@@ -27,8 +27,10 @@ from dfplan.models import hub
 from dfplan.models.bundle import TENSORS_FILE, find_bundle
 from dfplan.models.forcing_model import load_forcing_model
 from dfplan.models.inverse_dynamics import load_inverse_dynamics
-from dfplan.planner import Planner, PlannerSettings, TreePlanner
+from dfplan.planner import GuidanceSettings, Planner, PlannerSettings, TreePlanner
 from dfplan.planner.constraints import Constraints
+from dfplan.planner.objectives import load_distance_field
+from dfplan.settings.guidance import GuidanceNumbers
 from dfplan.settings.planning import PlanningNumbers
 
 BUNDLED = {"bundled": "", "bundled-rnn": "-rnn"}  # what is said on the command line: ending of the folder's name
@@ -215,3 +217,29 @@ def build_agent(
         clips=True,
         delay=InferenceDelay(controller.inference_delay, controller.prev_chunk_left_over),
     )
+
+
+OBJECTIVES = ("reward", "distance", "time", "stay", "smoothness", "progress")
+NAMED_WEIGHT = 30.0  # of an objective that is asked for by its name
+
+
+def build_guidance(guidance: GuidanceNumbers) -> GuidanceSettings:
+    """Plain numbers become regions, and the name of a file the distance field in it."""
+    settings = asdict(guidance)
+    if guidance.distance_field is not None:
+        settings["distance_field"] = load_distance_field(user_path(guidance.distance_field))
+    return GuidanceSettings(**settings)
+
+
+def with_objective(guidance: GuidanceNumbers, name: str | None) -> GuidanceNumbers:
+    """The same with the named objective, unless it has a weight already; of an installed package, as it weighs it.
+
+    Raises:
+        UserError: nobody knows it.
+    """
+    if name is None:
+        return guidance
+    if name not in OBJECTIVES:
+        plugins.find("objectives", name, own=dict.fromkeys(OBJECTIVES))
+        return replace(guidance, custom=name)
+    return guidance if getattr(guidance, name) > 0 else replace(guidance, **{name: NAMED_WEIGHT})

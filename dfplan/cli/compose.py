@@ -4,6 +4,7 @@ import importlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import asdict, is_dataclass, make_dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import hydra
 from hydra import initialize_config_dir
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
+from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
@@ -25,18 +27,23 @@ from omegaconf.errors import (
 
 from dfplan.cli.any_environment import COMMANDS, known_ids, with_environment
 from dfplan.cli.arguments import OPTIONS_PREFIX, Words, for_hydra, name_of, read_words, split_options
-from dfplan.cli.declared import defaults_shown
-from dfplan.cli.folders import config_folder, group_choices, release
+from dfplan.cli.folders import DECLARED, config_folder, group_choices, release
 from dfplan.cli.foreign_configs import check_config_folder
 from dfplan.cli.launcher_schema import LauncherConfig
 from dfplan.cli.out_of_memory import told_in_one_line
-from dfplan.cli.schema import SCHEMAS, flatten, schema_of, text_options
+from dfplan.cli.planner_schema import PlannerConfig
+from dfplan.cli.schema import SCHEMAS, TrainingConfig, flatten, schema_of, text_options
 from dfplan.cli.structure import build, plain_type, structured, values_of
 from dfplan.domains.former import present_choice, present_option
+from dfplan.domains.frames_settings import FramesSettings
 from dfplan.errors import UserError
 from dfplan.files import user_path
 from dfplan.options import UNSET, group
 from dfplan.ranges import WORD_OF_KIND, check_ranges, closest
+from dfplan.settings.diffusion import DiffusionSettings
+from dfplan.settings.resynthesis import ResynthesisSettings
+from dfplan.settings.value import ValueSettings
+from dfplan.tasks.groups import ModelSettings, WindowsSettings
 
 # What a configuration, which may be somebody else's, does not decide: where is written, and over what.
 SAID_ALONE = ("output", "overwrite", "resume")
@@ -305,3 +312,32 @@ def _unknown_option(name: str, command: str, declared: Mapping[str, Any]) -> str
     ends = [key for key in declared if key.rpartition(".")[2] == name]
     hint = f" (did you mean {ends[0]!r}?)" if ends else closest(name, declared)
     return f"dfplan {command} has no option {name!r}{hint}; `dfplan {command} --help` lists all"
+
+
+GROUPS: dict[str, type] = {
+    "planner": PlannerConfig,
+    "windows": WindowsSettings,
+    "diffusion": DiffusionSettings,
+    "resynthesis": ResynthesisSettings,
+    "model": ModelSettings,
+    "training": TrainingConfig,
+    "value": ValueSettings,
+    "frames": FramesSettings,
+}
+
+
+@contextmanager
+def defaults_shown(command: str | None = None) -> Iterator[None]:
+    """Have Hydra find them within the block, those of a command or all, which takes longer.
+
+    What a program of the user has stored there stays as it is.
+    """
+    store = ConfigStore.instance()
+    groups = [name for name in GROUPS if command is None or (name == "planner") == (command != "train")]
+    before = {name: deepcopy(store.repo.get(name, {})) for name in groups}
+    try:
+        for name in groups:
+            store.store(group=name, name=DECLARED[name], node=values_of(GROUPS[name]))
+        yield
+    finally:
+        store.repo |= before

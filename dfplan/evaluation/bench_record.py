@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from dfplan.evaluation.memory import METHOD
 from dfplan.evaluation.metrics import INTERVAL
 from dfplan.evaluation.report import circumstances, plan_network
 from dfplan.evaluation.rollout import Rollouts
@@ -16,7 +15,7 @@ from dfplan.evaluation.statistics import (
     stratified_bootstrap,
     stratified_mean,
 )
-from dfplan.evaluation.timing import Cost, Measured
+from dfplan.evaluation.timing import METHOD, Cost, Measured
 from dfplan.protocol import EvaluationProtocol, Measures
 
 KEPT_SAMPLES = 200  # of the seconds of a plan, for pictures

@@ -1,9 +1,10 @@
 """The transformer denoiser: rotary embeddings, level-modulated blocks, causal by default with a key/value cache."""
 
+import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Generic, TypeVar, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the customary name
@@ -11,7 +12,42 @@ from torch import Tensor, nn
 
 from dfplan.errors import UserError
 from dfplan.models.denoiser import Denoiser, DenoiserState, LevelEmbedding, TokenEmbedding
-from dfplan.models.level_memory import LevelMemory, counts_operations
+
+MOST_REMEMBERED = 64  # plans of one length ask for some twenty
+Value = TypeVar("Value")
+
+
+class LevelMemory(Generic[Value]):
+    """Remembers results by what was asked, for as long as the weights that they depend on stay as they are.
+
+    Args:
+        parameters: these weights; a change in place is noticed.
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter] = ()) -> None:
+        self._parameters = tuple(parameters)
+        self._found: tuple[int, dict[Hashable, Value]] = (0, {})
+
+    def __len__(self) -> int:
+        return len(self._found[1])
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "LevelMemory[Value]":
+        return LevelMemory(copy.deepcopy(self._parameters, memo))  # those of the copy; nothing is remembered yet
+
+    def find(self, key: Hashable, compute: Callable[[], Value]) -> Value:
+        """What was computed for ``key``, or is now."""
+        versions, found = self._found
+        if versions != (current := sum(each._version for each in self._parameters)) or len(found) >= MOST_REMEMBERED:
+            self._found = current, found = current, {}
+        if key not in found:
+            found[key] = compute()
+        return found[key]
+
+
+def counts_operations() -> bool:
+    """Whether results must be made by operations: to differentiate, compile or export them, or in another precision."""
+    return torch.is_grad_enabled() or torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu")
+
 
 GELU_SCALE = 2 * math.sqrt(2 / math.pi)
 ROWS_IN_CACHE = 384  # tokens that pass a feed-forward together: what lies between its matrices then stays near a CPU

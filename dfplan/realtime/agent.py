@@ -12,8 +12,7 @@ from dfplan.planner.obligations import Obligations
 from dfplan.realtime.episode import ActInfo, Episode, Patience, Tick
 from dfplan.realtime.followers import Follower
 from dfplan.realtime.gate import ObservationGate, checked_goal
-from dfplan.realtime.ladder import Ladder
-from dfplan.realtime.latch import FaultLatch
+from dfplan.realtime.ladder import FaultLatch, Ladder
 from dfplan.realtime.rate import RateMeter
 from dfplan.realtime.supervisor import Answer, PlanningSupervisor, Request, Update
 from dfplan.types import Bounds

@@ -1,8 +1,10 @@
-"""What is done when there is nothing good to do: hold the last action, then the safe one. Nothing bad gets past it."""
+"""What is done when there is nothing good to do: hold, then the safe action, and after too many faults that alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
+
+from dfplan.errors import UserError
 
 _FADE = 0.5  # of a held action, per step
 
@@ -88,3 +90,34 @@ def _rounded_down(values: np.ndarray) -> np.ndarray:
     """In single precision, nowhere above the given ones in double precision."""
     single = values.astype(np.float32)
     return np.where(single > values, np.nextafter(single, np.float32(-np.inf)), single)
+
+
+class FaultLatch:
+    """Latches when one kind of fault has happened too often without a success in between.
+
+    Args:
+        limits: per kind, how many faults in a row latch.
+    """
+
+    def __init__(self, limits: Mapping[str, int]) -> None:
+        if not all(limit >= 1 for limit in limits.values()):
+            raise UserError(f"a latch needs limits of at least 1; got {dict(limits)}")
+        self._limits = dict(limits)
+        self._in_a_row = dict.fromkeys(limits, 0)
+        self.cause: str | None = None
+
+    @property
+    def is_latched(self) -> bool:
+        """Whether it has latched; ``cause`` then names the kind."""
+        return self.cause is not None
+
+    def record(self, kind: str, *, good: bool) -> None:
+        """Take a success or a fault of one kind."""
+        self._in_a_row[kind] = 0 if good else self._in_a_row[kind] + 1
+        if self._in_a_row[kind] >= self._limits[kind] and self.cause is None:
+            self.cause = kind
+
+    def release(self) -> None:
+        """Let go and count anew."""
+        self.cause = None
+        self._in_a_row = dict.fromkeys(self._limits, 0)

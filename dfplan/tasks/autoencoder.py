@@ -61,12 +61,9 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[AutoencoderTask, FrameDa
     seen = frames.sample(_NUM_BACKGROUND, np.random.default_rng(inputs.seed))["frames"]
     tokenizer.background.copy_(to_pictures(torch.from_numpy(seen)).median(dim=0).values)  # type: ignore[operator]
     task = AutoencoderTask(
-        tokenizer=tokenizer,  # type: ignore[arg-type]
-        learning_rate=inputs.optimizer.learning_rate,
-        weight_decay=inputs.optimizer.weight_decay,
-        foreground_weight=settings.foreground_weight,
-        kl_weight=settings.kl_weight,
-        per_dimension=settings.normalize == "per-dimension",
+        tokenizer,  # type: ignore[arg-type]
+        settings,
+        rates=inputs.optimizer,
         frames=frames,
         held_out=held_out,
         metadata={"env": inputs.env_name, "tokenizer": description, "provenance": dict(inputs.provenance)},

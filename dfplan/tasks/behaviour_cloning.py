@@ -63,9 +63,8 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[BehaviourCloningTask, Wi
         for part in hold_out(data, share=settings.validation_share)
     )
     task = BehaviourCloningTask(
-        cloning=cloning,
-        learning_rate=inputs.optimizer.learning_rate,
-        weight_decay=inputs.optimizer.weight_decay,
+        cloning,
+        rates=inputs.optimizer,
         held_out=held_out,
         beside=beside,
         metadata={

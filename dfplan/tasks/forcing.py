@@ -195,7 +195,7 @@ def weigher(
         return None
     from dfplan.scorers import ReturnScorer
     from dfplan.scorers.networks import ValueNetworks
-    from dfplan.training.advantage import advantage_weights
+    from dfplan.training.value import advantage_weights
 
     assert isinstance(scorer, ReturnScorer)  # as with_value has seen to
     value = scorer.value

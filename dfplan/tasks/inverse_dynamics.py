@@ -48,9 +48,8 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[InverseDynamicsTask, Obs
     parts = hold_out(data, share=settings.validation_share)
     pairs, held_out = (ObservationPairs(part, most_steps=settings.most_steps) for part in parts)
     task = InverseDynamicsTask(
-        inverse=inverse,
-        learning_rate=inputs.optimizer.learning_rate,
-        weight_decay=inputs.optimizer.weight_decay,
+        inverse,
+        rates=inputs.optimizer,
         held_out=held_out,
         metadata={"env": inputs.env_name, "provenance": dict(inputs.provenance)},
     )

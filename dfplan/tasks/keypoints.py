@@ -8,7 +8,7 @@ from dfplan.tasks.inputs import Inputs
 
 if TYPE_CHECKING:
     from dfplan.data.frame_dataset import FrameDataset
-    from dfplan.training.keypoints import KeypointTask
+    from dfplan.training.autoencoding import KeypointTask
 
 NUM_BACKGROUND_FRAMES = 512
 
@@ -41,7 +41,7 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[KeypointTask, FrameDatas
     from dfplan.data.split import hold_out
     from dfplan.domains.maze.frames import load_camera
     from dfplan.models.tokenizers import KeypointTokenizer
-    from dfplan.training.keypoints import KeypointTask
+    from dfplan.training.autoencoding import KeypointTask
 
     camera = load_camera(inputs.env_id, view=settings.view)
     places = (part.observations[:, :2] for part in hold_out(inputs.trajectories, share=0.05))
@@ -57,10 +57,9 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[KeypointTask, FrameDatas
         origin=torch.as_tensor(camera.to_pixels(np.zeros(2)), dtype=torch.float32),
     )
     task = KeypointTask(
-        tokenizer=tokenizer,
-        learning_rate=inputs.optimizer.learning_rate,
-        foreground_weight=settings.foreground_weight,
-        noise=settings.noise,
+        tokenizer,
+        settings,
+        rates=inputs.optimizer,
         held_out=held_out,
         metadata={
             "env": inputs.env_name,

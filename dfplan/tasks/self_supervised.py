@@ -41,12 +41,10 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[SelfSupervisedTask, Fram
     )
     torch.manual_seed(inputs.seed)  # of the initial weights
     task = SelfSupervisedTask(
-        encoder=FrameEncoder(feature_dim=settings.feature_dim, width=settings.width),
-        expander_dim=settings.expander_dim,
-        loss=settings.loss,
-        learning_rate=inputs.optimizer.learning_rate,
-        weight_decay=inputs.optimizer.weight_decay,
-        validation=held_out,
+        FrameEncoder(feature_dim=settings.feature_dim, width=settings.width),
+        settings,
+        rates=inputs.optimizer,
+        held_out=held_out,
         metadata={"env": inputs.env_name, "provenance": dict(inputs.provenance)},
     )
     return task, pairs

@@ -1,63 +1,46 @@
-"""The task that trains an autoencoder tokenizer: give the frame back, above all what is not background."""
+"""The tasks that train tokenizers of frames: give the frame back, above all what is not background."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dfplan.models.tokenizers import save_tokenizer, to_pictures
+from dfplan.models.tokenizers import KeypointTokenizer, save_tokenizer, to_pictures
 from dfplan.models.tokenizers.autoencoders import AutoencoderTokenizer
 from dfplan.models.tokenizers.readout import foreground_centres
 from dfplan.models.tokenizers.tokenizer import CHUNK
+from dfplan.training.batch import beside
+from dfplan.training.regression import NetworkTask
 from dfplan.training.task import Dataset
+
+if TYPE_CHECKING:
+    from dfplan.tasks import autoencoder, keypoints
 
 NUM_VALIDATED, NUM_NORMALIZED = 256, 2048
 _FOREGROUND = 0.02  # difference from the background, in [0, 1], from which a pixel is foreground
 
 
-class AutoencoderTask:
-    """Trains on frames alone; see :class:`~dfplan.training.task.Task` for what the loop expects.
+class AutoencoderTask(NetworkTask):
+    """Trains on frames alone.
 
     Args:
         tokenizer: its background set.
-        learning_rate: of AdamW.
-        weight_decay: of AdamW.
-        foreground_weight: how much more a pixel counts that is not background; the agent is a few pixels of thousands.
-        kl_weight: of the divergence of latents from a standard Gaussian, where the tokenizer has one.
-        per_dimension: whether latents are normalized dimension by dimension, or all by one number.
+        settings: what is not background (the agent is a few pixels of thousands) and divergence count, and how latents
+            are normalized.
         frames: batches with ``frames`` as those trained on, to fit the normalizer.
-        held_out: others, for validation.
-        metadata: what the exported bundle says of its making; plain JSON values.
+        options: of :class:`~dfplan.training.regression.NetworkTask`.
     """
 
-    def __init__(
-        self,
-        *,
-        tokenizer: AutoencoderTokenizer,
-        learning_rate: float,
-        weight_decay: float,
-        foreground_weight: float,
-        kl_weight: float,
-        per_dimension: bool,
-        frames: Dataset,
-        held_out: Dataset,
-        metadata: Mapping[str, Any],
-    ) -> None:
-        self.modules: dict[str, nn.Module] = {"tokenizer": tokenizer}
-        self.tokenizer = tokenizer
-        self.learning_rate, self.weight_decay = learning_rate, weight_decay
-        self.foreground_weight, self.kl_weight = foreground_weight, kl_weight
-        self.per_dimension = per_dimension
-        self.frames, self.held_out = frames, held_out
-        self.metadata = dict(metadata)
+    betas = (0.9, 0.99)
 
-    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        """AdamW for everything."""
-        parameters = self.tokenizer.parameters()
-        return [torch.optim.AdamW(parameters, lr=self.learning_rate, weight_decay=self.weight_decay, betas=(0.9, 0.99))]
+    def __init__(
+        self, tokenizer: AutoencoderTokenizer, settings: "autoencoder.Settings", *, frames: Dataset, **options: Any
+    ) -> None:
+        super().__init__({"tokenizer": tokenizer}, **options)
+        self.tokenizer, self.settings, self.frames = tokenizer, settings, frames
 
     def training_step(
         self, batch: Mapping[str, Any], *, generator: torch.Generator
@@ -67,7 +50,8 @@ class AutoencoderTask:
         latents, divergence = self.tokenizer.sample(pictures, generator=generator)
         error = (self.tokenizer.decode_raw(latents).float() - pictures).square()
         foreground = (pictures - self.tokenizer.background).abs().amax(dim=1, keepdim=True) > _FOREGROUND
-        loss = ((1 + self.foreground_weight * foreground) * error).mean() + self.kl_weight * divergence.mean()
+        loss = ((1 + self.settings.foreground_weight * foreground) * error).mean()
+        loss = loss + self.settings.kl_weight * divergence.mean()
         return loss, {"pixel_error": error.detach().mean(), "divergence": divergence.detach().mean()}
 
     def validate(self, modules: Mapping[str, nn.Module], *, seed: int) -> dict[str, float]:
@@ -90,5 +74,53 @@ class AutoencoderTask:
         """Fit the normalizer and write the bundle that :func:`dfplan.models.tokenizers.load_tokenizer` reads."""
         frames = torch.as_tensor(self.frames.sample(NUM_NORMALIZED, np.random.default_rng(0))["frames"])
         latents = self.tokenizer.raw(frames.to(self.tokenizer.background.device))
-        self.tokenizer.normalizer.fit(latents, per_dimension=self.per_dimension)
+        self.tokenizer.normalizer.fit(latents, per_dimension=self.settings.normalize == "per-dimension")
+        save_tokenizer(folder, self.tokenizer, self.metadata)
+
+
+NUM_HELD_OUT = 2048
+
+
+class KeypointTask(NetworkTask):
+    """Trains on frames alone; the places in a batch serve to say in validation how far off the points are.
+
+    Args:
+        tokenizer: calibrated.
+        settings: how much more a pixel counts that is not background, a few of thousands, and the largest standard
+            deviation of the noise on the pixels looked at, in [0, 1]; each frame draws its own.
+        options: of :class:`~dfplan.training.regression.NetworkTask`; on what is held out the normalizer is fitted, too.
+    """
+
+    def __init__(self, tokenizer: KeypointTokenizer, settings: "keypoints.Settings", **options: Any) -> None:
+        super().__init__({"tokenizer": tokenizer}, **options)
+        self.tokenizer, self.settings = tokenizer, settings
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """Adam for everything."""
+        return [torch.optim.Adam(self.tokenizer.parameters(), lr=self.rates.learning_rate, betas=(0.9, 0.95))]
+
+    def training_step(
+        self, batch: Mapping[str, Tensor], *, generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, float | Tensor]]:
+        """Mean squared error of the drawing, the foreground weighted."""
+        pictures = to_pictures(torch.as_tensor(batch["frames"]))
+        scale = self.settings.noise * torch.rand(len(pictures), 1, 1, 1, generator=generator)
+        noise = scale * torch.randn(pictures.shape, generator=generator)
+        drawn = self.tokenizer.decode_raw(self.tokenizer.encode_raw(pictures + noise.to(pictures.device)))
+        error = (drawn - pictures).square()
+        foreground = (pictures - self.tokenizer.background).abs().amax(dim=1, keepdim=True) > 0.02
+        loss = ((1 + self.settings.foreground_weight * foreground) * error).mean()
+        return loss, {"pixel_error": error.detach().mean()}
+
+    def validate(self, modules: Mapping[str, nn.Module], *, seed: int) -> dict[str, float]:
+        """Distance from the found to the true place, in the units of the environment, on held-out frames."""
+        batch = beside(self.tokenizer, self.held_out.sample(NUM_HELD_OUT, np.random.default_rng(seed)))
+        found = self.tokenizer.to_places(self.tokenizer.encode(batch["frames"]))
+        error = torch.linalg.vector_norm(found - batch["places"], dim=1)
+        return {"place_error": float(error.median()), "place_error_p95": float(error.quantile(0.95))}
+
+    def export(self, folder: Path) -> None:
+        """Fit the normalizer and write the bundle that :func:`dfplan.models.tokenizers.load_tokenizer` reads."""
+        batch = beside(self.tokenizer, self.held_out.sample(NUM_HELD_OUT, np.random.default_rng(0)))
+        self.tokenizer.normalizer.fit(self.tokenizer.raw(batch["frames"]))
         save_tokenizer(folder, self.tokenizer, self.metadata)

@@ -58,27 +58,11 @@ def look_at(inverse: InverseDynamics, data: Trajectories) -> None:
 
 
 class InverseDynamicsTask(RegressionTask[Mapping[str, Any]]):
-    """Mean squared error of the action, in standard deviations.
+    """Mean squared error of the action, in standard deviations; ``options`` are of :class:`NetworkTask`."""
 
-    Args:
-        inverse: the network.
-        learning_rate: of AdamW.
-        weight_decay: of AdamW.
-        held_out: pairs to validate on.
-        metadata: what the exported bundle says of its making; plain JSON values.
-    """
-
-    def __init__(
-        self,
-        *,
-        inverse: InverseDynamics,
-        learning_rate: float,
-        weight_decay: float,
-        held_out: ObservationPairs,
-        metadata: Mapping[str, Any],
-    ) -> None:
-        super().__init__("inverse", inverse, learning_rate=learning_rate, weight_decay=weight_decay, metadata=metadata)
-        self.inverse, self.held_out = inverse, held_out
+    def __init__(self, inverse: InverseDynamics, **options: Any) -> None:
+        super().__init__({"inverse": inverse}, **options)
+        self.inverse = inverse
 
     def error(self, batch: Mapping[str, Any]) -> Tensor:
         """See :class:`~dfplan.training.regression.RegressionTask`."""

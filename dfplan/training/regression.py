@@ -1,4 +1,4 @@
-"""A task that learns one network by its squared error, with AdamW for everything."""
+"""What tasks have in common that train a network or a few with AdamW, and those that learn by squared error."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -7,35 +7,42 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
+from dfplan.settings.training import Rates
+from dfplan.training.task import Dataset
+
 Batch = TypeVar("Batch")
 
 
-class RegressionTask(ABC, Generic[Batch]):
-    """What such tasks have in common; each says what its error is, how it is validated and exported.
+class NetworkTask:
+    """Networks, AdamW for all of them, and what is held out; see :class:`~dfplan.training.task.Task`.
 
     Args:
-        name: of the network among the modules.
-        network: what learns.
-        learning_rate: of AdamW.
-        weight_decay: of AdamW.
+        modules: what learns, by name.
+        rates: of AdamW.
+        held_out: batches to validate on.
         metadata: what the exported bundle says of its making; plain JSON values.
     """
 
+    betas = (0.9, 0.999)
+
     def __init__(
-        self, name: str, network: nn.Module, *, learning_rate: float, weight_decay: float, metadata: Mapping[str, Any]
+        self, modules: Mapping[str, nn.Module], *, rates: Rates, held_out: Dataset, metadata: Mapping[str, Any]
     ) -> None:
-        self.modules: dict[str, nn.Module] = {name: network}
-        self.learning_rate, self.weight_decay = learning_rate, weight_decay
-        self.metadata = dict(metadata)
+        self.modules, self.rates, self.held_out, self.metadata = dict(modules), rates, held_out, dict(metadata)
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """AdamW for everything."""
+        parameters = [each for module in self.modules.values() for each in module.parameters()]
+        rate, decay = self.rates.learning_rate, self.rates.weight_decay
+        return [torch.optim.AdamW(parameters, lr=rate, weight_decay=decay, betas=self.betas)]
+
+
+class RegressionTask(NetworkTask, ABC, Generic[Batch]):
+    """One that learns by the squared error of its network; each says what its error is."""
 
     @abstractmethod
     def error(self, batch: Batch) -> Tensor:
         """Squared errors of a batch, one for each number that is learned."""
-
-    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        """AdamW for everything."""
-        (network,) = self.modules.values()
-        return [torch.optim.AdamW(network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)]
 
     def training_step(self, batch: Batch, *, generator: torch.Generator) -> tuple[Tensor, dict[str, float | Tensor]]:
         """Loss of one batch."""

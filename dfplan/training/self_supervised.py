@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -11,10 +11,13 @@ from torch import Tensor, nn
 from dfplan.errors import UserError
 from dfplan.models.frame_encoder import FrameEncoder, save_frame_encoder
 from dfplan.training.batch import beside
+from dfplan.training.regression import NetworkTask
 from dfplan.training.representation_losses import nt_xent, vicreg
 from dfplan.types import Trajectories
 
-LOSSES = ("vicreg", "nt-xent")
+if TYPE_CHECKING:
+    from dfplan.tasks.self_supervised import Settings
+
 _TEMPERATURE = 0.1
 
 
@@ -48,49 +51,20 @@ class FramePairs:
         return {"one": self.render(self.places[first]), "other": self.render(self.places[second])}
 
 
-class SelfSupervisedTask:
-    """Trains a frame encoder through an expander that is thrown away; see :class:`~dfplan.training.task.Task`.
+class SelfSupervisedTask(NetworkTask):
+    """Trains a frame encoder through an expander that is thrown away (arXiv 2105.04906, section 4.2).
 
     Args:
         encoder: the network.
-        expander_dim: width of the two layers between features and loss (arXiv 2105.04906, section 4.2).
-        loss: ``vicreg`` or ``nt-xent``.
-        learning_rate: of AdamW.
-        weight_decay: of AdamW.
-        validation: held-out pairs, or None.
-        metadata: what the exported bundle says of its making; plain JSON values.
-
-    Raises:
-        UserError: unknown loss.
+        settings: the loss, and the width of the expander's two layers.
+        options: of :class:`~dfplan.training.regression.NetworkTask`.
     """
 
-    def __init__(
-        self,
-        *,
-        encoder: FrameEncoder,
-        expander_dim: int,
-        loss: str,
-        learning_rate: float,
-        weight_decay: float,
-        validation: FramePairs | None,
-        metadata: Mapping[str, Any],
-    ) -> None:
-        if loss not in LOSSES:
-            raise UserError(f"the loss must be one of {', '.join(LOSSES)}; got {loss!r}")
-        expander = nn.Sequential(
-            nn.Linear(encoder.feature_dim, expander_dim), nn.GELU(), nn.Linear(expander_dim, expander_dim)
-        )
-        self.encoder = encoder
-        self.modules: dict[str, nn.Module] = {"encoder": encoder, "expander": expander}
-        self.loss = loss
-        self.learning_rate, self.weight_decay = learning_rate, weight_decay
-        self.validation = validation
-        self.metadata = dict(metadata)
-
-    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        """AdamW for everything."""
-        parameters = [each for module in self.modules.values() for each in module.parameters()]
-        return [torch.optim.AdamW(parameters, lr=self.learning_rate, weight_decay=self.weight_decay)]
+    def __init__(self, encoder: FrameEncoder, settings: "Settings", **options: Any) -> None:
+        width = settings.expander_dim
+        expander = nn.Sequential(nn.Linear(encoder.feature_dim, width), nn.GELU(), nn.Linear(width, width))
+        super().__init__({"encoder": encoder, "expander": expander}, **options)
+        self.encoder, self.settings = encoder, settings
 
     def training_step(
         self, batch: Mapping[str, Any], *, generator: torch.Generator
@@ -99,15 +73,13 @@ class SelfSupervisedTask:
         one, other = (torch.as_tensor(batch[name]) for name in ("one", "other"))
         features = self.encoder(torch.cat([one, other]))
         expanded = self.modules["expander"](features).float().chunk(2)
-        loss = vicreg(*expanded) if self.loss == "vicreg" else nt_xent(*expanded, temperature=_TEMPERATURE)
+        loss = vicreg(*expanded) if self.settings.loss == "vicreg" else nt_xent(*expanded, temperature=_TEMPERATURE)
         return loss, {"feature_std": features.detach().float().std(dim=0).mean()}
 
     def validate(self, modules: Mapping[str, nn.Module], *, seed: int) -> dict[str, float]:
         """The loss on held-out pairs."""
-        if self.validation is None:
-            return {}
         with torch.no_grad():
-            batch = self.validation.sample(256, np.random.default_rng(seed))
+            batch = self.held_out.sample(256, np.random.default_rng(seed))
             loss, metrics = self.training_step(beside(self.encoder, batch), generator=torch.Generator())
         return {"loss": float(loss), **{name: float(value) for name, value in metrics.items()}}
 

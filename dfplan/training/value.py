@@ -6,6 +6,7 @@ implicit Q-learning, arXiv 2110.06169, equation 5, with states alone, as where a
 Nothing is asked of actions or states that are not in the data.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -160,3 +161,33 @@ def _values(states: Tensor, parameters: list[Tensor]) -> Tensor:
         if number < len(parameters) - 2:
             hidden = torch.relu(hidden)
     return hidden[..., 0]
+
+
+MOST = 100.0  # times that a part is drawn as often as one that is as expected (implicit Q-learning has the same)
+
+
+def advantage_weights(
+    data: Trajectories, value: ValueNetworks, *, num_steps: int, discount: float, temperature: float
+) -> np.ndarray:
+    """How often to begin at each row: ``exp(advantage / (temperature * its deviation))``.
+
+    The advantage of a row is what its next steps earn and what is to be earned behind them, less what was to be earned
+    from it (advantage-weighted regression, arXiv 1910.00177, equation 3, with steps as they were taken).
+
+    Args:
+        data: with rewards.
+        value: what is to be earned from states.
+        num_steps: steps that are counted as they were taken.
+        discount: per step, that of the value.
+        temperature: above 0; the smaller, the more counts the best.
+
+    Returns:
+        ``(rows,)``, 0 where no step follows.
+    """
+    learned = targets_of(data, look_ahead=num_steps, discount=discount)
+    earned = learned.rewards + learned.discounts * value(data.observations[learned.next_states])
+    advantage = earned - value(data.observations[learned.states])
+    deviation = max(float(advantage.std()), 1e-12)
+    weights = np.zeros(len(data))
+    weights[learned.states] = np.exp(np.minimum(advantage / (temperature * deviation), math.log(MOST)))
+    return weights

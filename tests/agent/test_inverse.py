@@ -13,6 +13,7 @@ from dfplan.models.inverse_dynamics import (
     load_inverse_dynamics,
     save_inverse_dynamics,
 )
+from dfplan.settings.training import Rates
 from dfplan.training.inverse_dynamics import InverseDynamicsTask, ObservationPairs, look_at
 from dfplan.types import Bounds, Plan, Trajectories
 
@@ -164,7 +165,7 @@ def test_it_learns_actions_of_any_units_from_observations_of_any_number():
         ObservationPairs(data, most_steps=1),
     )
     look_at(inverse, data)
-    task = InverseDynamicsTask(inverse=inverse, learning_rate=1e-3, weight_decay=0.0, held_out=pairs, metadata={})
+    task = InverseDynamicsTask(inverse, rates=Rates(learning_rate=1e-3, weight_decay=0.0), held_out=pairs, metadata={})
     optimizer = task.configure_optimizers()[0]
     for _ in range(300):
         batch = {name: torch.from_numpy(each) for name, each in pairs.sample(256, generator).items()}

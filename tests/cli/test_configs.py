@@ -9,8 +9,8 @@ from omegaconf import OmegaConf
 
 import dfplan_envs  # noqa: F401 - registers the environments
 from dfplan.cli.any_environment import COMMANDS, SERIES
+from dfplan.cli.compose import GROUPS as DECLARED_SCHEMAS
 from dfplan.cli.compose import plain, readable_errors, reading, to_schema
-from dfplan.cli.declared import GROUPS as DECLARED_SCHEMAS
 from dfplan.cli.folders import DECLARED, config_folder, group_choices
 from dfplan.cli.schema import SCHEMAS, flatten
 from dfplan.cli.structure import values_of

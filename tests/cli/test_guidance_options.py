@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from dfplan.cli.build import build_guidance
 from dfplan.cli.compose import compose_options, readable_errors, reading, to_schema
-from dfplan.cli.guidance import build_guidance
 from dfplan.errors import UserError
 from dfplan.planner import GuidanceSettings
 from dfplan.planner.objectives import Box, Disc

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from dfplan.domains.maze.protocol import MazeProtocol
-from dfplan.evaluation import memory
+from dfplan.evaluation import timing
 from dfplan.evaluation.bench_record import build_bench_record, compare
 from dfplan.evaluation.bench_tables import render_bench
 from dfplan.evaluation.metrics import score_episodes
@@ -116,14 +116,14 @@ def test_agents_take_turns_batch_by_batch():
 PEAKS = """
 import numpy as np
 from dfplan.domains.maze.protocol import MazeProtocol
-from dfplan.evaluation import memory
-memory.reset_peak()
-before = memory.peak_process_bytes()
+from dfplan.evaluation import timing
+timing.reset_peak()
+before = timing.peak_process_bytes()
 block = np.ones(128 * 2**20 // 8)  # so large that it goes back to the system at once, whatever the allocator learnt
-print(memory.peak_process_bytes() - before)
+print(timing.peak_process_bytes() - before)
 del block
-memory.reset_peak()
-print(memory.peak_process_bytes() - before)
+timing.reset_peak()
+print(timing.peak_process_bytes() - before)
 """
 
 
@@ -133,9 +133,9 @@ def test_a_peak_is_forgotten_and_found_again():
     found = subprocess.run([sys.executable, "-c", PEAKS], capture_output=True, text=True, check=True)
     with_block, without = (int(line) for line in found.stdout.split())
     assert with_block > 110 * 2**20
-    if memory.RESET.exists():
+    if timing.RESET.exists():
         assert without < 60 * 2**20
-    assert memory.peak_gpu_bytes() is None or memory.peak_gpu_bytes() >= 0
+    assert timing.peak_gpu_bytes() is None or timing.peak_gpu_bytes() >= 0
 
 
 def test_a_comparison_is_of_the_same_episodes():

@@ -6,8 +6,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dfplan.models.level_memory import MOST_REMEMBERED
-from dfplan.models.transformer import GELU_SCALE, ROWS_IN_CACHE, TransformerDenoiser, _rotate_, _scaled_gelu
+from dfplan.models.transformer import (
+    GELU_SCALE,
+    MOST_REMEMBERED,
+    ROWS_IN_CACHE,
+    TransformerDenoiser,
+    _rotate_,
+    _scaled_gelu,
+)
 
 
 def test_gelu_is_that_of_torch_with_and_without_gradients_and_leaves_its_argument_alone():

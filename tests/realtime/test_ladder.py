@@ -5,8 +5,7 @@ import pytest
 from fake_planner import HIGH, LOW
 
 from dfplan.errors import UserError
-from dfplan.realtime.ladder import Ladder
-from dfplan.realtime.latch import FaultLatch
+from dfplan.realtime.ladder import FaultLatch, Ladder
 
 SEEN = np.array([1.0, 2.0, 0.5, -0.5])
 

@@ -9,8 +9,7 @@ from dfplan.errors import UserError
 from dfplan.scorers import ReturnScorer, read_scorer
 from dfplan.scorers.networks import ValueNetworks
 from dfplan.settings.value import ValueSettings
-from dfplan.training.advantage import MOST, advantage_weights
-from dfplan.training.value import targets_of, train_value
+from dfplan.training.value import MOST, advantage_weights, targets_of, train_value
 from dfplan.types import Trajectories
 
 QUICK = ValueSettings(kind="networks", discount=0.9, expectile=0.5, num_steps=600, width=32, members=2)

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from dfplan.cli.build import build_planner, find_weights, select_device
+from dfplan.cli.build import build_planner, find_weights, select_device, with_objective
 from dfplan.cli.build_agents import check_sees, load_sight
 from dfplan.cli.folders import make_run_folder
-from dfplan.cli.guidance import with_objective
 from dfplan.cli.progress import say
 from dfplan.cli.schema import PlanConfig
 from dfplan.domain import Domain, Situation

@@ -10,7 +10,7 @@ from dfplan.domains.gymnasium import GymnasiumDomain
 from dfplan.domains.metaworld.demonstrators import AS_PUBLISHED, TWO_WAYS, Demonstrator, Way
 from dfplan.domains.metaworld.environment import TASKS, TEN
 from dfplan.domains.published.drive import Driver, drive_successes
-from dfplan.domains.scripted.agent import ScriptAgent
+from dfplan.domains.scripted.domain import ScriptAgent
 from dfplan.errors import UserError
 
 NOISE = 0.1

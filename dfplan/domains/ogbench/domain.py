@@ -131,7 +131,7 @@ class PointMazeDomain(GymnasiumDomain):
 
     def draw_plan(self, plan: Plan, situation: Situation, *, path: Path, title: str, **shown: Any) -> Path:
         """See :class:`dfplan.domain.Domain`: over the maze."""
-        from dfplan.domains.ogbench.pictures import draw_ways  # matplotlib is slow to import
+        from dfplan.domains.ogbench.protocol import draw_ways  # matplotlib is slow to import
 
         last = min(int(plan.arrival[0]), int(plan.num_steps[0])) // plan.steps_per_point
         way = np.concatenate([situation.observation[None], plan.observations[0, : max(last, 1)]])

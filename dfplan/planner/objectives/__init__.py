@@ -4,14 +4,22 @@ Each is normalised by the plan's own length and measures lengths in goal radii, 
 for long and short plans and in any unit of length. They compose by :func:`weighted_sum` and :func:`weighted_by_level`.
 """
 
-from dfplan.planner.objectives.compose import weighted_by_level, weighted_sum
 from dfplan.planner.objectives.distance_field import DistanceField, field_progress, load_distance_field
 from dfplan.planner.objectives.earned import expected_return
-from dfplan.planner.objectives.goal import arrival_time, goal_distance, predicted_return, stay_at_goal
-from dfplan.planner.objectives.motion import smoothness, speed_limit
-from dfplan.planner.objectives.predicted_plan import Objective, PredictedPlan
-from dfplan.planner.objectives.regions import keep_in, keep_out, signed_distance
-from dfplan.planner.objectives.waypoints import waypoints_in_any_order, waypoints_in_order
+from dfplan.planner.objectives.predicted_plan import Objective, PredictedPlan, weighted_by_level, weighted_sum
+from dfplan.planner.objectives.terms import (
+    arrival_time,
+    goal_distance,
+    keep_in,
+    keep_out,
+    predicted_return,
+    signed_distance,
+    smoothness,
+    speed_limit,
+    stay_at_goal,
+    waypoints_in_any_order,
+    waypoints_in_order,
+)
 from dfplan.planner.regions import Box, Disc, Region
 
 __all__ = [
