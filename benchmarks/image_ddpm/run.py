@@ -20,7 +20,9 @@ from sklearn.neural_network import MLPClassifier
 from dfplan.cli.build import describe_weights
 from dfplan.data.digits import BRIGHTEST, Digits, as_stored, load_digit_halves
 from dfplan.errors import UserError
-from dfplan.models.image_ddpm import NUM_STEPS, load_image_ddpm
+from dfplan.models.bundle import load_bundle
+from dfplan.models.forcing_model import load_weights
+from dfplan.models.image_ddpm import NUM_STEPS, build_unet, sample_images
 from dfplan.viz.images import draw_image_grid
 
 sys.path.append(str(Path(__file__).parents[1]))
@@ -115,14 +117,18 @@ def options(parser: argparse.ArgumentParser) -> None:
 def results(arguments: argparse.Namespace) -> Named:
     """Sample and measure, and draw the picture; status 1 if a bar is missed."""
     try:
-        model = load_image_ddpm(arguments.run / "model")
+        tensors, metadata = load_bundle(arguments.run / "model")
+        unet = build_unet(**{name: metadata["model"][name] for name in ("image_size", "channels", "width")}).eval()
+        load_weights(unet, tensors, prefix="unet.", folder=arguments.run / "model")
         settings = json.loads((arguments.run / "config.json").read_text())["training"]
         train, real = load_digit_halves()
     except UserError as error:
         arguments.refuse(str(error))
     began = time.perf_counter()
     generator = torch.Generator().manual_seed(arguments.seed)
-    drawn = model.sample(len(real.images), generator=generator, num_steps=arguments.steps).numpy()[:, 0]
+    shape, how = (len(real.images), 1, *real.images.shape[1:]), {"num_levels": metadata["model"]["num_levels"]}
+    with torch.no_grad():
+        drawn = sample_images(unet, shape, generator=generator, num_steps=arguments.steps, **how).numpy()[:, 0]
     seconds = time.perf_counter() - began
     samples = as_stored(drawn)
     found = measure(samples, train=train, real=real, seed=arguments.seed)
@@ -134,9 +140,9 @@ def results(arguments: argparse.Namespace) -> Named:
         "seconds_of_sampling": seconds,
         "threads": torch.get_num_threads(),
         "versions": {"torch": torch.__version__, "diffusers": diffusers.__version__, "sklearn": sklearn.__version__},
-        "num_parameters": sum(each.numel() for each in model.unet.parameters()),
-        "weights": describe_weights(arguments.run / "model", model.metadata),
-        "training": model.metadata["provenance"] | {"num_steps": settings["num_steps"]},
+        "num_parameters": sum(each.numel() for each in unet.parameters()),
+        "weights": describe_weights(arguments.run / "model", metadata),
+        "training": metadata["provenance"] | {"num_steps": settings["num_steps"]},
         "bars": BARS,
         "passed": passes(found),
         **found,

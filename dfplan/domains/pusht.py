@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 
 from dfplan.domains.pusht_scene import SIDE, TARGET, TARGET_ANGLE, corners
-from dfplan.files import written_whole
+from dfplan.viz.figures import save
 
 if TYPE_CHECKING:
     from dfplan.planner.guidance_settings import GuidanceSettings
@@ -172,9 +172,7 @@ def draw_scenes(scenes: Sequence[np.ndarray], covered: Sequence[np.ndarray], *, 
     for axis in axes[shown:]:
         axis.set_axis_off()
     figure.suptitle(f"{title}\ngreen: target; grey: T at first, and at its best; blue: way of the disc until then")
-    with written_whole(path) as temporary:
-        figure.savefig(temporary)
-    return path
+    return save(figure, path)
 
 
 def _draw_t(axis: Axes, found: np.ndarray, **how: float | str) -> None:

@@ -11,7 +11,7 @@ from dfplan.tasks.inputs import Inputs
 if TYPE_CHECKING:
     from torch import nn
 
-    from dfplan.training.alignment import AlignedForcingTask, Alignment
+    from dfplan.training.alignment import AlignedForcingTask, FrameFeatures, StateFeatures
     from dfplan.training.forcing import ForcingTask
     from dfplan.training.task import Dataset
 
@@ -53,37 +53,26 @@ def build(
     task, windows = forcing.build(settings, inputs)
     if settings.weight == 0:
         return task, windows
-    return AlignedForcingTask(task, alignment=build_alignment(settings, inputs, task, given=given)), windows
+    target = build_target(settings, inputs, task, given=given)
+    return AlignedForcingTask(task, settings, target=target, feature_dim=target.feature_dim), windows
 
 
-def build_alignment(
+def build_target(
     settings: Settings, inputs: Inputs, task: "ForcingTask", *, given: "Mapping[str, nn.Module] | None" = None
-) -> "Alignment":
-    """What is aligned with what."""
+) -> "FrameFeatures | StateFeatures":
+    """What hidden states are aligned with."""
     import numpy as np
     import torch
 
     from dfplan.domains.maze.frames import load_camera
     from dfplan.models.frame_encoder import frozen_encoder
-    from dfplan.training.alignment import Alignment, FrameFeatures, StateFeatures
+    from dfplan.training.alignment import FrameFeatures, StateFeatures
 
     if settings.encoder == STATE:
         normalizer = task.normalizer
-        target = StateFeatures(normalizer.observation_mean, normalizer.observation_std, goal_dim=inputs.goal_dim)
-        feature_dim = target.feature_dim
-    else:
-        camera = load_camera(settings.camera or inputs.env_id)
-        encoder = frozen_encoder(settings.encoder, seed=inputs.seed, given=given)
-        seen = inputs.trajectories.observations
-        rows = np.random.default_rng(inputs.seed).integers(len(seen), size=NUM_MEASURED)
-        target = FrameFeatures(encoder, camera.render, seen=torch.as_tensor(seen[rows]), goal_dim=inputs.goal_dim)
-        feature_dim = len(target.mean)
-    return Alignment(
-        target=target,
-        feature_dim=feature_dim,
-        depth=settings.depth,
-        weight=settings.weight,
-        loss=settings.loss,
-        temperature=settings.temperature,
-        num_tokens=settings.aligned_tokens,
-    )
+        return StateFeatures(normalizer.observation_mean, normalizer.observation_std, goal_dim=inputs.goal_dim)
+    camera = load_camera(settings.camera or inputs.env_id)
+    encoder = frozen_encoder(settings.encoder, seed=inputs.seed, given=given)
+    seen = inputs.trajectories.observations
+    rows = np.random.default_rng(inputs.seed).integers(len(seen), size=NUM_MEASURED)
+    return FrameFeatures(encoder, camera.render, seen=torch.as_tensor(seen[rows]), goal_dim=inputs.goal_dim)

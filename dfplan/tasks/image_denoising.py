@@ -61,6 +61,6 @@ class ImageDDPMTask(NetworkTask):
         draw_image_grid((images.cpu().numpy()[:, 0] + 1) / 2, path=path)
 
     def export(self, folder: Path) -> None:
-        """Write the bundle that :func:`~dfplan.models.image_ddpm.load_image_ddpm` reads."""
+        """Write the weights, and how to rebuild the network by :func:`~dfplan.models.image_ddpm.build_unet`."""
         tensors = {f"unet.{name}": value for name, value in self.modules["unet"].state_dict().items()}
         save_bundle(folder, tensors, self.metadata)

@@ -1,9 +1,8 @@
 """Representation alignment (REPA) of the planner: hidden states that resemble features of the clean frames."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,53 +14,11 @@ from dfplan.tokens import NUM_PREFIX_TOKENS
 from dfplan.training.forcing import ForcingTask
 from dfplan.training.representation_losses import negative_cosine, nt_xent
 
-LOSSES = ("cosine", "nt-xent")
+if TYPE_CHECKING:
+    from dfplan.tasks.aligned_forcing import Settings
 
 FeatureTarget = Callable[[Tensor], Tensor]
 """From observations ``[n, observation_dim]`` in environment units to features ``[n, feature_dim]``, no gradients."""
-
-
-@dataclass(frozen=True)
-class Alignment:
-    """What is aligned, and how much it counts.
-
-    Args:
-        target: the features.
-        feature_dim: numbers in a feature.
-        depth: the block whose output is aligned, counted from 1.
-        weight: of the loss beside the denoising loss; 0 is ordinary training, for which this class is not needed.
-        loss: ``cosine`` (minus the mean cosine) or ``nt-xent`` (contrastive).
-        temperature: of nt-xent.
-        num_tokens: how many tokens of a batch are aligned, drawn anew at each step.
-
-    Raises:
-        UserError: a value out of range.
-    """
-
-    target: FeatureTarget
-    feature_dim: int
-    depth: int = 2
-    weight: float = 0.5
-    loss: str = "cosine"
-    temperature: float = 0.1
-    num_tokens: int = 256
-
-    def __post_init__(self) -> None:
-        if self.loss not in LOSSES:
-            raise UserError(f"the loss of an alignment must be one of {', '.join(LOSSES)}; got {self.loss!r}")
-        for name in ("depth", "num_tokens", "feature_dim"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} of an alignment must be at least 1; got {getattr(self, name)}")
-        if not self.weight > 0 or not self.temperature > 0:
-            raise UserError(
-                f"weight and temperature of an alignment must be above 0; got {self.weight} and {self.temperature}"
-            )
-
-    def between(self, projected: Tensor, features: Tensor) -> Tensor:
-        """The loss of projected hidden states against the features, both ``[n, feature_dim]``."""
-        if self.loss == "cosine":
-            return negative_cosine(projected, features)
-        return nt_xent(projected, features, temperature=self.temperature)
 
 
 class AlignmentHead(nn.Sequential):
@@ -104,7 +61,7 @@ class FrameFeatures:
         self.render = render
         self.goal_dim = goal_dim
         raw = self._raw(seen)
-        self.mean, std = raw.mean(dim=0), raw.std(dim=0)
+        self.mean, std, self.feature_dim = raw.mean(dim=0), raw.std(dim=0), raw.shape[1]
         self.std = std.clamp_min(max(self._FLOOR * float(std.max()), torch.finfo(std.dtype).tiny))
 
     def __call__(self, observations: Tensor) -> Tensor:
@@ -147,24 +104,26 @@ class AlignedForcingTask:
 
     Args:
         task: the forcing task.
-        alignment: what is aligned.
+        settings: of which block and of how many tokens the outputs are aligned, by which loss, and how much it counts.
+        target: the features.
+        feature_dim: numbers in a feature.
 
     Raises:
         UserError: the denoiser has no such block.
     """
 
-    def __init__(self, task: ForcingTask, *, alignment: Alignment) -> None:
-        self.task, self.alignment = task, alignment
+    def __init__(self, task: ForcingTask, settings: "Settings", *, target: FeatureTarget, feature_dim: int) -> None:
+        self.task, self.settings, self.target = task, settings, target
         blocks = getattr(task.modules["denoiser"], "blocks", None)
-        if blocks is None or alignment.depth > len(blocks):
+        if blocks is None or settings.depth > len(blocks):
             raise UserError(
-                f"an alignment at depth {alignment.depth} needs a transformer of so many blocks; "
+                f"an alignment at depth {settings.depth} needs a transformer of so many blocks; "
                 f"got {0 if blocks is None else len(blocks)}"
             )
-        self.head = AlignmentHead(blocks[0].attention_in.in_features, feature_dim=alignment.feature_dim)
+        self.head = AlignmentHead(blocks[0].attention_in.in_features, feature_dim=feature_dim)
         self.modules: dict[str, nn.Module] = {**task.modules, "alignment_head": self.head}
         self._hidden: Tensor | None = None
-        blocks[alignment.depth - 1].register_forward_hook(self._keep_hidden)
+        blocks[settings.depth - 1].register_forward_hook(self._keep_hidden)
 
     def _keep_hidden(self, block: nn.Module, inputs: Any, outputs: tuple[Tensor, Tensor]) -> None:
         self._hidden = outputs[0]
@@ -181,7 +140,7 @@ class AlignedForcingTask:
         """Denoising loss plus weighted alignment, and the parts of both."""
         loss, metrics = self.task.training_step(batch, generator=generator)
         aligned = self._alignment_loss(batch, generator=generator)
-        return loss + self.alignment.weight * aligned, {**metrics, "alignment_loss": aligned.detach()}
+        return loss + self.settings.weight * aligned, {**metrics, "alignment_loss": aligned.detach()}
 
     def validate(self, modules: Mapping[str, nn.Module], *, seed: int) -> dict[str, float]:
         """As the forcing task: the denoising loss alone."""
@@ -200,6 +159,8 @@ class AlignedForcingTask:
         last = torch.as_tensor(batch.observations)[:, points - 1 :: points]
         valid = torch.as_tensor(batch.valid).flatten().cpu()
         order = torch.randperm(len(valid), generator=generator)
-        chosen = order[valid[order]][: self.alignment.num_tokens].to(hidden.device)
-        features = self.alignment.target(last.flatten(0, 1)[chosen])
-        return self.alignment.between(self.head(hidden[chosen]).float(), features)
+        chosen = order[valid[order]][: self.settings.aligned_tokens].to(hidden.device)
+        features, projected = self.target(last.flatten(0, 1)[chosen]), self.head(hidden[chosen]).float()
+        if self.settings.loss == "cosine":
+            return negative_cosine(projected, features)
+        return nt_xent(projected, features, temperature=self.settings.temperature)

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dfplan.errors import counted
-from dfplan.files import written_whole
 from dfplan.viz.axes import label_logarithmic
+from dfplan.viz.figures import save
 
 COLORS = (  # Okabe and Ito, and some more
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9",
@@ -52,9 +52,7 @@ def draw_bench(record: Mapping[str, Any], *, path: Path) -> Path:
         f"{record['env']}{goal}: {counted(record['n_episodes'], 'episode')}, {record['device']}, "
         f"{counted(record['threads'], 'thread')}, {batch} at a time"
     )
-    with written_whole(path) as temporary:
-        figure.savefig(temporary)
-    return path
+    return save(figure, path)
 
 
 def _point(

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from dfplan.data.inspection.summary import episode_returns
 from dfplan.errors import counted
-from dfplan.files import written_whole
 from dfplan.types import Trajectories
+from dfplan.viz.figures import save
 
 NUM_EPISODES, NUM_DIMENSIONS, NUM_ROWS = 5, 6, 2000
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
@@ -41,9 +41,7 @@ def draw_dataset(data: Trajectories, *, path: Path) -> Path:
     figure.suptitle(
         f"{data.source[-90:]}: {counted(len(data), 'row')} in {counted(len(data.starts) - 1, 'episode')}", fontsize=10
     )
-    with written_whole(path) as temporary:
-        figure.savefig(temporary)
-    return path
+    return save(figure, path)
 
 
 def _over_time(axis: Axes, data: Trajectories, values: np.ndarray, chosen: np.ndarray) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from dfplan.files import written_whole
 from dfplan.types import Plan
+from dfplan.viz.figures import save
 
 MOST_LINES = 10  # of observations that are drawn; there are no more colours
 
@@ -56,6 +56,4 @@ def _save(figure: Figure, *, path: Path, title: str) -> Path:
     for axis in figure.axes:
         axis.grid(alpha=0.3)
     figure.suptitle(title)
-    with written_whole(path) as temporary:
-        figure.savefig(temporary)
-    return path
+    return save(figure, path)

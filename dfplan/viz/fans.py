@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from dfplan.files import written_whole
+from dfplan.viz.figures import save
 
 MOST_PANELS = 9
 BANDS = ((0.05, 0.95, 0.2), (0.25, 0.75, 0.35))  # quantiles, and how strong they are drawn
@@ -52,6 +52,4 @@ def draw_fans(history: np.ndarray, futures: np.ndarray, *, truth: np.ndarray, na
         panel.grid(alpha=0.3)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), fontsize="small")
-    with written_whole(path) as temporary:
-        figure.savefig(temporary)
-    return path
+    return save(figure, path)

@@ -1,15 +1,12 @@
 """Sampling with a perfect denoiser finds the data; a bundle is what it says it is."""
 
-import json
-import shutil
 from types import SimpleNamespace
 
 import pytest
 import torch
 
 from dfplan.errors import UserError
-from dfplan.models.bundle import load_bundle, save_bundle
-from dfplan.models.image_ddpm import NAME, build_scheduler, build_unet, load_image_ddpm, sample_images
+from dfplan.models.image_ddpm import build_scheduler, build_unet, sample_images
 
 pytest.importorskip("diffusers")
 MEAN, DEVIATION = 0.3, 0.1
@@ -42,47 +39,6 @@ def test_a_perfect_denoiser_samples_the_distribution(num_levels):
     assert torch.equal(images, draw())
 
 
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("bundle") / "model"
-    sizes = {"image_size": 8, "channels": 1, "width": 8}
-    torch.manual_seed(0)
-    unet = build_unet(**sizes)
-    tensors = {f"unet.{name}": value for name, value in unet.state_dict().items()}
-    save_bundle(folder, tensors, {"model": {"name": NAME, **sizes, "num_levels": 100}})
-    return folder, unet
-
-
-def test_a_bundle_holds_the_network(bundle):
-    folder, unet = bundle
-    model = load_image_ddpm(folder)
-    noisy = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(1))
-    with torch.no_grad():
-        expected = unet.eval()(noisy, torch.tensor([1, 3])).sample
-        assert torch.equal(model.unet(noisy, torch.tensor([1, 3])).sample, expected)
-    assert model.sample(3, generator=torch.Generator().manual_seed(0)).shape == (3, 1, 8, 8)
-
-
-@pytest.mark.parametrize(
-    ("change", "expected"),
-    [
-        ({"name": "transformer"}, "it says 'transformer'"),
-        ({"width": 10**9}, "width must be a whole number"),
-        ({"width": 16}, "are not those of the network"),
-        ({"width": 9}, "multiple of 8"),
-        ({"num_levels": True}, "num_levels must be"),
-    ],
-)
-def test_a_false_description_is_refused(bundle, change, expected, tmp_path):
-    tensors, metadata = load_bundle(bundle[0])
-    save_bundle(tmp_path, tensors, {"model": metadata["model"] | change})
-    with pytest.raises(UserError, match=expected):
-        load_image_ddpm(tmp_path)
-
-
-def test_a_bundle_without_a_model_is_refused(bundle, tmp_path):
-    shutil.copytree(bundle[0], tmp_path / "model")
-    save_bundle(tmp_path / "model", load_bundle(bundle[0])[0], {"env": "x"})
-    with pytest.raises(UserError, match="does not describe a model of images"):
-        load_image_ddpm(tmp_path / "model")
-    assert "x" in json.loads((tmp_path / "model" / "model.json").read_text())["metadata"]["env"]
+def test_a_width_that_cannot_be_normalised_in_groups_is_refused():
+    with pytest.raises(UserError, match="multiple of 8"):
+        build_unet(image_size=8, channels=1, width=9)

@@ -8,7 +8,7 @@ import torch
 
 from dfplan.cli.main import main
 from dfplan.models.bundle import load_bundle
-from dfplan.tasks.aligned_forcing import build_alignment
+from dfplan.tasks.aligned_forcing import build_target
 
 SMALL = [
     "data=umaze.hdf5", "resynthesis=none", "windows.held_steps=0", "env.num_tokens=3", "model.width=16",
@@ -82,7 +82,7 @@ def test_a_network_that_is_handed_over_is_what_hidden_states_are_aligned_with():
         env_id="pixelmaze-umaze-v1", seed=0, goal_dim=2, trajectories=SimpleNamespace(observations=observations)
     )
     network = Brightness()
-    found = build_alignment(settings, inputs, task=None, given={"dinov2": network})  # type: ignore[arg-type]
-    assert found.target.encoder.network is network  # type: ignore[attr-defined]
+    found = build_target(settings, inputs, task=None, given={"dinov2": network})  # type: ignore[arg-type]
+    assert found.encoder.network is network  # type: ignore[attr-defined]
     assert found.feature_dim == 3
-    assert found.target(torch.from_numpy(observations[:5])).shape == (5, 3)
+    assert found(torch.from_numpy(observations[:5])).shape == (5, 3)
