@@ -25,6 +25,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 BEGIN, END = "<!-- measured: written by benchmarks/redesign/run.py -->", "<!-- end of measured -->"
 SEEDED = ("seed=0", "threads=1", "device=cpu")
+TOLD = ("start", "goal", "raw_return", "first_touch_step", "planned_wall_share")  # of an episode
 STARTS = {  # of a new process, CPU seconds
     "import dfplan": ("-c", "import dfplan"),
     "dfplan train --help": ("-m", "dfplan.cli.main", "train", "--help"),
@@ -58,7 +59,7 @@ def results(arguments: argparse.Namespace) -> Named:
             name: [[tree.cpu_seconds(*words) for tree in trees] for _ in range(4 * arguments.rounds)]
             for name, words in STARTS.items()
         }
-        returns = [[episode["return"] for episode in each["episodes"]] for each in rounds[0]]
+        episodes = [[{name: episode.get(name) for name in TOLD} for episode in each["episodes"]] for each in rounds[0]]
     yield (
         "",
         {
@@ -68,8 +69,8 @@ def results(arguments: argparse.Namespace) -> Named:
             "training_steps": arguments.steps,
             "options": arguments.set,
             "weights_equal": same(*trained),
-            "returns": returns,
-            "returns_equal": returns[0] == returns[1],
+            "episodes": episodes,
+            "episodes_equal": episodes[0] == episodes[1],
             "plan": compared(plans),
             "starts": {name: compared(pairs) for name, pairs in starts.items()},
         },
@@ -139,7 +140,7 @@ def compared(pairs: list[list[float]]) -> dict[str, Any]:
 
 def pages() -> dict[Path, str]:
     """The README with its table."""
-    lines = [*head("commits", "training", "returns", "plan, ms", "ratio", *STARTS), *rows(load(HERE / "results"))]
+    lines = [*head("commits", "training", "episodes", "plan, ms", "ratio", *STARTS), *rows(load(HERE / "results"))]
     text = (HERE / "README.md").read_text()
     return {HERE / "README.md": between_marks(text, "\n".join(lines), begin=BEGIN, end=END)}
 
@@ -153,7 +154,7 @@ def rows(records: list[Record]) -> Iterator[str]:
         yield row(
             f"[{before} → {after}](results/{record['file']})",
             f"{record['training_steps']} steps: {told(record['weights_equal'])}",
-            f"{len(record['returns'][0])} episodes: {told(record['returns_equal'])}",
+            f"{len(record['episodes'][0])}: {told(record['episodes_equal'])}",
             f"{1000 * plan['before']:.1f} → {1000 * plan['after']:.1f}",
             f"{plan['ratio']:.3f}",
             *(f"{each['before']:.2f} → {each['after']:.2f} s" for each in record["starts"].values()),
