@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from dfplan.models.denoiser import DenoiserState
+from dfplan.planner.goal_guidance import hide_goal
 from dfplan.tokens import NUM_PREFIX_TOKENS
 
 
@@ -56,6 +57,15 @@ class Belief:
             tokens=self.tokens[rows],
             levels=self.levels[rows],
             state=None if self.state is None else self.state.select(rows),
+        )
+
+    def without_goal(self, rows: Tensor) -> "Belief":
+        """The same, the goal hidden from the environments ``rows`` ``[batch]`` bool; where there is no state yet."""
+        tokens, levels = hide_goal(self.tokens, self.levels)
+        return replace(
+            self,
+            tokens=tokens.where(rows[:, None, None], self.tokens),
+            levels=levels.where(rows[:, None, None], self.levels),
         )
 
     def repeat(self, count: int) -> "Belief":

@@ -42,6 +42,7 @@ class PlanNode:
         tokens: ``[tokens, token_dim]``, clean.
         num_kept: leading tokens that are its parent's.
         strength: of the guidance of the others.
+        is_blind: whether the others were denoised without the goal.
         arrival: step at which it reaches the goal; one after its last step where it never does.
         cost: steps until it arrives, more the less it is believed; see :meth:`GrowingPlans.value`.
         leaves: how many of its tokens a child keeps, for every place where children can leave.
@@ -51,6 +52,7 @@ class PlanNode:
     tokens: Tensor
     num_kept: int
     strength: float
+    is_blind: bool = False
     arrival: int = 0
     cost: float = math.inf
     leaves: tuple[int, ...] = ()
@@ -120,7 +122,7 @@ class GrowingPlans:
         """
         count = self.settings.num_candidates
         nothing = torch.zeros(0, self.layout.token_dim, device=self.goal.device)
-        empty = [PlanNode(nothing, 0, self._strength(index)) for index in range(count)]
+        empty = [PlanNode(nothing, 0, self._strength(index), self._is_blind(index)) for index in range(count)]
         self._first, evaluations = self._finish(empty)
         costs = [node.cost for node in self._first]
         self._usual = float(np.mean(costs)), max(float(np.std(costs)), np.finfo(np.float32).tiny)
@@ -136,8 +138,8 @@ class GrowingPlans:
                 made[index] = self._first.pop(0)
             else:
                 kept = self.nodes[parent].leaves[branch // self.tree.num_siblings]
-                strength = self._strength(branch % self.tree.num_siblings)
-                wanted[index] = PlanNode(self.nodes[parent].tokens[:kept], kept, strength)
+                tokens, sibling = self.nodes[parent].tokens[:kept], branch % self.tree.num_siblings
+                wanted[index] = PlanNode(tokens, kept, self._strength(sibling), self._is_blind(sibling))
         finished, evaluations = self._finish(list(wanted.values()))
         made |= dict(zip(wanted, finished, strict=True))
         for index in range(len(parents)):
@@ -176,6 +178,9 @@ class GrowingPlans:
 
     def _strength(self, sibling: int) -> float:
         return self.tree.strengths[sibling % len(self.tree.strengths)]
+
+    def _is_blind(self, sibling: int) -> bool:
+        return sibling % self.tree.num_siblings >= self.tree.num_siblings - self.tree.num_blind
 
     def _finish(self, begun: Sequence[PlanNode]) -> tuple[list[PlanNode], list[int]]:
         """Denoise plans from where they are to their ends, window by window, and judge them."""
@@ -238,7 +243,9 @@ class GrowingPlans:
     def _state(self, before: Sequence[PlanNode], contexts: Tensor, goals: Tensor) -> DenoiserState:
         """After the last states planned; or, where something is remembered, after that and all that was planned."""
         if not self.belief.num_tokens:
-            return self.planner.state_of(self.planner.belief_of(contexts, goals))
+            belief = self.planner.belief_of(contexts, goals)
+            blind = torch.tensor([node.is_blind for node in before], device=goals.device)
+            return self.planner.state_of(belief.without_goal(blind) if self.tree.num_blind else belief)
         planned = torch.stack([node.tokens for node in before])
         return self.planner.state_after(self.belief.repeat(len(before)), planned)
 

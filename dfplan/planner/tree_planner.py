@@ -49,7 +49,7 @@ class TreePlanner(Planner):
         max_evaluations: network evaluations of a tree; None is no limit.
 
     Raises:
-        UserError: no limit at all, or guided branches without anything to guide towards.
+        UserError: no limit at all, guided branches without anything to guide towards, or blind ones that remember.
     """
 
     def __init__(
@@ -71,6 +71,11 @@ class TreePlanner(Planner):
             raise UserError(
                 f"strengths {list(self.tree.strengths)} guide towards nothing; give an objective such as "
                 "planner.guidance.distance=1, or strengths of 0"
+            )
+        if self.tree.num_blind and self.remembers:
+            raise UserError(
+                f"num_blind={self.tree.num_blind}: what is remembered was seen with the goal, and no plan that follows "
+                f"from it can be blind to it; give history=0, not {settings.history}"
             )
 
     @property

@@ -109,7 +109,12 @@ class TreeSettings:
     """What the nodes of a plan tree are.
 
     No child leaves within ``minimum_distance`` of a place that another plan of the tree passes no later, so that
-    siblings and cousins take different routes. The noise of every child is fresh, whatever its guidance.
+    siblings and cousins take different routes. The noise of every child is fresh, whatever its guidance. Where the way
+    that the weights know is closed, plans that do not see the goal (``num_blind``) find others, and plans that do leave
+    those for the goal.
+
+    Raises:
+        UserError: a number out of range, or more blind siblings than siblings.
     """
 
     tokens_per_edge: int = option(
@@ -119,12 +124,19 @@ class TreeSettings:
     strengths: Sequence[float] = option(
         "of the guidance of siblings, in turn: [0,1]; 0 = none, fresh noise alone", default=(0.0,), low=0
     )
+    num_blind: int = option(
+        "of num_siblings, how many are not shown the goal and explore; of the first plans, the same share",
+        default=0,
+        low=0,
+    )
     minimum_distance: float = option(
         "distance that places where children leave keep from places passed earlier", default=0.5, low=0
     )
 
     def __post_init__(self) -> None:
         check_settings(self)
+        if self.num_blind > self.num_siblings:
+            raise UserError(f"num_blind={self.num_blind} of num_siblings={self.num_siblings} are too many")
 
 
 @dataclass(frozen=True)

@@ -148,6 +148,25 @@ def test_guided_siblings_come_nearer():
     assert max(gaps[3.0]) < min(gaps[0.0])
 
 
+def test_blind_siblings_do_not_see_the_goal():
+    settings = {"tree": TreeSettings(num_siblings=2, num_blind=1), "num_candidates": 4, "max_nodes": 4}
+    planner, first = _planner(line_model(spread=0.1), **settings), []
+    for goal in GOALS[:2]:
+        belief = planner.believe(STATES[:1], goal[None])
+        trees = planner.grow(belief, horizon=20, generators=_generators(1))
+        first.append(trees.plans[0].nodes[1:])
+    for one, other in zip(*first, strict=True):
+        tokens = min(len(one.tokens), len(other.tokens))
+        assert torch.equal(one.tokens[:tokens], other.tokens[:tokens]) == one.is_blind == other.is_blind
+    assert [node.is_blind for node in first[0]] == [False, True, False, True]
+
+
+def test_where_all_siblings_are_blind_no_goal_is_shown():
+    blind = _plan(_planner(line_model(), tree=TreeSettings(num_blind=4)))
+    hidden = _plan(_planner(line_model(), cfg_scale=0.0))
+    np.testing.assert_array_equal(blind.actions, hidden.actions)
+
+
 def test_way_points_are_judged_over_the_whole_plan():
     guidance = GuidanceSettings(waypoints=((1.0, 2.0),), constraints=1.0, method="chosen")
     planner = _planner(line_model(num_tokens=5), guidance=guidance, tree=TreeSettings(strengths=(0.0, 1.0)))
@@ -173,6 +192,8 @@ def test_mistakes_are_said():
         _planner(max_nodes=None)
     with pytest.raises(UserError, match="guide towards nothing"):
         _planner(tree=TreeSettings(strengths=(0.0, 1.0)))
+    with pytest.raises(UserError, match="can be blind to it"):
+        _planner(tree=TreeSettings(num_blind=1), history=None)
     with pytest.raises(UserError, match="committed actions"):
         _planner().plan(STATES, GOALS, horizon=8, generators=_generators(3), committed=[np.zeros((4, 2))] * 3)
     with pytest.raises(UserError, match="keeps no partly denoised states"):
@@ -181,6 +202,7 @@ def test_mistakes_are_said():
         {"tokens_per_edge": 0},
         {"num_siblings": 0},
         {"strengths": ()},
+        {"num_blind": 5},
         {"strengths": (-1.0,)},
         {"minimum_distance": -1},
     ):
