@@ -58,7 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _dispatch(arguments)
     except UserError as error:
-        print(f"dfplan: error: {' '.join(str(error).split())}", file=sys.stderr)
+        notes = printable("".join(f"; {each}" for each in getattr(error, "__notes__", ())))
+        print(f"dfplan: error: {' '.join(f'{error}{notes}'.split())}", file=sys.stderr)
         return 2
     except EndedEarly as end:
         return end.status

@@ -23,6 +23,7 @@ from dfplan.domains.metaworld import environment as metaworld
 from dfplan.domains.ogbench import environment as ogbench
 from dfplan.domains.pictured import as_shown, check_pictures, pictures_in, without_pictures
 from dfplan.domains.spaces import as_goal, as_observation, goal_like, has_goals, names_of, read_spec
+from dfplan.domains.tried import Tried
 from dfplan.errors import UserError
 from dfplan.scorers import GoalScorer, ReturnScorer, fit_value
 from dfplan.types import Plan, Trajectories
@@ -103,7 +104,7 @@ class GymnasiumDomain:
         """
         try:
             register_known(self.env_id)
-            return gymnasium.make(self.env_id, disable_env_checker=True, **self.make_options)
+            return Tried(gymnasium.make(self.env_id, disable_env_checker=True, **self.make_options))
         except ImportError as error:
             raise UserError(f"env={self.env_id} lacks a package ({error}): pip install 'dfplan[robots]'") from error
         except (gymnasium.error.Error, AssertionError, TypeError) as error:

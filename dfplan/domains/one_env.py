@@ -74,7 +74,7 @@ class Agent:
             replan_every=often if replan_every is None else replan_every,
             horizon=horizon,
         )
-        self._env, self._seed = env, seed
+        self._env, self._seed, self._action_shape = env, seed, env.action_space.shape
         self._goal: np.ndarray | None = None
 
     def reset(self, *, seed: int | None = None) -> None:
@@ -94,7 +94,7 @@ class Agent:
         elif not np.array_equal(goal, self._goal):
             self._agent.restart(np.zeros(1, np.int64), goals=goal[None])
         self._goal = goal
-        return self._agent.act(shown[None])[0].reshape(self._env.action_space.shape)
+        return self._agent.act(shown[None])[0].reshape(self._action_shape)
 
     @property
     def info(self) -> Info:

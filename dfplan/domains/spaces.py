@@ -1,6 +1,7 @@
 """What environments of Gymnasium show and take, as vectors: boxes, and dicts of boxes flattened by name."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import gymnasium
@@ -43,7 +44,9 @@ def read_spec(env: gymnasium.Env) -> Spec:
             )
         shown = shown["observation"]  # type: ignore[index]
     steps = getattr(env.spec, "max_episode_steps", None)
-    seconds = getattr(env.unwrapped, "dt", None)
+    seconds = None
+    with suppress(Exception):  # no such attribute, or a property that raises whatever it likes
+        seconds = env.unwrapped.dt  # type: ignore[attr-defined]
     return Spec(
         observation_dim=goal_dim + _size(without_pictures(shown), name),
         action_bounds=Bounds(actions.low.reshape(-1), actions.high.reshape(-1)),

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from dfplan.blocks import deviation
 from dfplan.errors import UserError
+from dfplan.measured import MAX_VALUE
 from dfplan.types import Trajectories
 
 # A reward that is a share of steps at the goal lies in [0, 1]; this brings it to [-1, 1].
@@ -63,10 +64,10 @@ class Normalizer(nn.Module):
         measured: dict[str, Any] = {}
         for name, values in (("action", trajectories.actions), ("observation", trajectories.observations)):
             mean, std = values.mean(axis=0, dtype="float64"), deviation(values)
-            if not np.isfinite(std).all():
+            if not (known := np.abs(mean) + std <= MAX_VALUE).all():  # NaN is not, either
                 raise UserError(
-                    f"{name} dimensions {(~np.isfinite(std)).nonzero()[0].tolist()} hold values that are not finite in "
-                    f"{trajectories.source}; mend the data or generate it again"
+                    f"{name} dimensions {(~known).nonzero()[0].tolist()} hold values that are not finite, or beyond "
+                    f"{MAX_VALUE:g}, in {trajectories.source}; mend them, give them in larger units, or take them out"
                 )
             std = np.where(std > VARIES, std, 1.0)
             measured[f"{name}_mean"], measured[f"{name}_std"] = torch.from_numpy(mean), torch.from_numpy(std)

@@ -198,6 +198,49 @@ def test_a_motor_that_stands_still_and_a_reward_in_an_array_are_planned_with(reg
         assert episodes.step(np.tile([0.0, 0.0, 1.0], (2, 1))).rewards.tolist() == [-1, -1]
 
 
+class FaultyEnv(ReachEnv):
+    """Goes wrong as ``fault`` says."""
+
+    fault = "reset"
+
+    @property
+    def dt(self):
+        raise RuntimeError("not yet")
+
+    def reset(self, *, seed=None, options=None):
+        if self.fault == "reset":
+            raise RuntimeError("no motor\nsecond line")
+        shown, told = super().reset(seed=seed, options=options)
+        return shown if self.fault == "old reset" else (shown, told)
+
+    def step(self, action):
+        if self.fault == "step":
+            raise KeyError("arm")
+        shown, _, *rest = super().step(action)
+        return shown, self.fault, *rest
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("reset", r"its reset\(\) raised RuntimeError: no motor second line \(test_gymnasium.py, line \d+\)"),
+        ("old reset", r"its reset\(\) must give 2 values, the last of them a dict"),
+        ("step", r"its step\(\) raised KeyError: 'arm' \(test_gymnasium.py"),
+        (float("nan"), r"its step\(\) gave the reward nan, and one finite number"),
+        (None, "gave the reward None"),
+        ([0.5, 0.5], r"gave the reward \[0.5, 0.5\]"),
+    ],
+)
+def test_what_goes_wrong_in_an_environment_is_told_with_where(register, monkeypatch, fault, said):
+    monkeypatch.setattr(FaultyEnv, "fault", 0.0)
+    register(FaultyEnv)
+    domain = GymnasiumDomain("Test-v0")
+    assert domain.spec.step_seconds is None
+    monkeypatch.setattr(FaultyEnv, "fault", fault)
+    with pytest.raises(UserError, match=said), domain.protocol().begin(range(2), seed=0) as episodes:
+        episodes.step(np.zeros((2, 3)))
+
+
 def test_a_mujoco_that_fetch_does_not_run_on_is_named_by_its_version(monkeypatch):
     def make():
         assert False, "joint_type"  # what Gymnasium-Robotics does from MuJoCo 3.12 on  # noqa: B011, PT015
