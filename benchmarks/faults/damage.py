@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from dfplan.cli.commands.verify import verify
-from dfplan.data.d4rl_file import read_d4rl, write_d4rl
+from dfplan.data.d4rl_file import write_d4rl
+from dfplan.data.formats import read as read_data
 from dfplan.errors import UserError
 from dfplan.evaluation.report import write_record
 from dfplan.models.bundle import load_bundle
@@ -35,7 +36,7 @@ def run(folder: Path, *, count: int, seed: int) -> dict[str, Any]:
     record_path = write_record(record, path=folder / "results.json")
     kinds: dict[str, tuple[list[Path], Callable[[], Any]]] = {
         "checkpoint": (sorted(checkpoint.iterdir()), lambda: load_bundle(checkpoint)),
-        "dataset": ([dataset], lambda: read_d4rl(dataset)),
+        "dataset": ([dataset], lambda: read_data(dataset)),
         "record": ([record_path], lambda: verify(record_path)),
     }
     found = {}

@@ -16,7 +16,7 @@ import dfplan.cli.commands.evaluate
 import dfplan.cli.commands.train  # noqa: F401 - loaded once, before the forks
 from dfplan.cli.commands.verify import verify
 from dfplan.cli.main import main
-from dfplan.data.d4rl_file import read_d4rl
+from dfplan.data.formats import read as read_data
 from dfplan.export.manifest import MANIFEST_FILE, ONNX_FILE, SEAL, TORCH_FILE
 from dfplan.export.onnx_planner import OnnxPlanner
 from dfplan.files import sealed_json
@@ -123,7 +123,7 @@ def config_attacks() -> Iterator[Case]:
 
 
 def _read(place: Path) -> Any:
-    return read_d4rl(place / "data.hdf5")
+    return read_data(place / "data.hdf5")
 
 
 def _file(name: str, content: bytes) -> Callable[[Path, Path], Any]:

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from dfplan.data.d4rl_file import read_d4rl, write_d4rl
+from dfplan.data.d4rl_file import write_d4rl
+from dfplan.data.formats import read as read_data
 from dfplan.errors import UserError
 from dfplan.evaluation.report import RECORD_SEAL, write_record
 from dfplan.files import is_sealed
@@ -128,7 +129,7 @@ def _judge(folder: Path, *, reported: int) -> dict[str, int]:
         lost["lost_previous"] = 1
     lost["damaged_other_files"] += not _holds(folder / "model", None)
     try:
-        lost["damaged_other_files"] += len(read_d4rl(folder / "data.hdf5")) != 2000
+        lost["damaged_other_files"] += len(read_data(folder / "data.hdf5")) != 2000
     except UserError:
         lost["damaged_other_files"] += 1
     text = (folder / "results.json").read_bytes()

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from dfplan.data.d4rl_file import note_file, read_d4rl
+from dfplan.data.d4rl_file import note_file
+from dfplan.data.formats import read
 from dfplan.errors import UserError
 
 TIMEOUT_SECONDS = 600
@@ -36,7 +37,7 @@ def check_in_another_process(path: Path) -> dict[str, Any]:
 def main(path: Path) -> int:
     """Answer in one line of JSON."""
     try:
-        data = read_d4rl(path)
+        data = read(path)
     except UserError as error:
         facts = {"refused": str(error)}
     else:

@@ -1,10 +1,7 @@
-"""Finds steps that no motion can have made, judged by the data alone, and cuts trajectories there."""
-
-from dataclasses import replace
+"""Finds steps that no motion can have made, judged by the data alone."""
 
 import numpy as np
 
-from dfplan.errors import counted
 from dfplan.types import Trajectories
 
 NUM_MEASURED = 100_000  # steps on which is measured what is usual
@@ -16,46 +13,6 @@ EXACT = 0.01  # error at most of what tells a step exactly, in long usual steps
 # Shares by which rows count as taken out all the time: of fast steps that are exact, of moving ones that are several.
 FEWEST_EXACT, FEWEST_MULTIPLE, MOST_UNEXPLAINED, LARGEST_MULTIPLE = 0.15, 0.15, 0.1, 10
 LARGEST_CHANGE = 5  # of the velocity over a step, in long usual steps per step
-
-
-def cut_jumps(trajectories: Trajectories, *, row_numbers: np.ndarray | None = None) -> Trajectories:
-    """End a trajectory wherever its next row cannot follow: at an end that has no flag, or where rows are missing.
-
-    A row that is separated from all others thereby is left out. Half of an observation is taken for coordinates, or the
-    one number that there is; see :func:`find_jumps`.
-
-    Args:
-        trajectories: the data.
-        row_numbers: ``(rows,)`` by which the note names rows; None counts them.
-
-    Returns:
-        The data, every step of which is possible; where some were not, a note says how many.
-    """
-    jumps = find_jumps(trajectories, num_axes=max(1, trajectories.observations.shape[1] // 2))
-    if not jumps.any():
-        return trajectories
-    cuts = jumps.copy()
-    cuts[trajectories.starts[1:] - 1] = True
-    keep = ~(cuts & _shifted(cuts, first=True) & (jumps | _shifted(jumps, first=False)))
-    numbers = np.arange(len(trajectories)) if row_numbers is None else row_numbers
-    first, number, left_out = int(np.argmax(jumps)), int(jumps.sum()), int((~keep).sum())
-    note = (
-        f"cut at {counted(number, 'impossible step')}, the first from row {numbers[first]} to row "
-        f"{numbers[first + 1]} (an end of a trajectory without its flag, or rows that were taken out)"
-    )
-    if left_out:
-        note += f"; left out {counted(left_out, 'row')} that no other continues"
-    kept = {name: array[keep] for name, array in trajectories.per_row().items()}
-    for name in ("actions", "rewards"):  # of the last of them, the outcome is not on record
-        if name in kept:
-            kept[name][cuts[keep]] = 0
-    return replace(
-        trajectories,
-        starts=np.append(0, np.flatnonzero(cuts[keep]) + 1),
-        last_actions=False,
-        notes=(*trajectories.notes, note),
-        **kept,
-    )
 
 
 def find_jumps(trajectories: Trajectories, *, num_axes: int) -> np.ndarray:

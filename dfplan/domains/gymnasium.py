@@ -159,9 +159,7 @@ class GymnasiumDomain:
 
         if source in MAZE_SOURCES:
             raise UserError(f"data={source} is for mazes; give data=<a data set of {self.env_id}>: {ACCEPTED}")
-        if leave_out:
-            raise UserError("leave_out is for mazes; make a data set without these episodes")
-        return self.take(read(source), say=say)
+        return self.take(read(source, leave_out=leave_out), say=say)
 
     def take(self, data: Trajectories, *, say: Callable[[str], None]) -> Trajectories:
         """See :class:`dfplan.domain.Domain`."""

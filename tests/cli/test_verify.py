@@ -64,7 +64,7 @@ def test_a_run_is_all_of_its_checkpoints_and_its_model(tmp_path, capsys):
 
 def test_a_dataset_is_checked_against_its_note(tmp_path, capsys):
     path = write_d4rl(tmp_path / "data.hdf5", ROWS, metadata={})
-    assert "a D4RL dataset, 30 rows in 3 trajectories, whole" in verified(capsys, path)
+    assert "a data set, 30 rows in 3 trajectories, whole" in verified(capsys, path)
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     assert f"{path} is damaged or was changed" in refused(capsys, path)
     path.with_name("data.hdf5.sha256").unlink()

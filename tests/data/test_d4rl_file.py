@@ -1,4 +1,4 @@
-"""Real D4RL files made here: what was written is read, trajectories are cut where they end, every damage is named."""
+"""Real D4RL files made here: what was written is read, whenever writing stops, and every damage is named."""
 
 import errno
 import fcntl
@@ -10,7 +10,8 @@ import h5py
 import numpy as np
 import pytest
 
-from dfplan.data.d4rl_file import hash_file, note_checksum, note_file, read_d4rl, read_metadata, write_d4rl
+from dfplan.data.d4rl_file import hash_file, note_checksum, note_file, read_metadata, write_d4rl
+from dfplan.data.formats import d4rl, read
 from dfplan.domains.maze.generate import generate_maze2d
 from dfplan.errors import UserError
 
@@ -27,165 +28,12 @@ def path(tmp_path, arrays):
     return write_d4rl(tmp_path / "maze.hdf5", arrays, metadata={"seed": 0})
 
 
-def _without(arrays, *prefixes):
-    return {key: value for key, value in arrays.items() if not key.startswith(prefixes)}
-
-
-def _save(path, arrays):
-    with h5py.File(path, "w") as file:
-        for key, value in arrays.items():
-            file[key] = value
-    return path
-
-
-def _rows_are_linked(trajectories):
-    """True where row t+1 is the physical successor of row t: the ball never moves further than speed allows."""
-    return np.abs(np.diff(trajectories.observations[:, :2], axis=0)).max(axis=1) < 0.0525
-
-
 def test_written_arrays_are_read_back_bit_for_bit(path, arrays):
     with h5py.File(path) as file:
         for key, value in arrays.items():
             assert file[key].dtype == value.dtype
             np.testing.assert_array_equal(file[key], value)
     assert read_metadata(path) == {"seed": 0}
-
-
-def test_true_states_make_one_trajectory_that_runs_on_across_timeouts(path, arrays):
-    data = read_d4rl(path)
-    assert data.starts.tolist() == [0, NUM_STEPS]
-    np.testing.assert_array_equal(data.observations, np.hstack([arrays["infos/qpos"], arrays["infos/qvel"]]))
-    np.testing.assert_array_equal(data.segment_ends, arrays["timeouts"])
-    np.testing.assert_array_equal(data.actions[:-1], arrays["actions"][:-1])
-    assert not data.actions[-1].any()
-    assert _rows_are_linked(data).all()
-    assert data.checksum == hash_file(path)
-    assert data.observations.dtype == data.actions.dtype == np.float32
-
-
-def test_without_infos_a_timeout_ends_a_trajectory_and_stale_rows_are_left_out(tmp_path, arrays):
-    data = read_d4rl(write_d4rl(tmp_path / "maze.hdf5", _without(arrays, "infos"), metadata={}))
-    timeouts = np.flatnonzero(arrays["timeouts"][:-1])
-    assert len(timeouts) > 5
-    assert len(data) == NUM_STEPS - len(timeouts)
-    last_rows = data.starts[1:] - 1
-    assert not data.actions[last_rows].any()
-    linked = _rows_are_linked(data)
-    inside = np.delete(np.arange(len(data) - 1), last_rows[:-1])
-    assert linked[inside].all()
-    truth = np.hstack([arrays["infos/qpos"], arrays["infos/qvel"]])
-    kept = np.delete(np.arange(NUM_STEPS), timeouts + 1)
-    np.testing.assert_array_equal(data.observations, truth[kept])  # every row that is left is a true state
-
-
-def test_a_terminal_ends_a_trajectory(tmp_path, arrays):
-    terminals = np.zeros(NUM_STEPS, bool)
-    terminals[[99, 499]] = True
-    data = read_d4rl(write_d4rl(tmp_path / "maze.hdf5", arrays | {"terminals": terminals}, metadata={}))
-    assert data.starts.tolist() == [0, 100, 500, NUM_STEPS]
-
-
-def test_timeouts_at_which_the_state_jumps_end_trajectories_even_with_infos(tmp_path, arrays):
-    moved = arrays["infos/qpos"].copy()
-    first_end = int(np.flatnonzero(arrays["timeouts"])[0])
-    moved[first_end + 1 :] += 1.0
-    data = read_d4rl(write_d4rl(tmp_path / "maze.hdf5", arrays | {"infos/qpos": moved}, metadata={}))
-    assert data.starts[1] == first_end + 1
-    assert len(data.starts) - 2 == np.count_nonzero(arrays["timeouts"][:-1])
-
-
-def _driven_apart(arrays, *, piece=100):
-    """Pieces of the recording in another order: real resets, at every ``piece`` rows."""
-    order = np.random.default_rng(0).permutation(NUM_STEPS // piece)
-    rows = np.concatenate([np.arange(piece * index, piece * (index + 1)) for index in order])
-    ends = np.arange(NUM_STEPS) % piece == piece - 1
-    return {key: value[rows] for key, value in arrays.items()} | {"timeouts": ends}
-
-
-@pytest.mark.parametrize("infos", [True, False], ids=["with infos", "without"])
-@pytest.mark.parametrize("flags", ["right", "late", "early", "half", "none"])
-def test_resets_end_trajectories_wherever_the_flags_are(tmp_path, arrays, infos, flags):
-    arrays = _driven_apart(arrays)
-    ends = arrays["timeouts"]
-    half = ends & (np.arange(NUM_STEPS) // 100 % 2 == 0)
-    changed = {"right": ends, "late": np.roll(ends, 1), "early": np.roll(ends, -1), "half": half, "none": ends & False}
-    arrays |= {"timeouts": changed[flags]}
-    data = read_d4rl(_save(tmp_path / "maze.hdf5", arrays if infos else _without(arrays, "infos")))
-    linked = _rows_are_linked(data)
-    assert np.delete(linked, data.starts[1:-1] - 1).all()
-    assert len(data.starts) - 1 >= 15
-    assert len(data) >= 0.97 * NUM_STEPS
-    if infos:
-        jumps = {"right": 0, "half": 7}.get(flags, 14)
-        assert [note.split(" impossible")[0] for note in data.notes] == ([f"cut at {jumps}"] if jumps else [])
-
-
-@pytest.mark.parametrize("infos", [True, False], ids=["with infos", "without"])
-def test_where_rows_were_taken_out_a_trajectory_ends_and_a_note_says_so(tmp_path, arrays, infos):
-    kept = {key: np.delete(value, np.arange(900, 1000), axis=0) for key, value in arrays.items()}
-    data = read_d4rl(_save(tmp_path / "maze.hdf5", kept if infos else _without(kept, "infos")))
-    assert np.delete(_rows_are_linked(data), data.starts[1:-1] - 1).all()
-    assert data.notes[0].startswith("cut at 1 impossible step, the first from row 899 to row 900")
-
-
-def test_what_is_read_whole_has_no_note(tmp_path, path, arrays):
-    assert read_d4rl(path).notes == ()
-    assert read_d4rl(_save(tmp_path / "other.hdf5", _without(arrays, "infos"))).notes == ()
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda a: _without(a, "actions"), "no dataset 'actions'"),
-        (lambda a: _without(a, "infos", "timeouts"), "neither timeouts nor"),
-        (lambda a: a | {"observations": a["observations"][:, 0]}, "observations must be floating-point with 2 dim"),
-        (lambda a: a | {"actions": a["actions"].astype(np.int64)}, "actions must be floating-point"),
-        (lambda a: a | {"timeouts": a["rewards"]}, "timeouts must be boolean"),
-        (lambda a: a | {"timeouts": np.arange(NUM_STEPS)}, "timeouts must be boolean, or 0 and 1; got 0 to 1499"),
-        (lambda a: a | {"actions": a["actions"][:-1]}, "same number of rows"),
-        (lambda a: {key: value[:0] for key, value in a.items()}, "at least one"),
-    ],
-)
-def test_a_wrong_layout_is_named(tmp_path, arrays, change, message):
-    path = _save(tmp_path / "maze.hdf5", change(arrays))
-    with pytest.raises(UserError, match=message) as caught:
-        read_d4rl(path)
-    assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("dim", [1, 2, 3])
-def test_observations_of_any_width_are_cut_where_they_jump(tmp_path, dim):
-    rows = np.cumsum(np.random.default_rng(0).normal(size=(900, dim)), axis=0, dtype=np.float32)
-    rows[500:, 0] += 1e4
-    ends = np.arange(900) % 300 == 299
-    path = _save(tmp_path / "a.hdf5", {"observations": rows, "actions": np.zeros((900, 1), "f4"), "timeouts": ends})
-    trajectories = read_d4rl(path)
-    assert trajectories.starts.tolist() == [0, 300, 500, 600, 900]
-    assert "from row 499 to row 500" in trajectories.notes[0]
-
-
-@pytest.mark.parametrize("key", ["observations", "actions"])
-def test_rows_of_nothing_are_a_wrong_layout(tmp_path, arrays, key):
-    empty = {**_without(arrays, "infos"), key: np.zeros((NUM_STEPS, 0), np.float32)}
-    with pytest.raises(UserError, match=rf"{key} must be .*none of length 0; got float32 of shape"):
-        read_d4rl(_save(tmp_path / "a.hdf5", empty))
-
-
-@pytest.mark.parametrize("key", ["actions", "infos/qvel"])
-def test_rows_that_are_not_finite_are_counted_and_named(tmp_path, arrays, key):
-    broken = arrays[key].copy()
-    broken[[7, 9], 1] = np.nan, np.inf
-    with pytest.raises(UserError, match=f"{key} has 2 rows with NaN or infinity, the first is row 7"):
-        read_d4rl(_save(tmp_path / "maze.hdf5", arrays | {key: broken}))
-
-
-@pytest.mark.filterwarnings("error")
-def test_what_single_precision_cannot_hold_is_not_finite(tmp_path, arrays):
-    large = arrays["actions"].astype(np.float64)
-    large[7, 0] = 1e300
-    with pytest.raises(UserError, match="actions has 1 rows with NaN or infinity, the first is row 7 "):
-        read_d4rl(_save(tmp_path / "maze.hdf5", arrays | {"actions": large}))
 
 
 HOLD = """
@@ -212,20 +60,20 @@ def test_a_file_that_a_recorder_has_open_is_not_called_damaged(tmp_path, arrays,
     assert recorder.stdout.readline() == "open\n"
     content = path.read_bytes()
     with pytest.raises(UserError, match="another program has it open for writing") as caught:
-        read_d4rl(path)
+        read(path)
     assert "delete" not in str(caught.value)
     assert "damaged" not in str(caught.value)
     assert path.read_bytes() == content
     recorder.communicate("")
     note_file(path).unlink(missing_ok=True)
-    assert len(read_d4rl(path)) == NUM_STEPS
+    assert len(read(path)) == NUM_STEPS
 
 
 def test_nobody_is_told_to_delete_data(path):
     path.write_bytes(path.read_bytes()[:-100])
     for _ in range(2):
         with pytest.raises(UserError, match="damaged") as caught:
-            read_d4rl(path)
+            read(path)
         assert "delete" not in str(caught.value).removeprefix(str(path))
         path.with_name("maze.hdf5.sha256").unlink(missing_ok=True)
 
@@ -236,12 +84,12 @@ def test_a_dataset_is_read_where_there_are_no_locks(path, monkeypatch, code):
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(fcntl, "flock", none)
-    assert len(read_d4rl(path)) == NUM_STEPS
+    assert len(read(path)) == NUM_STEPS
 
 
 def test_a_missing_file_names_the_way_to_make_one(tmp_path):
     with pytest.raises(UserError, match="data=generated"):
-        read_d4rl(tmp_path / "none.hdf5")
+        d4rl.read(tmp_path / "none.hdf5")
 
 
 def test_any_flipped_bit_is_found_by_the_noted_checksum(path):
@@ -251,17 +99,17 @@ def test_any_flipped_bit_is_found_by_the_noted_checksum(path):
         flipped[position] ^= 1
         path.write_bytes(flipped)
         with pytest.raises(UserError, match="damaged or was changed"):
-            read_d4rl(path)
+            read(path)
 
 
 def test_a_truncated_file_is_an_error_even_without_a_note(path):
     content = path.read_bytes()
     path.with_name("maze.hdf5.sha256").unlink()
-    assert read_d4rl(path).checksum  # unchecked, but still read
+    assert read(path).checksum  # unchecked, but still read
     for share in (0, 0.01, 0.3, 0.9, 0.999):
         path.write_bytes(content[: int(share * len(content))])
         with pytest.raises(UserError, match="damaged"):
-            read_d4rl(path)
+            read(path)
 
 
 def test_the_note_is_readable_by_sha256sum(path):
@@ -320,7 +168,7 @@ def test_whenever_writing_stops_the_note_holds_for_the_file_that_is_there(path, 
         with pytest.raises(KeyboardInterrupt):
             write_d4rl(path, arrays, metadata={"attempt": number})
         assert read_metadata(path) == {"seed": 0} if number < 2 else {"attempt": 2}
-        read_d4rl(path)
+        read(path)
     monkeypatch.undo()
     write_d4rl(path, arrays, metadata={"seed": 1})
     assert path.with_name("maze.hdf5.sha256").read_text() == f"{hash_file(path)}  maze.hdf5\n"
@@ -329,7 +177,7 @@ def test_whenever_writing_stops_the_note_holds_for_the_file_that_is_there(path, 
 def test_an_empty_note_is_no_good_note(path):
     path.with_name("maze.hdf5.sha256").write_text("")
     with pytest.raises(UserError, match="damaged or was changed"):
-        read_d4rl(path)
+        read(path)
 
 
 def test_a_first_write_that_fails_leaves_nothing(tmp_path, arrays, monkeypatch):

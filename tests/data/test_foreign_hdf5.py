@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from dfplan.data import foreign_hdf5
-from dfplan.data.d4rl_file import read_d4rl, read_metadata
+from dfplan.data.d4rl_file import read_metadata
 from dfplan.data.foreign_hdf5 import MAX_FILE_BYTES, open_arrays
+from dfplan.data.formats import read
 from dfplan.errors import UserError
 
 ROWS = {"observations": np.ones((4, 4), "f4"), "actions": np.ones((4, 2), "f4"), "timeouts": np.zeros(4, bool)}
@@ -28,7 +29,7 @@ def write(path, **changes):
 
 
 def test_an_honest_file_is_read(path):
-    assert len(read_d4rl(write(path))) == 4
+    assert len(read(write(path))) == 4
 
 
 def test_only_keys_that_are_there_are_opened(path):
@@ -50,16 +51,16 @@ def test_a_bomb_is_refused_by_what_it_declares(path, options, shape):
     write(path, observations=lambda file, key: file.create_dataset(key, shape, "f4", **options))
     assert path.stat().st_size < 100_000
     with pytest.raises(UserError, match=r"data.hdf5 claims [\d,]+ bytes of arrays in a file of [\d,]+, at most"):
-        read_d4rl(path)
+        read(path)
 
 
 def test_the_limit_is_on_all_arrays_together(path, monkeypatch):
     write(path)
     monkeypatch.setattr(foreign_hdf5, "MAX_BYTES", 64 + 32 + 4)
-    assert len(read_d4rl(path)) == 4
+    assert len(read(path)) == 4
     monkeypatch.setattr(foreign_hdf5, "MAX_BYTES", 64 + 32 + 3)
     with pytest.raises(UserError, match="claims 100 bytes"):
-        read_d4rl(path)
+        read(path)
 
 
 @pytest.mark.parametrize("link", [h5py.ExternalLink("other.hdf5", "/actions"), h5py.SoftLink("/observations")])
@@ -67,7 +68,7 @@ def test_links_are_not_followed(path, link):
     write(path.with_name("other.hdf5"))
     write(path, actions=lambda file, key: file.__setitem__(key, link))
     with pytest.raises(UserError, match="actions is a link to somewhere else"):
-        read_d4rl(path)
+        read(path)
 
 
 def test_values_in_other_files_are_not_read(path, tmp_path):
@@ -76,12 +77,12 @@ def test_values_in_other_files_are_not_read(path, tmp_path):
     where = [(str(secret), 0, 32)]
     write(path, actions=lambda file, key: file.create_dataset(key, (4, 2), "f4", external=where))
     with pytest.raises(UserError, match="actions keeps its values in other files"):
-        read_d4rl(path)
+        read(path)
     layout = h5py.VirtualLayout((4, 2), "f4")
     layout[:] = h5py.VirtualSource(str(write(tmp_path / "other.hdf5")), "actions", shape=(4, 2))
     write(path, actions=lambda file, key: file.create_virtual_dataset(key, layout))
     with pytest.raises(UserError, match="actions keeps its values in other files"):
-        read_d4rl(path)
+        read(path)
 
 
 def test_a_filter_that_would_be_loaded_as_a_library_is_refused(path):
@@ -93,7 +94,7 @@ def test_a_filter_that_would_be_loaded_as_a_library_is_refused(path):
 
     write(path, actions=with_filter)
     with pytest.raises(UserError, match=r"actions needs the HDF5 filters \[404\]; compress it with gzip"):
-        read_d4rl(path)
+        read(path)
 
 
 @pytest.mark.parametrize("text", ["[1]", "{", "[" * 100_000])
@@ -109,4 +110,4 @@ def test_a_file_too_large_to_be_read_is_not_even_hashed(tmp_path, monkeypatch):
         file.truncate(MAX_FILE_BYTES + 1)  # takes no room on the disk
     monkeypatch.setattr("dfplan.data.d4rl_file.hash_file", lambda path: pytest.fail("was read"))
     with pytest.raises(UserError, match=r"at most 8,589,934,592 are read"):
-        read_d4rl(path)
+        read(path)

@@ -400,7 +400,7 @@ MALFORMED = {
     ),
     "no actions": (lambda path: save_hdf5(path / "a.hdf5", d4rl(actions=None)), "no dataset 'actions'"),
     "words": (lambda path: save_hdf5(path / "a.hdf5", d4rl(actions=[b"go"] * ROWS)), "actions must be rows of numbers"),
-    "empty": (lambda path: save_hdf5(path / "a.hdf5", {key: each[:0] for key, each in d4rl().items()}), "0 rows"),
+    "empty": (lambda path: save_hdf5(path / "a.hdf5", {key: each[:0] for key, each in d4rl().items()}), "has no rows"),
     "no hdf5": (lambda path: save_text(path / "a.hdf5"), "not an HDF5 file"),
     "demo unlike": (
         lambda path: save_hdf5(path / "a.hdf5", robomimic(**{"data/demo_1/obs/b_pos": None})),

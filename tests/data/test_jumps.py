@@ -5,8 +5,9 @@ from functools import cache
 import numpy as np
 import pytest
 
-from dfplan.data.jumps import cut_jumps, find_jumps, step_times
+from dfplan.data.jumps import find_jumps, step_times
 from dfplan.domains.maze.generate import generate_maze2d
+from dfplan.domains.maze.recorded import cut_jumps
 from dfplan.types import Trajectories
 
 NUM_ROWS = 4000

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from dfplan.data.d4rl_file import read_d4rl, write_d4rl
-from dfplan.data.jumps import cut_jumps
+from dfplan.data.d4rl_file import write_d4rl
 from dfplan.data.split import hold_out
 from dfplan.domains.maze.generate import generate_maze2d
+from dfplan.domains.maze.recorded import cut_jumps, read_recorded
+from dfplan.errors import UserError
 from dfplan.types import Trajectories
 
 
@@ -20,7 +21,7 @@ def test_a_d4rl_file_gives_rewards_and_both_kinds_of_ends(tmp_path, arrays):
     terminals = np.zeros(400, bool)
     terminals[250] = True
     path = write_d4rl(tmp_path / "maze.hdf5", {**arrays, "rewards": rewards, "terminals": terminals}, metadata={})
-    data = read_d4rl(path)
+    data = read_recorded(path)
     ends = data.starts[1:] - 1
     assert 250 in ends
     assert not data.rewards[ends].any()  # of an action that is not kept
@@ -31,7 +32,7 @@ def test_a_d4rl_file_gives_rewards_and_both_kinds_of_ends(tmp_path, arrays):
 
 def test_what_a_file_does_not_say_is_none_and_not_zero(tmp_path, arrays):
     few = {key: value for key, value in arrays.items() if key not in ("rewards", "terminals")}
-    data = read_d4rl(write_d4rl(tmp_path / "maze.hdf5", few, metadata={}))
+    data = read_recorded(write_d4rl(tmp_path / "maze.hdf5", few, metadata={}))
     assert data.rewards is None
     assert data.terminations is None
     assert data.truncations is not None
@@ -44,7 +45,7 @@ def test_dividing_and_cutting_keep_the_rows_of_all_arrays_together():
     position = 0.01 * ramp
     position[200:] += 5
     data = Trajectories(
-        observations=np.stack([position, np.ones(rows, np.float32)], axis=1),
+        observations=np.stack([position, 0 * ramp, ramp >= 0, 0 * ramp], axis=1),
         actions=ramp[:, None],
         starts=np.array([0, 100, rows]),
         segment_ends=np.zeros(rows, bool),
@@ -64,14 +65,13 @@ def test_dividing_and_cutting_keep_the_rows_of_all_arrays_together():
     assert cut.rewards[199] == 0
     assert data.rewards[199] == 199
     assert all(len(array) == rows for array in cut.per_row().values())
-    assert data.constant_dimensions().tolist() == [False, True]
+    assert data.constant_dimensions().tolist() == [False, True, True, True]
 
 
-def test_rewards_that_are_not_numbers_are_left_out_and_spoken_of(tmp_path, arrays):
-    spoiled = {**arrays, "rewards": np.full(400, np.nan, np.float32)}
-    data = read_d4rl(write_d4rl(tmp_path / "maze.hdf5", spoiled, metadata={}))
-    assert data.rewards is None
-    assert data.notes == ("its rewards are left out, as not all of them are finite",)
+def test_rewards_that_are_not_numbers_are_refused_as_of_any_data(tmp_path, arrays):
+    path = write_d4rl(tmp_path / "maze.hdf5", {**arrays, "rewards": np.full(400, np.nan, np.float32)}, metadata={})
+    with pytest.raises(UserError, match="episode 0, row 0: rewards has NaN or infinity, one of 400 rows"):
+        read_recorded(path)
 
 
 def test_a_dimension_that_varies_late_is_not_called_constant():

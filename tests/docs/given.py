@@ -11,8 +11,8 @@ from gymnasium.envs.registration import EnvSpec
 from pendulum import write_pendulum
 
 from dfplan.cli.main import main
-from dfplan.data.d4rl_file import read_d4rl
 from dfplan.domains.maze.download import published_name
+from dfplan.domains.maze.recorded import read_recorded
 from dfplan.types import Trajectories
 from dfplan_envs import build_maze
 
@@ -26,7 +26,7 @@ def lay_out(store: Path) -> None:
     for path in (generated.with_name(published_name("maze2d-large-v1")), store / "path" / "to" / "maze2d-large.hdf5"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(generated.read_bytes())
-    record_minari(read_d4rl(generated), "D4RL/pointmaze/large-v2", store / "minari")
+    record_minari(read_recorded(generated), "D4RL/pointmaze/large-v2", store / "minari")
 
 
 def record_minari(data: Trajectories, dataset_id: str, store: Path) -> None:

@@ -6,8 +6,9 @@ import gymnasium
 import numpy as np
 from tiny_model import tiny_trajectories
 
-from dfplan.data.d4rl_file import read_d4rl, write_d4rl
+from dfplan.data.d4rl_file import write_d4rl
 from dfplan.domains.maze.generate import generate_maze2d
+from dfplan.domains.maze.recorded import read_recorded
 from dfplan.scorers.support import measure_support, without_gaps
 from dfplan.types import Support
 
@@ -72,7 +73,7 @@ def test_positions_on_the_edge_of_a_cell_are_counted():
 def test_data_of_a_maze_visits_free_space_alone(tmp_path):
     arrays = generate_maze2d("maze2d-umaze-v1", num_steps=20_000, seed=0)
     write_d4rl(tmp_path / "data.hdf5", arrays, metadata={})
-    data = read_d4rl(tmp_path / "data.hdf5")
+    data = read_recorded(tmp_path / "data.hdf5")
     support = measure_support(data)
     maze = gymnasium.make("dfplan_envs:maze2d-umaze-v1").get_wrapper_attr("maze")
     centres = support.origin + (np.argwhere(support.visited) + 0.5) * support.cell

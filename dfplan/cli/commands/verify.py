@@ -172,7 +172,7 @@ def _dataset(path: Path) -> str:
     facts = check_in_another_process(path)
     checked = "whole" if facts["noted"] else "readable, but no .sha256 beside it tells whether it is unchanged"
     return "; ".join(
-        [f"a D4RL dataset, {facts['rows']:,} rows in {facts['trajectories']} trajectories, {checked}", *facts["notes"]]
+        [f"a data set, {facts['rows']:,} rows in {facts['trajectories']} trajectories, {checked}", *facts["notes"]]
     )
 
 

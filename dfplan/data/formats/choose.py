@@ -1,6 +1,9 @@
 """Tells what a data set is, or is to be, by its name and what lies in it, and reads or writes it."""
 
+from collections.abc import Collection
 from pathlib import Path
+
+import h5py
 
 from dfplan.data.formats import (
     d4rl,
@@ -27,14 +30,20 @@ ACCEPTED = (
 WRITTEN = "minari:<data set id>, .hdf5 (D4RL), or the name of a folder without an ending (LeRobot v3.0)"
 
 
-def read(source: str | Path) -> Trajectories:
+def read(source: str | Path, *, leave_out: Collection[int] = ()) -> Trajectories:
     """Read a data set of any robot, as it was recorded.
+
+    Args:
+        source: a file, a folder, or ``minari:<data set id>``.
+        leave_out: ids of episodes of Minari's that are not read.
 
     Raises:
         UserError: it is missing, damaged, or of no known layout; in one line, with the episode and row where it can.
     """
     if str(source).startswith(MINARI):
-        return minari.read(str(source).removeprefix(MINARI))
+        return minari.read(str(source).removeprefix(MINARI), leave_out=leave_out)
+    if leave_out:
+        raise UserError(f"leave_out names episodes of a minari: data set, and {source} is none; leave it away")
     path = user_path(source)
     if not str(source) or not path.exists():
         raise UserError(f"no data set at {source or 'no path'}; check the path. Accepted are {ACCEPTED}")
@@ -42,15 +51,20 @@ def read(source: str | Path) -> Trajectories:
         return lerobot.read(path) if (path / "meta" / "info.json").is_file() else diffusion_policy.read(path)
     if not path.is_file():
         raise UserError(f"{path} is neither a file nor a folder; accepted are {ACCEPTED}")
-    ending = path.suffix.lower()
-    if ending in D4RL:
+    if is_hdf5(path):
         return robomimic.read(path) if robomimic.is_robomimic(path) else d4rl.read(path)
+    ending = path.suffix.lower()
     if ending == ".npz" and diffusion_policy.is_npz(path):
         return diffusion_policy.read_npz(path)
     readers = {".npz": ogbench.read, ".csv": observations_alone.read, ".npy": observations_alone.read}
     if ending not in readers:
         raise UserError(f"{path}: data sets do not end in {path.suffix or 'nothing'!r}; accepted are {ACCEPTED}")
     return readers[ending](path)
+
+
+def is_hdf5(path: Path) -> bool:
+    """Whether a file is HDF5, by its name or how it begins."""
+    return path.suffix.lower() in (".hdf5", ".h5") or (path.is_file() and h5py.is_hdf5(path))
 
 
 def check_target(target: str | Path, *, fps: float | None = None) -> Path:

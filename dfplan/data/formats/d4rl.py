@@ -21,22 +21,27 @@ KEYS = ("observations", "actions", "rewards", "terminals", "timeouts", "next_obs
 def read(path: str | Path) -> Trajectories:
     """Read a D4RL file as it is: every timeout and every terminal ends an episode, and nothing else is cut.
 
-    (Data of maze2d, whose ball rolls on across timeouts, are read as that by :func:`dfplan.data.d4rl_file.read_d4rl`.)
     Where ``next_observations`` are there, the last one of an episode becomes its last row; where one is not what is
     observed next, the episode ends although no flag says so, and a note tells.
 
     Raises:
         UserError: the file is missing, damaged, or has another layout; names the key, or the episode and the row.
     """
+    return read_with(path)[0]
+
+
+def read_with(path: str | Path, *keys: str) -> tuple[Trajectories, dict[str, np.ndarray]]:
+    """:func:`read`, and what the file holds at other keys: ``(rows of the file, dim)`` float32, if it does."""
     path = Path(path)
     with open_dataset(path) as (file, checksum):
-        found = open_arrays(file, KEYS, path=path)
+        found = open_arrays(file, (*KEYS, *keys), path=path)
         arrays = {key: _read(key, data, path) for key, data in found.items()}
         own_keys = {f"{OWN}/{name}": name for name in OWN_ARRAYS}
         own = {own_keys[key]: read_rows(data) for key, data in open_arrays(file, own_keys, path=path).items()}
+    beside = {key: arrays.pop(key) for key in keys if key in arrays}
     plain = lay_out_rows(arrays, source=str(path), checksum=checksum)
     facts = read_metadata(path).get(OWN)
-    return plain if facts is None else with_differences(plain, own, facts)
+    return plain if facts is None else with_differences(plain, own, facts), beside
 
 
 def lay_out_rows(arrays: Mapping[str, np.ndarray], *, source: str, checksum: str = "") -> Trajectories:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dfplan.arrays import dimension_names, named_parts
-from dfplan.blocks import Column, rows_of, rows_where, slices, stacked
+from dfplan.blocks import BLOCK_BYTES, Column, rows_of, rows_where, slices, stacked
 from dfplan.errors import UserError, counted
 from dfplan.types import Bounds, Trajectories
 
@@ -41,6 +41,8 @@ def vectors(array: np.ndarray, *, name: str, source: str) -> np.ndarray:
     if flat.dtype == np.float32 and flat.flags.c_contiguous:
         return flat
     with np.errstate(over="ignore"):
+        if flat.nbytes <= BLOCK_BYTES:  # before it is asked how much memory is left, which takes as long as an episode
+            return np.ascontiguousarray(flat, np.float32)
         return stacked(np.ascontiguousarray(flat[rows]).astype(np.float32, copy=False) for rows in rows_of(flat))
 
 
@@ -62,6 +64,8 @@ def flags(array: np.ndarray, *, name: str, source: str) -> np.ndarray:
     Raises:
         UserError: they are something else than 0 and 1; names the row.
     """
+    if array.dtype == bool and array.ndim == 1:
+        return array
     values = numbers(array, name=name, source=source)
     if len(wrong := rows_where(lambda block: ~np.isin(block, (0, 1)), values)):
         raise UserError(f"{source}, row {wrong[0]}: {name} must be 0 or 1; got {values[wrong[0]]:g}; mend it")
@@ -217,8 +221,10 @@ def check_ends(ends: np.ndarray, *, num_steps: int, source: str) -> np.ndarray:
     """Return where episodes start, and behind them where the last one ends, ``(episodes + 1,)`` int64.
 
     Raises:
-        UserError: the ends do not rise from above 0 to the number of steps.
+        UserError: there are no steps, or the ends do not rise from above 0 to the number of them.
     """
+    if not num_steps:
+        raise UserError(f"{source} has no rows; record the data set again, or choose another")
     ends = np.asarray(ends).reshape(-1)
     if ends.dtype.kind not in "fiu" or not (np.isfinite(ends) & (ends == np.floor(ends))).all():
         raise UserError(f"{source}: rows at which episodes end must be whole numbers; mend them")
@@ -243,11 +249,11 @@ def place(row: int, starts: np.ndarray) -> str:
     return f"episode {episode}, row {row - starts[episode]}"
 
 
-def check_finite(values: np.ndarray, *, name: str, starts: np.ndarray, source: str) -> None:
+def check_finite(values: np.ndarray, *, name: str, source: str, starts: np.ndarray | None = None) -> None:
     """Refuse values that are NaN or infinite.
 
     Raises:
-        UserError: some are; names the episode and the row in it.
+        UserError: some are; names the row, and the episode where it is told where these start.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(values.sum()):  # which is quicker, and finite only where all are
@@ -255,8 +261,9 @@ def check_finite(values: np.ndarray, *, name: str, starts: np.ndarray, source: s
     bad = rows_where(lambda block: ~np.isfinite(block).all(axis=1), values.reshape(len(values), -1))
     if not len(bad):
         return
+    where = f"row {bad[0]}" if starts is None else place(int(bad[0]), starts)
     raise UserError(
-        f"{source}, {place(int(bad[0]), starts)}: {name} has NaN or infinity, one of {counted(len(bad), 'row')} (what "
+        f"{source}, {where}: {name} has NaN or infinity, one of {counted(len(bad), 'row')} (what "
         "single precision cannot hold counts as infinite); take these out, or record the data set again"
     )
 

@@ -2,21 +2,21 @@
 
 import json
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dfplan.arrays import named_parts
-from dfplan.blocks import PICTURE, Column, Frames, rows_where
+from dfplan.blocks import PICTURE, Column, Frames
 from dfplan.data.d4rl_file import hash_file
 from dfplan.data.formats.extras import OWN_ARRAYS, with_differences
-from dfplan.data.formats.layout import check_bytes, flags, flattened, lay_out, numbers, vectors
-from dfplan.data.formats.minari_file import OUTCOMES, episodes_of
-from dfplan.data.minari_data import MAIN_FILE, iterate_episodes, open_minari
-from dfplan.errors import UserError
+from dfplan.data.formats.layout import check_bytes, check_finite, flags, flattened, lay_out, numbers, vectors
+from dfplan.data.formats.minari_file import MAIN_FILE, OUTCOMES, episodes_of, iterate_episodes, open_minari
+from dfplan.errors import UserError, counted
 from dfplan.types import Bounds, Trajectories
 
 OWN_FILE, FACTS = "dfplan.npz", "facts"  # what Minari has no place for, beside its own file
@@ -24,25 +24,31 @@ SEEN = "pictures."  # names of pictures begin so until they are laid out
 GOALS = {"desired_goal": "goals", "achieved_goal": "achieved_goals"}
 
 
-def read(dataset_id: str) -> Trajectories:
-    """Read a data set; an episode of T steps gives T + 1 rows, one without steps none, which a note tells.
+def read(dataset_id: str, *, leave_out: Collection[int] = ()) -> Trajectories:
+    """Read a data set; an episode of T steps gives T + 1 rows, one without steps or to leave out none: notes tell.
 
     Of dicts as Gymnasium-Robotics' goal environments give them, "observation", "desired_goal" and "achieved_goal"
     become observations, goals and achieved goals; other dicts are flattened by name. Pictures (8 bits, of height, width
     and channels) are kept apart, in a file where they are large.
 
     Raises:
-        UserError: Minari or the data set is missing, damaged, or has a layout that does not fit; names the episode.
+        UserError: Minari or the data set is missing, damaged, or has a layout that does not fit; names the episode,
+            and all that would have to be left out.
     """
     dataset, source = open_minari(dataset_id), f"minari:{dataset_id}"
     check_spaces(dataset, source)
     file = dataset.storage.data_path / MAIN_FILE
-    plain = lay_out_episodes(
-        iterate_episodes(episodes_of(dataset), dataset_id),
+    lay = partial(
+        lay_out_episodes,
         source=source,
         action_bounds=bounds_of(dataset.action_space),
         checksum=hash_file(file) if file.is_file() else "",
+        leave_out=leave_out,
     )
+    try:
+        plain = lay(iterate_episodes(episodes_of(dataset), dataset_id))
+    except UserError:  # once more, as only a look at each number tells all episodes that are at fault
+        plain = lay(iterate_episodes(episodes_of(dataset), dataset_id), look=True)
     return _with_own_part(plain, dataset.storage.data_path / OWN_FILE)
 
 
@@ -67,20 +73,25 @@ def check_spaces(dataset: Any, source: str) -> None:
 
 
 def lay_out_episodes(
-    given: Iterable[Any], *, source: str, action_bounds: Bounds | None, checksum: str = ""
+    given: Iterable[Any],
+    *,
+    source: str,
+    action_bounds: Bounds | None,
+    checksum: str = "",
+    leave_out: Collection[int] = (),
+    look: bool = False,
 ) -> Trajectories:
-    """What episodes, as Minari gives them, mean.
+    """What episodes, as Minari gives them, mean; all numbers are looked at once, or of each episode beforehand.
 
     Raises:
-        UserError: one has a layout that does not fit, or none has a step; names the episode.
+        UserError: some have a layout that does not fit, or none has a step; names the episodes.
     """
     columns: dict[str, Column] = {}
     lengths, finals, empty, names, widths = [], [], [], (), {}
-    for episode in given:
-        arrays, names = _arrays(episode, f"{source}, episode {episode.id}")
-        steps = len(arrays["actions"])
+    for number, arrays, parts in _fitting(given, source=source, leave_out=leave_out, look=look):
+        steps, names = len(arrays["actions"]), parts
         if not steps:
-            empty.append(int(episode.id))
+            empty.append(number)
             continue
         columns = columns or {name: Column() for name in arrays}
         for name, column in columns.items():
@@ -100,13 +111,48 @@ def lay_out_episodes(
         ends=np.cumsum(lengths),
         source=source,
         finals=np.stack(finals),
-        notes=(f"left out, as they are without a step: episodes {', '.join(map(str, empty))}",) if empty else (),
+        notes=tuple(
+            f"left out{why}: episodes {', '.join(map(str, each))}"
+            for why, each in ((" as asked", sorted(leave_out)), (", as they are without a step", empty))
+            if each
+        ),
         checksum=checksum,
         observation_names=names,
         action_bounds=action_bounds,
     )
+    for name, values in goals.items():
+        check_finite(values, name=name, source=source)
     named = {name.removeprefix(SEEN): each for name, each in pictures.items()}
-    return replace(_with_goals(data, goals), pictures=named or None)
+    return replace(data, **goals, pictures=named or None)
+
+
+def _fitting(
+    given: Iterable[Any], *, source: str, leave_out: Collection[int], look: bool
+) -> Iterator[tuple[int, dict[str, np.ndarray], tuple[str, ...]]]:
+    """The ids of the episodes that are not left out, and what these hold; at the end, names all that do not fit."""
+    unknown, fit, faults = set(leave_out), False, {}
+    for episode in given:
+        number = int(episode.id)
+        if number in leave_out:
+            unknown.discard(number)
+            continue
+        try:
+            arrays, names = _arrays(episode, f"{source}, episode {number}")
+            for name, values in arrays.items() if look else ():
+                if values.dtype.kind == "f":
+                    check_finite(values, name=name, source=f"{source}, episode {number}")
+            yield number, arrays, names
+            fit = True
+        except UserError as error:
+            faults[number] = error
+    if unknown:
+        raise UserError(f"{source} has no episodes {sorted(unknown)} that leave_out= names; check their ids")
+    if faults:
+        first, *others = faults.values()
+        more = f" (and {counted(len(others), 'more episode')} at fault)" if others else ""
+        ids = ",".join(map(str, sorted({*faults, *leave_out})))
+        way_out = f"leave_out=[{ids}] reads the rest" if fit else "choose another data set"
+        raise UserError(f"{first}{more}; {way_out}") from first
 
 
 def _with_own_part(plain: Trajectories, file: Path) -> Trajectories:
@@ -124,13 +170,6 @@ def _with_own_part(plain: Trajectories, file: Path) -> Trajectories:
     except (OSError, ValueError, EOFError, KeyError, RecursionError, zipfile.BadZipFile) as error:
         raise UserError(f"{file} is damaged ({' '.join(str(error).split())[:100]}); take it out") from error
     return with_differences(plain, own, facts)
-
-
-def _with_goals(data: Trajectories, goals: dict[str, Any]) -> Trajectories:
-    for name, values in goals.items():
-        if len(rows_where(lambda block: ~np.isfinite(block).all(axis=1), values)):
-            raise UserError(f"{data.source}: {name} have NaN or infinity; record the data set again")
-    return replace(data, **goals)
 
 
 def _arrays(episode: Any, where: str) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:

@@ -1,14 +1,18 @@
-"""Reads the episodes of a Minari HDF5 file with few calls each, as the comforts of h5py take most of the time."""
+"""Data sets of the local Minari store, read with few calls an episode: the comforts of h5py take most of the time.
 
-from collections.abc import Iterator
+Downloads nothing: ``minari download <id>`` does, and ``MINARI_DATASETS_PATH`` names the store.
+"""
+
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import h5py
 import numpy as np
 
-from dfplan.data.minari_data import MAIN_FILE
+from dfplan.errors import UserError
 
+MAIN_FILE = "main_data.hdf5"
 OUTCOMES = ("rewards", "terminations", "truncations")
 
 
@@ -22,6 +26,44 @@ class Episode:
     rewards: np.ndarray
     terminations: np.ndarray
     truncations: np.ndarray
+
+
+def open_minari(dataset_id: str) -> Any:
+    """Open a dataset of the local store.
+
+    Raises:
+        UserError: Minari is not installed, or there is no such dataset that can be opened.
+    """
+    try:
+        import minari  # optional, and slow to import
+    except ImportError as error:
+        raise UserError("reading Minari datasets needs a package: pip install 'dfplan[minari]'") from error
+    try:
+        return minari.load_dataset(dataset_id)
+    except FileNotFoundError as error:
+        raise UserError(
+            f"no dataset {dataset_id!r} in the local Minari store; fetch it with: minari download {dataset_id} "
+            "(minari list local shows what is there, MINARI_DATASETS_PATH names the store); or use data=generated"
+        ) from error
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            f"cannot open minari:{dataset_id}: {_one_line(error)}; check its name or fetch it again"
+        ) from error
+
+
+def iterate_episodes(episodes: Iterable[Any], dataset_id: str) -> Any:
+    """Iterate over the episodes; what a damaged file raises becomes an error that names the fix."""
+    try:
+        yield from episodes
+    except BlockingIOError as error:
+        raise UserError(
+            f"minari:{dataset_id}: another program has it open for writing; run again once that has closed it"
+        ) from error
+    except (OSError, KeyError, ValueError, RuntimeError, AssertionError) as error:
+        raise UserError(
+            f"minari:{dataset_id} is damaged ({_one_line(error)}); fetch it again with minari download {dataset_id} "
+            "--force"
+        ) from error
 
 
 def episodes_of(dataset: Any) -> Iterator[Any]:
@@ -58,3 +100,7 @@ def _values(group: Any, name: str) -> np.ndarray:
     values = np.empty(data.shape, data.dtype)
     data.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
     return values
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from dfplan.data.minari_data import open_minari
+from dfplan.data.formats.minari_file import open_minari
 from dfplan.types import Trajectories
 
 

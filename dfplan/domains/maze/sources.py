@@ -1,19 +1,21 @@
-"""One way to every dataset: generated here, a D4RL file, D4RL's published file, or a Minari dataset."""
+"""One way to every dataset of a maze: generated here, D4RL's published file, or of any format that is read."""
 
 import os
 from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dfplan.data.d4rl_file import generated_file, read_d4rl, read_metadata, write_d4rl
+from dfplan.data.d4rl_file import generated_file, read_metadata, write_d4rl
+from dfplan.data.formats.choose import MINARI
 from dfplan.data.jumps import step_times
-from dfplan.data.minari_data import read_minari
 from dfplan.domains.maze.download import download_d4rl
 from dfplan.domains.maze.environment import largest_action, load_maze, step_seconds
 from dfplan.domains.maze.generate import generate_maze2d
 from dfplan.domains.maze.pointmaze import is_pointmaze, to_d4rl_coordinates
+from dfplan.domains.maze.recorded import check_widths, read_recorded
 from dfplan.errors import UserError
 from dfplan.files import user_path
 from dfplan.types import Trajectories
@@ -45,7 +47,7 @@ def load_trajectories(
 
     Args:
         source: "generated" (made by D4RL's procedure unless it lies in the cache), "d4rl" (downloaded unless it lies
-            in the cache), "minari:<id>" (of the local store), or the path of a D4RL HDF5 file.
+            in the cache), "minari:<id>" (of the local store), or the path of a data set of any format.
         env_id: such as ``maze2d-large-v1``.
         cache_folder: where generated and downloaded files are kept.
         num_steps: transitions to generate, and what a generated file in the cache must have; by default as many as
@@ -62,8 +64,9 @@ def load_trajectories(
     maze = load_maze(env_id)
     env_id = states_id(env_id)
     say = say or (lambda line: None)
-    if leave_out and not source.startswith("minari:"):
+    if leave_out and not source.startswith(MINARI):
         raise UserError(f"leave_out names episodes of a minari: dataset, and data={source} is none; leave it away")
+    read = partial(read_recorded, leave_out=leave_out)
     if source == "generated":
         path = generated_file(cache_folder, env_id=env_id)
         if path.is_file():
@@ -72,18 +75,20 @@ def load_trajectories(
             num_steps = num_steps or default_num_steps(env_id)
             say(f"generating {num_steps:,} transitions of {env_id} into {path}, this once")
             generate_file(path, env_id=env_id, num_steps=num_steps, seed=seed, on_progress=on_progress)
-        trajectories = read_d4rl(path)
+        trajectories = read(path)
     elif source == "d4rl":
         say(f"D4RL's published dataset of {env_id}, kept in {cache_folder}")
-        trajectories = read_d4rl(download_d4rl(env_id, cache_folder, on_progress=on_progress))
-    elif source.startswith("minari:"):
+        trajectories = read(download_d4rl(env_id, cache_folder, on_progress=on_progress))
+    elif source.startswith(MINARI):
         say(f"reading {source} episode by episode")
-        name = source.removeprefix("minari:")
-        trajectories = _read_minari(name, maze=maze, leave_out=leave_out, on_progress=on_progress)
-    elif source.endswith((".hdf5", ".h5")) or os.path.exists(user_path(source)):
-        trajectories = read_d4rl(user_path(source))
+        trajectories = read(source)
+        if is_pointmaze(source.removeprefix(MINARI)):
+            num_rows, num_columns = maze.walls.shape
+            trajectories = to_d4rl_coordinates(trajectories, num_rows=num_rows, num_columns=num_columns)
+    elif os.path.exists(user_path(source)):
+        trajectories = read(source)
     else:
-        raise UserError(f"unknown data source {source!r}; use generated, d4rl, minari:<dataset id>, or a file")
+        raise UserError(f"no data set at {source}; use generated, d4rl, minari:<data set id>, or a file's path")
     return check_trajectories(trajectories, env_id=env_id, say=say)
 
 
@@ -139,33 +144,9 @@ def _check_num_steps(path: Path, *, wanted: int | None, say: Callable[[str], Non
     say(f"generated dataset {path}: {', '.join(f'{key} {value}' for key, value in metadata.items())}")
 
 
-def _read_minari(
-    dataset_id: str,
-    *,
-    maze: Any,
-    leave_out: Collection[int],
-    on_progress: Callable[[int, int], None] | None,
-) -> Trajectories:
-    trajectories = read_minari(dataset_id, leave_out=leave_out, on_progress=on_progress)
-    _check_widths(trajectories)
-    if not is_pointmaze(dataset_id):
-        return trajectories
-    num_rows, num_columns = maze.walls.shape
-    return to_d4rl_coordinates(trajectories, num_rows=num_rows, num_columns=num_columns)
-
-
-def _check_widths(trajectories: Trajectories) -> None:
-    widths = trajectories.observations.shape[1], trajectories.actions.shape[1]
-    if widths != (4, 2):
-        raise UserError(
-            f"{trajectories.source} has observations of length {widths[0]} and actions of length {widths[1]}; "
-            "a maze2d dataset has 4 (x, y and their velocities) and 2: choose another dataset"
-        )
-
-
 def _check_maze(trajectories: Trajectories, *, maze: Any) -> None:
     """Refuse a dataset whose ball went through the walls of this maze: it is of another one."""
-    _check_widths(trajectories)
+    check_widths(trajectories)
     positions = trajectories.observations[:, :2]
     outside = np.flatnonzero(((positions < -1) | (positions > maze.walls.shape)).any(axis=1))
     if len(outside):

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from tiny_model import POINT_MASS, tiny_trajectories
 
-from dfplan.data.d4rl_file import read_d4rl, write_d4rl
+from dfplan.data.d4rl_file import write_d4rl
 from dfplan.domains.maze.dynamics import fit_dynamics
 from dfplan.domains.maze.generate import generate_maze2d
+from dfplan.domains.maze.recorded import read_recorded
 from dfplan.errors import UserError
 
 
@@ -49,7 +50,7 @@ def test_max_rows_are_enough():
 def test_fitted_on_data_of_a_maze(tmp_path):
     arrays = generate_maze2d("maze2d-umaze-v1", num_steps=4000, seed=0)
     write_d4rl(tmp_path / "data.hdf5", arrays, metadata={})
-    found = fit_dynamics(read_d4rl(tmp_path / "data.hdf5"))
+    found = fit_dynamics(read_recorded(tmp_path / "data.hdf5"))
     _assert_is_maze2d(found, relative=0.01)
     assert 3 < found.max_speed <= 6
 

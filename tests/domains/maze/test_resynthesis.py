@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from dfplan.agent import ShootingTracker
-from dfplan.data.d4rl_file import read_d4rl, write_d4rl
+from dfplan.data.d4rl_file import write_d4rl
 from dfplan.domains.maze.dynamics import fit_dynamics
 from dfplan.domains.maze.environment import load_maze
 from dfplan.domains.maze.generate import generate_maze2d
+from dfplan.domains.maze.recorded import read_recorded
 from dfplan.domains.maze.resynthesis import _step, resynthesise
 from dfplan.errors import UserError
 from dfplan.scorers.support import measure_support, without_gaps
@@ -23,7 +24,7 @@ HOLD = (32, 48)
 def collected(tmp_path_factory):
     path = tmp_path_factory.mktemp("data") / "umaze.hdf5"
     write_d4rl(path, generate_maze2d("maze2d-umaze-v1", num_steps=100_000, seed=3), metadata={})
-    return read_d4rl(path)
+    return read_recorded(path)
 
 
 def driven(collected, *, support=None, seed=0, **changes):

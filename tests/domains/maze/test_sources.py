@@ -124,8 +124,8 @@ def test_a_file_that_the_host_does_not_have_is_an_error(tmp_path, server):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("d5rl", "unknown data source 'd5rl'; use generated"),
-        ("nowhere.hdf5", "no dataset at nowhere.hdf5"),
+        ("d5rl", "no data set at d5rl; use generated"),
+        ("nowhere.hdf5", "no data set at nowhere.hdf5; use generated"),
         ("minari:none-v0", "minari download none-v0"),
     ],
 )
@@ -200,10 +200,10 @@ def test_data_that_would_be_learned_wrong_are_refused(tmp_path, dataset, changes
     assert "\n" not in str(caught.value)
 
 
-def test_actions_of_half_precision_and_rewards_of_any_kind_are_accepted(tmp_path, dataset):
+def test_actions_of_half_precision_and_rewards_of_another_goal_are_accepted(tmp_path, dataset):
     half = _change(dataset, actions=lambda a: (a / np.abs(a).max()).astype(np.float16))
     with h5py.File(half, "a") as file:
-        file["rewards"] = np.full(600, np.nan)
+        file["rewards"] = np.full(600, 7.0)
         file["infos/goal"] = np.full((600, 2), 99.0)
     half.with_name("changed.hdf5.sha256").unlink()
     assert len(_load(half, tmp_path)) == 600
