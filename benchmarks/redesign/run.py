@@ -6,6 +6,7 @@ python benchmarks/redesign/run.py BEFORE AFTER               # commits of this r
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -40,7 +41,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--steps", type=int, default=20, help="of a training (default %(default)s)")
     parser.add_argument("--set", nargs="*", default=[], metavar="key=value", help="more options of `dfplan train`")
-    parser.add_argument("--rounds", type=int, default=5, help="of what is timed, in turns (default %(default)s)")
+    parser.add_argument("--rounds", type=int, default=12, help="of what is timed, in turns (default %(default)s)")
 
 
 def results(arguments: argparse.Namespace) -> Named:
@@ -56,7 +57,7 @@ def results(arguments: argparse.Namespace) -> Named:
         rounds = [[tree.evaluate(*asked) for tree in trees] for _ in range(arguments.rounds)]
         plans = [[each["plan_seconds"]["p50"] for each in of_round] for of_round in rounds]
         starts = {
-            name: [[tree.cpu_seconds(*words) for tree in trees] for _ in range(4 * arguments.rounds)]
+            name: [[tree.cpu_seconds(*words) for tree in trees] for _ in range(2 * arguments.rounds)]
             for name, words in STARTS.items()
         }
         episodes = [[{name: episode.get(name) for name in TOLD} for episode in each["episodes"]] for each in rounds[0]]
@@ -107,10 +108,10 @@ class Tree:
 
     def cpu_seconds(self, *words: str) -> float:
         """What a process takes from its start to its end."""
-        before = os.times()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         self.run(*words)
-        after = os.times()
-        return after.children_user + after.children_system - before.children_user - before.children_system
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     def run(self, *words: str) -> None:
         """Run this Python with the code of the commit."""
