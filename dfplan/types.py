@@ -28,6 +28,7 @@ PER_ROW = (  # arrays
     *("goals", "achieved_goals"),
 )
 SLOTS = ("actions", "rewards", "observations")  # of a token
+JUDGED = ("clearance", "missed", "passes", "top_speed")  # arrays of a verdict
 
 
 @dataclass(frozen=True, repr=False)
@@ -133,21 +134,13 @@ class Verdict:
     @classmethod
     def stack(cls, verdicts: Sequence["Verdict"]) -> "Verdict":
         """Verdicts one below the other."""
-        arrays = ("clearance", "missed", "passes", "top_speed")
-        return cls(
-            broken=tuple(names for verdict in verdicts for names in verdict.broken),
-            **{name: np.concatenate([getattr(verdict, name) for verdict in verdicts]) for name in arrays},
-        )
+        arrays = {name: np.concatenate([vars(each)[name] for each in verdicts]) for name in JUDGED}
+        return cls(broken=tuple(names for each in verdicts for names in each.broken), **arrays)
 
     def rows(self, indices: np.ndarray) -> "Verdict":
         """The verdict on some of the rows."""
-        return Verdict(
-            broken=tuple(self.broken[index] for index in indices),
-            clearance=self.clearance[indices],
-            missed=self.missed[indices],
-            passes=self.passes[indices],
-            top_speed=self.top_speed[indices],
-        )
+        arrays = {name: vars(self)[name][indices] for name in JUDGED}
+        return Verdict(broken=tuple(self.broken[index] for index in indices), **arrays)
 
 
 @dataclass(frozen=True, repr=False)

@@ -109,7 +109,7 @@ def evaluate_agents(
         if value < least:
             raise UserError(f"{name} must be at least {least}; got {value}")
     recorders = {name: PlanRecorder(num_episodes, misplaced=protocol.misplaced) for name in agents}
-    seconds, parts = dict.fromkeys(agents, 0.0), {name: list[_Episode]() for name in agents}
+    seconds, parts = dict.fromkeys(agents, 0.0), {name: list[dict[str, Any]]() for name in agents}
     num_steps, done = protocol.most_steps, 0
     clipped = {name: -num_clipped(agent) for name, agent in agents.items()}
     for first in range(0, num_episodes, num_envs):
@@ -142,33 +142,15 @@ def num_clipped(agent: Agent) -> int:
     return getattr(agent, "num_clipped", 0)
 
 
-@dataclass(frozen=True)
-class _Episode:
-    """One that is over; the fields are those of :class:`Rollouts`."""
-
-    states: np.ndarray
-    actions: np.ndarray
-    rewards: np.ndarray
-    success: np.ndarray | None
-    goals: np.ndarray
-    terminated: bool
+def _assemble(episodes: Sequence[Mapping[str, Any]], **rest: Any) -> Rollouts:
+    """Put the episodes of one agent together, by the fields of the result; ``rest`` are others of these."""
+    parts = {name: [each[name] for each in episodes] for name in episodes[0]}
+    told = None if any(each is None for each in parts["success"]) else parts["success"]
+    whole: dict[str, Any] = {**parts, **rest, "success": told, "terminated": np.array(parts["terminated"])}
+    return Rollouts(**whole)
 
 
-def _assemble(episodes: Sequence[_Episode], **rest: Any) -> Rollouts:
-    """Put the episodes of one agent together; ``rest`` are fields of the result."""
-    told = [each.success for each in episodes if each.success is not None]
-    return Rollouts(
-        states=[each.states for each in episodes],
-        actions=[each.actions for each in episodes],
-        rewards=[each.rewards for each in episodes],
-        success=told if len(told) == len(episodes) else None,
-        goals=[each.goals for each in episodes],
-        terminated=np.array([each.terminated for each in episodes]),
-        **rest,
-    )
-
-
-def _roll_out(agent: Agent, running: Running, *, num_steps: int, tick: Callable[[int], None]) -> list[_Episode]:
+def _roll_out(agent: Agent, running: Running, *, num_steps: int, tick: Callable[[int], None]) -> list[dict[str, Any]]:
     """Roll episodes out in lockstep, until the last is over."""
     now, steps, played = running.begun, list[Stepped](), list[np.ndarray]()
     try:
@@ -190,19 +172,19 @@ def begin(agent: Agent, running: Running) -> None:
     agent.reset(seeds=running.agent_seeds, goals=None if goals is None else goals.copy())
 
 
-def _one(begun: Stepped, steps: Sequence[Stepped], played: Sequence[np.ndarray], *, row: int) -> _Episode:
+def _one(begun: Stepped, steps: Sequence[Stepped], played: Sequence[np.ndarray], *, row: int) -> dict[str, Any]:
     """The episode of a row, up to where it was over."""
     over = [each.over[row] for each in steps]
     own = steps[: over.index(True) + 1] if True in over else steps
     told = all(each.success is not None for each in own)
-    return _Episode(
-        states=np.stack([each.states[row] for each in (begun, *own)]),
-        actions=np.stack([actions[row] for actions in played[: len(own)]]),
-        rewards=np.array([each.rewards[row] for each in own]),
-        success=np.array([each.success[row] for each in own]) if told else None,  # type: ignore[index]
-        goals=np.stack([each.goals[row] for each in (begun, *own)]),
-        terminated=bool(own[-1].terminated[row]),
-    )
+    return {
+        "states": np.stack([each.states[row] for each in (begun, *own)]),
+        "actions": np.stack([actions[row] for actions in played[: len(own)]]),
+        "rewards": np.array([each.rewards[row] for each in own]),
+        "success": np.array([each.success[row] for each in own]) if told else None,  # type: ignore[index]
+        "goals": np.stack([each.goals[row] for each in (begun, *own)]),
+        "terminated": bool(own[-1].terminated[row]),
+    }
 
 
 def _checked_actions(actions: Any, *, shape: tuple[int, ...]) -> np.ndarray:

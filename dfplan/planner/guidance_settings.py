@@ -23,6 +23,8 @@ from dfplan.planner.objectives import (
 from dfplan.ranges import check_settings
 from dfplan.settings.guidance import GuidanceNumbers
 
+KEPT = ("keep_out", "keep_in", "waypoints", "in_order", "max_speed")  # what constraints are in settings
+
 
 @dataclass(frozen=True)
 class GuidanceSettings(GuidanceNumbers):
@@ -67,24 +69,11 @@ class GuidanceSettings(GuidanceNumbers):
 
     def must_keep(self) -> Constraints:
         """What a plan must keep."""
-        return Constraints(
-            keep_out=self.keep_out,
-            keep_in=self.keep_in,
-            waypoints=self.waypoints,
-            in_order=self.in_order,
-            max_speed=self.max_speed,
-        )
+        return Constraints(**{name: getattr(self, name) for name in KEPT})
 
     def with_constraints(self, asked: Constraints) -> "GuidanceSettings":
         """These settings, with other constraints; functions are not among them."""
-        return replace(
-            self,
-            keep_out=asked.keep_out,
-            keep_in=asked.keep_in,
-            waypoints=asked.waypoints,
-            in_order=asked.in_order,
-            max_speed=asked.max_speed,
-        )
+        return replace(self, **{name: getattr(asked, name) for name in KEPT})
 
     def _constraints(self) -> list[Objective]:
         found: list[Objective] = []

@@ -8,7 +8,11 @@ from dfplan.ranges import check_settings
 
 @dataclass(frozen=True)
 class DiffusionSettings:
-    """How noise is drawn and what the network predicts."""
+    """How noise is drawn and what the network predicts.
+
+    ``levels``: independent is Diffusion Forcing, shared is full sequence, next is teacher forcing. Where
+    ``returns_shown`` (return-conditioned, arXiv 2106.01345), what a window earns is shown and hidden with its goal.
+    """
 
     schedule: str = option("noise schedule", default="linear", choices=("linear", "cosine", "ddpm", "ddpm_rescaled"))
     prediction: str = option("what the network predicts", default="velocity", choices=("velocity", "clean", "noise"))

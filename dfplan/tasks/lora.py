@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass, fields
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dfplan.errors import UserError
 from dfplan.options import group, option
 from dfplan.settings.diffusion import DiffusionSettings
 from dfplan.settings.resynthesis import ResynthesisSettings
@@ -38,12 +36,13 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, Dataset]":
     """
     from dfplan.models.bundle import bundle_checksum
     from dfplan.models.forcing_model import load_forcing_model
+    from dfplan.models.library import folder_of
     from dfplan.training.lora import LoraTask, require_peft
 
     inputs.check_states()
     if settings.rank:
         require_peft()
-    folder = find_base(settings.base)
+    folder = folder_of(settings.base)
     base = load_forcing_model(folder)
     # What a description leaves out is either not said of this kind of network, or older than the choice.
     sizes: dict[str, Any] = {each.name: None for each in fields(ModelSettings)} | {"causal": True}
@@ -57,18 +56,3 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ForcingTask, Dataset]":
     origin = {"base": base.metadata["env"], "base_sha256": bundle_checksum(folder)}
     make = partial(LoraTask, base=base, rank=settings.rank, alpha=settings.alpha, origin=origin)
     return forcing.build_training(ordinary, inputs, make=make)
-
-
-def find_base(name: str) -> Path:
-    """The folder of the planner to adapt: one that comes with dfplan, a bundle's own, or that of a training run.
-
-    Raises:
-        UserError: there is none.
-    """
-    from dfplan.models.bundle import find_bundle
-    from dfplan.models.library import WEIGHTS, bundled_names
-
-    if found := find_bundle(WEIGHTS / name) or find_bundle(Path(name)):
-        return found
-    shipped = ", ".join(bundled_names())
-    raise UserError(f"task.base={name}: no weights there; give a training's run folder, or one of {shipped}")

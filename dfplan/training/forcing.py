@@ -1,7 +1,6 @@
 """The Diffusion Forcing task: denoise trajectory tokens that each carry a noise level of their own."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,52 +22,28 @@ from dfplan.training.muon import Muon
 from dfplan.training.task import Dataset
 
 
-@dataclass(frozen=True)
-class ForcingLevels:
-    """How training draws noise levels.
+def draw_levels(settings: DiffusionSettings, shape: tuple[int, int], *, generator: torch.Generator) -> Tensor:
+    """Levels ``[batch, prefix + tokens, 2]`` (actions; the rest) for ``shape = (batch, tokens)`` without prefix.
 
-    Attributes:
-        kind: ``independent`` (Diffusion Forcing), ``shared`` (full sequence) or ``next`` (teacher forcing).
-        goal_dropped: share of windows whose goal token is pure noise, which trains the unconditional model too.
-        context_noised: share of windows whose context is noisy, half of them at most at level 0.2, half at any level;
-            the model then works with an observation that is only roughly known.
-        actions_known: share of windows whose action slots are clean: the world model of what planners do.
-        actions_apart: share of windows whose action slots have levels of their own.
-        returns_shown: whether the goal token tells the mean reward of a step of the window, by which plans can be asked
-            for that earn as much (return-conditioned, arXiv 2106.01345); shown and hidden with the goal.
-        absent: of actions, rewards and observations those that the data do not have: pure noise throughout.
+    A goal token of pure noise trains the unconditional model, too; with a noisy context, in half of the windows at most
+    at level 0.2 and in half at any level, the model works with an observation that is only roughly known; clean actions
+    make it the world model of what planners do.
     """
-
-    kind: str
-    goal_dropped: float
-    context_noised: float
-    actions_known: float
-    actions_apart: float
-    returns_shown: bool
-    absent: frozenset[str] = frozenset()
-
-    @classmethod
-    def of(cls, settings: DiffusionSettings, *, absent: frozenset[str] = frozenset()) -> "ForcingLevels":
-        """As settings have it."""
-        same = ("goal_dropped", "context_noised", "actions_known", "actions_apart", "returns_shown")
-        return cls(settings.levels, **{name: getattr(settings, name) for name in same}, absent=absent)
-
-    def draw(self, shape: tuple[int, int], *, generator: torch.Generator) -> Tensor:
-        """Levels ``[batch, prefix + tokens, 2]`` (actions; the rest) for ``shape = (batch, tokens)`` without prefix."""
-        batch = shape[0]
-        rest = sample_levels(shape, kind=self.kind, generator=generator)
-        mode = torch.rand((batch, 1), generator=generator)
-        own = sample_levels(shape, kind=self.kind, generator=generator)
-        actions = torch.where(mode < self.actions_known, torch.zeros_like(rest), rest)
-        apart = (mode >= self.actions_known) & (mode < self.actions_known + self.actions_apart)
-        actions = torch.where(apart, own, actions)
-        prefix = torch.zeros(batch, NUM_PREFIX_TOKENS, 2)
-        prefix[:, GOAL_TOKEN] = (torch.rand((batch, 1), generator=generator) < self.goal_dropped).float()
-        noised = torch.rand((batch, 1), generator=generator)
-        roughness = torch.rand((batch, 1), generator=generator)
-        scale = torch.where(noised < self.context_noised / 2, 0.2, 1.0) * (noised < self.context_noised)
-        prefix[:, CONTEXT_TOKEN] = scale * roughness
-        return torch.cat([prefix, torch.stack([actions, rest], dim=-1)], dim=1)
+    batch = shape[0]
+    rest = sample_levels(shape, kind=settings.levels, generator=generator)
+    mode = torch.rand((batch, 1), generator=generator)
+    own = sample_levels(shape, kind=settings.levels, generator=generator)
+    known, noised = settings.actions_known, settings.context_noised
+    actions = torch.where(mode < known, torch.zeros_like(rest), rest)
+    apart = (mode >= known) & (mode < known + settings.actions_apart)
+    actions = torch.where(apart, own, actions)
+    prefix = torch.zeros(batch, NUM_PREFIX_TOKENS, 2)
+    prefix[:, GOAL_TOKEN] = (torch.rand((batch, 1), generator=generator) < settings.goal_dropped).float()
+    drawn = torch.rand((batch, 1), generator=generator)
+    roughness = torch.rand((batch, 1), generator=generator)
+    scale = torch.where(drawn < noised / 2, 0.2, 1.0) * (drawn < noised)
+    prefix[:, CONTEXT_TOKEN] = scale * roughness
+    return torch.cat([prefix, torch.stack([actions, rest], dim=-1)], dim=1)
 
 
 def parameterization_of(settings: DiffusionSettings) -> Parameterization:
@@ -141,7 +116,7 @@ class ForcingTask:
         self.layout, self.normalizer = layout, normalizer
         self.diffusion, self.optimizer = diffusion, optimizer
         self.parameterization = parameterization_of(diffusion)
-        self.levels = ForcingLevels.of(diffusion, absent=absent)
+        self.absent = absent
         self.scorer = scorer
         self.validation = validation
         self.metadata = dict(metadata)
@@ -183,14 +158,15 @@ class ForcingTask:
         self, batch: WindowBatch, denoise: Callable[..., Any], *, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, float | Tensor]]:
         clean, weights = self._tokens(batch)
-        levels = self.levels.draw((clean.shape[0], clean.shape[1] - NUM_PREFIX_TOKENS), generator=generator)
+        shape = (clean.shape[0], clean.shape[1] - NUM_PREFIX_TOKENS)
+        levels = draw_levels(self.diffusion, shape, generator=generator)
         noise = torch.randn(clean.shape, generator=generator)
         levels, noise = levels.to(clean.device), noise.to(clean.device)
         aimless = torch.as_tensor(batch.aimless)
-        if self.levels.returns_shown and not batch.goal.shape[1]:
+        if self.diffusion.returns_shown and not batch.goal.shape[1]:
             aimless = torch.zeros_like(aimless)  # there is no goal to hide
         levels = as_asked(levels, dynamics=torch.as_tensor(batch.dynamics), aimless=aimless)
-        levels = without(levels, self.levels.absent, first=NUM_PREFIX_TOKENS)
+        levels = without(levels, self.absent, first=NUM_PREFIX_TOKENS)
         error = self._squared_error(denoise, clean, noise, levels)
         goal_shown = levels[:, GOAL_TOKEN, :1] == 0
         token_weight = torch.where(goal_shown, weights["shown"], weights["hidden"])
@@ -210,7 +186,7 @@ class ForcingTask:
         valid = torch.as_tensor(batch.valid).float()
         after = torch.where(torch.as_tensor(batch.before_goal), 1.0, self.diffusion.after_goal_weight)
         tokens = clean_tokens(
-            batch, layout=self.layout, normalizer=self.normalizer, returns_shown=self.levels.returns_shown
+            batch, layout=self.layout, normalizer=self.normalizer, returns_shown=self.diffusion.returns_shown
         )
         return tokens, {"shown": valid * after, "hidden": valid}
 
@@ -263,8 +239,8 @@ class ForcingTask:
             "scorer": self.scorer.kind,
             **described,
             **self._scales(),
-            **({"returns_shown": True} if self.levels.returns_shown else {}),
-            **({"absent": sorted(self.levels.absent)} if self.levels.absent else {}),
+            **({"returns_shown": True} if self.diffusion.returns_shown else {}),
+            **({"absent": sorted(self.absent)} if self.absent else {}),
             "layout": vars(self.layout),
             "schedule": self.parameterization.schedule.name,
             "prediction": self.parameterization.kind,

@@ -13,7 +13,7 @@ from dfplan.models.forcing_model import build_denoiser
 from dfplan.settings.diffusion import DiffusionSettings
 from dfplan.settings.training import OptimizerSettings
 from dfplan.tokens import CONTEXT_TOKEN, GOAL_TOKEN, NUM_PREFIX_TOKENS, Normalizer
-from dfplan.training.forcing import ForcingLevels, ForcingTask, as_asked
+from dfplan.training.forcing import ForcingTask, as_asked, draw_levels
 
 TOKENS = 6
 
@@ -65,9 +65,7 @@ def batch():
 
 
 def _draw(**changes):
-    levels = ForcingLevels.of(DiffusionSettings(**changes)).draw(
-        (20_000, 5), generator=torch.Generator().manual_seed(0)
-    )
+    levels = draw_levels(DiffusionSettings(**changes), (20_000, 5), generator=torch.Generator().manual_seed(0))
     assert levels.shape == (20_000, NUM_PREFIX_TOKENS + 5, 2)
     assert (levels >= 0).all()
     assert (levels <= 1).all()
@@ -105,7 +103,7 @@ def test_actions_are_known_and_apart_as_often_as_promised():
 
 def test_windows_that_teach_dynamics_have_clean_actions_and_no_goal():
     dynamics = torch.arange(1000) % 4 == 0
-    plain = ForcingLevels.of(DiffusionSettings()).draw((1000, 5), generator=torch.Generator().manual_seed(0))
+    plain = draw_levels(DiffusionSettings(), (1000, 5), generator=torch.Generator().manual_seed(0))
     drawn = as_asked(plain, dynamics=dynamics, aimless=torch.zeros_like(dynamics))
     assert (drawn[dynamics][:, NUM_PREFIX_TOKENS:, 0] == 0).all()
     assert (drawn[dynamics][:, GOAL_TOKEN] == 1).all()
@@ -116,9 +114,7 @@ def test_windows_that_teach_dynamics_have_clean_actions_and_no_goal():
 
 def test_windows_without_an_aim_show_no_goal_and_are_otherwise_as_drawn():
     aimless = torch.arange(1000) % 4 == 0
-    plain = ForcingLevels.of(DiffusionSettings(goal_dropped=0.0)).draw(
-        (1000, 5), generator=torch.Generator().manual_seed(0)
-    )
+    plain = draw_levels(DiffusionSettings(goal_dropped=0.0), (1000, 5), generator=torch.Generator().manual_seed(0))
     drawn = as_asked(plain, dynamics=torch.zeros_like(aimless), aimless=aimless)
     assert torch.equal(drawn[:, GOAL_TOKEN, 0], aimless.float())
     drawn[:, GOAL_TOKEN] = plain[:, GOAL_TOKEN]

@@ -10,9 +10,9 @@ from tiny_model import DENOISERS, LAYOUT, SCORER, SUPPORT, tiny_denoiser, tiny_m
 
 from dfplan.errors import UserError
 from dfplan.models.forcing_model import load_forcing_model
+from dfplan.models.library import load
 from dfplan.settings.diffusion import DiffusionSettings
 from dfplan.settings.training import OptimizerSettings
-from dfplan.tasks.lora import find_base
 from dfplan.tokens import Normalizer, TokenLayout
 from dfplan.training import train
 from dfplan.training.forcing import ForcingTask
@@ -128,7 +128,7 @@ def test_rank_0_is_a_full_fine_tuning_from_the_base(tmp_path):
 
 
 def test_of_the_bundled_planner_less_than_5_percent_is_trained():
-    base = load_forcing_model(find_base("maze2d-large"))
+    base = load("maze2d-large")
     size = base.denoiser.num_parameters
     adapted = add_low_rank(base.denoiser, rank=4, alpha=8.0)
     trained = sum(each.numel() for each in adapted.parameters() if each.requires_grad)
@@ -155,8 +155,3 @@ def test_without_peft_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "peft", None)
     with pytest.raises(UserError, match=r"pip install 'dfplan\[lora\]'"):
         add_low_rank(tiny_denoiser(), rank=2, alpha=4.0)
-
-
-def test_a_base_that_is_nowhere_is_refused_with_what_there_is(tmp_path):
-    with pytest.raises(UserError, match=r"no weights there; .*maze2d-large"):
-        find_base(str(tmp_path))
