@@ -4,9 +4,11 @@ The names below are loaded when they are first asked for, so that ``import dfpla
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # as typing has it, whose import would take as long as the rest of Python
 if TYPE_CHECKING:
+    from typing import Any
+
     from dfplan.agent.controllers import PlannedActions
     from dfplan.agent.mpc import MPCAgent
     from dfplan.cli.python import train
@@ -56,7 +58,7 @@ _MODULES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in _MODULES:
         from dfplan.domains import former
 

@@ -13,22 +13,26 @@ nothing is imported that they say.
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from dfplan.errors import UserError
 from dfplan.ranges import closest
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 Part = TypeVar("Part")
 
 
 @cache
-def installed(group: str) -> Mapping[str, EntryPoint]:
+def installed(group: str) -> "Mapping[str, EntryPoint]":
     """What other packages bring of a group (``domains``, ...), by name; nothing is imported yet.
 
     Raises:
         UserError: two packages bring the same name, so that nobody knows which is meant.
     """
+    from importlib.metadata import entry_points  # slow to import
+
     found: dict[str, EntryPoint] = {}
     for each in sorted(set(entry_points(group=f"dfplan.{group}")), key=lambda each: (each.name, each.value)):
         if each.name in found:

@@ -1,5 +1,6 @@
 """What another package brings is found by its name; the package here is installed as anybody's would be."""
 
+import importlib.metadata
 import json
 import os
 import re
@@ -134,7 +135,7 @@ def test_the_page_shows_every_group_of_the_package():
 def brought(monkeypatch, *parts: tuple[str, str]) -> None:
     plugins.installed.cache_clear()
     found = [EntryPoint(name=name, value=value, group="dfplan.denoisers") for name, value in parts]
-    monkeypatch.setattr(plugins, "entry_points", lambda *, group: found)
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda *, group: found)
 
 
 @pytest.fixture(autouse=True)
