@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from crossed import crossed_interval
 
 from dfplan.domains.former import present_choice
-from dfplan.evaluation.metrics import Estimate, crossed_interval, wilson_interval
+from dfplan.evaluation.metrics import Estimate, wilson_interval
 
 RESULTS = Path(__file__).parent / "maze_scores" / "results"
 SIZES = ("umaze", "medium", "large")

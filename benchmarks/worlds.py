@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from crossed import crossed_interval
 from records import Record
 
-from dfplan.evaluation.metrics import crossed_interval, mean_interval, wilson_interval
+from dfplan.evaluation.metrics import mean_interval, wilson_interval
 
 EPISODE_SEED = 1000  # nothing was ever tuned on its episodes
 DFPLAN = ("-m", "dfplan.cli.main")

@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from dfplan.cli.folders import group_choices
-from dfplan.evaluation.metrics import crossed_interval
 from dfplan.models.bundle import load_bundle, save_bundle
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -24,7 +23,7 @@ def script(monkeypatch):
     for folder in (BENCHMARKS, BENCHMARKS / "training", BENCHMARKS / "maze_scores"):
         monkeypatch.syspath_prepend(str(folder))
     yield importlib.import_module
-    for name in ("keep", "model_card", "maze_tables", "summary", "score_kinds", "run", "records", "frame"):
+    for name in ("keep", "model_card", "maze_tables", "summary", "score_kinds", "run", "records", "frame", "crossed"):
         sys.modules.pop(name, None)
 
 
@@ -133,7 +132,7 @@ def test_several_trainings_become_one_row_with_the_score_of_each_beside_it(scrip
     )
     ((kind, records),) = tables.load_kinds(tmp_path).items()
     assert (kind.env, [each["file"] for each in records]) == ("maze2d-large", ["zero.json", "one.json"])
-    expected = crossed_interval(np.array([[202.0, 198.0], [212.0, 208.0]]))
+    expected = script("crossed").crossed_interval(np.array([[202.0, 198.0], [212.0, 208.0]]))
     found = tables.estimate(records, "normalized_return")
     assert (found.mean, found.low, found.high) == (205, expected.low, expected.high)
     text = tables.render({kind: records})

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from data import AHEAD, DAYS, FORECASTS, SCENES, exchange_rates, pedestrians
 
-from dfplan.evaluation.metrics import crossed_interval
-
 sys.path.append(str(Path(__file__).parents[1]))
+from crossed import crossed_interval
 from frame import Benchmark, Named
 from records import Record, between_marks, load, newest_of_tasks, row, source
 from worlds import run, train
