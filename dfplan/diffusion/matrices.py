@@ -12,36 +12,41 @@ from torch import Tensor
 from dfplan.errors import UserError
 
 
-def sloped_matrix(num_tokens: int, *, num_levels: int, slope: float) -> Tensor:
+def pyramid_matrix(num_tokens: int, *, num_levels: int, offset: float) -> Tensor:
     """Full sequence, pyramid and autoregressive denoising as one family.
 
-    ``clip(num_levels + floor(slope * token) - row, 0, num_levels)``: slope 0 denoises all tokens together, slope
-    ``num_levels`` finishes one token before it starts the next, and a slope between lets uncertainty grow with time
-    (Diffusion Forcing, arXiv 2407.01392, section 3.4).
+    ``clip(num_levels + floor(offset * token) - row, 0, num_levels)``: offset 0 denoises all tokens together, offset
+    ``num_levels`` finishes one token before it starts the next, and one between lets uncertainty grow with time: the
+    pyramid (Diffusion Forcing, arXiv 2407.01392, section 3.4).
+
+    Args:
+        num_tokens: of a window.
+        num_levels: of noise.
+        offset: levels that a token lags behind the one before it.
 
     Returns:
-        ``[num_levels + floor(slope * (num_tokens - 1)) + 1, num_tokens]`` int64.
+        ``[num_levels + floor(offset * (num_tokens - 1)) + 1, num_tokens]`` int64.
 
     Raises:
-        UserError: a size below 1, or a slope that is negative or not finite.
+        UserError: a size below 1, or an offset that is negative or not finite.
     """
     if num_tokens < 1 or num_levels < 1:
         raise UserError(f"a scheduling matrix needs at least 1 token and 1 level; got {num_tokens} and {num_levels}")
-    if not (math.isfinite(slope) and slope >= 0):
-        raise UserError(f"the slope of a scheduling matrix must be 0 (all tokens together) or more; got {slope}")
-    offsets = torch.floor(slope * torch.arange(num_tokens, dtype=torch.float64)).long()
+    if not (math.isfinite(offset) and offset >= 0):
+        raise UserError(f"the offset of a scheduling matrix must be 0 (all tokens together) or more; got {offset}")
+    offsets = torch.floor(offset * torch.arange(num_tokens, dtype=torch.float64)).long()
     rows = torch.arange(num_levels + int(offsets[-1]) + 1)
     return (num_levels + offsets[None, :] - rows[:, None]).clamp(0, num_levels)
 
 
 def full_sequence_matrix(num_tokens: int, *, num_levels: int) -> Tensor:
     """All tokens together, as image diffusion does."""
-    return sloped_matrix(num_tokens, num_levels=num_levels, slope=0.0)
+    return pyramid_matrix(num_tokens, num_levels=num_levels, offset=0.0)
 
 
 def autoregressive_matrix(num_tokens: int, *, num_levels: int) -> Tensor:
     """One token after the other."""
-    return sloped_matrix(num_tokens, num_levels=num_levels, slope=float(num_levels))
+    return pyramid_matrix(num_tokens, num_levels=num_levels, offset=float(num_levels))
 
 
 def validate_matrix(matrix: Tensor, *, num_levels: int) -> Tensor:

@@ -104,7 +104,7 @@ class OnnxPlanner:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Denoise one window: tokens, and how many leading ones of each sequence are finished."""
         num_levels, num_tokens = self.settings.num_levels, noise.shape[1]
-        matrix = sloped_levels(num_tokens, num_levels=num_levels, slope=self.settings.pyramid_offset)
+        matrix = pyramid_levels(num_tokens, num_levels=num_levels, offset=self.settings.pyramid_offset)
         tokens, result = noise.copy(), noise.copy()
         lengths, rows, finished = np.full(len(noise), num_tokens), np.arange(len(noise)), 0
         cache = self._prefix_cache(context, goal)
@@ -214,9 +214,9 @@ class OnnxPlanner:
         )
 
 
-def sloped_levels(num_tokens: int, *, num_levels: int, slope: float) -> np.ndarray:
-    """The scheduling matrix of :func:`dfplan.diffusion.sloped_matrix` as an array."""
-    offsets = np.floor(slope * np.arange(num_tokens)).astype(np.int64)
+def pyramid_levels(num_tokens: int, *, num_levels: int, offset: float) -> np.ndarray:
+    """The scheduling matrix of :func:`dfplan.diffusion.pyramid_matrix` as an array."""
+    offsets = np.floor(offset * np.arange(num_tokens)).astype(np.int64)
     rows = np.arange(num_levels + offsets[-1] + 1)
     return (num_levels + offsets - rows[:, None]).clip(0, num_levels)
 

@@ -24,13 +24,13 @@ class PlannerSettings(PlanningNumbers):
         Raises:
             UserError: a function made one that a sampler cannot follow, or of another width.
         """
-        from dfplan.diffusion import sloped_matrix, validate_matrix
+        from dfplan.diffusion import pyramid_matrix, validate_matrix
 
         make = self.matrix
         if isinstance(make, str):
-            slopes = {"pyramid": self.pyramid_offset, "full-sequence": 0.0, "autoregressive": float(self.num_levels)}
-            if make in slopes:
-                return sloped_matrix(num_tokens, num_levels=self.num_levels, slope=slopes[make])
+            offsets = {"pyramid": self.pyramid_offset, "full-sequence": 0.0, "autoregressive": float(self.num_levels)}
+            if make in offsets:
+                return pyramid_matrix(num_tokens, num_levels=self.num_levels, offset=offsets[make])
             make = plugins.find("matrices", make, own={})
         made = validate_matrix(make(num_tokens), num_levels=self.num_levels)
         if made.shape[1] != num_tokens:

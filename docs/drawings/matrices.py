@@ -4,7 +4,7 @@ import torch
 from canvas import PAPER, draw_levels, title, write
 from matplotlib.figure import Figure
 
-from dfplan.diffusion import autoregressive_matrix, full_sequence_matrix, sample_levels, sloped_matrix
+from dfplan.diffusion import autoregressive_matrix, full_sequence_matrix, pyramid_matrix, sample_levels
 
 NUM_TOKENS, NUM_LEVELS, NUM_WINDOWS = 8, 4, 12
 
@@ -13,9 +13,9 @@ def draw_matrices() -> None:
     """The same plan, denoised all at once, with growing uncertainty, and token by token."""
     size = {"num_levels": NUM_LEVELS}
     matrices = {
-        "full sequence: slope 0": full_sequence_matrix(NUM_TOKENS, **size),
-        "pyramid: slope 1": sloped_matrix(NUM_TOKENS, slope=1.0, **size),
-        f"autoregressive: slope {NUM_LEVELS}": autoregressive_matrix(NUM_TOKENS, **size),
+        "full sequence: offset 0": full_sequence_matrix(NUM_TOKENS, **size),
+        "pyramid: offset 1": pyramid_matrix(NUM_TOKENS, offset=1.0, **size),
+        f"autoregressive: offset {NUM_LEVELS}": autoregressive_matrix(NUM_TOKENS, **size),
     }
     figure = Figure(figsize=(8, 3.6), dpi=110, layout="constrained", facecolor=PAPER)
     axes = figure.subplots(1, 3)

@@ -5,17 +5,18 @@ import itertools
 import pytest
 import torch
 
-from dfplan.diffusion import autoregressive_matrix, full_sequence_matrix, sloped_matrix, validate_matrix
+from dfplan import diffusion
+from dfplan.diffusion import autoregressive_matrix, full_sequence_matrix, pyramid_matrix, validate_matrix
 from dfplan.errors import UserError
 
 SIZES = list(itertools.product(range(1, 13), range(1, 13)))
-SLOPES = (0.0, 0.3, 0.5, 1.0, 1.5, 2.0, 7.0, 12.0, 20.0)
+OFFSETS = (0.0, 0.3, 0.5, 1.0, 1.5, 2.0, 7.0, 12.0, 20.0)
 
 
-@pytest.mark.parametrize("slope", SLOPES)
-def test_starts_noisy_ends_clean_never_rises_and_earlier_tokens_are_never_noisier(slope):
+@pytest.mark.parametrize("offset", OFFSETS)
+def test_starts_noisy_ends_clean_never_rises_and_earlier_tokens_are_never_noisier(offset):
     for num_tokens, num_levels in SIZES:
-        matrix = sloped_matrix(num_tokens, num_levels=num_levels, slope=slope)
+        matrix = pyramid_matrix(num_tokens, num_levels=num_levels, offset=offset)
         assert matrix.dtype == torch.int64
         assert (matrix[0] == num_levels).all()
         assert (matrix[-1] == 0).all()
@@ -24,15 +25,15 @@ def test_starts_noisy_ends_clean_never_rises_and_earlier_tokens_are_never_noisie
         assert validate_matrix(matrix, num_levels=num_levels) is matrix
 
 
-@pytest.mark.parametrize("slope", SLOPES)
-def test_every_token_visits_every_level_once_and_no_row_is_wasted(slope):
+@pytest.mark.parametrize("offset", OFFSETS)
+def test_every_token_visits_every_level_once_and_no_row_is_wasted(offset):
     for num_tokens, num_levels in SIZES:
-        matrix = sloped_matrix(num_tokens, num_levels=num_levels, slope=slope)
+        matrix = pyramid_matrix(num_tokens, num_levels=num_levels, offset=offset)
         falls = matrix[:-1] - matrix[1:]
         assert falls.max() == 1
         assert (falls.sum(dim=0) == num_levels).all()
-        # Only a slope beyond num_levels leaves rows in which nothing moves.
-        assert (falls.sum(dim=1) > 0).all() or slope > num_levels
+        # Only a offset beyond num_levels leaves rows in which nothing moves.
+        assert (falls.sum(dim=1) > 0).all() or offset > num_levels
 
 
 def test_full_sequence_is_one_loop_over_levels():
@@ -52,7 +53,7 @@ def test_autoregressive_is_a_loop_over_tokens_around_a_loop_over_levels():
 
 
 def test_a_small_pyramid_by_hand():
-    assert sloped_matrix(3, num_levels=2, slope=1.0).tolist() == [
+    assert pyramid_matrix(3, num_levels=2, offset=1.0).tolist() == [
         [2, 2, 2],
         [1, 2, 2],
         [0, 1, 2],
@@ -61,21 +62,21 @@ def test_a_small_pyramid_by_hand():
     ]
 
 
-def test_a_slope_of_half_a_level_by_hand():
-    # Two tokens go together: a token lags by the whole levels that the slope has come to (rounded down).
-    assert sloped_matrix(4, num_levels=1, slope=0.5).tolist() == [[1, 1, 1, 1], [0, 0, 1, 1], [0, 0, 0, 0]]
+def test_an_offset_of_half_a_level_by_hand():
+    # Two tokens go together: a token lags by the whole levels that the offset has come to (rounded down).
+    assert pyramid_matrix(4, num_levels=1, offset=0.5).tolist() == [[1, 1, 1, 1], [0, 0, 1, 1], [0, 0, 0, 0]]
 
 
 @pytest.mark.parametrize(("num_tokens", "num_levels"), [(0, 5), (5, 0), (-1, 3)])
 def test_sizes_below_one_are_refused(num_tokens, num_levels):
     with pytest.raises(UserError, match="at least 1 token and 1 level"):
-        sloped_matrix(num_tokens, num_levels=num_levels, slope=1.0)
+        pyramid_matrix(num_tokens, num_levels=num_levels, offset=1.0)
 
 
-@pytest.mark.parametrize("slope", [-0.5, float("nan"), float("inf")])
-def test_slopes_that_mean_nothing_are_refused(slope):
-    with pytest.raises(UserError, match="slope of a scheduling matrix must be 0"):
-        sloped_matrix(4, num_levels=3, slope=slope)
+@pytest.mark.parametrize("offset", [-0.5, float("nan"), float("inf")])
+def test_offsets_that_mean_nothing_are_refused(offset):
+    with pytest.raises(UserError, match="offset of a scheduling matrix must be 0"):
+        pyramid_matrix(4, num_levels=3, offset=offset)
 
 
 @pytest.mark.parametrize(
@@ -97,3 +98,7 @@ def test_a_custom_matrix_is_refused_with_what_is_wrong(rows, complaint):
 def test_a_custom_matrix_may_skip_levels_and_let_later_tokens_lead():
     matrix = torch.tensor([[4, 4], [4, 1], [2, 0], [0, 0]])
     assert validate_matrix(matrix, num_levels=4) is matrix
+
+
+def test_scripts_that_say_slope_go_on():
+    assert torch.equal(diffusion.sloped_matrix(4, num_levels=3, slope=0.5), pyramid_matrix(4, num_levels=3, offset=0.5))

@@ -13,7 +13,7 @@ from tiny_model import tiny_denoiser, tiny_model
 
 from dfplan.cli.commands.verify import verify
 from dfplan.cli.folders import bundled_weights
-from dfplan.diffusion import Parameterization, Schedule, reverse_step, sloped_matrix
+from dfplan.diffusion import Parameterization, Schedule, pyramid_matrix, reverse_step
 from dfplan.domains.maze.scorer import PointMassScorer
 from dfplan.errors import UserError
 from dfplan.export.denoise_step import DenoiseStep, export_planner
@@ -26,7 +26,7 @@ from dfplan.export.manifest import (
     check_file,
     read_manifest,
 )
-from dfplan.export.onnx_planner import OnnxPlanner, sloped_levels
+from dfplan.export.onnx_planner import OnnxPlanner, pyramid_levels
 from dfplan.files import sealed_json
 from dfplan.models.denoiser import DenoiserState
 from dfplan.models.forcing_model import load_forcing_model
@@ -158,8 +158,8 @@ def test_the_step_is_prediction_and_reverse_step(model):
 
 @pytest.mark.parametrize(("num_tokens", "num_levels", "slope"), [(1, 1, 0.0), (5, 3, 1.0), (7, 5, 2.0), (6, 4, 0.3)])
 def test_the_matrix_is_that_of_the_sampler(num_tokens, num_levels, slope):
-    expected = sloped_matrix(num_tokens, num_levels=num_levels, slope=slope).numpy()
-    np.testing.assert_array_equal(sloped_levels(num_tokens, num_levels=num_levels, slope=slope), expected)
+    expected = pyramid_matrix(num_tokens, num_levels=num_levels, offset=slope).numpy()
+    np.testing.assert_array_equal(pyramid_levels(num_tokens, num_levels=num_levels, offset=slope), expected)
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny_model import LAYOUT, tiny_denoiser, tiny_model
 
-from dfplan.diffusion import Parameterization, Schedule, sloped_matrix
+from dfplan.diffusion import Parameterization, Schedule, pyramid_matrix
 from dfplan.models.denoiser import Denoiser, DenoiserState
 from dfplan.models.token_model import TokenModel
 from dfplan.planner.guidance import NUM_TRIALS, Guidance, predict_guided, share_to_go
@@ -61,7 +61,7 @@ def guided_mean(objective, *, num_levels, schedule="linear", slope=1.0, batch=2,
             noisy,
             state=state,
             sampling=Sampling(
-                matrix=sloped_matrix(TOKENS, num_levels=num_levels, slope=slope),
+                matrix=pyramid_matrix(TOKENS, num_levels=num_levels, offset=slope),
                 num_levels=num_levels,
                 guidance=guidance(objective, batch=batch, **options),
             ),
@@ -133,7 +133,7 @@ def test_a_batch_of_one_and_of_many_move_alike():
                 noisy[rows],
                 state=denoiser(prefix, torch.zeros(len(rows), NUM_PREFIX_TOKENS, 2))[1],
                 sampling=Sampling(
-                    matrix=sloped_matrix(TOKENS, num_levels=5, slope=2.0),
+                    matrix=pyramid_matrix(TOKENS, num_levels=5, offset=2.0),
                     num_levels=5,
                     guidance=guidance(
                         goal_distance,
@@ -277,7 +277,7 @@ def test_futures_are_counted():
     denoiser = GaussianDenoiser(Parameterization("clean", Schedule("linear")))
     noisy = torch.zeros(2, TOKENS, LAYOUT.token_dim)
     sampling = Sampling(
-        matrix=sloped_matrix(TOKENS, num_levels=1, slope=1.0),
+        matrix=pyramid_matrix(TOKENS, num_levels=1, offset=1.0),
         num_levels=1,
         guidance=guidance(along_x, batch=2, num_futures=3),
     )
@@ -370,7 +370,7 @@ def test_futures_of_sequences_stay_apart():
                 noisy[rows],
                 state=denoiser(prefix, torch.zeros(len(rows), NUM_PREFIX_TOKENS, 2))[1],
                 sampling=Sampling(
-                    matrix=sloped_matrix(TOKENS, num_levels=4, slope=2.0),
+                    matrix=pyramid_matrix(TOKENS, num_levels=4, offset=2.0),
                     num_levels=4,
                     guidance=guidance(goal_distance, batch=len(rows), num_futures=2, strength=5.0),
                 ),

@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny_model import DENOISERS, LAYOUT, tiny_denoiser, tiny_model
 
-from dfplan.diffusion import Parameterization, Schedule, reverse_step, sloped_matrix
+from dfplan.diffusion import Parameterization, Schedule, pyramid_matrix, reverse_step
 from dfplan.models.token_model import TokenModel
 from dfplan.planner.guidance import Guidance, predict_guided
 from dfplan.planner.objectives import goal_distance
@@ -111,7 +111,7 @@ def _counting(denoiser):
 
 
 def _sampling(slope=1.0, **changes):
-    matrix = sloped_matrix(TOKENS, num_levels=LEVELS, slope=slope)
+    matrix = pyramid_matrix(TOKENS, num_levels=LEVELS, offset=slope)
     return Sampling(**({"matrix": matrix, "num_levels": LEVELS} | changes))
 
 
