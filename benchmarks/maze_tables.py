@@ -20,8 +20,8 @@ PAGE = ROOT / "docs" / "results" / "mazes.md"
 BEGIN, END = "<!-- scores: written by benchmarks/maze_tables.py -->", "<!-- end of scores -->"
 METHODS = {  # how a row is called that is not of a training
     "grid": "shortest path on visited cells (*grid*), shooting tracker, no network",
-    "oracle": "heuristic that is told the maze (*oracle*)",
-    "waypoints": "the data's own driver, told the maze (*waypoints*)",
+    "oracle": "heuristic with privileged information (*oracle*)",
+    "waypoints": "the data's own driver, with privileged information (*waypoints*)",
     "bound": "kinematic upper bound",
 }
 DRIVEN = {"actions": "planned actions", "shooting": "shooting tracker"}

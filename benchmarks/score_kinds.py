@@ -33,7 +33,7 @@ class Kind:
         goal: fixed, random or detour.
         planner: what plans.
         controller: what turns plans into actions.
-        data: what it was trained on: "collected", or "resynthesised" (its ways driven anew); "" where nothing was.
+        data: what it was trained on: "collected", or "resynthesised" (driven again); "" where nothing was.
     """
 
     env: str

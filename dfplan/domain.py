@@ -223,8 +223,8 @@ class Domain(Protocol):
         ...
 
     @property
-    def drives_anew(self) -> bool:
-        """Whether what is trained on may be the ways of the data driven anew, faster."""
+    def can_resynthesise(self) -> bool:
+        """Whether what is trained on may be resynthesised: the trajectories of the data, driven again, faster."""
         ...
 
     @property
@@ -287,10 +287,10 @@ class Domain(Protocol):
         """Measure what makes a plan good; a UserError where the data lack what it takes."""
         ...
 
-    def drive_anew(
+    def resynthesise(
         self, data: Trajectories, resynthesis: "ResynthesisSettings", *, scorer: PlanScorer, **how: object
     ) -> Trajectories:
-        """The ways of the data driven anew, where :attr:`drives_anew`; ``how`` is ``seed`` and ``on_progress``."""
+        """Trajectories driven again, where :attr:`can_resynthesise`; ``how`` is ``seed`` and ``on_progress``."""
         ...
 
     def achieved_goal(self, observations: np.ndarray) -> np.ndarray:

@@ -103,7 +103,7 @@ def test_data_as_collected_and_resynthesised_are_rows_of_their_own_and_what_rest
         "| Maze2D: dfplan, transformer, planned actions, data resynthesised",
         "| Maze2D: dfplan, transformer, shooting tracker, data resynthesised",
         "| Maze2D: shortest path on visited cells (*grid*), shooting tracker, no network",
-        "| Maze2D: heuristic that is told the maze (*oracle*)",
+        "| Maze2D: heuristic with privileged information (*oracle*)",
         "| Maze2D: kinematic upper bound",
     ]
 

@@ -28,7 +28,7 @@ SUMMARY, README = HERE / "summary.json", HERE / "README.md"
 BEGIN, END = "<!-- measured: written by benchmarks/pixel_latents/run.py -->", "<!-- end of measured -->"
 MAZES, PUSHT = ("medium", "large"), "pusht"
 PUSHT_ENV = "env=pixel-pusht-v0"
-# Ways driven anew are drawn: as many as are looked at, so that none is driven in vain.
+# Resynthesised trajectories are drawn: as many as are looked at, so that none is driven in vain.
 DRAWN = ("resynthesis.num_steps=500000",)
 POOLED = 32  # numbers of a picture
 TRAININGS: Mapping[str, Mapping[str, tuple[str, ...]]] = {

@@ -56,7 +56,7 @@ def overview(records: Records) -> list[str]:
 
 
 def heuristic(records: Records, name: str = "default", told: str = "oracle") -> list[str]:
-    """How often an agent beats the heuristic that is told the maze, which is no ceiling therefore."""
+    """How often an agent beats the heuristic with privileged information, which is no ceiling therefore."""
     shares = []
     for record in records.values():
         ours, theirs = row_of(record, name), row_of(record, told)

@@ -15,16 +15,16 @@ from frame import Benchmark, Named
 from records import Record, between_marks, head, newest_file, row, source
 
 from dfplan.agent import MPCAgent, ShootingTracker
-from dfplan.agent.seeing import SeeingAgent
+from dfplan.agent.pixels import PixelAgent
 from dfplan.cli.build import describe_weights
 from dfplan.cli.folders import bundled_weights
 from dfplan.cli.main import main as dfplan
 from dfplan.domains.maze.environment import load_maze
 from dfplan.domains.maze.frames import load_camera
 from dfplan.domains.maze.generate import generate_maze2d
-from dfplan.domains.maze.observer import FrameObserver, load_keypoints, load_observer
 from dfplan.domains.maze.protocol import MazeProtocol
 from dfplan.domains.maze.sources import states_id
+from dfplan.domains.maze.state_estimator import StateEstimator, load_estimator, load_keypoints
 from dfplan.evaluation.metrics import mean_interval
 from dfplan.evaluation.rollout import evaluate_agent
 from dfplan.models import load_forcing_model
@@ -69,7 +69,7 @@ def _green(frames: np.ndarray) -> np.ndarray:
 class ShiftedAgent:
     """An agent whose camera is not what it was."""
 
-    def __init__(self, agent: SeeingAgent, *, shift: Shift) -> None:
+    def __init__(self, agent: PixelAgent, *, shift: Shift) -> None:
         self._agent, self._shift = agent, shift
         self.on_plan: Callable[[PlanEvent], None] | None = None
 
@@ -98,13 +98,13 @@ def measure(maze: str, *, eyes: Path | None, arguments: argparse.Namespace) -> l
     """Every shift of one maze; ``eyes`` are of a tokenizer trained on MuJoCo's view, None where that is left out."""
     env_id, folder = f"pixelmaze-{maze}-v1", weights_of(maze)
     model = load_forcing_model(folder)
-    observer = load_observer(folder, model.metadata["frames"])
+    observer = load_estimator(folder, model.metadata["frames"])
     positions = generate_maze2d(states_id(env_id), num_steps=20_000, seed=FIRST_SEED + arguments.seed)["infos/qpos"][
         ::40
     ]
     rows = []
 
-    def add(name: str, *, shift: Shift, view: str, observer: FrameObserver) -> None:
+    def add(name: str, *, shift: Shift, view: str, observer: StateEstimator) -> None:
         frames = load_camera(env_id, view=view).render(positions)
         found = observer.places(shifted(frames, shift=shift, generator=np.random.default_rng(arguments.seed)))
         errors = np.linalg.norm(found - positions, axis=1)
@@ -117,7 +117,7 @@ def measure(maze: str, *, eyes: Path | None, arguments: argparse.Namespace) -> l
         )
         protocol = MazeProtocol(env_id, goal="random", goal_given="image", view=view)
         rollouts = evaluate_agent(
-            ShiftedAgent(SeeingAgent(agent, sight=observer), shift=shift),
+            ShiftedAgent(PixelAgent(agent, sight=observer), shift=shift),
             protocol,
             num_episodes=arguments.episodes,
             num_envs=arguments.episodes,

@@ -24,7 +24,7 @@ from videos import CellClassifier, Videos, drive, features, train_classifier
 from world_model import WorldModel
 
 from dfplan.domains.maze.frames import Camera, load_camera
-from dfplan.domains.maze.observer import load_observer
+from dfplan.domains.maze.state_estimator import load_estimator
 from dfplan.models import ForcingModel, load_forcing_model
 from dfplan.models.bundle import bundle_checksum
 from dfplan.planner import Planner, PlannerSettings
@@ -52,7 +52,7 @@ GRID: dict[str, list[dict[str, Any]]] = {
         {"pyramid_offset": 0.0, "num_levels": 1, "stabilization_level": 0.02},
     ],
 }
-# The weights that come with dfplan to plan with: longer trained than the others, mostly on ways driven anew.
+# The weights that come with dfplan to plan with: longer trained than the others, mostly on resynthesised trajectories.
 GRID["planner"] = GRID["forcing"]
 # How the same weights plan; a model of next tokens knows nothing of the future until it is there.
 PLANS = {"forcing": [], "planner": [], "full-sequence": ["planner.pyramid_offset=0"]}
@@ -158,7 +158,7 @@ def choose(
     name: str, model: ForcingModel, folder: Path, videos: Videos, *, scene: Scene
 ) -> tuple[WorldModel, dict[str, Any]]:
     """The world model with the settings of its grid that are best at the end, and what was tried."""
-    sight, tried = load_observer(folder, model.metadata["frames"]), []
+    sight, tried = load_estimator(folder, model.metadata["frames"]), []
     for settings in GRID[name]:
         world = WorldModel(Planner(model, settings=PlannerSettings(**settings)), sight=sight)
         (found,), _ = measure(world, videos, scene=scene, lengths=(max(LENGTHS),))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from dfplan.domains.maze.observer import FrameObserver
+from dfplan.domains.maze.state_estimator import StateEstimator
 from dfplan.errors import UserError
 from dfplan.models.sight import LatentSight
 from dfplan.planner import Planner
@@ -24,7 +24,7 @@ class WorldModel:
         sight: what the model was trained to see with.
     """
 
-    def __init__(self, planner: Planner, *, sight: LatentSight | FrameObserver) -> None:
+    def __init__(self, planner: Planner, *, sight: LatentSight | StateEstimator) -> None:
         self.planner = planner
         self.sight = sight
 

@@ -1,1 +1,1 @@
-"""What dfplan is compared with, behind the same contracts: Diffuser, and two drivers that are told the maze."""
+"""What dfplan is compared with, behind the same contracts: Diffuser, and two drivers with privileged information."""

@@ -136,17 +136,17 @@ def warn_of_other_environment(
 def describe_weights(folder: Path, metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Which weights these are, wherever they lie: checksum, training seed, commit and data they were trained on.
 
-    ``data`` is "resynthesised" where the ways in the data were driven anew before training, else "collected"; None
+    ``data`` is "resynthesised" where its trajectories were resynthesised before training, else "collected"; None
     where the bundle does not say.
     """
     provenance = metadata.get("provenance", {})
     config = present_config(provenance.get("config", {}))
-    driven_anew = config.get("resynthesis", {}).get("num_steps", 0) > 0
+    was_resynthesised = config.get("resynthesis", {}).get("num_steps", 0) > 0
     return {
         "sha256": hashlib.sha256((folder / TENSORS_FILE).read_bytes()).hexdigest(),
         "training_seed": config.get("seed"),
         "training_commit": provenance.get("commit"),
-        "data": ("resynthesised" if driven_anew else "collected") if config else None,
+        "data": ("resynthesised" if was_resynthesised else "collected") if config else None,
     }
 
 

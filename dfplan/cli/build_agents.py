@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 
-from dfplan.agent.seeing import SeeingAgent, Sight
+from dfplan.agent.pixels import PixelAgent, Sight
 from dfplan.baselines.behaviour_cloning import is_behaviour_cloning, load_behaviour_cloning
 from dfplan.baselines.diffuser import DiffuserPlanner, is_diffuser, load_diffuser
 from dfplan.cli.build import build_agent, build_planner, find_weights, warn_of_other_environment
 from dfplan.cli.schema import EvalConfig
 from dfplan.domain import OPTIONS, Domain
-from dfplan.domains.maze.observer import FrameObserver, load_keypoints, load_observer
+from dfplan.domains.maze.state_estimator import StateEstimator, load_estimator, load_keypoints
 from dfplan.errors import UserError
 from dfplan.evaluation.rollout import Agent
 from dfplan.models.bundle import load_bundle
@@ -130,10 +130,10 @@ def _planning(
         weights=weights,
         horizon=config.planner.horizon or domain.spec.episode_steps,
     )
-    return agent if sight is None else SeeingAgent(agent, sight=_with_tokenizer(config, sight, say=say))
+    return agent if sight is None else PixelAgent(agent, sight=_with_tokenizer(config, sight, say=say))
 
 
-def _with_tokenizer(config: EvalConfig, sight: LatentSight | FrameObserver, *, say: Callable[[str], None]) -> Sight:
+def _with_tokenizer(config: EvalConfig, sight: LatentSight | StateEstimator, *, say: Callable[[str], None]) -> Sight:
     """The same, or with the tokenizer that is asked for: where the agent is, another one can say as well."""
     if config.tokenizer == "trained":
         return sight
@@ -147,12 +147,12 @@ def _with_tokenizer(config: EvalConfig, sight: LatentSight | FrameObserver, *, s
     return replace(sight, tokenizer=load_keypoints(folder), folder=folder)
 
 
-def load_sight(weights: Path, metadata: Mapping[str, Any]) -> LatentSight | FrameObserver | None:
+def load_sight(weights: Path, metadata: Mapping[str, Any]) -> LatentSight | StateEstimator | None:
     """What the bundle of a planner sees with; None where it is told states."""
     described = metadata.get("frames")
     if described is None:
         return None
-    return load_observer(weights, described) if "motion" in described else load_latent_sight(weights, described)
+    return load_estimator(weights, described) if "motion" in described else load_latent_sight(weights, described)
 
 
 def _check_latents(sight: LatentSight, observation_dim: int, *, weights: Path) -> None:
@@ -174,7 +174,7 @@ def _cloned(config: EvalConfig, domain: Domain, *, weights: Path, say: Callable[
         _check_sizes(agent.sizes, config, domain)
     inside: Any = agent
     return BuiltAgent(
-        agent if sight is None else SeeingAgent(inside, sight=_with_tokenizer(config, sight, say=say)),
+        agent if sight is None else PixelAgent(inside, sight=_with_tokenizer(config, sight, say=say)),
         name=agent.metadata["model"]["name"],
         controller="none",
         num_parameters=sum(each.numel() for each in agent.cloning.parameters()),

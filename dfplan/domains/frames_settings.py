@@ -8,7 +8,7 @@ from dfplan.ranges import check_settings
 
 @dataclass(frozen=True)
 class FramesSettings:
-    """See :class:`dfplan.models.sight.LatentSight`, and for keypoints in the mazes their ``FrameObserver``.
+    """See :class:`dfplan.models.sight.LatentSight`, and for keypoints in the mazes their ``StateEstimator``.
 
     Raises:
         UserError: a number out of range.

@@ -76,7 +76,7 @@ class GymnasiumDomain:
     options: frozenset[str] = frozenset()
     procedure: frozenset[str] = frozenset()
     tasks: frozenset[str] | None = frozenset({"forcing", "behaviour-cloning", "inverse-dynamics"})
-    shows_frames = drives_anew = False
+    shows_frames = can_resynthesise = False
     pictures: Mapping[str, tuple[int, ...]] = {}  # shapes of what cameras show, by their names
     tells_goals = True
     make_options: Mapping[str, Any] = {}  # of the environment, where a domain wants others than it has
@@ -190,9 +190,9 @@ class GymnasiumDomain:
             return GoalScorer(self.goal_radius or 0.1 * spread)
         return ReturnScorer(DISCOUNT, fit_value(data, discount=DISCOUNT))
 
-    def drive_anew(self, data: Trajectories, resynthesis: Any, **how: Any) -> Trajectories:
+    def resynthesise(self, data: Trajectories, resynthesis: Any, **how: Any) -> Trajectories:
         """See :class:`dfplan.domain.Domain`: never asked, as nobody knows how."""
-        raise UserError(f"the ways of {self.env_id} cannot be driven anew; give resynthesis=none")
+        raise UserError(f"the trajectories of {self.env_id} cannot be resynthesised; give resynthesis=none")
 
     def achieved_goal(self, observations: np.ndarray) -> np.ndarray:
         """See :class:`dfplan.domain.Domain`: what stands in front."""

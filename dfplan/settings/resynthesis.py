@@ -1,4 +1,4 @@
-"""Trajectory resynthesis: how the ways in the data are driven anew before training."""
+"""Trajectory resynthesis: how the trajectories in the data are driven again, faster, before training."""
 
 from dataclasses import dataclass
 

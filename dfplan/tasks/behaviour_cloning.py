@@ -50,7 +50,7 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[BehaviourCloningTask, Wi
         inputs, (described, beside) = seen.inputs, seen.beside()
         data = seen.ways(settings.resynthesis)
     elif settings.resynthesis.num_steps:
-        data = inputs.drive_anew(data, settings.resynthesis, scorer=inputs.domain.fit_scorer(data))
+        data = inputs.resynthesise(data, settings.resynthesis, scorer=inputs.domain.fit_scorer(data))
     sizes = {"observation_dim": data.observations.shape[1], "action_dim": data.actions.shape[1]}
     sizes["goal_dim"] = inputs.goal_dim
     network = {name: getattr(settings, name) for name in ("width", "num_layers")}

@@ -43,7 +43,7 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[DiffuserTask, SegmentWin
             "published"
         )
     scorer: Any = inputs.domain.fit_scorer(inputs.trajectories)
-    trajectories = inputs.drive_anew(inputs.trajectories, settings.resynthesis, scorer=scorer)
+    trajectories = inputs.resynthesise(inputs.trajectories, settings.resynthesis, scorer=scorer)
     action_dim, observation_dim = trajectories.actions.shape[1], trajectories.observations.shape[1]
     torch.manual_seed(inputs.seed)  # of the initial weights
     unet = TemporalUnet(token_dim=action_dim + observation_dim, width=sizes["width"], num_layers=sizes["num_layers"])

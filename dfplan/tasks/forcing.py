@@ -87,12 +87,12 @@ def learn(
     scorer: "PlanScorer",
     driven: "Trajectories | None" = None,
 ) -> "tuple[ForcingTask, Dataset]":
-    """The same of settings that were checked; ``driven`` are ways that were driven anew already."""
+    """The same of settings that were checked; ``driven`` are trajectories that were resynthesised already."""
     from dfplan.tasks.trajectory_windows import mix_datasets
 
     collected = inputs.trajectories
     settings, scorer = with_one_radius(settings, with_value(scorer, settings.value, inputs), inputs)
-    trajectories = inputs.drive_anew(collected, settings.resynthesis, scorer=scorer) if driven is None else driven
+    trajectories = inputs.resynthesise(collected, settings.resynthesis, scorer=scorer) if driven is None else driven
     windows, validation = mix_datasets(
         settings.windows,
         trajectories,
@@ -141,21 +141,21 @@ def check_network(name: str) -> None:
 
 
 def check_ways(settings: StateSettings, inputs: Inputs) -> None:
-    """Refuse to drive anew what cannot be, and to hold ends at which nothing stands still for as long.
+    """Refuse to resynthesise what cannot be, and to hold ends at which nothing stands still for as long.
 
     Raises:
         UserError: the settings ask for that.
     """
     windows, resynthesis = settings.windows, settings.resynthesis
-    if not inputs.domain.drives_anew and (resynthesis.num_steps or windows.held_steps):
+    if not inputs.domain.can_resynthesise and (resynthesis.num_steps or windows.held_steps):
         raise UserError(
-            f"the ways of {inputs.env_name} cannot be driven anew; give resynthesis=none and windows.held_steps=0, or "
-            "leave both out"
+            f"the trajectories of {inputs.env_name} cannot be resynthesised; give resynthesis=none and "
+            "windows.held_steps=0, or leave both out"
         )
-    if not inputs.domain.drives_anew and windows.collected_share and settings.value.temperature is None:
+    if not inputs.domain.can_resynthesise and windows.collected_share and settings.value.temperature is None:
         raise UserError(
-            "windows.collected_share is for windows that are not as the data are: for ways driven anew, which those of "
-            f"{inputs.env_name} cannot be, or with value.temperature; leave it out"
+            "windows.collected_share is for windows that are not as the data are: for resynthesised trajectories, "
+            f"which those of {inputs.env_name} cannot be, or with value.temperature; leave it out"
         )
     standing = resynthesis.shortest_hold if resynthesis.num_steps else 0
     if windows.held_steps > standing:
@@ -207,10 +207,11 @@ def weigher(
 def with_one_radius(settings: StateSettings, scorer: Any, inputs: Inputs) -> tuple[StateSettings, "PlanScorer"]:
     """Both with the same distance that counts as being at the goal.
 
-    It is the settings' where ways are driven anew, as they say then how long is stood there; elsewhere the scorer's.
+    It is the settings' where trajectories are resynthesised, as they say then how long is stood there;
+    elsewhere the scorer's.
     """
     radius, sees_latents = getattr(scorer, "goal_radius", None), inputs.seen_goal_dim is not None
-    if inputs.domain.drives_anew and not sees_latents:
+    if inputs.domain.can_resynthesise and not sees_latents:
         return settings, replace(scorer, goal_radius=settings.windows.goal_radius)
     if radius is None:
         return settings, scorer

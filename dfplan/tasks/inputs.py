@@ -90,16 +90,16 @@ class Inputs:
         sizes = {"observation_names": data.observations.shape[1], "action_names": data.actions.shape[1]}
         return {name: list(names) for name, names in named.items() if names and len(names) == sizes[name]}
 
-    def drive_anew(self, data: Trajectories, resynthesis: ResynthesisSettings, *, scorer: PlanScorer) -> Trajectories:
-        """The data as they are, or, where it is asked for, their ways driven anew.
+    def resynthesise(self, data: Trajectories, resynthesis: ResynthesisSettings, *, scorer: PlanScorer) -> Trajectories:
+        """The data as they are, or, where it is asked for, their trajectories resynthesised.
 
         Raises:
             UserError: they do not hold what that takes.
         """
         if not resynthesis.num_steps:
             return data
-        with self.progress("ways driven anew") as show:
-            return self.domain.drive_anew(data, resynthesis, scorer=scorer, seed=self.seed, on_progress=show)
+        with self.progress("trajectories resynthesised") as show:
+            return self.domain.resynthesise(data, resynthesis, scorer=scorer, seed=self.seed, on_progress=show)
 
     def check_states(self) -> None:
         """Refuse an environment that shows frames: a planner of states would be trained on what is not shown there.

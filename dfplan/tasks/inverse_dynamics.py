@@ -40,7 +40,7 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[InverseDynamicsTask, Obs
         data = look(inputs, settings.frames, resynthesis=settings.resynthesis).ways(settings.resynthesis)
     else:
         data = inputs.trajectories
-        data = inputs.drive_anew(data, settings.resynthesis, scorer=inputs.domain.fit_scorer(data))
+        data = inputs.resynthesise(data, settings.resynthesis, scorer=inputs.domain.fit_scorer(data))
     torch.manual_seed(inputs.seed)  # of the initial weights
     sizes = {"observation_dim": data.observations.shape[1], "action_dim": data.actions.shape[1]}
     inverse = InverseDynamics(**sizes, most_steps=settings.most_steps, width=settings.width)

@@ -13,7 +13,7 @@ from dfplan.tasks.inputs import Inputs
 
 if TYPE_CHECKING:
     from dfplan.domain import PlanScorer
-    from dfplan.domains.maze.observer import FrameObserver
+    from dfplan.domains.maze.state_estimator import StateEstimator
     from dfplan.models.sight import LatentSight
     from dfplan.types import Trajectories
 
@@ -27,8 +27,8 @@ class Seen:
 
     Attributes:
         inputs: with observations in the place of what is shown.
-        driven: the ways driven anew, where they are drawn after that; None where observations are states that the
-            domain can drive anew itself.
+        driven: the resynthesised trajectories, where they are drawn after that; None where observations are states
+            that the domain can resynthesise itself.
         scorer: what makes a plan good by that.
         sight: what looks.
     """
@@ -36,13 +36,13 @@ class Seen:
     inputs: Inputs
     driven: "Trajectories | None"
     scorer: "PlanScorer"
-    sight: "LatentSight | FrameObserver"
+    sight: "LatentSight | StateEstimator"
 
     def ways(self, resynthesis: ResynthesisSettings) -> "Trajectories":
-        """What is learned from, driven anew where that is asked for."""
+        """What is learned from, resynthesised where that is asked for."""
         if self.driven is not None:
             return self.driven
-        return self.inputs.drive_anew(self.inputs.trajectories, resynthesis, scorer=self.scorer)
+        return self.inputs.resynthesise(self.inputs.trajectories, resynthesis, scorer=self.scorer)
 
     def beside(self) -> tuple[dict[str, Any], Callable[[Path], None]]:
         """What a bundle says of how is looked, and what writes the tokenizer into its folder."""
@@ -76,14 +76,14 @@ def look(
 ) -> Seen:
     """The first rows of the data as they are seen.
 
-    A keypoint tokenizer says where things are, so that its observations are states to a domain that drives ways anew,
-    and does so in what was seen. For latents, ways are driven anew first, as whoever makes data may, and drawn then.
+    A keypoint tokenizer says where things are, so that its observations are states to a domain that resynthesises,
+    and does so in what was seen. For latents, that is done first, as whoever makes data may, and drawn then.
 
     Args:
         inputs: of the task.
         frames: how is looked.
-        resynthesis: whether ways are driven anew; None is not.
-        with_collected: whether the data as collected are looked at as well, where they are driven anew.
+        resynthesis: whether trajectories are resynthesised; None is not.
+        with_collected: whether the data as collected are looked at as well, where they are resynthesised.
 
     Raises:
         UserError: there is no tokenizer, it does not fit the pictures, or there is none of these.
@@ -94,12 +94,12 @@ def look(
 
     folder = find_tokenizer(frames.tokenizer, env_name=inputs.env_name)
     collected = first_rows(inputs.trajectories, frames.max_rows)
-    if inputs.domain.drives_anew and isinstance(load_tokenizer(folder)[0], KeypointTokenizer):
+    if inputs.domain.can_resynthesise and isinstance(load_tokenizer(folder)[0], KeypointTokenizer):
         return _look_for_places(inputs, frames, collected, folder=folder)
     driven = collected
     if resynthesis is not None and resynthesis.num_steps:
         measured = inputs.domain.fit_scorer(inputs.trajectories)
-        driven = first_rows(inputs.drive_anew(inputs.trajectories, resynthesis, scorer=measured), frames.max_rows)
+        driven = first_rows(inputs.resynthesise(inputs.trajectories, resynthesis, scorer=measured), frames.max_rows)
     shown = inputs.domain.show(driven)
     sight = open_sight(folder, shown, stack=frames.stack, stride=frames.stride)
 
@@ -117,7 +117,7 @@ def look(
 def _look_for_places(inputs: Inputs, frames: FramesSettings, shown: "Trajectories", *, folder: Path) -> Seen:
     from dfplan.domains.maze.seen import see
 
-    seen, observer = see(
+    seen, estimator = see(
         shown,
         frames,
         domain=inputs.domain,
@@ -126,8 +126,8 @@ def _look_for_places(inputs: Inputs, frames: FramesSettings, shown: "Trajectorie
         progress=inputs.progress,
     )
     measured: Any = inputs.domain.fit_scorer(seen)
-    scorer = replace(measured, dynamics=observer.motion.dynamics)
-    return Seen(replace(inputs, loaded=seen), None, scorer, observer)
+    scorer = replace(measured, dynamics=estimator.motion.dynamics)
+    return Seen(replace(inputs, loaded=seen), None, scorer, estimator)
 
 
 def _goal_scorer(inputs: Inputs, states: "Trajectories", seen: "Trajectories", *, goal_dim: int) -> "PlanScorer":

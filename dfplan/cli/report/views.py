@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from dfplan.agent.seeing import SeeingAgent
+from dfplan.agent.pixels import PixelAgent
 from dfplan.cli.build_agents import BuiltAgent
 from dfplan.domain import Domain
 from dfplan.errors import UserError
@@ -97,7 +97,7 @@ def _plan(
     if planner is None:
         return None, f"{seen.built.name} has no rows of a scheduling matrix to show", None
     start, goal = seen.rollouts.states[number][0], seen.rollouts.goals[number][0]
-    if isinstance(seen.built.agent, SeeingAgent) and not seen.built.agent.sight.tells_places:
+    if isinstance(seen.built.agent, PixelAgent) and not seen.built.agent.sight.tells_places:
         return None, "what is planned from was not kept: frames are shown", None
     start = np.append(start, np.zeros(planner.observation_dim - len(start), start.dtype))  # seen, but how fast
     ends = {"start": start, "goal": goal, "scene": scene}

@@ -16,7 +16,7 @@ from dfplan.domains.maze.environment import load_maze, shows_frames, step_second
 from dfplan.domains.maze.frames import load_camera
 from dfplan.domains.maze.layouts import layout_of
 from dfplan.domains.maze.protocol import MazeProtocol
-from dfplan.domains.maze.resynthesis import resynthesise as drive_anew
+from dfplan.domains.maze.resynthesis import resynthesise
 from dfplan.domains.maze.scorer import PointMassScorer
 from dfplan.domains.maze.sources import check_trajectories, default_num_steps, generate_file, load_trajectories
 from dfplan.errors import UserError
@@ -37,7 +37,7 @@ class MazeDomain:
 
     options = frozenset({"goal", "goal_given", "view", "vectorization", "tokenizer", "agent", "ddim_steps"})
     procedure = frozenset({"noise"})
-    drives_anew = tells_goals = True
+    can_resynthesise = tells_goals = True
     achieved_apart = False
     tasks = None
 
@@ -103,7 +103,7 @@ class MazeDomain:
         """See :class:`dfplan.domain.Domain`: how the ball is pushed, and where it was."""
         return PointMassScorer(fit_dynamics(data), measure_support(data), goal_radius=self.maze.goal_radius)
 
-    def drive_anew(
+    def resynthesise(
         self, data: Trajectories, resynthesis: ResynthesisSettings, *, scorer: Any, **how: Any
     ) -> Trajectories:
         """See :class:`dfplan.domain.Domain`; drives by the shooting tracker."""
@@ -111,7 +111,7 @@ class MazeDomain:
 
         known = {name: getattr(scorer, name) for name in ("goal_radius", "support")}
         driver = ShootingTracker(scorer.dynamics, tube=resynthesis.tube, **known)
-        return drive_anew(data, driver, resynthesis, dynamics=scorer.dynamics, **known, **how)
+        return resynthesise(data, driver, resynthesis, dynamics=scorer.dynamics, **known, **how)
 
     def achieved_goal(self, observations: np.ndarray) -> np.ndarray:
         """See :class:`dfplan.domain.Domain`: the position."""
@@ -165,7 +165,7 @@ class MazeDomain:
         return {"shooting": shooting, "tracker": lambda *_, **__: StateTracker()}
 
     def agents(self) -> Mapping[str, Callable[[], Any]]:
-        """See :class:`dfplan.domain.Domain`: two drivers that are told the maze."""
+        """See :class:`dfplan.domain.Domain`: two drivers with privileged information."""
         from dfplan.domains.maze.oracle import OracleAgent
         from dfplan.domains.maze.waypoints import WaypointAgent
 

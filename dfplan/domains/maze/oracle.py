@@ -1,4 +1,4 @@
-"""A strong heuristic: a driver that is told the maze and the physics, and takes the fastest way it can find.
+"""A strong heuristic: a driver with privileged information, maze and physics, that takes the fastest way it finds.
 
 It looks ahead by simulating manoeuvres among the walls and prices where they end by the way that is left. Others are
 quicker in some episodes; what nobody can beat is said by :mod:`dfplan.domains.maze.bound`.

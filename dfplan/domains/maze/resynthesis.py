@@ -87,7 +87,7 @@ def resynthesise(
         state = legs.go_along(now, state, at_goal=at_goal, inside=support.contains(state[:, :dim]))
         if on_progress is not None:
             on_progress(min((now + 1) * num_drivers, num_steps), num_steps)
-    return _collect(observations, actions, number, legs, source=f"{trajectories.source}, driven anew")
+    return _collect(observations, actions, number, legs, source=f"{trajectories.source}, resynthesised")
 
 
 def _step(state: np.ndarray, action: np.ndarray, *, dynamics: DoubleIntegrator, support: Support) -> np.ndarray:

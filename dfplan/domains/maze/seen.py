@@ -14,7 +14,7 @@ from dfplan.domains.frames_settings import FramesSettings
 if TYPE_CHECKING:
     from dfplan.domain import Domain
     from dfplan.domains.maze.motion import MotionFilter
-    from dfplan.domains.maze.observer import FrameObserver
+    from dfplan.domains.maze.state_estimator import StateEstimator
     from dfplan.types import Trajectories
 
 
@@ -26,8 +26,8 @@ def see(
     folder: Path,
     cache_folder: Path,
     progress: Callable[[str], AbstractContextManager[Callable[[int, int], None]]],
-) -> "tuple[Trajectories, FrameObserver]":
-    """Recorded states as an observer sees them, and the observer.
+) -> "tuple[Trajectories, StateEstimator]":
+    """Recorded states as a state estimator sees them, and the estimator.
 
     Args:
         shown: recorded states.
@@ -43,7 +43,7 @@ def see(
     import torch
 
     from dfplan.domains.maze.motion import follow_trajectories
-    from dfplan.domains.maze.observer import FrameObserver, load_keypoints
+    from dfplan.domains.maze.state_estimator import StateEstimator, load_keypoints
     from dfplan.models.sight import open_sight
 
     tokenizer, pictures = load_keypoints(folder), domain.show(shown)
@@ -52,7 +52,7 @@ def see(
         seen = sight.look(pictures, cache_folder=cache_folder, on_progress=show).observations
     positions = tokenizer.to_places(torch.as_tensor(sight.normalized(seen))).numpy()
     motion = fit_motion(shown, positions, frames)
-    return follow_trajectories(shown, positions, motion=motion), FrameObserver(tokenizer, folder=folder, motion=motion)
+    return follow_trajectories(shown, positions, motion=motion), StateEstimator(tokenizer, folder=folder, motion=motion)
 
 
 def fit_motion(shown: "Trajectories", positions: np.ndarray, frames: FramesSettings) -> "MotionFilter":

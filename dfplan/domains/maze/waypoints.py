@@ -1,4 +1,4 @@
-"""The driver that collected the data, as an agent. It is told the maze, and drives without the noise of the data."""
+"""The driver that collected the data, as an agent. It has privileged information, the maze, and adds no noise."""
 
 from collections.abc import Callable, Sequence
 

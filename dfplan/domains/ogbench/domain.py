@@ -34,7 +34,7 @@ class PointMazeDomain(GymnasiumDomain):
 
     procedure = frozenset({"noise"})
     options = frozenset({"agent"})
-    drives_anew = True
+    can_resynthesise = True
 
     def __init__(self, env_id: str) -> None:
         self.maze_name, self.kind = maze_and_kind(env_id)
@@ -99,7 +99,7 @@ class PointMazeDomain(GymnasiumDomain):
         support = measure_support(data, goal_dim=self.spec.goal_dim, cell=CELL, least_visits=1)
         return VisitedScorer(self.goal_radius or 1.0, support)
 
-    def drive_anew(
+    def resynthesise(
         self, data: Trajectories, resynthesis: ResynthesisSettings, *, scorer: VisitedScorer, **how: Any
     ) -> Trajectories:
         """See :class:`dfplan.domain.Domain`: spliced; of the settings, how many steps, and of standing, count."""

@@ -1,4 +1,4 @@
-"""Ways driven anew: true to the measured dynamics, inside the data's positions, faster, and standing at their ends."""
+"""Resynthesised trajectories: true to the measured dynamics, inside the data's positions, faster, held at the ends."""
 
 import dataclasses
 
@@ -110,7 +110,7 @@ def test_a_trajectory_ends_with_a_finished_way_and_is_laid_out_whole(anew):
     assert anew.starts[-1] == len(anew) == len(anew.actions) == len(anew.segment_ends)
     assert (np.diff(anew.starts) > 0).all()
     assert anew.segment_ends[anew.starts[1:] - 1].all()
-    assert anew.source.endswith("driven anew")
+    assert anew.source.endswith("resynthesised")
 
 
 def test_drivers_are_sent_back_to_their_goal_from_beside_it(collected):

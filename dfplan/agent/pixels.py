@@ -38,7 +38,7 @@ class Sight(Protocol):
         ...
 
 
-class SeeingAgent:
+class PixelAgent:
     """Follows what it sees and does, and lets another agent act on observations made of that.
 
     Args:

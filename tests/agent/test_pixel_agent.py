@@ -1,8 +1,8 @@
-"""The agent that sees: what it tells the agent inside is what an observer makes of its frames and actions."""
+"""The agent that sees: what it tells the agent inside is what a state estimator makes of its frames and actions."""
 
 import numpy as np
 
-from dfplan.agent.seeing import SeeingAgent
+from dfplan.agent.pixels import PixelAgent
 
 
 class Inside:
@@ -54,7 +54,7 @@ def frames_at(*pixels):
 
 def begun(goals=((7.0, 7.0), (0.0, 0.0))):
     inside = Inside()
-    agent = SeeingAgent(inside, sight=BrightestPixel())  # type: ignore[arg-type]
+    agent = PixelAgent(inside, sight=BrightestPixel())  # type: ignore[arg-type]
     agent.reset(seeds=[0, 1], goals=np.array(goals))
     return agent, inside
 

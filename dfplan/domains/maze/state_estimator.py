@@ -15,7 +15,7 @@ from dfplan.models.tokenizers.keypoints import KeypointTokenizer
 
 
 @dataclass(frozen=True)
-class FrameObserver:
+class StateEstimator:
     """Turns frames into observations ``[position, speed]``.
 
     Attributes:
@@ -93,8 +93,8 @@ def load_keypoints(folder: Path) -> KeypointTokenizer:
     return tokenizer
 
 
-def load_observer(weights: Path, description: Mapping[str, Any]) -> FrameObserver:
-    """The observer that a planner was trained with, from the planner's bundle.
+def load_estimator(weights: Path, description: Mapping[str, Any]) -> StateEstimator:
+    """The estimator that a planner was trained with, from the planner's bundle.
 
     Args:
         weights: folder of the planner's bundle.
@@ -108,7 +108,7 @@ def load_observer(weights: Path, description: Mapping[str, Any]) -> FrameObserve
         motion, wanted = read_motion(description["motion"]), description["tokenizer_sha256"]
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{weights} does not say how it sees frames ({error}); train it again") from error
-    observer = FrameObserver(load_keypoints(folder), folder=folder, motion=motion)
+    estimator = StateEstimator(load_keypoints(folder), folder=folder, motion=motion)
     if bundle_checksum(folder) != wanted:
         raise UserError(f"{folder} is not the tokenizer that {weights} was trained with; copy the whole folder again")
-    return observer
+    return estimator

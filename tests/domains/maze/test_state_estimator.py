@@ -6,7 +6,7 @@ import torch
 
 from dfplan.domains.maze.frames import load_camera
 from dfplan.domains.maze.motion import MotionFilter
-from dfplan.domains.maze.observer import FrameObserver, load_keypoints, load_observer
+from dfplan.domains.maze.state_estimator import StateEstimator, load_estimator, load_keypoints
 from dfplan.errors import UserError
 from dfplan.models.bundle import load_bundle, save_bundle
 from dfplan.models.tokenizers import (
@@ -147,32 +147,32 @@ def test_weights_of_a_planner_are_no_tokenizer(tmp_path):
 
 
 def test_a_history_without_actions_has_its_mean_speed(camera, tmp_path):
-    observer = FrameObserver(sharp_tokenizer(camera), folder=tmp_path, motion=MOTION)
+    estimator = StateEstimator(sharp_tokenizer(camera), folder=tmp_path, motion=MOTION)
     history = np.array([[[1.0, 1.0]], [[1.1, 1.0]], [[1.4, 0.9]]])
-    np.testing.assert_allclose(observer.observations(history), [[1.4, 0.9, 20.0, -5.0]], rtol=1e-5)
-    np.testing.assert_array_equal(observer.observations(history[:1]), [[1, 1, 0, 0]])
+    np.testing.assert_allclose(estimator.observations(history), [[1.4, 0.9, 20.0, -5.0]], rtol=1e-5)
+    np.testing.assert_array_equal(estimator.observations(history[:1]), [[1, 1, 0, 0]])
 
 
 def test_goals_are_positions_or_pictures_of_them(camera, tmp_path):
-    observer = FrameObserver(sharp_tokenizer(camera), folder=tmp_path, motion=MOTION)
+    estimator = StateEstimator(sharp_tokenizer(camera), folder=tmp_path, motion=MOTION)
     places = np.array([[1.0, 1.0], [3.0, 2.0]])
-    np.testing.assert_array_equal(observer.goals(places), places)
-    np.testing.assert_allclose(observer.goals(camera.render(places)), places, atol=0.3)
+    np.testing.assert_array_equal(estimator.goals(places), places)
+    np.testing.assert_allclose(estimator.goals(camera.render(places)), places, atol=0.3)
     with pytest.raises(UserError, match="pictures"):
-        observer.goals(np.zeros((2, 8, 8)))
+        estimator.goals(np.zeros((2, 8, 8)))
 
 
 def test_a_planner_refuses_the_eyes_of_another(camera, tmp_path):
     claim = {"tokenizer": {"name": "keypoints", "num_keypoints": 1, "width": 2}}
     save_tokenizer(tmp_path / "tokenizer", sharp_tokenizer(camera), claim)
     folder = tmp_path / "tokenizer"
-    description = FrameObserver(load_keypoints(folder), folder=folder, motion=MOTION).description()
-    assert load_observer(tmp_path, description).motion == MOTION
+    description = StateEstimator(load_keypoints(folder), folder=folder, motion=MOTION).description()
+    assert load_estimator(tmp_path, description).motion == MOTION
     tensors, metadata = load_bundle(tmp_path / "tokenizer")
     tensors["tokenizer.origin"] = tensors["tokenizer.origin"] + 1
     save_bundle(tmp_path / "tokenizer", tensors, metadata)
     with pytest.raises(UserError, match="not the tokenizer"):
-        load_observer(tmp_path, description)
+        load_estimator(tmp_path, description)
     motion = description["motion"]
     for wrong in (
         {},
@@ -182,4 +182,4 @@ def test_a_planner_refuses_the_eyes_of_another(camera, tmp_path):
     ):
         broken = description | {"motion": wrong}
         with pytest.raises(UserError, match="how it sees frames"):
-            load_observer(tmp_path, broken)
+            load_estimator(tmp_path, broken)
