@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dfplan.domains.maze.frames import load_camera
+from dfplan.domains.camera import load_camera
 
 FOLDER = Path(__file__).parents[1] / "benchmarks" / "visual_shift"
 

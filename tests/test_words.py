@@ -32,3 +32,13 @@ def says_so(path):
 def test_outside_of_its_domain_nothing_is_said_of_mazes():
     files = (path.relative_to(ROOT) for path in sorted(ROOT.rglob("*.py")) if says_so(path))
     assert not [str(each) for each in files if each.parts[0] not in ("domains", "baselines")]
+
+
+def test_few_files_outside_meet_the_mazes_at_their_address():
+    """What the package shows of them, former addresses, and what finds the ball in pictures for planners of states."""
+    met = re.compile(r"^\s*(?:from|import) dfplan\.domains\.maze", re.MULTILINE)
+    files = (path.relative_to(ROOT) for path in sorted(ROOT.rglob("*.py")) if met.search(path.read_text()))
+    assert {str(each) for each in files if each.parts[0] not in ("domains", "baselines")} <= {
+        *("__init__.py", "agent/__init__.py", "scorers/__init__.py", "data/generate.py", "data/sources.py"),
+        *("tasks/seen.py", "cli/build_agents.py"),
+    }

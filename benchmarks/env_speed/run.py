@@ -13,8 +13,8 @@ import gymnasium
 import numpy as np
 
 import dfplan_envs  # noqa: F401  (registers the environments)
+from dfplan.domains.camera import load_camera
 from dfplan.domains.maze.environment import load_maze
-from dfplan.domains.maze.frames import load_camera
 from dfplan.domains.maze.generate import generate_maze2d
 
 sys.path.append(str(Path(__file__).parents[1]))

@@ -15,7 +15,7 @@ from dfplan.cli.build import describe_weights
 from dfplan.cli.folders import dataset_folder
 from dfplan.cli.main import main as dfplan
 from dfplan.data.split import hold_out
-from dfplan.domains.maze.frames import load_camera
+from dfplan.domains.camera import load_camera
 from dfplan.domains.maze.sources import load_trajectories
 from dfplan.models.frame_encoder import frozen_encoder
 from dfplan.training.checkpoint import checkpoint_folder

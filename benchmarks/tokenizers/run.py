@@ -20,7 +20,7 @@ from dfplan.cli.folders import dataset_folder
 from dfplan.cli.main import main as dfplan
 from dfplan.data.frame_dataset import FrameDataset
 from dfplan.data.split import hold_out
-from dfplan.domains.maze.frames import load_camera
+from dfplan.domains.camera import load_camera
 from dfplan.domains.maze.sources import load_trajectories
 from dfplan.models.tokenizers import FrameTokenizer, build_tokenizer, load_tokenizer
 from dfplan.models.tokenizers.principal import PrincipalTokenizer

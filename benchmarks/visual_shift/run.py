@@ -19,8 +19,8 @@ from dfplan.agent.pixels import PixelAgent
 from dfplan.cli.build import describe_weights
 from dfplan.cli.folders import bundled_weights
 from dfplan.cli.main import main as dfplan
+from dfplan.domains.camera import load_camera
 from dfplan.domains.maze.environment import load_maze
-from dfplan.domains.maze.frames import load_camera
 from dfplan.domains.maze.generate import generate_maze2d
 from dfplan.domains.maze.protocol import MazeProtocol
 from dfplan.domains.maze.sources import states_id

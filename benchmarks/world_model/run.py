@@ -23,7 +23,7 @@ from report import draw, pages
 from videos import CellClassifier, Videos, drive, features, train_classifier
 from world_model import WorldModel
 
-from dfplan.domains.maze.frames import Camera, load_camera
+from dfplan.domains.camera import Camera, load_camera
 from dfplan.domains.maze.state_estimator import load_estimator
 from dfplan.models import ForcingModel, load_forcing_model
 from dfplan.models.bundle import bundle_checksum

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dfplan.domains.maze.frames import load_camera
+from dfplan.domains.camera import load_camera
 from dfplan.domains.maze.generate import generate_maze2d
 from dfplan.domains.maze.sources import states_id
 

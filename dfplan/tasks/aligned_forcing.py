@@ -64,7 +64,7 @@ def build_target(
     import numpy as np
     import torch
 
-    from dfplan.domains.maze.frames import load_camera
+    from dfplan.domains.camera import load_camera
     from dfplan.models.frame_encoder import frozen_encoder
     from dfplan.training.alignment import FrameFeatures, StateFeatures
 

@@ -39,7 +39,7 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[KeypointTask, FrameDatas
     from dfplan.blocks import PICTURE, Frames
     from dfplan.data.frame_dataset import FrameDataset
     from dfplan.data.split import hold_out
-    from dfplan.domains.maze.frames import load_camera
+    from dfplan.domains.camera import load_camera
     from dfplan.models.tokenizers import KeypointTokenizer
     from dfplan.training.autoencoding import KeypointTask
 

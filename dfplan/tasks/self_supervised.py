@@ -30,7 +30,7 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[SelfSupervisedTask, Fram
     import torch
 
     from dfplan.data.split import hold_out
-    from dfplan.domains.maze.frames import load_camera
+    from dfplan.domains.camera import load_camera
     from dfplan.models.frame_encoder import FrameEncoder
     from dfplan.training.self_supervised import FramePairs, SelfSupervisedTask
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from dfplan.domains.maze.frames import load_camera
+from dfplan.domains.camera import load_camera
 from dfplan.errors import UserError
 from dfplan.models.bundle import load_bundle, save_bundle
 from dfplan.models.tokenizers import build_tokenizer, load_tokenizer, save_tokenizer, to_pictures

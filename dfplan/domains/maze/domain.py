@@ -11,9 +11,9 @@ import numpy as np
 from dfplan.arrays import numbers_of
 from dfplan.blocks import PICTURE, Frames
 from dfplan.domain import Situation, Spec
+from dfplan.domains.camera import load_camera
 from dfplan.domains.maze.dynamics import fit_dynamics
 from dfplan.domains.maze.environment import load_maze, shows_frames, step_seconds
-from dfplan.domains.maze.frames import load_camera
 from dfplan.domains.maze.layouts import layout_of
 from dfplan.domains.maze.protocol import MazeProtocol
 from dfplan.domains.maze.resynthesis import resynthesise

@@ -35,7 +35,7 @@ class MazeProtocol:
             between which the straight line leads into dead ends).
         goal_given: "state", which is where it is, or "image" for a picture of the agent at the goal, where the
             environment shows pictures.
-        view: of the camera, where the environment shows pictures: see :func:`dfplan.domains.maze.frames.load_camera`.
+        view: of the camera, where the environment shows pictures: see :func:`dfplan.domains.camera.load_camera`.
         vectorization: "batched", "sync" or "async" (see :mod:`dfplan.evaluation.batches`); speed depends on it, results
             do not.
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from dfplan.domains.maze.frames import load_camera
+from dfplan.domains.camera import load_camera
 from dfplan.domains.maze.motion import MotionFilter
 from dfplan.domains.maze.state_estimator import StateEstimator, load_estimator, load_keypoints
 from dfplan.errors import UserError

@@ -4,8 +4,8 @@ import gymnasium
 import numpy as np
 import pytest
 
+from dfplan.domains.camera import load_camera
 from dfplan.domains.maze.environment import load_maze
-from dfplan.domains.maze.frames import load_camera
 from dfplan.errors import UserError
 
 
