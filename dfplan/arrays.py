@@ -31,6 +31,17 @@ def as_number(value: Any) -> float:
     return float(number) if number is not None and number.shape == () else float("nan")
 
 
+def check_whole(least: int, **values: Any) -> None:
+    """Refuse what is no whole number from ``least`` to 2**63 - 1, by its name.
+
+    Raises:
+        UserError: one is none.
+    """
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value < 2**63:
+            raise UserError(f"{name} must be a whole number from {least}; got {value!r:.60}")
+
+
 def numbers_of(name: str, values: Any) -> np.ndarray:
     """An array of real numbers, perhaps the given one; rows may be arrays in a list.
 

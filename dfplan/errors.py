@@ -24,6 +24,33 @@ class EndedEarly(Exception):  # noqa: N818 - no error: all that there is to say 
         self.status = status
 
 
+class CodeOfOthers:
+    """A ``with`` block that tells in one line what goes wrong in code that is not ours, and in which line of it.
+
+    Raises:
+        UserError: the block raised anything but one of these itself, or memory that is full.
+
+    Args:
+        what: names the code.
+    """
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        is_of_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"  # torch's own
+        if not isinstance(error, Exception) or isinstance(error, UserError) or is_of_memory:
+            return
+        import traceback  # not for --help
+
+        place, said = traceback.extract_tb(error.__traceback__)[-1], " ".join(str(error).split())[:200]
+        at = f"{place.filename.replace(chr(92), '/').rpartition('/')[2]}, line {place.lineno}"
+        raise UserError(f"{self.what} raised {type(error).__name__}: {said} ({at}); mend it there") from error
+
+
 def printable(text: str) -> str:
     """The text with what a terminal would obey, or not show, written as an escape; only line breaks stay."""
     return "".join(

@@ -13,6 +13,15 @@ from dfplan.errors import UserError
 WORD_OF_KIND = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
 
 
+def words_of(kind: Any, *, nothing: str = "null") -> str:
+    """What a value of a type is called, ``a number or null``."""
+    if get_origin(kind) in (Union, UnionType):
+        return " or ".join(words_of(each, nothing=nothing) for each in get_args(kind))
+    if kind is NoneType:
+        return nothing
+    return WORD_OF_KIND.get(kind, "a list in brackets, such as [1,2] or [[1,2,3]]")
+
+
 def closest(word: str, allowed: Iterable[str]) -> str:
     """``" (did you mean 'x'?)"`` for the most similar allowed word, or nothing where none is similar."""
     similar = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.6)
@@ -56,8 +65,7 @@ def _check_kind(name: str, value: Any, kind: Any) -> None:
         return  # whatever it is, its owner checks it
     allowed = (*kinds, int) if float in kinds else kinds
     if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in kinds):
-        words = " or ".join("None" if each is NoneType else WORD_OF_KIND[each] for each in kinds)
-        raise UserError(f"{name} must be {words}; got {value!r}")
+        raise UserError(f"{name} must be {words_of(Union[kinds], nothing='None')}; got {value!r}")  # noqa: UP007
 
 
 def _check_value(name: str, value: Any, each: Any) -> None:

@@ -83,7 +83,11 @@ OLD_AND_OF_UNNAMED_WEIGHTS = {
     "benchmarks/visual_shift/results/2026-11-26-0313.json",
     "benchmarks/visual_shift/results/2026-11-26-0554.json",
 }
-NOT_OF_WEIGHTS = {("dataset", "sha256"), ("", "record_sha256")}  # checksums, and in what part of a record
+NOT_OF_WEIGHTS = {
+    ("dataset", "sha256"),
+    ("dataset", "content"),
+    ("", "record_sha256"),
+}  # checksums, and in what part of a record
 
 
 def git(*arguments: str) -> str:

@@ -11,7 +11,7 @@ from dfplan.agent.beliefs import Beliefs
 from dfplan.agent.controllers import Controller, PlannedActions
 from dfplan.agent.delay import AT_ONCE, InferenceDelay
 from dfplan.agent.jumps import has_jumped
-from dfplan.arrays import checked_plan, checked_rows
+from dfplan.arrays import check_whole, checked_plan, checked_rows
 from dfplan.errors import UserError
 from dfplan.planner import Belief, Planner
 from dfplan.planner.obligations import Info, Obligations, obligations_of
@@ -104,10 +104,8 @@ class MPCAgent:
         clips: bool = False,
         delay: InferenceDelay = AT_ONCE,
     ) -> None:
-        if replan_every < 0 or horizon < 1:
-            raise UserError(
-                f"replan_every must be 0 (no limit) or more and horizon 1 or more; got {replan_every} and {horizon}"
-            )
+        check_whole(0, replan_every=replan_every)  # 0 is no limit
+        check_whole(1, horizon=horizon)
         if replan_when is not None and not replan_when > 0:
             raise UserError(f"replan_when must be above 0, or None to keep to replan_every; got {replan_when}")
         if episode_steps is not None and episode_steps < 1:
@@ -150,6 +148,8 @@ class MPCAgent:
         self._step, self._over = 0, np.zeros(len(seeds), dtype=bool)
         self._beliefs = None if self._remembering is None else Beliefs(self._remembering, len(seeds))
         self._begun = np.zeros(len(goals), dtype=np.int64)
+        for seed in seeds:
+            check_whole(0, seed=seed)
         self._generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
         self._planned_at = np.full(len(goals), -np.inf)
         self._goals = goals

@@ -26,7 +26,7 @@ from omegaconf.errors import (
 )
 
 from dfplan.cli.any_environment import COMMANDS, known_ids, with_environment
-from dfplan.cli.arguments import OPTIONS_PREFIX, Words, for_hydra, name_of, read_words, split_options
+from dfplan.cli.arguments import NUMBER, OPTIONS_PREFIX, Words, for_hydra, name_of, read_words, split_options
 from dfplan.cli.folders import DECLARED, config_folder, group_choices, release
 from dfplan.cli.foreign_configs import check_config_folder
 from dfplan.cli.launcher_schema import LauncherConfig
@@ -39,7 +39,7 @@ from dfplan.domains.frames_settings import FramesSettings
 from dfplan.errors import UserError
 from dfplan.files import user_path
 from dfplan.options import UNSET, group
-from dfplan.ranges import WORD_OF_KIND, check_ranges, closest
+from dfplan.ranges import check_ranges, closest, words_of
 from dfplan.settings.diffusion import DiffusionSettings
 from dfplan.settings.resynthesis import ResynthesisSettings
 from dfplan.settings.value import ValueSettings
@@ -47,6 +47,7 @@ from dfplan.tasks.groups import ModelSettings, WindowsSettings
 
 # What a configuration, which may be somebody else's, does not decide: where is written, and over what.
 SAID_ALONE = ("output", "overwrite", "resume")
+NO_NAME = re.compile(rf"{NUMBER}|null|true|false|[-+]?(nan|inf)|", re.IGNORECASE)
 _QUESTION_MARKS = f"{UNSET}\0"  # nobody can type it
 
 
@@ -60,7 +61,6 @@ def run(command: str, words: Sequence[str]) -> int:
     launcher = read_launcher(command, said.launcher)
     if said.config_folder is not None:
         check_config_folder(said.config_folder)
-    _refuse_empty_groups(command, said.options)
     try:
         with reading(said.config_folder, command):
             return _obey(command, said, launcher)
@@ -107,6 +107,7 @@ def compose_options(command: str, options: Sequence[str], **settings: Any) -> Di
         UserError: an option that there is not, or one that cannot be read.
     """
     options = with_environment(command, [_by_present_name(option) for option in options])
+    _refuse_empty_groups(command, options)
     texts = text_options(command)
     kept = [option for option in options if name_of(option) in texts and "=" in option]
     lists = [option for option in options if name_of(option).startswith(OPTIONS_PREFIX) and "=" in option]
@@ -161,13 +162,13 @@ def _schema_said(command: str, options: Sequence[str]) -> type:
 
 
 def _refuse_empty_groups(command: str, options: Sequence[str]) -> None:
-    """Hydra answers ``env=null`` with a traceback."""
+    """Hydra answers ``env=null`` and ``model=3`` with a traceback."""
     schema = _schema_said(command, options)
     groups = {name for name, each in flatten(schema) if is_dataclass(each.type)}
     for word in options:
         name, equals, value = word.partition("=")
         name = present_option(name)
-        if equals and name in groups and value in ("", "null"):
+        if equals and name in groups and NO_NAME.fullmatch(value):
             raise UserError(f"{name} must be chosen; got {word!r}; choose {', '.join(group_choices(name))}")
 
 
@@ -284,12 +285,12 @@ def _missing_file(error: MissingConfigException, command: str) -> str:
 
 
 def _bad_value(error: OmegaConfBaseException, command: str, declared: Mapping[str, Any]) -> str:
-    name = error.full_key or "the configuration"
+    name = (error.full_key or "the configuration").partition("[")[0]  # an entry of a list is told by the list's name
     if isinstance(error, MissingMandatoryValue):
         return f"the option {name} has no value; give {name}=..."
-    if isinstance(error, ValidationError) and declared.get(name) in WORD_OF_KIND:
+    if isinstance(error, ValidationError) and name in declared:
         found = "null" if error.value is None else repr(error.value)
-        return f"{name} must be {WORD_OF_KIND[declared[name]]}; got {found}"
+        return f"{name} must be {words_of(declared[name])}; got {found}"
     if name not in declared and name != "the configuration":
         return _unknown_option(name, command, declared)
     return f"{name}: {str(error).splitlines()[0]}"

@@ -1,11 +1,15 @@
 """Where the files lie that a training reads, kept so that it goes on from anywhere and after they have moved."""
 
+import hashlib
 import json
 import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from dfplan.blocks import rows_of
 from dfplan.cli.folders import bundled_weights
 from dfplan.errors import UserError
 from dfplan.files import user_path
@@ -56,9 +60,10 @@ def check_same_data(resume: Path, data: str, trajectories: Trajectories | None) 
         UserError: the checksum is another one.
     """
     noted, found = _noted(resume), describe(trajectories)
-    if noted.get("sha256") == found.get("sha256"):
+    decides = "content" if "content" in noted else "sha256"  # of runs from before there was the former
+    if noted.get(decides) == found.get(decides):
         return  # as many rows or not is compared with all else that decides
-    one, other = (f"{each.get('sha256') or 'none'} and {each.get('rows', 'no')} rows" for each in (found, noted))
+    one, other = (f"{each.get(decides) or 'none'} and {each.get('rows', 'no')} rows" for each in (found, noted))
     raise UserError(
         f"data={data} is not what the run in {resume} was begun with: SHA-256 {one}, instead of {other}; give the "
         "dataset that it was begun with, or start a new run without resume="
@@ -66,8 +71,17 @@ def check_same_data(resume: Path, data: str, trajectories: Trajectories | None) 
 
 
 def describe(trajectories: Trajectories | None) -> dict[str, Any]:
-    """What the record of a run says of its data."""
-    return {} if trajectories is None else {"sha256": trajectories.checksum, "rows": len(trajectories)}
+    """What the record of a run says of its data: of the file, if it was one, and of what they hold."""
+    if trajectories is None:
+        return {}
+    digest = hashlib.sha256(
+        repr({name: each.checksum for name, each in (trajectories.pictures or {}).items()}).encode()
+    )
+    for name, values in {**trajectories.per_row(), "starts": trajectories.starts}.items():
+        digest.update(f"{name} {values.dtype} {values.shape}".encode())
+        for rows in rows_of(values):
+            digest.update(np.ascontiguousarray(values[rows]).data)
+    return {"sha256": trajectories.checksum, "rows": len(trajectories), "content": digest.hexdigest()}
 
 
 def _noted(resume: Path) -> dict[str, Any]:

@@ -50,7 +50,12 @@ def train(
         UserError: data of another environment, an option that there is not, or whatever else the command refuses.
         EndedEarly: a signal stopped it; what was done is in the run folder.
     """
-    said = read_words("train", options)
+    texts = [env, *(() if isinstance(options, str) else options or ())]
+    if isinstance(options, str) or not all(isinstance(each, str) for each in texts):
+        raise UserError(f"env is a text, and options a list of texts; got env={env!r:.60} and options={options!r:.60}")
+    if not isinstance(data, Trajectories | str | Path):
+        raise UserError(f"data are dfplan.Trajectories or what data= names; got {type(data).__name__}")
+    said = read_words("train", texts[1:])
     if said.help or said.show or said.sweep or said.config_folder or set(said.given) & set(ARGUMENTS):
         raise UserError(f"options are key=value, but for {', '.join(ARGUMENTS)}; got {' '.join(options)}")
     words = [f"env={env}", f"seed={seed}", *([] if steps is None else [f"training.num_steps={steps}"]), *said.options]

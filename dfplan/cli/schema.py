@@ -87,7 +87,7 @@ class ComputeConfig:
     env: EnvConfig = group(EnvConfig, "the environment")
     seed: int = option("what every random number derives from", low=0, high=2**32 - 1)
     device: str = option("auto, cpu, cuda, cuda:1 or mps")
-    threads: int | None = option("CPU threads; null = as torch decides; more than one gains planning little", low=1)
+    threads: int | None = option("CPU threads; null = as torch decides; more gain planning little", low=1, high=1024)
 
 
 @dataclass
@@ -103,7 +103,7 @@ class AgentConfig(ComputeConfig):
 
     planner: PlannerConfig = group(PlannerConfig, "how plans are made")
     controller: ControllerConfig = group(ControllerConfig, "how plans become actions")
-    n_episodes: int = option("episodes", low=1)
+    n_episodes: int = option("episodes", low=1, high=1_000_000)
     n_envs: int = option("environments side by side; changes speed and memory, not results", low=1)
     weights: str = option("bundled, bundled-rnn (maze2d-large), or a folder: of a model or of a training run")
     agent: str = option(
@@ -170,7 +170,7 @@ class BenchConfig(RunConfig):
     agents: list[str] = option("names of agents, the first being what the others are compared with: default,fast")
     options_of: dict[str, list[str]] = option("by the name of an agent its options of `dfplan eval`")
     goal: str = option("as of `dfplan eval`", choices=("fixed", "random", "detour"))
-    n_episodes: int = option("episodes, the same for every agent", low=1)
+    n_episodes: int = option("episodes, the same for every agent", low=1, high=1_000_000)
     n_envs: int = option("environments side by side; also the batch size that is timed besides 1", low=1)
     n_plans: int = option("plans that are timed, for each batch size", low=1)
     least_plans: int = option("how many of n_plans are timed however long they take", low=1)

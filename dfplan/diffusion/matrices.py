@@ -55,6 +55,8 @@ def validate_matrix(matrix: Tensor, *, num_levels: int) -> Tensor:
     Raises:
         UserError: it is no integer ``[rows, tokens]`` tensor, does not start in noise, does not end clean, or rises.
     """
+    if not isinstance(matrix, Tensor):
+        raise UserError(f"a scheduling matrix is an integer tensor [rows, tokens]; got {type(matrix).__name__}")
     if matrix.ndim != 2 or matrix.is_floating_point() or matrix.shape[0] < 2 or matrix.shape[1] < 1:
         raise UserError(
             "a scheduling matrix is an integer tensor [rows, tokens] with at least 2 rows; "

@@ -28,7 +28,7 @@ from dfplan.domains.pusht_scene import ENV_ID, PIXELS_ID
 from dfplan.domains.scripted.domain import KNOWN, ScriptedDomain
 from dfplan.domains.series import NAME as SERIES
 from dfplan.domains.series import SeriesDomain
-from dfplan.errors import UserError
+from dfplan.errors import CodeOfOthers, UserError
 
 OURS = "dfplan_envs"
 DRAWN = "maze2d"
@@ -75,7 +75,10 @@ def find_domain(env_id: str) -> Domain:
         UserError: there is no such environment, or its spaces are not those that plans can be made in.
     """
     if env_id in plugins.installed("domains"):
-        return plugins.find("domains", env_id, own={})(env_id)
+        with CodeOfOthers(f"the domain of {env_id}, which an installed package brings,"):
+            domain = plugins.find("domains", env_id, own={})(env_id)
+            _ = domain.spec, domain.protocol  # which every domain has
+        return domain
     if env_id == SERIES:
         return SeriesDomain()
     if env_id not in gymnasium.registry:

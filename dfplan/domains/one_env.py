@@ -55,6 +55,12 @@ class Agent:
         replan_every: int | None = None,
         seed: int = 0,
     ) -> None:
+        if not isinstance(model, ForcingModel):
+            raise UserError(f"the model must be a planner of dfplan.load; got {type(model).__name__}")
+        if planner is not None and not isinstance(planner, Planner):
+            raise UserError(f"planner must be a dfplan.Planner, or None; got {planner!r:.60}")
+        if controller is not None and not hasattr(controller, "follow"):
+            raise UserError(f"controller must be one such as dfplan.PlannedActions(2), or None; got {controller!r:.60}")
         self._domain = domain = _domain_of(env)
         _check_sizes(model, env, domain)
         own = domain.controllers()
@@ -108,13 +114,24 @@ def _domain_of(env: gymnasium.Env) -> Domain:
     Raises:
         UserError: it has none, or is none that plans can be made in.
     """
+    if not isinstance(env, gymnasium.Env):
+        one = "; for several, dfplan.MPCAgent" if isinstance(env, gymnasium.vector.VectorEnv) else ""
+        raise UserError(f"dfplan.Agent acts in one environment of gymnasium.make; got {type(env).__name__}{one}")
     if env.spec is None:
         raise UserError(f"{env} has no spec that says its id; make it with gymnasium.make")
     return find_domain(env.spec.id)
 
 
 def _check_sizes(model: ForcingModel, env: gymnasium.Env, domain: Domain) -> None:
-    spec, layout = domain.spec, model.layout
+    spec, layout, space = domain.spec, model.layout, env.action_space
+    bounds = spec.action_bounds
+    if not domain.shows_frames and not (
+        np.array_equal(space.low.ravel(), bounds.low) and np.array_equal(space.high.ravel(), bounds.high)  # type: ignore[attr-defined]
+    ):
+        raise UserError(
+            f"the environment takes actions in {space}, and {env.spec.id} as it is made has {bounds.low} to "  # type: ignore[union-attr]
+            f"{bounds.high}: plans are in the latter; take the wrapper of actions off"
+        )
     found = layout.observation_dim, layout.action_dim, layout.goal_dim
     wanted = spec.observation_dim, spec.action_bounds.low.size, spec.goal_dim
     if domain.shows_frames or wanted != found:

@@ -108,5 +108,9 @@ def _size(space: Any, env_id: str) -> int:
 
 def _flat(observed: Any) -> np.ndarray:
     """A box as a vector, a dict of boxes as their vectors in the order of :func:`dfplan.arrays.named_parts`."""
-    parts = [np.asarray(part, np.float32).reshape(-1) for _, part in named_parts(observed)]
+    try:
+        parts = [np.asarray(part, np.float32).reshape(-1) for _, part in named_parts(observed)]
+    except (TypeError, ValueError) as error:  # such as all that reset() gives, which is a pair
+        found = type(observed).__name__
+        raise UserError(f"an observation must be numbers as the environment shows them; got a {found}") from error
     return np.concatenate(parts) if parts else np.zeros(0, np.float32)

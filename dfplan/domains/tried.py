@@ -1,14 +1,12 @@
 """An environment that anybody wrote: what goes wrong in it is told in one line, with where it did."""
 
-import traceback
-from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
 
-from dfplan.errors import UserError
+from dfplan.errors import CodeOfOthers, UserError
 
 
 class Tried(gymnasium.Wrapper):
@@ -37,18 +35,14 @@ class Tried(gymnasium.Wrapper):
         return self.env.spec
 
     def _tried(self, name: str, size: int, *given: Any, **how: Any) -> Any:
-        try:
+        with CodeOfOthers(self._of(name)):
             told = getattr(self.env, name)(*given, **how)
-        except UserError:
-            raise
-        except Exception as error:  # of an environment that others wrote
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            said = " ".join(str(error).split())[:200]
-            at = f"{Path(place.filename).name}, line {place.lineno}"
-            raise self._refused(name, f"raised {type(error).__name__}: {said} ({at})") from error
         if not isinstance(told, tuple) or len(told) != size or not isinstance(told[-1], dict):
             raise self._refused(name, f"must give {size} values, the last of them a dict")
         return told
 
     def _refused(self, name: str, reason: str) -> UserError:
-        return UserError(f"env={getattr(self.spec, 'id', self.env)}: its {name}() {reason}; mend the environment")
+        return UserError(f"{self._of(name)} {reason}; mend the environment")
+
+    def _of(self, name: str) -> str:
+        return f"env={getattr(self.spec, 'id', self.env)}: its {name}()"

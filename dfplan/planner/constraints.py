@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dfplan.arrays import as_number, numbers_of
-from dfplan.errors import UserError
+from dfplan.errors import CodeOfOthers, UserError
 from dfplan.planner.regions import Region, as_numbers, as_region, distance_to
 from dfplan.types import Support, Verdict
 
@@ -180,8 +180,8 @@ class Constraints:
         return found
 
 
-def as_constraints(asked: "Constraints | Sequence[Constraints | Judgement]") -> Constraints:
-    """One set of constraints from one, or from a list of them and of functions that judge.
+def as_constraints(asked: "Constraints | Judgement | Sequence[Constraints | Judgement]") -> Constraints:
+    """One set of constraints from one, a function that judges, or a list of them and of such functions.
 
     Raises:
         UserError: an item is neither.
@@ -189,11 +189,11 @@ def as_constraints(asked: "Constraints | Sequence[Constraints | Judgement]") -> 
     if isinstance(asked, Constraints):
         return asked
     found = Constraints()
-    for each in asked:
+    for each in asked if isinstance(asked, Sequence) else (asked,):
         if isinstance(each, Constraints):
             found = found & each
         elif callable(each):
-            found = found & Constraints(functions=(each,))
+            found = found & Constraints(functions=(each,))  # type: ignore[arg-type] - it is called, and checked
         else:
             raise UserError(
                 "constraints are Constraints(keep_out=[[x, y, radius]], …) or functions of places "
@@ -206,9 +206,10 @@ def _keeps(function: Judgement, places: np.ndarray) -> bool:
     """Whether a user's judgement says that it is kept; what is not a number is not. It may change what it is given.
 
     Raises:
-        UserError: it says neither yes or no nor a number.
+        UserError: it says neither yes or no nor a number, or raises.
     """
-    margin = np.asarray(function(places.copy()))
+    with CodeOfOthers(f"the constraint {_name(function)}"):
+        margin = np.asarray(function(places.copy()))
     if margin.shape or margin.dtype.kind not in "bfiu":
         raise UserError(
             f"the constraint {_name(function)} must return whether it is kept, or one number, 0 or more where it is; "

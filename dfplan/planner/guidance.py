@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from dfplan.diffusion import Parameterization, add_noise
-from dfplan.errors import UserError
+from dfplan.errors import CodeOfOthers, UserError
 from dfplan.models.denoiser import DenoiserState
 from dfplan.models.token_model import TokenModel
 from dfplan.planner.objectives import Objective, PredictedPlan
@@ -203,7 +203,9 @@ def _reader(
             rows=rows.repeat_interleave(count),
             layout=layout,
         )
-        return _checked(guidance.objective(plan), batch=len(future)).view(-1, count).mean(dim=1)
+        with CodeOfOthers("the objective of a plan"):
+            values = guidance.objective(plan)
+        return _checked(values, batch=len(future)).view(-1, count).mean(dim=1)
 
     return value
 

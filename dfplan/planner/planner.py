@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dfplan.arrays import checked_plan, checked_rows
+from dfplan.arrays import check_whole, checked_plan, checked_rows
 from dfplan.errors import UserError
 from dfplan.models.forcing_model import ForcingModel
 from dfplan.planner.belief import Belief
@@ -44,7 +44,7 @@ class Planner(WindowDenoiser):
         *,
         settings: PlannerSettings,
         objective: Objective | None = None,
-        constraints: Constraints | Sequence[Constraints | Judgement] = (),
+        constraints: Constraints | Judgement | Sequence[Constraints | Judgement] = (),
     ) -> None:
         self.constraints = settings.guidance.must_keep() & as_constraints(constraints)
         settings = replace(settings, guidance=settings.guidance.with_constraints(self.constraints))
@@ -159,8 +159,7 @@ class Planner(WindowDenoiser):
         return checked_plan(choose_plans(self, candidates, belief.observations, belief.goals, passed=passed))
 
     def _check_asked(self, belief: Belief, *, horizon: int, generators: Sequence[torch.Generator]) -> None:
-        if horizon < 1:
-            raise UserError(f"horizon must be at least 1 step; got {horizon}")
+        check_whole(1, horizon=horizon)
         if len(generators) != len(belief):
             raise UserError(f"{len(belief)} environments need as many generators; got {len(generators)}")
         if self.plans_parts and (belief.num_tokens or belief.goals is None):

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dfplan import plugins
-from dfplan.errors import UserError
+from dfplan.errors import CodeOfOthers, UserError
 from dfplan.planner.guidance_settings import GuidanceSettings
 from dfplan.settings.planning import PlanningNumbers
 
@@ -32,7 +32,9 @@ class PlannerSettings(PlanningNumbers):
             if make in offsets:
                 return pyramid_matrix(num_tokens, num_levels=self.num_levels, offset=offsets[make])
             make = plugins.find("matrices", make, own={})
-        made = validate_matrix(make(num_tokens), num_levels=self.num_levels)
+        with CodeOfOthers("the matrix that was chosen"):
+            rows = make(num_tokens)
+        made = validate_matrix(rows, num_levels=self.num_levels)
         if made.shape[1] != num_tokens:
             raise UserError(f"matrix made {made.shape[1]} columns for {num_tokens} tokens; it needs one a token")
         return made

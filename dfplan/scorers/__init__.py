@@ -7,6 +7,7 @@ import numpy as np
 
 from dfplan import plugins
 from dfplan.domain import PlanScorer
+from dfplan.errors import CodeOfOthers
 from dfplan.scorers.goal import GoalScorer
 from dfplan.scorers.paths import first_arrival, steps_along
 from dfplan.scorers.returns import ReturnScorer
@@ -36,5 +37,9 @@ def read_scorer(description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
 
     own = {each.kind: each for each in (of_domain.SCORER, GoalScorer, ReturnScorer, VisitedScorer)}
     # Bundles from before there were several do not say which: it was that one.
-    kind = plugins.find("scorers", description.get("scorer", of_domain.SCORER.kind), own=own)
-    return kind.from_description(description, arrays)
+    name = description.get("scorer", of_domain.SCORER.kind)
+    kind = plugins.find("scorers", name, own=own)
+    if name in own:
+        return kind.from_description(description, arrays)
+    with CodeOfOthers(f"the scorer {name}, which an installed package brings,"):
+        return kind.from_description(description, arrays)

@@ -14,7 +14,8 @@ from dfplan.settings.training import Decay, Device, Length, Loop, Parallel, Prec
 # What may change between the parts of one run, since it does not touch what is computed (num_steps: see the loop).
 MAY_CHANGE = ("num_steps", "checkpoint_every", "validate_every", "log_every", "keep_checkpoints", "device", "parallel")
 
-WHERE_DATA_LIE = "config.data"  # what they are, ``config.dataset`` says by their checksum
+# What they hold, whoever has loaded them compares.
+WHERE_DATA_LIE = ("config.data", "config.dataset.sha256", "config.dataset.content")
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def resolved_config(
 def check_same_config(saved: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     """Refuse to resume a run with other values than it was started with; names the keys that differ."""
     before, now = _flat(present_config(saved)), _flat(given)
-    free = {f"training.{name}" for name in MAY_CHANGE} | {WHERE_DATA_LIE}
+    free = {f"training.{name}" for name in MAY_CHANGE} | set(WHERE_DATA_LIE)
     missing = "(absent)"
     differences = [
         f"{key} was {before.get(key, missing)!r} and is now {now.get(key, missing)!r}"

@@ -342,9 +342,9 @@ def test_an_episode_start_of_some_rows_leaves_the_others_alone(controller):
     np.testing.assert_array_equal(again.act(STATES)[2], swapped[2])
 
 
-@pytest.mark.parametrize("sizes", [{"replan_every": -1}, {"horizon": 0}])
+@pytest.mark.parametrize("sizes", [{"replan_every": -1}, {"replan_every": 1.5}, {"horizon": 0}, {"horizon": "8"}])
 def test_sizes_that_make_no_sense_are_refused(sizes):
-    with pytest.raises(UserError, match=r"replan_every must be 0 .* or more and horizon 1 or more"):
+    with pytest.raises(UserError, match=r"(replan_every|horizon|seed) must be a whole number from [01]; got"):
         _agent(**sizes)
 
 

@@ -43,6 +43,19 @@ def test_data_in_memory_and_the_command_give_the_same_weights(pendulum):
     assert main(["train", "resume=mine", "training.num_steps=3"]) == 0
 
 
+def test_a_run_on_data_in_memory_goes_on_with_what_they_were_written_to(pendulum, capsys):
+    data = replace(dfplan.read(pendulum), source="by hand", checksum="")
+    data = replace(data, rewards=data.rewards / 2)
+    dfplan.train(data, env="Pendulum-v1", steps=1, output="run", options=TINY)
+    more = ["train", "resume=run", "training.num_steps=2"]
+    assert main(more) == 2
+    assert "no data set at by hand" in capsys.readouterr().err
+    assert main([*more, f"data={pendulum}"]) == 2
+    assert "is not what the run in run was begun with" in capsys.readouterr().err
+    write(data, "half.hdf5")
+    assert main([*more, "data=half.hdf5"]) == 0
+
+
 def test_a_path_will_do_and_the_run_has_a_folder_of_its_own(pendulum):
     model = dfplan.train(pendulum, env="Pendulum-v1", steps=1, options=TINY)
     (run,) = Path("runs/train/Pendulum-v1").iterdir()
@@ -67,6 +80,15 @@ def test_what_the_command_refuses_is_refused(pendulum):
         dfplan.train(data, env="Pendulums-v1", steps=1)
     with pytest.raises(UserError, match=r"did you mean 'model\.width'"):
         dfplan.train(data, env="Pendulum-v1", options=["model.widht=8"])
+    with pytest.raises(UserError, match="model must be chosen; got 'model=3'"):
+        dfplan.train(data, env="Pendulum-v1", options=["model=3"])
+    for asked in ({"env": 3}, {"env": "Pendulum-v1", "options": "seed=1"}, {"env": "Pendulum-v1", "options": [3]}):
+        with pytest.raises(UserError, match="env is a text, and options a list of texts"):
+            dfplan.train(data, **asked)
+    with pytest.raises(UserError, match=r"data are dfplan\.Trajectories or what data= names; got ndarray"):
+        dfplan.train(data.observations, env="Pendulum-v1")
+    with pytest.raises(UserError, match="rewards has 3 rows"):
+        dfplan.train(replace(data, rewards=data.rewards[:3]), env="Pendulum-v1")
     for words in (["data=x.hdf5"], ["--help"], ["-m", "seed=0,1"]):
         with pytest.raises(UserError, match="options are key=value, but for env, data, output, resume"):
             dfplan.train(data, env="Pendulum-v1", options=words)

@@ -12,6 +12,7 @@ from gymnasium import spaces
 from pendulum import write_pendulum
 
 import dfplan
+from dfplan import plugins
 from dfplan.cli.any_environment import with_environment
 from dfplan.cli.compose import compose_options, reading, to_schema
 from dfplan.cli.main import main
@@ -241,6 +242,13 @@ def test_what_goes_wrong_in_an_environment_is_told_with_where(register, monkeypa
         episodes.step(np.zeros((2, 3)))
 
 
+@pytest.mark.parametrize("part", [lambda env_id: 1 / 0, lambda env_id: None], ids=["raises", "is none"])
+def test_a_domain_of_a_package_that_is_none_is_told_by_its_name(monkeypatch, part):
+    monkeypatch.setattr(plugins, "installed", lambda _: {"Broken-v0": SimpleNamespace(load=lambda: part)})
+    with pytest.raises(UserError, match=r"the domain of Broken-v0, which an installed package brings, raised \w+Error"):
+        find_domain("Broken-v0")
+
+
 def test_a_mujoco_that_fetch_does_not_run_on_is_named_by_its_version(monkeypatch):
     def make():
         assert False, "joint_type"  # what Gymnasium-Robotics does from MuJoCo 3.12 on  # noqa: B011, PT015
@@ -421,6 +429,24 @@ def test_a_newcomer_with_goals_goes_from_minari_to_an_evaluated_planner(minari_d
         shown = env.step(action)[0]
     with pytest.raises(UserError, match=r"7, 3 and 3 numbers, the environment has \(3, 1, 0\)"):
         dfplan.Agent(dfplan.load(tmp_path / "run"), gymnasium.make("Pendulum-v1"))
+    for given, said in (
+        (gymnasium.wrappers.RescaleAction(env, np.float32(-1), np.float32(1)), "take the wrapper of actions off"),
+        (gymnasium.make_vec("TestReach-v0"), "one environment of gymnasium.make; got SyncVectorEnv; .*MPCAgent"),
+        ("TestReach-v0", "one environment of gymnasium.make; got str"),
+    ):
+        with pytest.raises(UserError, match=said):
+            dfplan.Agent(model, given)
+    for asked, said in (
+        ({"planner": "fast"}, "planner must be a dfplan.Planner"),
+        ({"controller": "shooting"}, "controller must be one such as"),
+        ({"replan_every": "2"}, "replan_every must be a whole number"),
+    ):
+        with pytest.raises(UserError, match=said):
+            dfplan.Agent(model, env, **asked)
+    with pytest.raises(UserError, match=r"a planner of dfplan\.load; got str"):
+        dfplan.Agent("run", env)
+    with pytest.raises(UserError, match="numbers as the environment shows them; got a tuple"):
+        dfplan.Agent(model, env).act(env.reset(seed=0))
 
 
 @pytest.mark.parametrize(

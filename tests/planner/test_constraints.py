@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
+from tiny_model import line_model
 
 from dfplan.errors import UserError
+from dfplan.planner import Planner, PlannerSettings
 from dfplan.planner.constraints import Constraints, as_constraints
 from dfplan.planner.regions import Box, Disc
 from dfplan.types import Support
@@ -53,6 +56,28 @@ def test_a_judgement_says_yes_or_no_or_a_number(says):
 
     with pytest.raises(UserError, match="the constraint judgement must return whether it is kept, or one number"):
         judge(functions=[judgement])
+
+
+def test_what_goes_wrong_in_functions_of_the_user_is_told_with_where():
+    def mine(plan):
+        raise KeyError("arm")
+
+    with pytest.raises(
+        UserError, match=r"the constraint mine raised KeyError: 'arm' \(test_constraints.py, line \d+\)"
+    ):
+        judge(functions=[mine])
+    settings, places = PlannerSettings(num_candidates=1), np.array([[3.0, 3, 0, 0]])
+    for asked, said in (
+        ({"objective": mine}, "the objective of a plan raised KeyError"),
+        ({"constraints": mine}, "the constraint mine raised"),
+        ({"constraints": None}, "constraints are Constraints.*; got None"),
+        ({"settings": PlannerSettings(num_candidates=1, matrix=mine)}, "the matrix that was chosen raised KeyError"),
+        ({"settings": PlannerSettings(num_candidates=1, matrix=lambda _: [[1]])}, "an integer tensor .*; got list"),
+    ):
+        with pytest.raises(UserError, match=said):
+            Planner(line_model(), **{"settings": settings, **asked}).plan(
+                places, places[:, :2] + 1, horizon=8, generators=[torch.Generator().manual_seed(0)]
+            )
 
 
 def test_a_judgement_may_work_in_the_places_that_it_is_given():

@@ -322,7 +322,7 @@ def test_later_actions_change_no_earlier_prediction(name):
         ({"observations": STATES * np.nan}, "observations must be finite; row 0 is not"),
         ({"goals": GOALS[:2]}, r"goals must have shape \(3, 2\), one row per environment; got \[2, 2\]"),
         ({"goals": GOALS * [[1], [1], [np.inf]]}, "goals must be finite; row 2 is not"),
-        ({"horizon": 0}, "horizon must be at least 1 step; got 0"),
+        ({"horizon": 0}, "horizon must be a whole number from 1; got 0"),
         ({"generators": _generators(2)}, r"observations must have shape \(2, 4\)"),
     ],
 )

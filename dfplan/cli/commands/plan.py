@@ -45,7 +45,7 @@ def run(config: PlanConfig) -> int:
     remarks = [domain.remark(plan)] if of_states else []
     print(f"{situation.text}: {'; '.join(filter(None, [*facts, *remarks]))}")
     if plan.verdict is not None:
-        print(say_verdict(plan.verdict, max_speed=planner.constraints.max_speed))
+        print(say_verdict(plan.verdict, arrives=arrival <= steps, max_speed=planner.constraints.max_speed))
     if (
         trees
         and of_states
@@ -85,7 +85,7 @@ def _plan(
     return None, planner.plan(observation, goal, **asked, record_history=shows_rows)
 
 
-def say_verdict(verdict: Verdict, *, max_speed: float | None) -> str:
+def say_verdict(verdict: Verdict, *, arrives: bool, max_speed: float | None) -> str:
     """One line about the first row: what is kept or broken, and by how much."""
     names, missed = verdict.broken[0], int(verdict.missed[0].sum())
     facts = []
@@ -97,4 +97,5 @@ def say_verdict(verdict: Verdict, *, max_speed: float | None) -> str:
         facts += [f"{missed} of {verdict.missed.shape[1]} missed"] if missed else []
     limit = "" if max_speed is None else f" of {max_speed:g} allowed"
     facts.append(f"top speed {verdict.top_speed[0]:.2f}{limit}")
-    return f"{'breaks ' + ', '.join(names) if names else 'keeps what was asked'}: {'; '.join(facts)}"
+    kept = "keeps what was asked" if arrives else "breaks nothing on a way that does not arrive"
+    return f"{'breaks ' + ', '.join(names) if names else kept}: {'; '.join(facts)}"

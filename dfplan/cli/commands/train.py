@@ -139,9 +139,17 @@ def _load(config: TrainConfig, domain: Domain, data: Trajectories | None) -> Tra
         return None
     if config.resume:
         check_still_there(user_path(config.resume), config.data)
-    trajectories = domain.load(
-        config.data, say=say, cache_folder=dataset_folder(), leave_out=config.leave_out or (), bar=progress_bar
-    )
+    try:
+        trajectories = domain.load(
+            config.data, say=say, cache_folder=dataset_folder(), leave_out=config.leave_out or (), bar=progress_bar
+        )
+    except UserError as error:
+        if not config.resume:
+            raise
+        raise UserError(
+            f"resume={config.resume}: {error}; give data=<where its data are now, or were written to if they were in "
+            "memory>: what they hold decides"
+        ) from error
     if config.resume:
         check_same_data(user_path(config.resume), config.data, trajectories)
     return trajectories
