@@ -19,7 +19,7 @@ from dfplan.scorers import GoalScorer, ReturnScorer, fit_value
 from dfplan.settings.diffusion import DiffusionSettings
 from dfplan.settings.training import OptimizerSettings
 from dfplan.tokens import Normalizer, TokenLayout
-from dfplan.training import train
+from dfplan.training import Settings, train
 from dfplan.training.forcing import ForcingTask
 from dfplan.types import Trajectories
 
@@ -75,8 +75,8 @@ def folder(request, tmp_path_factory) -> Path:
         },
     )
     run = tmp_path_factory.mktemp("sizes") / "run"
-    how = {"batch_size": 8, "num_steps": 3, "seed": 0, "device": "cpu", "progress": False, "decay": "constant"}
-    train(task, windows, run_folder=run, **how)
+    settings = Settings(batch_size=8, num_steps=3, seed=0, device="cpu", decay="constant")
+    train(task, windows, settings, run_folder=run, progress=False)
     return run / "model"
 
 

@@ -4,11 +4,8 @@ import ast
 import re
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import get_type_hints
 
 import pytest
-
-from dfplan.training.settings import Settings, SettingsOptions
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(ROOT.glob("dfplan/**/*.py"))
@@ -115,7 +112,3 @@ def test_benchmarks_share_one_frame():
     run = [name for name, text in own.items() if "__main__" in text and name not in OUTSIDE_THE_FRAME]
     assert len(run) > 50
     assert [name for name in run if "BENCHMARK.main()" not in own[name]] == []
-
-
-def test_the_options_of_a_training_are_its_settings():
-    assert get_type_hints(SettingsOptions) == get_type_hints(Settings)

@@ -24,7 +24,7 @@ from dfplan.models.forcing_model import ForcingModel, build_denoiser
 from dfplan.settings.diffusion import DiffusionSettings
 from dfplan.settings.training import OptimizerSettings
 from dfplan.settings.windows import WindowSettings
-from dfplan.training import train
+from dfplan.training import Settings, train
 from dfplan.training.batch import sample_own
 from dfplan.training.forcing import ForcingTask
 from dfplan.types import Trajectories
@@ -138,16 +138,18 @@ def reading_seconds(dataset: WindowDataset, num_gpus: int, *, repeats: int = 9) 
 def training_step(dataset: WindowDataset, model: ForcingModel, *, steps: int, folder: Path) -> dict[str, Any]:
     """A step of the shipped size by dfplan's own loop, beside the matrix product of this processor, at their best."""
     width, layers, heads = SIZES["as shipped"]
-    settings: dict[str, Any] = {"batch_size": 64, "seed": 0, "validate_every": 0, "log_every": 1, "device": "cpu"}
+    settings = Settings(
+        num_steps=2 * steps, batch_size=64, seed=0, validate_every=0, log_every=1, checkpoint_every=10**6, device="cpu"
+    )
     task = task_of(model, width=width, layers=layers, heads=heads)
-    train(task, dataset, run_folder=folder, num_steps=2 * steps, progress=False, checkpoint_every=10**6, **settings)
+    train(task, dataset, settings, run_folder=folder, progress=False)
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     seconds = min(1 / line["steps_per_second"] for line in lines if line["step"] > steps)
     found = counted(model, width, layers, heads)
-    flops = settings["batch_size"] * found["flops_a_window"] + found["muon_flops"]
+    flops = settings.batch_size * found["flops_a_window"] + found["muon_flops"]
     peak = max(2 * size**3 / min(matrix_seconds(size)) for size in (256, 512, 1024))
     return {
-        "batch_size": settings["batch_size"],
+        "batch_size": settings.batch_size,
         "seconds": seconds,
         "flops": flops,
         "gflops": 1e-9 * flops / seconds,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from dfplan.models.tokenizers import FrameTokenizer
 from dfplan.settings.training import Rates
-from dfplan.training import train
+from dfplan.training import Settings, train
 from dfplan.training.autoencoding import AutoencoderTask
 from dfplan.training.task import Dataset
 
@@ -67,9 +67,9 @@ def trained_vector(
         metadata={},
     )
     with tempfile.TemporaryDirectory() as folder:
-        train(
-            task, frames, run_folder=Path(folder) / "run", num_steps=num_steps, batch_size=64, seed=seed,
-            warmup_steps=30, decay="linear", decay_start=0.5, ema_decay=0.0, checkpoint_every=num_steps, device="cpu",
-            progress=False,
+        settings = Settings(
+            num_steps=num_steps, batch_size=64, seed=seed, warmup_steps=30, decay="linear", decay_start=0.5,
+            ema_decay=0.0, checkpoint_every=num_steps, device="cpu",
         )  # fmt: skip
+        train(task, frames, settings, run_folder=Path(folder) / "run", progress=False)
     return tokenizer.eval().requires_grad_(False)

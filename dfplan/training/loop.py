@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,13 +21,7 @@ from dfplan.training.log import GuardedLogger, Logger, MetricsFile
 from dfplan.training.progress import ProgressBar, open_console
 from dfplan.training.run_lock import alone_in
 from dfplan.training.schedule import learning_rate_multiplier
-from dfplan.training.settings import (
-    Settings,
-    SettingsOptions,
-    check_parts,
-    check_same_config,
-    resolved_config,
-)
+from dfplan.training.settings import Settings, check_parts, check_same_config, resolved_config
 from dfplan.training.signals import StopSignal
 from dfplan.training.state import TrainingState
 from dfplan.training.task import Dataset, DrawsPictures, Task
@@ -58,13 +52,13 @@ class TrainingResult:
 def train(
     task: Task,
     dataset: Dataset,
+    settings: Settings,
     *,
     run_folder: Path,
     resume: bool = False,
     config: Mapping[str, Any] | None = None,
     logger: Logger | None = None,
     progress: bool = True,
-    **settings: Unpack[SettingsOptions],
 ) -> TrainingResult:
     """Train a task in a run folder, or go on with one; on the CPU a resumed run equals an uninterrupted one bitwise.
 
@@ -81,18 +75,18 @@ def train(
     Args:
         task: what is trained.
         dataset: where batches come from.
+        settings: how long, how fast, from which seed.
         run_folder: a new folder, or with ``resume`` the folder of the run to go on with.
         resume: go on from the newest whole checkpoint of ``run_folder``.
         config: what made task and dataset, for the record; a resumed run must have the same.
         logger: called with ``(step, metrics)`` besides the file; if it raises it is dropped, the training goes on.
         progress: whether to show a progress bar.
-        settings: ``num_steps``, ``batch_size``, ``seed`` and the others of :class:`~dfplan.training.settings.Settings`.
 
     Raises:
-        UserError: a setting out of range, a run folder in use, in which another process trains, or without checkpoint,
+        UserError: a run folder in use, in which another process trains, or without checkpoint,
             another configuration at resume, a loss that is not finite, or a disk that cannot be written.
     """
-    run = _Run(task, dataset, folder=Path(run_folder), settings=Settings(**settings), config=config or {})
+    run = _Run(task, dataset, folder=Path(run_folder), settings=settings, config=config or {})
     if not resume:
         run.make_folder()
     with alone_in(run.folder), StopSignal() as stop:

@@ -3,13 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Required, TypedDict, get_args
+from typing import Any, get_args
 
 from dfplan.domains.former import present_config
 from dfplan.errors import UserError
 from dfplan.options import option
 from dfplan.ranges import check_settings
-from dfplan.settings.training import Decay, Device, Length, Loop, Parallel, Precision
+from dfplan.settings.training import Device, Length, Loop
 
 # What may change between the parts of one run, since it does not touch what is computed (num_steps: see the loop).
 MAY_CHANGE = ("num_steps", "checkpoint_every", "validate_every", "log_every", "keep_checkpoints", "device", "parallel")
@@ -33,27 +33,6 @@ class Settings(Loop, Length):
         check_settings(self)
 
 
-class SettingsOptions(TypedDict, total=False):
-    """The same as keyword arguments of a function, for type checkers."""
-
-    num_steps: Required[int]
-    batch_size: Required[int]
-    seed: Required[int]
-    warmup_steps: int
-    decay: Decay
-    decay_start: float
-    gradient_clip: float | None
-    accumulation: int
-    precision: Precision
-    ema_decay: float
-    checkpoint_every: int
-    validate_every: int
-    log_every: int
-    keep_checkpoints: int
-    parallel: Parallel
-    device: Device
-
-
 def check_parts(settings: Settings, *, num_processes: int) -> None:
     """Refuse a batch that cannot be shared out equally."""
     parts = settings.accumulation * num_processes
@@ -70,7 +49,7 @@ def resolved_config(
     """Return, as plain JSON, everything that decides what a run computes.
 
     Args:
-        settings: the arguments of ``train``.
+        settings: those of the run.
         optimizers: per optimizer, the settings of its groups.
         config: what the caller says about its task and data.
     """

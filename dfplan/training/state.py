@@ -11,6 +11,7 @@ from accelerate.state import AcceleratorState
 from torch import Tensor
 
 from dfplan.errors import UserError
+from dfplan.settings.training import Device, Parallel, Precision
 from dfplan.training.checkpoint import (
     load_optimizer_tensors,
     optimizer_settings,
@@ -20,7 +21,6 @@ from dfplan.training.checkpoint import (
 )
 from dfplan.training.ema import WeightAverage
 from dfplan.training.log import RunningMeans
-from dfplan.training.settings import Device, Parallel, Precision
 from dfplan.training.sharding import explained, shard, shares_of, shares_of_state, whole
 from dfplan.training.task import Task
 

@@ -1,6 +1,7 @@
 """Diffuser as a whole: planner, tracker, training by the loop, bundles."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from dfplan.baselines.diffuser import (
 )
 from dfplan.errors import UserError
 from dfplan.models.bundle import load_bundle, save_bundle
-from dfplan.training import train
+from dfplan.training import Settings, train
 from dfplan.types import Plan, Trajectories
 
 METADATA = {
@@ -198,11 +199,9 @@ def test_clamped_ends_cost_nothing_and_the_rest_counts():
 def test_it_learns_straight_lines_and_its_bundle_plans_them(tmp_path):
     data = there_and_back()
     windows = SegmentWindows(data, goal=np.zeros(2), goal_radius=0.3, horizon=16)
-    settings = {"batch_size": 32, "seed": 0, "warmup_steps": 0, "decay": "constant"}
-    settings |= {"gradient_clip": None, "ema_decay": 0.99}
-    result = train(
-        task_on(windows), windows, run_folder=tmp_path / "run", num_steps=250, device="cpu", progress=False, **settings
-    )
+    settings = Settings(num_steps=250, batch_size=32, seed=0, warmup_steps=0, decay="constant", device="cpu")
+    settings = replace(settings, gradient_clip=None, ema_decay=0.99)
+    result = train(task_on(windows), windows, settings, run_folder=tmp_path / "run", progress=False)
     assert result.metrics["loss"] < 0.05
     assert is_diffuser(tmp_path / "run" / "model")
     planner = DiffuserPlanner(load_diffuser(tmp_path / "run" / "model"))
@@ -216,10 +215,10 @@ def test_it_learns_straight_lines_and_its_bundle_plans_them(tmp_path):
 
 def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path):
     windows = SegmentWindows(there_and_back(num=4), goal=np.zeros(2), goal_radius=0.3, horizon=16)
-    settings = {"batch_size": 4, "seed": 0, "decay": "constant", "device": "cpu", "progress": False}
-    train(task_on(windows), windows, run_folder=tmp_path / "whole", num_steps=4, **settings)
-    train(task_on(windows), windows, run_folder=tmp_path / "parts", num_steps=2, **settings)
-    train(task_on(windows), windows, run_folder=tmp_path / "parts", num_steps=4, resume=True, **settings)
+    long = Settings(num_steps=4, batch_size=4, seed=0, decay="constant", device="cpu")
+    train(task_on(windows), windows, long, run_folder=tmp_path / "whole", progress=False)
+    train(task_on(windows), windows, replace(long, num_steps=2), run_folder=tmp_path / "parts", progress=False)
+    train(task_on(windows), windows, long, run_folder=tmp_path / "parts", resume=True, progress=False)
     whole, parts = (load_bundle(tmp_path / name / "model")[0] for name in ("whole", "parts"))
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 

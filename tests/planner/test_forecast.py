@@ -16,7 +16,7 @@ from dfplan.settings.training import OptimizerSettings
 from dfplan.settings.windows import WindowSettings
 from dfplan.tasks.forecast import changes_of
 from dfplan.tokens import Normalizer, TokenLayout
-from dfplan.training import train
+from dfplan.training import Settings, train
 from dfplan.training.forcing import ForcingTask
 from dfplan.types import Trajectories
 
@@ -61,7 +61,8 @@ def trained(data: Trajectories, folder: Path, *, num_steps: int, changes: bool =
         absent=ABSENT,
     )
     windows = WindowDataset(data, settings, num_tokens=NUM_TOKENS, goal_dim=0)
-    train(task, windows, run_folder=folder, batch_size=64, num_steps=num_steps, seed=0, device="cpu", progress=False)
+    settings = Settings(batch_size=64, num_steps=num_steps, seed=0, device="cpu")
+    train(task, windows, settings, run_folder=folder, progress=False)
     return load_forcing_model(folder / "model")
 
 

@@ -14,7 +14,7 @@ from dfplan.settings.diffusion import DiffusionSettings
 from dfplan.settings.training import OptimizerSettings
 from dfplan.settings.windows import WindowSettings
 from dfplan.tokens import Normalizer, TokenLayout
-from dfplan.training import train
+from dfplan.training import Settings, train
 from dfplan.training.forcing import ForcingTask
 from dfplan.types import Trajectories
 
@@ -53,8 +53,8 @@ def model(tmp_path_factory):
     settings = WindowSettings(steps_per_token=2, points_per_token=1, segment_goal_share=0.5, held_steps=0)
     windows = WindowDataset(data, settings, num_tokens=4, goal_dim=0)
     run = tmp_path_factory.mktemp("returns") / "run"
-    how = {"batch_size": 32, "num_steps": 150, "seed": 0, "device": "cpu", "progress": False, "decay": "constant"}
-    train(task, windows, run_folder=run, **how)
+    settings = Settings(batch_size=32, num_steps=150, seed=0, device="cpu", decay="constant")
+    train(task, windows, settings, run_folder=run, progress=False)
     return load_forcing_model(run / "model")
 
 

@@ -14,7 +14,7 @@ from dfplan.models.frame_encoder import frozen_encoder
 from dfplan.settings.diffusion import DiffusionSettings
 from dfplan.settings.training import OptimizerSettings
 from dfplan.tokens import Normalizer
-from dfplan.training import train
+from dfplan.training import Settings, train
 from dfplan.training.alignment import AlignedForcingTask, FrameFeatures, StateFeatures
 from dfplan.training.forcing import ForcingTask
 from dfplan.training.representation_losses import negative_cosine
@@ -135,13 +135,9 @@ def train_for_test(task, folder):
     return train(
         task,
         tiny_windows(),
+        Settings(num_steps=4, batch_size=8, seed=3, device="cpu", log_every=1),
         run_folder=folder,
-        num_steps=4,
-        batch_size=8,
-        seed=3,
-        device="cpu",
         progress=False,
-        log_every=1,
     )
 
 

@@ -14,7 +14,7 @@ from dfplan.models.library import load
 from dfplan.settings.diffusion import DiffusionSettings
 from dfplan.settings.training import OptimizerSettings
 from dfplan.tokens import Normalizer, TokenLayout
-from dfplan.training import train
+from dfplan.training import Settings, train
 from dfplan.training.forcing import ForcingTask
 from dfplan.training.lora import LoraTask, add_low_rank, merged_weights
 
@@ -41,7 +41,11 @@ def lora_task(base, *, rank=2, **changes):
 
 def train_a_little(task, folder):
     return train(
-        task, tiny_windows(), run_folder=folder, num_steps=8, batch_size=16, seed=0, device="cpu", progress=False
+        task,
+        tiny_windows(),
+        Settings(num_steps=8, batch_size=16, seed=0, device="cpu"),
+        run_folder=folder,
+        progress=False,
     )
 
 
@@ -105,12 +109,12 @@ def test_normalizer_is_that_of_the_base_and_what_was_measured_that_of_the_new_da
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
-    arguments = {"batch_size": 16, "seed": 0, "device": "cpu", "progress": False, "decay": "constant"}
     for folder, stops in (("a", (8,)), ("b", (4, 8))):
         for num_steps in stops:
             torch.manual_seed(0)  # of the additions
             task, resume = lora_task(tiny_model()), num_steps != stops[0]
-            train(task, tiny_windows(), run_folder=tmp_path / folder, num_steps=num_steps, resume=resume, **arguments)
+            settings = Settings(batch_size=16, seed=0, device="cpu", decay="constant", num_steps=num_steps)
+            train(task, tiny_windows(), settings, run_folder=tmp_path / folder, resume=resume, progress=False)
     one, other = (load_forcing_model(tmp_path / folder / "model").denoiser.state_dict() for folder in "ab")
     assert all(torch.equal(value, other[name]) for name, value in one.items())
 

@@ -8,8 +8,8 @@ from tiny_model import tiny_trajectories
 from dfplan.errors import UserError
 from dfplan.models.frame_encoder import FrameEncoder, load_frame_encoder
 from dfplan.settings.training import Rates
-from dfplan.tasks.self_supervised import Settings
-from dfplan.training import train
+from dfplan.tasks.self_supervised import Settings as TaskSettings
+from dfplan.training import Settings, train
 from dfplan.training.self_supervised import FramePairs, SelfSupervisedTask
 
 
@@ -26,7 +26,7 @@ def pairs(**changes) -> FramePairs:
 
 
 def task(loss: str) -> SelfSupervisedTask:
-    settings = Settings(loss=loss, feature_dim=16, width=4, expander_dim=32, largest_gap=4)
+    settings = TaskSettings(loss=loss, feature_dim=16, width=4, expander_dim=32, largest_gap=4)
     rates = Rates(learning_rate=2e-3, weight_decay=0.0)
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -57,9 +57,12 @@ def test_training_lowers_the_loss_on_held_out_pairs_and_exports_the_encoder(tmp_
     trained = task(loss=loss)
     before = trained.validate(trained.modules, seed=0)
     train(
-        trained, pairs(), run_folder=tmp_path, num_steps=25, batch_size=32, seed=0, device="cpu", progress=False,
-        warmup_steps=0, ema_decay=0.0,
-    )  # fmt: skip
+        trained,
+        pairs(),
+        Settings(num_steps=25, batch_size=32, seed=0, device="cpu", warmup_steps=0, ema_decay=0.0),
+        run_folder=tmp_path,
+        progress=False,
+    )
     assert trained.validate(trained.modules, seed=0)["loss"] < 0.9 * before["loss"]
     encoder, _ = load_frame_encoder(tmp_path / "model")
     frames = torch.from_numpy(render(np.array([[1.0, 2.0]])))

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from dfplan.models.bundle import load_bundle, save_bundle
-from dfplan.training import TrainingResult, train
+from dfplan.training import Settings, TrainingResult, train
 
 
 class TinyTask:
@@ -62,10 +62,11 @@ class Points:
 
 
 def train_tiny(task: TinyTask, folder: Path, *, dataset: Points | None = None, **changes) -> TrainingResult:
+    run = {name: changes.pop(name) for name in ("resume", "config", "logger", "progress") if name in changes}
     values = {"num_steps": 30, "batch_size": 8, "seed": 5, "warmup_steps": 3, "checkpoint_every": 10, "log_every": 7}
     values |= {"decay": "cosine", "decay_start": 0.0, "ema_decay": 0.999, "validate_every": 0}
-    values |= {"device": "cpu", "progress": False}
-    return train(task, dataset or Points(), run_folder=folder, **(values | changes))
+    settings = Settings(**(values | {"device": "cpu"} | changes))
+    return train(task, dataset or Points(), settings, run_folder=folder, **({"progress": False} | run))
 
 
 def logged(folder: Path) -> list[dict]:

@@ -31,7 +31,7 @@ from dfplan.training import Logger, TrainingResult, train, wandb_logger
 from dfplan.training.log import require_wandb
 from dfplan.training.muon import fastest_precision
 from dfplan.training.run_lock import alone_in
-from dfplan.training.settings import MAY_CHANGE
+from dfplan.training.settings import MAY_CHANGE, Settings
 from dfplan.types import Trajectories
 
 MAX_CONFIG_BYTES = 1 << 20
@@ -103,17 +103,15 @@ def carry_out(config: TrainConfig, *, data: Trajectories | None = None) -> Train
     task, dataset = find_task(config.task.name).build(settings_of(config), inputs)
     kind = config.env.name if trajectories else config.task.name
     folder = user_path(config.resume) if config.resume else _new_folder(config, kind=kind)
-    training: Any = {each.name: getattr(config.training, each.name) for each in (*fields(Length), *fields(Loop))}
+    training = {each.name: getattr(config.training, each.name) for each in (*fields(Length), *fields(Loop))}
     return train(
         task,
         dataset,
+        Settings(**training, seed=config.seed, device="cpu" if device.type == "cpu" else "auto"),
         run_folder=folder,
-        seed=config.seed,
-        device="cpu" if device.type == "cpu" else "auto",
         resume=config.resume is not None,
         config=record,
         logger=_logger(config, folder, record),
-        **training,
     )
 
 
