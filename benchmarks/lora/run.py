@@ -14,7 +14,7 @@ import numpy as np
 
 from dfplan.cli.main import main as dfplan
 from dfplan.models.bundle import load_bundle, save_bundle
-from dfplan.tasks.lora import find_base
+from dfplan.models.library import folder_of
 
 sys.path.append(str(Path(__file__).parents[1]))
 from frame import Benchmark, Named
@@ -88,7 +88,7 @@ def evaluate(arm: str, episodes: Sequence[str], *, work: Path) -> dict[str, Any]
             case "ceiling":
                 words = [f"env={CHANGED}", "agent=oracle"]
             case "old":
-                words = [f"env={CHANGED}", f"weights={find_base(BASE)}"]
+                words = [f"env={CHANGED}", f"weights={folder_of(BASE)}"]
             case "measured":
                 words = [f"env={CHANGED}", f"weights={measure_anew(work)}"]
             case _:
@@ -117,7 +117,7 @@ def measure_anew(work: Path) -> Path:
                 f"output={work / 'measuring'}",
             ]
         )
-    old, _ = load_bundle(find_base(BASE))
+    old, _ = load_bundle(folder_of(BASE))
     new, metadata = load_bundle(work / "measuring" / "model")
     tensors = {name: value for name, value in old.items() if not name.startswith("support.")}
     tensors |= {name: value for name, value in new.items() if name.startswith("support.")}

@@ -158,7 +158,7 @@ def rows(records: list[Record]) -> Iterator[str]:
             f"{len(record['episodes'][0])}: {told(record['episodes_equal'])}",
             f"{1000 * plan['before']:.1f} → {1000 * plan['after']:.1f}",
             f"{plan['ratio']:.3f}",
-            *(f"{each['before']:.2f} → {each['after']:.2f} s" for each in record["starts"].values()),
+            *(f"{1000 * each['before']:.0f} → {1000 * each['after']:.0f} ms" for each in record["starts"].values()),
         )
 
 

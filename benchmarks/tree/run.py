@@ -223,7 +223,7 @@ def table(records: list[Record]) -> str:
         f"{record['figures'][record['task'] + '.tree']['n']} pairs of seed {record['seed']}: {source(record)}"
         for record in records
     ]
-    return "\n".join([*lines, "", *said])
+    return "\n".join([*lines, "", "  \n".join(said)])
 
 
 def line_of(family: str, says: str, cases: list[dict[str, Any]]) -> str:
