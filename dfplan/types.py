@@ -27,7 +27,6 @@ PER_ROW = (  # arrays
     *("observations", "actions", "segment_ends", "rewards", "terminations", "truncations"),
     *("goals", "achieved_goals"),
 )
-SLOTS = ("actions", "rewards", "observations")  # of a token
 JUDGED = ("clearance", "missed", "passes", "top_speed")  # arrays of a verdict
 
 

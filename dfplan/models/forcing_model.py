@@ -29,8 +29,9 @@ from dfplan.models.description import (
 from dfplan.models.rnn import RecurrentDenoiser
 from dfplan.models.transformer import TransformerDenoiser
 from dfplan.scorers import read_scorer
+from dfplan.settings.planning import SLOTS
 from dfplan.tokens import NUM_PREFIX_TOKENS, Normalizer, TokenLayout
-from dfplan.types import MARGIN, SLOTS, Bounds, DoubleIntegrator, Reach, Support
+from dfplan.types import MARGIN, Bounds, DoubleIntegrator, Reach, Support
 
 DENOISERS = {"transformer": TransformerDenoiser, "rnn": RecurrentDenoiser}
 MEASURED = ("support.", "scorer.")  # names of tensors begin so that are a scorer's
@@ -78,7 +79,7 @@ class ForcingModel:
 
     @property
     def absent(self) -> frozenset[str]:
-        """Which of :data:`~dfplan.types.SLOTS` the data did not have; they stay pure noise."""
+        """Which of :data:`~dfplan.settings.planning.SLOTS` the data did not have; they stay pure noise."""
         return frozenset(self.metadata.get("absent", ()))
 
     @property

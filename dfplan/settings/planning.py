@@ -8,8 +8,8 @@ from dfplan import plugins
 from dfplan.errors import UserError
 from dfplan.options import option
 from dfplan.ranges import check_settings
-from dfplan.types import SLOTS
 
+SLOTS = ("actions", "rewards", "observations")  # of a token
 MATRICES = ("pyramid", "full-sequence", "autoregressive")
 
 

@@ -3,8 +3,6 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from dfplan.errors import UserError
 from dfplan.options import group, option
 from dfplan.settings.diffusion import DiffusionSettings
@@ -85,6 +83,8 @@ def changes_of(data: "Trajectories") -> "Trajectories":
     Raises:
         UserError: none is as long.
     """
+    import numpy as np  # slow to import
+
     rows = np.split(np.asarray(data.observations, np.float64), data.starts[1:-1])
     parts = [np.diff(each, axis=0) for each in rows if len(each) >= SHORTEST]
     if not parts:

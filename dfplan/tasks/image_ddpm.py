@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dfplan.data.digits import Digits, load_digit_halves
 from dfplan.options import option
 from dfplan.tasks.inputs import Inputs
 
 if TYPE_CHECKING:
+    from dfplan.data.digits import Digits
     from dfplan.tasks.image_denoising import ImageDDPMTask
 
 
@@ -30,6 +30,7 @@ def build(settings: Settings, inputs: Inputs) -> "tuple[ImageDDPMTask, Digits]":
     """
     import torch
 
+    from dfplan.data.digits import load_digit_halves
     from dfplan.models.image_ddpm import NAME, build_unet
     from dfplan.tasks.image_denoising import ImageDDPMTask
 

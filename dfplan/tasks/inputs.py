@@ -4,13 +4,15 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dfplan.domain import Domain, PlanScorer
 from dfplan.errors import UserError
 from dfplan.settings.resynthesis import ResynthesisSettings
 from dfplan.settings.training import OptimizerSettings
-from dfplan.types import Trajectories
+
+if TYPE_CHECKING:  # numpy is slow to import, and `--help` needs the settings alone
+    from dfplan.domain import Domain, PlanScorer
+    from dfplan.types import Trajectories
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,12 @@ class Inputs:
     provenance: Mapping[str, Any]
     say: Callable[[str], None]
     progress: Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
-    domain: Domain
-    loaded: Trajectories | None = None
+    domain: "Domain"
+    loaded: "Trajectories | None" = None
     seen_goal_dim: int | None = None
 
     @property
-    def trajectories(self) -> Trajectories:
+    def trajectories(self) -> "Trajectories":
         """The data that ``data=`` names.
 
         Raises:
@@ -56,7 +58,7 @@ class Inputs:
             raise UserError("data=none, but this task learns from trajectories; give data=generated or a file")
         return self.loaded
 
-    def shown(self) -> Trajectories:
+    def shown(self) -> "Trajectories":
         """The data as agents are shown them: with pictures, and the numbers that are shown beside these.
 
         Raises:
@@ -84,13 +86,15 @@ class Inputs:
             **({} if self.loaded is None else self._names(self.trajectories)),  # a task may bring its own data
         }
 
-    def _names(self, data: Trajectories) -> dict[str, list[str]]:
+    def _names(self, data: "Trajectories") -> dict[str, list[str]]:
         """What the data call the dimensions that a model sees; nothing of those that it sees otherwise."""
         named = {"observation_names": data.observation_names, "action_names": data.action_names}
         sizes = {"observation_names": data.observations.shape[1], "action_names": data.actions.shape[1]}
         return {name: list(names) for name, names in named.items() if names and len(names) == sizes[name]}
 
-    def resynthesise(self, data: Trajectories, resynthesis: ResynthesisSettings, *, scorer: PlanScorer) -> Trajectories:
+    def resynthesise(
+        self, data: "Trajectories", resynthesis: ResynthesisSettings, *, scorer: "PlanScorer"
+    ) -> "Trajectories":
         """The data as they are, or, where it is asked for, their trajectories resynthesised.
 
         Raises:

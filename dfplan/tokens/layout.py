@@ -145,7 +145,7 @@ class TokenLayout:
 
 
 def without(levels: Tensor, absent: Collection[str], *, first: int = 0) -> Tensor:
-    """Levels where some of :data:`~dfplan.types.SLOTS` are absent: pure noise, from which nothing can be told.
+    """Levels where some slots (:data:`~dfplan.settings.planning.SLOTS`) are absent: pure noise, which tells nothing.
 
     Args:
         levels: ``[batch, tokens, 2]`` of actions and of all others.
