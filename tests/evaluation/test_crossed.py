@@ -1,13 +1,11 @@
 """Truths of the interval over trainings and episodes: tables, closed forms, and what it covers."""
 
-import sys
-from pathlib import Path
-
+import from_benchmarks
 import numpy as np
 import pytest
 
-sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
-from crossed import crossed_interval, t_quantile_95
+crossed = from_benchmarks.module("crossed")
+crossed_interval, t_quantile_95 = crossed.crossed_interval, crossed.t_quantile_95
 
 
 @pytest.mark.parametrize(

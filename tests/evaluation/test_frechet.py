@@ -1,13 +1,11 @@
 """The Fréchet distance against closed forms, and what must not change it."""
 
-import sys
-from pathlib import Path
-
+import from_benchmarks
 import numpy as np
 import pytest
 
-sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
-from frechet import frechet_distance, gaussian_frechet_distance
+frechet = from_benchmarks.module("frechet")
+frechet_distance, gaussian_frechet_distance = frechet.frechet_distance, frechet.gaussian_frechet_distance
 
 RANDOM = np.random.default_rng(0)
 

@@ -1,8 +1,6 @@
 """Hidden states: whose they are, and what noise takes from them."""
 
-import sys
-from pathlib import Path
-
+import from_benchmarks
 import numpy as np
 import pytest
 import torch
@@ -10,10 +8,8 @@ from tiny_model import tiny_denoiser, tiny_model, tiny_trajectories, tiny_window
 
 from dfplan.errors import UserError
 
-sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
-sys.path.append(str(Path(__file__).parents[2] / "benchmarks" / "repa"))
-from hidden_states import hidden_states
-from representations import linear_probe
+hidden_states = from_benchmarks.module("hidden_states", of="repa").hidden_states
+linear_probe = from_benchmarks.module("representations").linear_probe
 
 
 def batch(number: int = 200):

@@ -1,14 +1,13 @@
 """Probes and CKNNA against closed cases and direct formulas."""
 
 import math
-import sys
-from pathlib import Path
 
+import from_benchmarks
 import numpy as np
 import pytest
 
-sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
-from representations import cknna, linear_probe, nearest_neighbour_probe
+probes = from_benchmarks.module("representations")
+cknna, linear_probe, nearest_neighbour_probe = probes.cknna, probes.linear_probe, probes.nearest_neighbour_probe
 
 
 @pytest.fixture

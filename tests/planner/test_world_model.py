@@ -1,8 +1,6 @@
 """Roll-outs of a system that is known exactly, far beyond one window: frames in, frames out."""
 
-import sys
-from pathlib import Path
-
+import from_benchmarks
 import numpy as np
 import pytest
 import torch
@@ -13,8 +11,7 @@ from dfplan.models.denoiser import Denoiser, DenoiserState
 from dfplan.planner import Planner, PlannerSettings
 from dfplan.tokens import CONTEXT_TOKEN, GOAL_TOKEN
 
-sys.path.append(str(Path(__file__).parents[2] / "benchmarks" / "world_model"))
-from world_model import WorldModel
+WorldModel = from_benchmarks.module("world_model", of="world_model").WorldModel
 
 WINDOW = 5  # tokens
 STEPS = 10 * WINDOW * LAYOUT.steps_per_token
