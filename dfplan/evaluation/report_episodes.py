@@ -12,6 +12,8 @@ from dfplan.protocol import EvaluationProtocol, Films
 
 # What episodes are told apart by, the first that there is, and how it is called.
 SCORES = {"normalized_return": "score", "return": "return"}
+# What MuJoCo said when it found nothing to draw with: asked again in the same process, some versions abort it.
+NO_DRAWING: list[str] = []
 SAME = 1e-4  # between states of an episode and of the same played again, by the size of the state
 
 
@@ -50,6 +52,8 @@ def film_episode(
     """
     if not isinstance(protocol, Films):
         raise UserError(f"nobody knows how {rollouts.env_id} is shown")
+    if NO_DRAWING:
+        raise UserError(f"{rollouts.env_id} cannot be drawn here: {NO_DRAWING[0]}")
     states, actions = rollouts.states[number], rollouts.actions[number]
     last, every = len(actions), max(1, -(-len(actions) // (most_frames - 1)))
     playing = protocol.film(number, seed=rollouts.seed, actions=actions)
@@ -62,8 +66,11 @@ def film_episode(
                 frame = draw()
             spent += time.perf_counter() - began if step else 0.0
         except Exception as error:  # whatever an environment raises that cannot be drawn here
-            reason = (str(error).splitlines() or [""])[0]
-            raise UserError(f"{rollouts.env_id} cannot be drawn here: {type(error).__name__}: {reason}") from error
+            reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+            if type(error).__module__.partition(".")[0] == "mujoco":
+                reason += "; MUJOCO_GL=egl or MUJOCO_GL=osmesa, set before Python starts, draws without a screen"
+                NO_DRAWING.append(reason)
+            raise UserError(f"{rollouts.env_id} cannot be drawn here: {reason}") from error
         expected = states[step].astype(np.float64)
         if not np.allclose(state, expected, rtol=SAME, atol=SAME * max(1.0, float(np.abs(expected).max()))):
             raise UserError(f"{rollouts.env_id} does not do the same again: at step {step} it is elsewhere")

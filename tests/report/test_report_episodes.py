@@ -8,6 +8,7 @@ import pytest
 
 from dfplan.domains.find import find_domain
 from dfplan.errors import UserError
+from dfplan.evaluation import report_episodes
 from dfplan.evaluation.report_episodes import choose_episodes, film_episode
 from dfplan.evaluation.rollout import evaluate_agent
 
@@ -78,3 +79,19 @@ def test_what_cannot_be_drawn_says_why(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pygame", None)  # as where it is not installed
     with pytest.raises(UserError, match="Pendulum-v1 cannot be drawn here: DependencyNotInstalled"):
         list(film_episode(protocol, rollouts, 0, most_frames=10, seconds=60.0))
+
+
+def test_mujoco_that_found_nothing_to_draw_with_is_not_asked_again(monkeypatch):
+    protocol, rollouts = rolled_out("maze2d-umaze-v1", 2, num_episodes=1)
+    monkeypatch.setattr(report_episodes, "NO_DRAWING", [])
+    tried = []
+
+    def draw():
+        tried.append(1)
+        raise type("FatalError", (Exception,), {"__module__": "mujoco"})("no OpenGL")
+
+    monkeypatch.setattr(type(protocol), "film", lambda *_, **__: iter([(rollouts.states[0][0], draw)]))
+    for _ in range(2):  # some versions of MuJoCo abort the process
+        with pytest.raises(UserError, match=r"cannot be drawn here: FatalError: no OpenGL; MUJOCO_GL=egl or"):
+            list(film_episode(protocol, rollouts, 0, most_frames=10, seconds=60.0))
+    assert len(tried) == 1
