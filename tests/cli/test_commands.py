@@ -227,7 +227,7 @@ def test_a_position_in_a_wall_is_refused_with_the_nearest_free_one(trained, word
         (["eval", "device=quantum"], "device must be auto, cpu"),
         (["eval", "device=cuda:99"], "use device=cpu"),
         (["train", "data=nowhere.hdf5"], "nowhere.hdf5"),
-        (["train", "data=elsewhere"], "unknown data source"),
+        (["train", "data=elsewhere"], "no data set at elsewhere"),
     ],
 )
 def test_what_does_not_exist_is_one_line(words, expected, capsys):

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from dfplan import blocks
 from dfplan.arrays import dimension_names, named_parts
-from dfplan.blocks import BLOCK_BYTES, Column, rows_of, rows_where, slices, stacked
+from dfplan.blocks import Column, rows_of, rows_where, slices, stacked
 from dfplan.errors import UserError, counted
 from dfplan.types import Bounds, Trajectories
 
@@ -41,7 +42,9 @@ def vectors(array: np.ndarray, *, name: str, source: str) -> np.ndarray:
     if flat.dtype == np.float32 and flat.flags.c_contiguous:
         return flat
     with np.errstate(over="ignore"):
-        if flat.nbytes <= BLOCK_BYTES:  # before it is asked how much memory is left, which takes as long as an episode
+        if (
+            flat.nbytes <= blocks.BLOCK_BYTES
+        ):  # before it is asked how much memory is left, which takes as long as an episode
             return np.ascontiguousarray(flat, np.float32)
         return stacked(np.ascontiguousarray(flat[rows]).astype(np.float32, copy=False) for rows in rows_of(flat))
 
