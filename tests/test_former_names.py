@@ -2,6 +2,8 @@
 
 import json
 
+import h5py
+import numpy as np
 import pytest
 import torch
 from tiny_model import SCORER, tiny_model
@@ -13,6 +15,7 @@ from dfplan.cli.compose import compose_options, reading
 from dfplan.cli.folders import bundled_weights
 from dfplan.cli.main import main
 from dfplan.domains.former import OPTIONS
+from dfplan.errors import UserError
 from dfplan.measured import with_present_names
 from dfplan.planner.objectives.predicted_plan import PredictedPlan
 from dfplan.realtime import motion
@@ -95,3 +98,33 @@ def test_an_objective_may_still_ask_for_places():
 def test_a_name_that_never_was_is_refused_as_ever(owner):
     with pytest.raises(AttributeError, match="nonsense"):
         _ = owner.nonsense
+
+
+def test_readers_of_the_mazes_data_are_found_where_they_stood(tmp_path, monkeypatch):
+    from types import SimpleNamespace
+
+    from dfplan.data import minari_data
+    from dfplan.data.d4rl_file import read_d4rl
+    from dfplan.data.generate import generate_maze2d
+    from dfplan.data.sources import load_trajectories
+
+    path = tmp_path / "umaze.hdf5"
+    with h5py.File(path, "w") as file:
+        for name, values in generate_maze2d("maze2d-umaze-v1", num_steps=300, seed=0).items():
+            file.create_dataset(name, data=values)
+    data = load_trajectories(str(path), env_id="maze2d-umaze-v1", cache_folder=tmp_path, say=print)
+    assert np.array_equal(read_d4rl(path).observations, data.observations)
+    places = np.linspace(0, 0.1, 41, dtype=np.float32)[:, None].repeat(4, axis=1)
+    episodes = [
+        SimpleNamespace(id=number, observations=places + number, actions=np.zeros((40, 2), np.float32))
+        for number in range(3)
+    ]
+    stored = SimpleNamespace(
+        iterate_episodes=lambda: iter(episodes), total_episodes=3, storage=SimpleNamespace(data_path="/nowhere")
+    )
+    monkeypatch.setattr(minari_data, "_open", lambda name: stored)
+    assert len(minari_data.read_minari("x/y-v0")) == 3 * 41
+    episodes[1].observations = places[1:]
+    with pytest.raises(UserError, match="episode 1"):
+        minari_data.read_minari("x/y-v0")
+    assert len(minari_data.read_minari("x/y-v0", leave_out=[1])) == 2 * 41

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
@@ -16,6 +16,9 @@ from dfplan.data.foreign_hdf5 import PARSE_ERRORS, check_size
 from dfplan.errors import UserError
 from dfplan.files import write_whole
 from dfplan.locks import is_written_elsewhere
+
+if TYPE_CHECKING:
+    from dfplan.types import Trajectories
 
 # Readable by every HDF5 tool, a fifth smaller than D4RL's own files and written in half the time.
 COMPRESSION: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
@@ -174,3 +177,10 @@ def _check_against_note(path: Path) -> str:
             f"{note_file(path).name}; fetch or make the dataset again, or take the note away if the change was meant"
         )
     return checksum
+
+
+def read_d4rl(path: Path) -> "Trajectories":
+    """What :func:`dfplan.domains.maze.recorded.read_recorded` was called: scripts from then still find it."""
+    from dfplan.domains.maze.recorded import read_recorded
+
+    return read_recorded(path)

@@ -190,6 +190,8 @@ def _arrays(episode: Any, where: str) -> tuple[dict[str, np.ndarray], tuple[str,
     found["actions"] = vectors(np.asarray(episode.actions), name="actions", source=where)
     steps = len(found["actions"])
     for name in OUTCOMES:
+        if not hasattr(episode, name):  # of old collectors
+            continue
         kind = numbers if name == "rewards" else flags
         found[name] = kind(np.asarray(getattr(episode, name)), name=name, source=where)
         if len(found[name]) != steps:
