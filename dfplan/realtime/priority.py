@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 # Of Linux's mlockall(2): what is mapped, what will be, each page once it is touched.
 _LOCK_WHAT_IS_TOUCHED = 1 | 2 | 4
@@ -44,8 +45,10 @@ def undisturbed(*, priority: int = 1) -> Iterator[bool]:
 
 
 def _keep_memory() -> bool:
-    """Ask that no page be taken back; whether that is granted."""
-    return sys.platform == "linux" and ctypes.CDLL(None).mlockall(_LOCK_WHAT_IS_TOUCHED) == 0
+    """Ask that no page be taken back; whether that is granted, and was not so before: who asked gives it back."""
+    if sys.platform != "linux" or "VmLck:\t       0 kB" not in Path("/proc/self/status").read_text():
+        return False
+    return ctypes.CDLL(None).mlockall(_LOCK_WHAT_IS_TOUCHED) == 0
 
 
 def _go_first(priority: int) -> "tuple[int, os.sched_param] | None":
