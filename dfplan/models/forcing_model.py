@@ -83,6 +83,11 @@ class ForcingModel:
         return frozenset(self.metadata.get("absent", ()))
 
     @property
+    def committed_shown(self) -> bool:
+        """Whether training showed windows whose first actions are known (``diffusion.actions_committed``)."""
+        return bool(self.metadata.get("committed_shown"))
+
+    @property
     def step_seconds(self) -> float:
         """Time from step to step; 1 where nobody says."""
         return getattr(self.scorer, "step_seconds", None) or self.metadata.get("step_seconds") or 1.0

@@ -194,6 +194,9 @@ class Planner(WindowDenoiser):
         belief = belief.repeat(count)
         total, goals = len(belief), belief.goals
         known = None if committed is None else self._known_actions(committed, num_tokens)
+        if known is not None and self.model.committed_shown:
+            steps = known.isfinite().flatten(1).sum(dim=1) / layout.action_dim
+            belief = replace(belief, tokens=layout.with_committed(belief.tokens, steps), state=None)
         tokens = torch.zeros(total, num_tokens, layout.token_dim, device=self.device)
         lengths = torch.zeros(total, dtype=torch.int64, device=self.device)
         arrived = torch.zeros(total, dtype=torch.bool, device=self.device)

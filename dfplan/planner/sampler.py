@@ -15,7 +15,7 @@ from dfplan.diffusion import reverse_step
 from dfplan.models.denoiser import DenoiserState
 from dfplan.models.token_model import TokenModel
 from dfplan.planner.guidance import Guidance, Prediction, predict_guided
-from dfplan.tokens import NUM_PREFIX_TOKENS, without
+from dfplan.tokens import NUM_PREFIX_TOKENS, TokenLayout, without
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class Sampling:
         guidance: steering, or None.
         known_actions: ``[batch, tokens, num_action_slots]`` normalised actions that are given, NaN where they are not;
             or None. A token's actions that are all given are clean from the beginning (level 0); where only some are
-            given, those replace what is predicted for them at every row.
+            given, those replace what is predicted for them at every row, or are clean likewise (``parts_clean``).
+        parts_clean: whether a token's actions are clean where only some are given: what the network must have seen.
         rho: integer level ``k`` is the real level ``(k / num_levels) ** rho``: 1 spaces them evenly,
             more puts them closer towards clean.
         absent: of actions, rewards and observations those that stay pure noise, and of which nothing is planned.
@@ -44,6 +45,7 @@ class Sampling:
     rho: float = 1.0
     num_before: int = NUM_PREFIX_TOKENS
     absent: frozenset[str] = frozenset()
+    parts_clean: bool = False
 
     @cached_property
     def rows(self) -> list[list[int]]:
@@ -68,6 +70,15 @@ class Sampling:
         """Real levels ``[len(rows) or 1, window, 2 or 3]`` (actions; the rest) at a row of the matrix."""
         levels = self.levels[row, :, window].to(rows.device)
         return levels if len(levels) == 1 else levels[rows]
+
+    def slot_levels(self, levels: Tensor, layout: TokenLayout, rows: Tensor, window: slice) -> Tensor:
+        """Levels of :meth:`real_levels`, of every slot ``[len(rows) or 1, window, token_dim]``."""
+        slots = layout.per_slot(levels)
+        if self.known_actions is None or not self.parts_clean:
+            return slots
+        slots = slots.expand(len(rows), -1, -1).clone()
+        slots[..., : layout.num_action_slots][self.known_actions[rows, window].isfinite()] = 0.0
+        return slots
 
     def with_known_actions(self, clean: Tensor, rows: Tensor, window: slice) -> Tensor:
         """Predicted clean tokens ``[len(rows), window, token_dim]``, the given actions in place of those predicted."""
@@ -155,7 +166,7 @@ class _Work:
 
     def __init__(self, model: TokenModel, noisy: Tensor, *, state: DenoiserState, sampling: Sampling) -> None:
         self.model, self.denoiser, self.sampling = model, model.denoiser, sampling
-        self.state, self.tokens = state, _with_whole_known_tokens(noisy, sampling.known_actions)
+        self.state, self.tokens = state, _with_clean_actions(noisy, sampling)
         self.rows = torch.arange(len(noisy), device=noisy.device)  # of the batch, still at work
         self.result, self.lengths = self.tokens.clone(), torch.full_like(self.rows, -1)
         self.evaluations, self.token_evaluations = torch.zeros_like(self.rows), torch.zeros_like(self.rows)
@@ -175,8 +186,8 @@ class _Work:
         tokens[:, window] = reverse_step(
             tokens[:, window],
             self.sampling.with_known_actions(predicted.clean, self.rows, window),
-            level=self.model.layout.per_slot(now),
-            next_level=self.model.layout.per_slot(after),
+            level=self.sampling.slot_levels(now, self.model.layout, self.rows, window),
+            next_level=self.sampling.slot_levels(after, self.model.layout, self.rows, window),
             schedule=self.model.parameterization.schedule,
             eta=self.sampling.eta,
             noise=None if fresh is None else fresh[:, window],
@@ -218,13 +229,13 @@ class _Work:
         )
 
 
-def _with_whole_known_tokens(noisy: Tensor, known_actions: Tensor | None) -> Tensor:
-    """A copy of tokens, with the actions of those of which all are given."""
-    tokens = noisy.clone()
+def _with_clean_actions(noisy: Tensor, sampling: Sampling) -> Tensor:
+    """A copy of tokens, with the actions that are clean from the beginning."""
+    tokens, known_actions = noisy.clone(), sampling.known_actions
     if known_actions is not None:
-        slots = tokens[..., : known_actions.shape[-1]]
-        all_known = known_actions.isfinite().all(dim=-1, keepdim=True)
-        slots.copy_(torch.where(all_known, known_actions, slots))
+        slots, known = tokens[..., : known_actions.shape[-1]], known_actions.isfinite()
+        clean = known if sampling.parts_clean else known.all(dim=-1, keepdim=True)
+        slots.copy_(torch.where(clean, known_actions, slots))
     return tokens
 
 

@@ -119,6 +119,7 @@ class WindowDenoiser(Believer):
             known_actions=known_actions,
             rho=settings.rho,
             num_before=num_before,
+            parts_clean=self.model.committed_shown,
             # Where all actions are given, what is asked for is where they lead to.
             absent=self.model.absent if known_actions is not None and known_actions.isfinite().all() else self.absent,
         )

@@ -30,6 +30,13 @@ class DiffusionSettings:
     actions_apart: float = option(
         "share of windows to plan by whose actions have levels of their own", default=0.08, low=0, high=1
     )
+    actions_committed: float = option(
+        "share of windows whose first actions are known, as those carried out while a plan is made are",
+        default=0.0,
+        low=0,
+        high=1,
+    )
+    most_committed: int = option("steps whose actions are known there, at most", default=8, low=1)
     loss_weight: str = option(
         "weight of a token's loss by its level", default="uniform", choices=("uniform", "min_snr")
     )

@@ -143,6 +143,20 @@ class TokenLayout:
         tokens[:, GOAL_TOKEN, self.reward_slot] = rewards
         return tokens
 
+    def with_committed(self, tokens: Tensor, steps: Tensor) -> Tensor:
+        """Prefix and more ``[batch, 2 + more, token_dim]``, the context telling of how many steps actions are known.
+
+        ``steps`` ``[batch]``, in tokens, sit in the slot of its reward, which says nothing else.
+        """
+        tokens = tokens.clone()
+        tokens[:, CONTEXT_TOKEN, self.reward_slot] = steps.to(tokens) / self.steps_per_token
+        return tokens
+
+    def committed_slots(self, steps: Tensor, *, num_tokens: int) -> Tensor:
+        """Where the actions of the first ``steps`` ``[batch]`` are, ``[batch, tokens, num_action_slots]`` bool."""
+        places = torch.arange(num_tokens * self.num_action_slots, device=steps.device)
+        return (places < self.action_dim * steps[:, None]).view(len(steps), num_tokens, -1)
+
 
 def without(levels: Tensor, absent: Collection[str], *, first: int = 0) -> Tensor:
     """Levels where some slots (:data:`~dfplan.settings.planning.SLOTS`) are absent: pure noise, which tells nothing.

@@ -46,6 +46,16 @@ def draw_levels(settings: DiffusionSettings, shape: tuple[int, int], *, generato
     return torch.cat([prefix, torch.stack([actions, rest], dim=-1)], dim=1)
 
 
+def draw_committed(settings: DiffusionSettings, shape: tuple[int, int], *, generator: torch.Generator) -> Tensor:
+    """Of how many steps actions are known in front, for ``shape = (batch, steps)``, ``[batch]`` int64; 0 is none.
+
+    As many as are carried out while a plan is made: training-time real-time chunking (arXiv 2512.05964).
+    """
+    batch, num_steps = shape
+    steps = torch.randint(1, min(settings.most_committed, num_steps - 1) + 1, (batch,), generator=generator)
+    return torch.where(torch.rand(batch, generator=generator) < settings.actions_committed, steps, 0)
+
+
 def parameterization_of(settings: DiffusionSettings) -> Parameterization:
     """What the network predicts, and its noise schedule."""
     return Parameterization(settings.prediction, Schedule(settings.schedule))
@@ -167,7 +177,15 @@ class ForcingTask:
             aimless = torch.zeros_like(aimless)  # there is no goal to hide
         levels = as_asked(levels, dynamics=torch.as_tensor(batch.dynamics), aimless=aimless)
         levels = without(levels, self.absent, first=NUM_PREFIX_TOKENS)
-        error = self._squared_error(denoise, clean, noise, levels)
+        slot_levels = self.layout.per_slot(levels)
+        if self.diffusion.actions_committed and "actions" not in self.absent:
+            steps = draw_committed(self.diffusion, (len(clean), batch.actions.shape[1]), generator=generator)
+            known = self.layout.committed_slots(steps.to(clean.device), num_tokens=shape[1])
+            levels[:, NUM_PREFIX_TOKENS:, 0] = levels[:, NUM_PREFIX_TOKENS:, 0].where(~known.all(dim=-1), 0.0)
+            actions = slot_levels[:, NUM_PREFIX_TOKENS:, : self.layout.num_action_slots]
+            actions.copy_(actions.where(~known, 0.0))
+            clean = self.layout.with_committed(clean, steps)
+        error = self._squared_error(denoise, clean, noise, levels=levels, slot_levels=slot_levels)
         goal_shown = levels[:, GOAL_TOKEN, :1] == 0
         token_weight = torch.where(goal_shown, weights["shown"], weights["hidden"])
         rest = levels[:, NUM_PREFIX_TOKENS:, 1]
@@ -175,7 +193,7 @@ class ForcingTask:
             rest, kind=self.diffusion.loss_weight, parameterization=self.parameterization
         )
         # Known actions are inputs, not targets.
-        known = self.layout.per_slot(levels[:, NUM_PREFIX_TOKENS:]) == 0
+        known = slot_levels[:, NUM_PREFIX_TOKENS:] == 0
         slot_weight = torch.where(known, 0.0, self.slot_weight.to(clean.device)) * token_weight[..., None]
         # A plain mean, not divided by the weights present: parts of a batch then add up to the whole.
         loss = (slot_weight * error).mean()
@@ -190,9 +208,10 @@ class ForcingTask:
         )
         return tokens, {"shown": valid * after, "hidden": valid}
 
-    def _squared_error(self, denoise: Callable[..., Any], clean: Tensor, noise: Tensor, levels: Tensor) -> Tensor:
+    def _squared_error(
+        self, denoise: Callable[..., Any], clean: Tensor, noise: Tensor, *, levels: Tensor, slot_levels: Tensor
+    ) -> Tensor:
         """Squared error of the prediction, without the prefix, ``[batch, tokens, token_dim]``."""
-        slot_levels = self.layout.per_slot(levels)
         noisy = add_noise(clean, noise, level=slot_levels, schedule=self.parameterization.schedule)
         prediction, _ = denoise(noisy, levels[..., :2])
         target = self.parameterization.target(clean, noise, level=slot_levels)
@@ -240,6 +259,7 @@ class ForcingTask:
             **described,
             **self._scales(),
             **({"returns_shown": True} if self.diffusion.returns_shown else {}),
+            **({"committed_shown": True} if self.diffusion.actions_committed else {}),
             **({"absent": sorted(self.absent)} if self.absent else {}),
             "layout": vars(self.layout),
             "schedule": self.parameterization.schedule.name,

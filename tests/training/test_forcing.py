@@ -13,7 +13,7 @@ from dfplan.models.forcing_model import build_denoiser
 from dfplan.settings.diffusion import DiffusionSettings
 from dfplan.settings.training import OptimizerSettings
 from dfplan.tokens import CONTEXT_TOKEN, GOAL_TOKEN, NUM_PREFIX_TOKENS, Normalizer
-from dfplan.training.forcing import ForcingTask, as_asked, draw_levels
+from dfplan.training.forcing import ForcingTask, as_asked, draw_committed, draw_levels
 
 TOKENS = 6
 
@@ -167,6 +167,37 @@ def test_known_actions_are_inputs_and_not_targets(batch):
     denoiser.prediction[..., : LAYOUT.num_action_slots] = 100
     assert _loss(task, batch) == before
     assert _loss(_task(denoiser, actions_known=0.0), batch) > before
+
+
+def test_committed_actions_are_as_many_as_promised():
+    settings = DiffusionSettings(actions_committed=0.4, most_committed=3)
+    steps = draw_committed(settings, (20_000, 8), generator=torch.Generator().manual_seed(0))
+    shares = torch.bincount(steps, minlength=4) / len(steps)
+    np.testing.assert_allclose(shares, [0.6, 0.4 / 3, 0.4 / 3, 0.4 / 3], atol=0.015)
+    short = draw_committed(settings, (1000, 2), generator=torch.Generator().manual_seed(0))
+    assert int(short.max()) == 1  # something is left to plan
+
+
+def test_committed_actions_are_shown_as_they_are_and_are_not_targets(batch):
+    denoiser, steps = ConstantDenoiser(), LAYOUT.steps_per_token + 1  # a token, and of the next one a step
+    task = _task(denoiser, actions_committed=1.0, most_committed=steps, actions_known=0.0, context_noised=0.0)
+    before = _loss(task, batch)
+    denoiser.prediction[:, NUM_PREFIX_TOKENS, : LAYOUT.action_dim] = 100  # of the first step, which is always known
+    assert _loss(task, batch) == before
+    denoiser.prediction[:, NUM_PREFIX_TOKENS + 1, LAYOUT.action_dim :] = 100
+    assert _loss(task, batch) > before
+    seen = []
+    task.denoise = lambda noisy, levels: seen.append((noisy, levels)) or (noisy, None)
+    task.training_step(batch, generator=torch.Generator().manual_seed(0))
+    noisy, levels = seen[0]
+    told = (noisy[:, CONTEXT_TOKEN, LAYOUT.reward_slot] * LAYOUT.steps_per_token).round().int()
+    assert set(told.tolist()) == set(range(1, steps + 1))
+    clean = task.normalizer.actions(torch.from_numpy(batch.actions)).flatten(1)
+    shown = noisy[:, NUM_PREFIX_TOKENS:, : LAYOUT.num_action_slots].flatten(1)
+    for row, count in enumerate((told * LAYOUT.action_dim).tolist()):
+        assert torch.equal(shown[row, :count], clean[row, :count])
+        assert not torch.isclose(shown[row, count], clean[row, count])
+    assert torch.equal(levels[:, NUM_PREFIX_TOKENS, 0] == 0, told >= LAYOUT.steps_per_token)  # where all of it is known
 
 
 def test_the_loss_is_the_weighted_mean_over_all_slots(batch):

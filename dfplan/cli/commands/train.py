@@ -41,7 +41,7 @@ BEFORE: dict[str, dict[str, Any]] = {
     "training": {"matrix_precision": "bfloat16"},
     "windows": {"collected_share": 0.0, "held_steps": 0},
     "resynthesis": {"return_share": 0.0},
-    "diffusion": {"returns_shown": False},
+    "diffusion": {"returns_shown": False, "actions_committed": 0.0, "most_committed": 8},
     "value": vars(ValueSettings()),
     "frames": vars(FramesSettings()),
 }
