@@ -70,20 +70,23 @@ def test_tables_tell_the_newest_of_each_world(script, tmp_path):
 
 
 def test_a_table_tells_what_is_lost_by_the_clock(script):
-    rows = [
-        {
-            "delay": 4,
-            "loss_percent": {"mean": 1.5, "low": -0.5, "high": 3.5},
-            "delays": {"4": 99, "5": 1},
-            "sources": {"plan": 100},
-            "ticks": 100,
-            "missed": 0,
-            "late": 0,
-        }
-    ]
+    found = {
+        "delay": 4,
+        "waiting": {"mean": 2000.0, "low": 1900.0, "high": 2100.0},
+        "earned": {"mean": 1970.0, "low": 1870.0, "high": 2070.0},
+        "loss_percent": {"mean": 1.5, "low": -0.5, "high": 3.5},
+        "change_at_joins": 2.25,
+        "change_elsewhere": 1.0,
+        "delays": {"4": 99, "5": 1},
+        "sources": {"plan": 100},
+        "ticks": 100,
+        "missed": 0,
+        "late": 0,
+    }
     named = {"file": "a.json", "commit": "0" * 40, "figures": {}, "note": "quiet", "date": "2026-01-01"}
-    text = script("delay", "report").tables([{"task": "push-wall-clock", "rows": rows, **named}])
-    assert text.splitlines()[2] == "| push, 4 | 1.5 [-0.5, 3.5] | 4: 99, 5: 1 | plan 100 | 100 | 0 | 0 |"
+    text = script("delay", "report").tables([{"task": "hopper-4-wall-clock", **found, **named}])
+    earned = "2000 [1900, 2100] | 1970 [1870, 2070] | 1.5 [-0.5, 3.5]"
+    assert text.splitlines()[2] == f"| hopper, 4 | {earned} | 2.2, 1.0 | 4: 99, 5: 1 | plan 100 | 100 | 0 | 0 |"
 
 
 def test_a_change_is_counted_where_it_happens(script):
@@ -129,7 +132,7 @@ def test_a_robot_by_the_clock_stands_still_until_driven_and_then_moves_on_alone(
         for source, steps in (("safe", 0), ("plan", 1), ("hold", 2)):
             observed, stamp = robot.observe()
             robot.send(np.ones(1, np.float32))
-            robot.on_tick(replace(TOLD, source=source))
+            robot.on_tick(replace(TOLD, source=source, joined=source == "hold"))
             assert robot.steps == steps
             if not steps:
                 np.testing.assert_array_equal(observed, np.clip(begun, -2, 0.25))
@@ -141,6 +144,9 @@ def test_a_robot_by_the_clock_stands_still_until_driven_and_then_moves_on_alone(
         robot.observe()
         assert robot.is_over()
         assert robot.steps == 8
+    assert robot.joins == {1}
+    assert len(robot.driven) == 8
+    assert robot.delays == {1: 3}
     assert robot.success is None
     assert robot.rewards < 0
 

@@ -54,15 +54,15 @@ def clock_table(found: dict[str, Record]) -> str:
     """A line for each delay of each world by the wall clock, and the files."""
     if not found:
         return ""
-    lines = [*head("by the clock, delay", "loss %", "delay, steps: how often", "rungs", "ticks", "missed", "late")]
-    for name, record in found.items():
-        for each in record["rows"]:
-            loss = each["loss_percent"]
-            told = f"{loss['mean']:.1f} [{loss['low']:.1f}, {loss['high']:.1f}]"
-            delays = ", ".join(f"{steps}: {number}" for steps, number in each["delays"].items())
-            counted = (each[part] for part in ("ticks", "missed", "late"))
-            title = f"{name.removesuffix(WALL_CLOCK)}, {each['delay']}"
-            lines.append(row(title, told, delays, counts(each["sources"]), *counted))
+    head_line = "by the clock, delay", "waiting", "by the clock", "loss %", "change at joins, elsewhere %"
+    lines = [*head(*head_line, "delay, steps: how often", "rungs", "ticks", "missed", "late")]
+    for name, each in found.items():
+        values = (each[kind] for kind in ("waiting", "earned", "loss_percent"))
+        told = [f"{value['mean']:.4g} [{value['low']:.4g}, {value['high']:.4g}]" for value in values]
+        delays = ", ".join(f"{steps}: {number}" for steps, number in each["delays"].items())
+        counted = (each[part] for part in ("ticks", "missed", "late"))
+        title = ", ".join(name.removesuffix(WALL_CLOCK).rsplit("-", 1))
+        lines.append(row(title, *told, changed(each), delays, counts(each["sources"]), *counted))
     return "\n".join(lines) + "\n\n" + files_of(found)
 
 

@@ -4,7 +4,7 @@ import argparse
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -16,6 +16,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 from agents import WORLDS, Made, add_worlds, make_agent
 from frame import Benchmark, Named
 from records import Record
+from run import changes
 from worlds import ONE_SAMPLE, interval
 
 from dfplan.cli.build import find_weights
@@ -59,6 +60,8 @@ class ClockedRobot:
         self._action = np.zeros(running.action_shape, np.float32)
         self._began: float | None = None  # when the first plan was there
         self.rewards, self.late = 0.0, 0
+        self.driven, self.joins = list[np.ndarray](), set[int]()  # by which actions, and which are first of a plan
+        self.delays = Counter[int]()
 
     def is_over(self) -> bool:
         """Whether the episode is."""
@@ -84,6 +87,9 @@ class ClockedRobot:
 
     def on_tick(self, info: ActInfo) -> None:
         """Move; the robot stands still until the first plan is there."""
+        self.delays[info.delay_steps] += 1
+        if info.joined:
+            self.joins.add(self.steps)
         if self._began is None and info.source == "plan":
             self._began = time.monotonic()
         if self._began is not None and not self.is_over():
@@ -91,6 +97,7 @@ class ClockedRobot:
 
     def _step(self) -> None:
         self._now = self._running.step(self._action)
+        self.driven.append(self._action[0])
         self.rewards += float(self._now.rewards[0])
         self.steps += 1
 
@@ -99,17 +106,18 @@ def options(parser: argparse.ArgumentParser) -> None:
     """What is to be measured."""
     add_worlds(parser)
     parser.add_argument("--one-sample", action="store_true", help="carried out as it comes: nothing is ranked")
+    parser.add_argument("--delays", type=int, nargs="+", default=DELAYS, metavar="STEPS")
 
 
 def results(arguments: argparse.Namespace) -> Named:
     """One world after the other."""
     for name, weights in arguments.worlds:
-        record = measure_world(name, weights, arguments)
-        yield record["task"], record
+        for record in measure_world(name, weights, arguments):
+            yield record["task"], record
 
 
-def measure_world(name: str, weights: str, arguments: argparse.Namespace) -> Record:
-    """The robot that waits, and one by the wall clock for each delay."""
+def measure_world(name: str, weights: str, arguments: argparse.Namespace) -> Iterator[Record]:
+    """The robot that waits, and one by the wall clock for each delay: a record each."""
     options = ONE_SAMPLE if arguments.one_sample else ()
     made = make_agent([f"env={WORLDS[name]}", f"weights={weights}", *options])
     title = f"{name}-one-sample" if arguments.one_sample else name
@@ -118,28 +126,28 @@ def measure_world(name: str, weights: str, arguments: argparse.Namespace) -> Rec
     success = None if waiting.success is None else np.array([each[-1] for each in waiting.success], float)
     waited = waiting.returns if success is None else success
     folder = find_weights(weights, env_name=name)
-    rows = []
-    for delay in DELAYS:
-        rows.append({"delay": delay} | by_the_clock(made, folder, delay=delay, waited=waited, **episodes))
-        print(f"{title}, {delay} steps: loses {rows[-1]['loss_percent']}, {rows[-1]['sources']}", flush=True)
-    return {
-        "question": f"what does a robot lose that moves {RATE:g} times a second, whether its plan is there or not?",
-        "task": f"{title}-wall-clock",
-        "figures": {f"{title}.wall_clock.{row['delay']}.loss_percent": row["loss_percent"] for row in rows},
-        "rate": RATE,
-        "episode_seed": arguments.seed,
-        "waiting": interval(waited[None]),
-        "rows": rows,
-        **made.said,
-    }
+    for delay in arguments.delays:
+        found = by_the_clock(made, folder, delay=delay, waited=waited, **episodes)
+        print(f"{title}, {delay} steps: loses {found['loss_percent']}, {found['sources']}", flush=True)
+        yield {
+            "question": f"what does a robot lose that moves {RATE:g} times a second, whether its plan is there or not?",
+            "task": f"{title}-{delay}-wall-clock",
+            "figures": {f"{title}.wall_clock.{delay}.loss_percent": found["loss_percent"]},
+            "rate": RATE,
+            "delay": delay,
+            "episode_seed": arguments.seed,
+            "waiting": interval(waited[None]),
+            **found,
+            **made.said,
+        }
 
 
 def by_the_clock(
     made: Made, folder: Path, *, delay: int, waited: np.ndarray, num_episodes: int, seed: int
 ) -> dict[str, Any]:
     """What is earned by the clock where a plan takes ``delay`` steps, and what a robot that ``waited`` earns more."""
-    earned, counts, delays = list[float](), Counter[str](), Counter[int]()
-    late = ticks = missed = 0
+    earned, counts, robots = list[float](), Counter[str](), list[ClockedRobot]()
+    ticks = missed = 0
     with real_time_agent(made, folder, delay=delay) as agent, undisturbed() as goes_first:
         for episode in range(num_episodes):
             with made.protocol.begin(range(episode, episode + 1), seed=seed) as running:
@@ -147,21 +155,29 @@ def by_the_clock(
                 robot = ClockedRobot(running, bounds=bounds, rate=RATE, most_steps=most)
                 told = running.told_goals
                 agent.reset(seed=running.agent_seeds[0] % 2**31, goal=np.zeros(0) if told is None else told[0])
-                on_tick = _both(robot.on_tick, lambda info: delays.update([info.delay_steps]))
-                report = run_loop(robot, agent, rate=RATE, num_ticks=4 * most, is_over=robot.is_over, on_tick=on_tick)
+                report = run_loop(
+                    robot, agent, rate=RATE, num_ticks=4 * most, is_over=robot.is_over, on_tick=robot.on_tick
+                )
             success = robot.success
             earned.append(robot.rewards if success is None else float(success))
             counts.update(report.sources)
-            late, ticks, missed = late + robot.late, ticks + report.ticks, missed + report.missed
+            robots.append(robot)
+            ticks, missed = ticks + report.ticks, missed + report.missed
+    delays = sum((each.delays for each in robots), Counter[int]())
     return {
         "earned": interval(np.array(earned)[None]),
         "each": earned,
         "loss_percent": vars(mean_interval(100 * (waited - earned) / waited.mean())) | {"n": num_episodes},
         "ticks": ticks,
         "missed": missed,
-        "late": late,
+        "late": sum(each.late for each in robots),
         "sources": dict(counts),
         "delays": {str(steps): number for steps, number in sorted(delays.items())},
+        **changes(
+            [np.array(each.driven) for each in robots],
+            [each.joins for each in robots],
+            bounds=made.planner.action_bounds,
+        ),
         "real_time_priority": goes_first,
     }
 
@@ -208,14 +224,6 @@ def changed_numbers(settings: PlannerSettings) -> dict[str, float]:
         for name, value in found.items()
         if isinstance(value, bool | int | float) and value != getattr(default, name)
     }
-
-
-def _both(*called: Callable[[ActInfo], Any]) -> Callable[[ActInfo], None]:
-    def call(info: ActInfo) -> None:
-        for each in called:
-            each(info)
-
-    return call
 
 
 BENCHMARK = Benchmark(says=__doc__, folder=HERE, measure=results, options=options, episodes=50, seed=1000)
