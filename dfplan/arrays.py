@@ -59,13 +59,15 @@ def numbers_of(name: str, values: Any) -> np.ndarray:
     return numbers
 
 
-def checked_rows(name: str, values: Any, *, num_rows: int, width: int, bounds: Bounds | None = None) -> np.ndarray:
+def checked_rows(
+    name: str, values: Any, *, num_rows: int | None, width: int, bounds: Bounds | None = None
+) -> np.ndarray:
     """Rows of finite numbers ``(num_rows, width)``, one per environment.
 
     Args:
         name: ``observations`` or ``goals``, or what else to call them.
         values: anything.
-        num_rows: how many there must be.
+        num_rows: how many there must be; None is as many as there are.
         width: numbers in each.
         bounds: between which they must lie, ``(width,)`` for all rows or ``(num_rows, width)``; None is not to ask.
 
@@ -73,10 +75,9 @@ def checked_rows(name: str, values: Any, *, num_rows: int, width: int, bounds: B
         UserError: they are something else; names the first row that is wrong.
     """
     rows = numbers_of(name, values)
-    if rows.shape != (num_rows, width):
-        raise UserError(
-            f"{name} must have shape ({num_rows}, {width}), one row per environment; got {list(rows.shape)}"
-        )
+    if rows.ndim != 2 or rows.shape[1] != width or num_rows not in (None, len(rows)):
+        many = f"({num_rows}, {width}), one row per environment" if num_rows is not None else f"(rows, {width})"
+        raise UserError(f"{name} must have shape {many}; got {list(rows.shape)}")
     if not (finite := np.isfinite(rows).all(axis=1)).all():
         raise UserError(f"{name} must be finite; row {int(finite.argmin())} is not")
     if bounds is not None and not (inside := ((rows >= bounds.low) & (rows <= bounds.high)).all(axis=1)).all():
@@ -86,6 +87,32 @@ def checked_rows(name: str, values: Any, *, num_rows: int, width: int, bounds: B
             f"{name} must be near the data, between {_short(low)} and {_short(high)}; row {row} is {_short(rows[row])}"
         )
     return rows
+
+
+def checked_levels(levels: Any, *, num_rows: int) -> np.ndarray:
+    """Noise levels ``(num_rows,)`` of observations.
+
+    Raises:
+        UserError: they are something else.
+    """
+    found = numbers_of("levels", levels)
+    if found.shape != (num_rows,) or not ((found >= 0) & (found <= 1)).all():
+        raise UserError(f"levels must be {num_rows} numbers between 0 and 1; got {found!r:.60}")
+    return found
+
+
+def checked_indices(indices: Any, *, num_rows: int) -> np.ndarray:
+    """Whole numbers ``(any,)`` int64 that name environments.
+
+    Raises:
+        UserError: they are something else.
+    """
+    found = numbers_of("indices", indices)
+    if found.ndim != 1 or (
+        found.size and (found.dtype.kind not in "iu" or not (found > -1).all() & (found < num_rows).all())
+    ):
+        raise UserError(f"indices must be whole numbers (any,) that name {num_rows} environments; got {indices!r:.60}")
+    return found.astype(np.int64)
 
 
 def checked_plan(plan: Plan) -> Plan:

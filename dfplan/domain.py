@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from dfplan.agent.controllers import Controller
-    from dfplan.agent.mpc import PlanMaker
+    from dfplan.agent.plan_maker import PlanMaker
     from dfplan.evaluation.rollout import Agent
     from dfplan.planner.constraints import Constraints
     from dfplan.planner.planner import Planner

@@ -1,5 +1,7 @@
 """The one error a user is meant to read: what is wrong, what was found, how to fix it; an early end; and its words."""
 
+LIBRARIES = ("dfplan", "numpy", "torch")  # in which code that is not ours raises, but is not mended
+
 
 class UserError(ValueError):
     """A mistake that the person at the keyboard can mend.
@@ -46,9 +48,24 @@ class CodeOfOthers:
             return
         import traceback  # not for --help
 
-        place, said = traceback.extract_tb(error.__traceback__)[-1], " ".join(str(error).split())[:200]
-        at = f"{place.filename.replace(chr(92), '/').rpartition('/')[2]}, line {place.lineno}"
-        raise UserError(f"{self.what} raised {type(error).__name__}: {said} ({at}); mend it there") from error
+        frames = list(traceback.walk_tb(error.__traceback__))
+        theirs = [each for each in frames if each[0].f_globals.get("__name__", "").partition(".")[0] not in LIBRARIES]
+        frame, line = (theirs or frames)[-1]
+        place, said = frame.f_code.co_filename.replace("\\", "/").rpartition("/")[2], " ".join(str(error).split())[:200]
+        raise UserError(
+            f"{self.what} raised {type(error).__name__}: {said} ({place}, line {line}); mend it there"
+        ) from error
+
+
+def check_kind(kinds: type | tuple[type, ...], *, such_as: str, **values: object) -> None:
+    """Refuse what is of none of the ``kinds``, by its name.
+
+    Raises:
+        UserError: one is none; says what it must be, ``such_as`` tells.
+    """
+    for name, value in values.items():
+        if not isinstance(value, kinds):
+            raise UserError(f"{name} must be {such_as}; got {' '.join(repr(value).split()):.60}")
 
 
 def printable(text: str) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 Part = TypeVar("Part")
+GROUPS = ("domains", "denoisers", "scorers", "tokenizers", "objectives", "matrices")
 
 
 @cache
@@ -42,6 +43,18 @@ def installed(group: str) -> "Mapping[str, EntryPoint]":
             )
         found[each.name] = each
     return found
+
+
+def package_of(error: BaseException) -> str | None:
+    """In the code of which installed package that brings parts an error arose; None where in none."""
+    packages = {each.module.partition(".")[0] for group in GROUPS for each in installed(group).values()}
+    frame = error.__traceback__
+    while frame is not None:
+        name = str(frame.tb_frame.f_globals.get("__name__")).partition(".")[0]
+        if name in packages:
+            return name
+        frame = frame.tb_next
+    return None
 
 
 def find(group: str, name: str, *, own: Mapping[str, Part]) -> Part:

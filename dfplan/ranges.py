@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from dfplan.errors import UserError
+from dfplan.errors import UserError, check_kind
 
 WORD_OF_KIND = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
 
@@ -36,8 +36,11 @@ def check_settings(settings: Any) -> None:
     """
     kinds = get_type_hints(type(settings))
     for each in fields(settings):
-        if each.metadata.get("row_lengths", ()) is None:  # an option, and no rows, which may be more than numbers here
-            _check_kind(each.name, getattr(settings, each.name), kinds[each.name])
+        kind = kinds[each.name]
+        if is_dataclass(kind) and isinstance(kind, type):
+            check_kind(kind, such_as=f"{kind.__name__}(...)", **{each.name: getattr(settings, each.name)})
+        elif each.metadata.get("row_lengths", ()) is None:  # an option, and no rows, which may be more than numbers
+            _check_kind(each.name, getattr(settings, each.name), kind)
             _check_value(each.name, getattr(settings, each.name), each)
 
 

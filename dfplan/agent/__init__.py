@@ -6,7 +6,8 @@ from dfplan.agent.controllers import Controller, PlannedActions
 from dfplan.agent.delay import InferenceDelay
 from dfplan.agent.goal_policy import GoalObservation, GoalPolicy
 from dfplan.agent.inverse import InverseControl
-from dfplan.agent.mpc import MPCAgent, PlanMaker
+from dfplan.agent.mpc import MPCAgent
+from dfplan.agent.plan_maker import PlanMaker
 from dfplan.domains import former
 
 if TYPE_CHECKING:

@@ -1,13 +1,15 @@
 """How a plan becomes motion, and the simplest way: its own actions. Batched; no row depends on another."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from dfplan.arrays import check_whole
 from dfplan.scorers import steps_along
 from dfplan.types import Plan
 
 
+@runtime_checkable
 class Controller(Protocol):
     """Turns plans into actions for a batch of environments."""
 
@@ -46,6 +48,7 @@ class PlannedActions:
     followed_within = 0.05  # environment units from a plan that keeps its constraints within which it is not replaced
 
     def __init__(self, action_dim: int = 2) -> None:
+        check_whole(0, action_dim=action_dim)
         self._nothing = np.zeros((0, action_dim), np.float32)
 
     def reset(self, goals: np.ndarray) -> None:

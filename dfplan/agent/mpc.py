@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,41 +11,12 @@ from dfplan.agent.beliefs import Beliefs
 from dfplan.agent.controllers import Controller, PlannedActions
 from dfplan.agent.delay import AT_ONCE, InferenceDelay
 from dfplan.agent.jumps import has_jumped
-from dfplan.arrays import check_whole, checked_plan, checked_rows
-from dfplan.errors import UserError
+from dfplan.agent.plan_maker import PlanMaker
+from dfplan.arrays import as_number, check_whole, checked_indices, checked_levels, checked_plan, checked_rows
+from dfplan.errors import UserError, check_kind
 from dfplan.planner import Belief, Planner
 from dfplan.planner.obligations import Info, Obligations, obligations_of
-from dfplan.types import Bounds, Plan, PlanEvent, Reach
-
-
-class PlanMaker(Protocol):
-    """What an agent asks for plans: a :class:`~dfplan.planner.Planner`, or anything that is asked like one.
-
-    Where it has a ``reach`` (:class:`~dfplan.types.Reach`), observations and goals beyond that are refused, and an
-    observation that no step can have led to begins a new episode. Where it has ``action_bounds``
-    (:class:`~dfplan.types.Bounds`), actions lie between these, else between -1 and 1.
-    """
-
-    @property
-    def observation_dim(self) -> int:
-        """Length of an observation."""
-        ...
-
-    @property
-    def goal_dim(self) -> int:
-        """Length of a goal."""
-        ...
-
-    def plan(
-        self,
-        observations: np.ndarray,
-        goals: np.ndarray | None,
-        *,
-        horizon: int,
-        generators: Sequence[torch.Generator],
-    ) -> Plan:
-        """Plan for a batch; see :meth:`dfplan.planner.Planner.plan`."""
-        ...
+from dfplan.types import Bounds, PlanEvent, Reach
 
 
 class MPCAgent:
@@ -106,10 +77,14 @@ class MPCAgent:
     ) -> None:
         check_whole(0, replan_every=replan_every)  # 0 is no limit
         check_whole(1, horizon=horizon)
-        if replan_when is not None and not replan_when > 0:
-            raise UserError(f"replan_when must be above 0, or None to keep to replan_every; got {replan_when}")
-        if episode_steps is not None and episode_steps < 1:
-            raise UserError(f"episode_steps must be 1 or more, or None for a free horizon; got {episode_steps}")
+        if replan_when is not None and not as_number(replan_when) > 0:
+            raise UserError(f"replan_when must be above 0, or None to keep to replan_every; got {replan_when!r:.60}")
+        check_whole(1, episode_steps=1 if episode_steps is None else episode_steps)
+        check_kind(PlanMaker, such_as="a dfplan.Planner, or what is asked for plans like one", planner=planner)
+        check_kind(Controller, such_as="one such as dfplan.PlannedActions(2)", controller=controller)
+        check_kind(InferenceDelay, such_as="dfplan.agent.InferenceDelay(steps)", delay=delay)
+        if not (on_plan is None or callable(on_plan)):
+            raise UserError(f"on_plan must be a function of a PlanEvent, or None; got {on_plan!r:.60}")
         delay.check(planner, controller)
         remembering = planner if isinstance(planner, Planner) and planner.remembers else None
         if remembering is not None and replan_every % remembering.steps_per_token:
@@ -142,8 +117,11 @@ class MPCAgent:
             seeds: one per environment; the plans of row k depend on seed k alone.
             goals: ``(batch, goal_dim)``; None where there are none, or none is to be shown to the planner.
         """
-        if goals is not None and len(seeds) != len(goals):
-            raise UserError(f"each goal needs a seed; got {len(seeds)} seeds and {len(goals)} goals")
+        check_kind((Sequence, np.ndarray), such_as="a list of whole numbers, one per environment", seeds=seeds)
+        if not len(seeds):
+            raise UserError("seeds must be whole numbers, one per environment; got none")
+        if goals is not None and (len(seeds),) != np.shape(goals)[:1]:
+            raise UserError(f"each goal needs a seed; got {len(seeds)} seeds and goals of shape {np.shape(goals)}")
         goals = np.zeros((len(seeds), 0)) if goals is None else self._checked_goals(goals, num_rows=len(seeds))
         self._step, self._over = 0, np.zeros(len(seeds), dtype=bool)
         self._beliefs = None if self._remembering is None else Beliefs(self._remembering, len(seeds))
@@ -165,10 +143,11 @@ class MPCAgent:
             indices: ``(restarted,)`` which environments.
             goals: ``(restarted, goal_dim)``; None is those that they have.
         """
+        indices = checked_indices(indices, num_rows=len(self._goals))
         goals = self._goals[indices] if goals is None else self._checked_goals(goals, num_rows=len(indices))
         self._goals[indices], self._begun[indices], self._over[indices] = goals, self._step, False
         if self._beliefs is not None:
-            self._beliefs.begin(np.asarray(indices), step=self._step)
+            self._beliefs.begin(indices, step=self._step)
         self._planned_at[indices] = -np.inf
         self._seen[indices] = np.nan
         self.controller.restart(indices, goals)
@@ -177,9 +156,10 @@ class MPCAgent:
 
     def finish(self, indices: np.ndarray) -> None:
         """The episodes of the environments ``indices`` are over: nothing is planned for them until they restart."""
+        indices = checked_indices(indices, num_rows=len(self._goals))
         self._over[indices] = True
         if self._beliefs is not None:
-            self._beliefs.end(np.asarray(indices))
+            self._beliefs.end(indices)
 
     @property
     def info(self) -> Info:
@@ -201,11 +181,12 @@ class MPCAgent:
         Raises:
             UserError: shapes that do not fit, values that are not finite or far from the data, or a plan that is not.
         """
-        if len(observations) != len(self._goals):
+        if np.shape(observations)[:1] != (len(self._goals),):
             raise UserError(
-                f"reset() began {len(self._goals)} episodes, act() got {len(observations)} observations; "
+                f"reset() began {len(self._goals)} episodes, act() got observations of shape {np.shape(observations)}; "
                 "call reset(seeds=…, goals=…) with one goal per environment first"
             )
+        levels = None if levels is None else checked_levels(levels, num_rows=len(self._goals))
         observations = self._checked_observations(observations, bounds=self._observation_bounds(levels))
         if self._beliefs is None:
             jumped = self.jumped(observations)

@@ -1,4 +1,4 @@
-"""Too little memory, in one line that names what to reduce."""
+"""Too little memory, in one line that names what to reduce; and what goes wrong in parts of installed packages."""
 
 import errno
 import re
@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from functools import reduce
 from typing import Any
 
-from dfplan.errors import UserError
+from dfplan import plugins
+from dfplan.errors import CodeOfOthers, EndedEarly, UserError
 
 # What torch, CUDA, MPS and C++ say; torch raises a RuntimeError for it on the CPU.
 WORDS = re.compile(r"out of memory|can.?t allocate memory|cannot allocate memory|not enough memory|bad_alloc", re.I)
@@ -29,21 +30,26 @@ def told_in_one_line(command: str, config: Any) -> Iterator[None]:
     """Turn a lack of memory in the block into one line that names the options that decide how much is needed.
 
     Raises:
-        UserError: there is too little memory.
+        UserError: there is too little memory, or code of a package that brings parts raised something.
     """
     try:
         yield
-    except (MemoryError, RuntimeError, OSError) as error:
-        if not _is_lack_of_memory(error):
+    except (UserError, EndedEarly):
+        raise
+    except Exception as error:
+        if _is_lack_of_memory(error):
+            reason = " ".join(str(error).split())[:160]
+            raise UserError(f"out of memory ({reason}); {_advice(command, config)}") from error
+        if (package := plugins.package_of(error)) is None:
             raise
-        reason = " ".join(str(error).split())[:160]
-        raise UserError(f"out of memory ({reason}); {_advice(command, config)}") from error
+        with CodeOfOthers(f"the installed package {package}"):
+            raise
 
 
 def _is_lack_of_memory(error: Exception) -> bool:
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
-    return isinstance(error, MemoryError) or WORDS.search(str(error)) is not None
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and bool(WORDS.search(str(error))))
 
 
 def _advice(command: str, config: Any) -> str:

@@ -84,7 +84,7 @@ def open_dataset(path: Path) -> Iterator[tuple[h5py.File, str]]:
     """
     if not path.is_file():
         raise UserError(
-            f"no dataset at {path}; check the path, or make one with dfplan generate and train with data=generated"
+            f"no dataset at {path}; check the path, or make one with `dfplan generate`, where the environment has a way"
         )
     try:
         if is_written_elsewhere(path) or _is_marked_open(path):

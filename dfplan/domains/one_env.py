@@ -1,6 +1,7 @@
 """The agent of one environment: what it needs comes from the model and the environment."""
 
 from collections.abc import Mapping
+from types import NoneType
 
 import gymnasium
 import numpy as np
@@ -9,7 +10,7 @@ from dfplan.agent.controllers import Controller, PlannedActions
 from dfplan.agent.mpc import MPCAgent
 from dfplan.domain import Domain
 from dfplan.domains.find import find_domain
-from dfplan.errors import UserError
+from dfplan.errors import UserError, check_kind
 from dfplan.models.forcing_model import ForcingModel
 from dfplan.planner import Planner, PlannerSettings
 from dfplan.planner.obligations import Info
@@ -55,12 +56,10 @@ class Agent:
         replan_every: int | None = None,
         seed: int = 0,
     ) -> None:
-        if not isinstance(model, ForcingModel):
-            raise UserError(f"the model must be a planner of dfplan.load; got {type(model).__name__}")
-        if planner is not None and not isinstance(planner, Planner):
-            raise UserError(f"planner must be a dfplan.Planner, or None; got {planner!r:.60}")
-        if controller is not None and not hasattr(controller, "follow"):
-            raise UserError(f"controller must be one such as dfplan.PlannedActions(2), or None; got {controller!r:.60}")
+        check_kind(ForcingModel, such_as="a planner of dfplan.load", model=model)
+        check_kind((Planner, NoneType), such_as="a dfplan.Planner, or None", planner=planner)
+        if controller is not None:
+            check_kind(Controller, such_as="one such as dfplan.PlannedActions(2), or None", controller=controller)
         self._domain = domain = _domain_of(env)
         _check_sizes(model, env, domain)
         own = domain.controllers()
@@ -125,7 +124,13 @@ def _domain_of(env: gymnasium.Env) -> Domain:
 def _check_sizes(model: ForcingModel, env: gymnasium.Env, domain: Domain) -> None:
     spec, layout, space = domain.spec, model.layout, env.action_space
     bounds = spec.action_bounds
-    if not domain.shows_frames and not (
+    if domain.shows_frames:
+        raise UserError(
+            f"{domain.env_id} shows pictures, and dfplan.Agent acts on numbers; give its weights to `dfplan eval "
+            f"env={domain.env_id} weights=<their folder>`, or to dfplan.MPCAgent, and that to PixelAgent "
+            "(dfplan.agent.pixels), whose sight dfplan.models.sight.load_sight reads from the same folder"
+        )
+    if not (
         np.array_equal(space.low.ravel(), bounds.low) and np.array_equal(space.high.ravel(), bounds.high)  # type: ignore[attr-defined]
     ):
         raise UserError(
@@ -134,9 +139,8 @@ def _check_sizes(model: ForcingModel, env: gymnasium.Env, domain: Domain) -> Non
         )
     found = layout.observation_dim, layout.action_dim, layout.goal_dim
     wanted = spec.observation_dim, spec.action_bounds.low.size, spec.goal_dim
-    if domain.shows_frames or wanted != found:
+    if wanted != found:
         raise UserError(
             f"the model plans with observations, actions and goals of {found[0]}, {found[1]} and {found[2]} numbers, "
-            f"the environment has {'frames' if domain.shows_frames else wanted}; load the weights that were trained on "
-            "it (those of frames are driven by `dfplan eval`)"
+            f"the environment has {wanted}; load the weights that were trained on it"
         )

@@ -6,12 +6,16 @@ feeding the rest with that state gives what one full pass would give.
 """
 
 import abc
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from dfplan.errors import CodeOfOthers, UserError
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,12 @@ class Denoiser(nn.Module, abc.ABC):
     causal: bool = True
     passes: int = 1
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """What one that is not dfplan's raises is told with the line of its file; what it answers is looked at."""
+        super().__init_subclass__(**options)
+        if "forward" in vars(cls) and not cls.__module__.startswith("dfplan."):
+            cls.forward = _tried(cls.forward)
+
     @abc.abstractmethod
     def forward(
         self, noisy: Tensor, levels: Tensor, state: DenoiserState | None = None
@@ -71,6 +81,21 @@ class Denoiser(nn.Module, abc.ABC):
     def num_parameters(self) -> int:
         """Trainable parameters."""
         return sum(parameter.numel() for parameter in self.parameters())
+
+
+def _tried(forward: Callable[..., tuple[Tensor, DenoiserState]]) -> Callable[..., tuple[Tensor, DenoiserState]]:
+    @functools.wraps(forward)
+    def tried(
+        self: Denoiser, noisy: Tensor, levels: Tensor, state: DenoiserState | None = None
+    ) -> tuple[Tensor, DenoiserState]:
+        name = f"the denoiser {type(self).__name__}"
+        with CodeOfOthers(name):
+            answer = forward(self, noisy, levels, state)
+        if not isinstance(answer, tuple) or len(answer) != 2 or getattr(answer[0], "shape", None) != noisy.shape:
+            raise UserError(f"{name} must answer with a prediction {list(noisy.shape)} and a DenoiserState; mend it")
+        return answer
+
+    return tried
 
 
 class LevelEmbedding(nn.Module):

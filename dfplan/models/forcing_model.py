@@ -108,6 +108,11 @@ class ForcingModel:
         return self._measured("support")
 
     def __getattr__(self, name: str) -> Any:
+        if name in ("plan", "predict", "act"):
+            raise AttributeError(
+                f"a model has no {name!r}; dfplan.Planner(model, settings=dfplan.PlannerSettings()) plans and predicts "
+                "with it, dfplan.Agent(model, env) acts"
+            )
         return former.present(self, name)
 
     def _measured(self, name: str) -> Any:
@@ -131,8 +136,13 @@ class ForcingModel:
 
     def to(self, device: str) -> "ForcingModel":
         """Move the weights; returns itself."""
-        self.denoiser.to(device)
-        self.normalizer.to(device)
+        try:
+            self.denoiser.to(torch.device(device))
+            self.normalizer.to(torch.device(device))
+        except (AssertionError, RuntimeError, TypeError) as error:  # torch says so, at length
+            raise UserError(
+                f"the weights cannot be moved to device {device!r:.60}: {str(error).splitlines()[0]:.120}"
+            ) from error
         return self
 
 

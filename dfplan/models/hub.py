@@ -24,7 +24,7 @@ def parts_of(hub_id: str) -> tuple[str, str | None]:
     Raises:
         UserError: it is no name of a model at the hub.
     """
-    found = HUB_ID.fullmatch(hub_id)
+    found = HUB_ID.fullmatch(hub_id) if isinstance(hub_id, str) else None
     if found is None or ".." in hub_id:
         raise UserError(f"{hub_id!r} is no name of a model at the Hugging Face Hub: {PREFIX}<organisation>/<name>")
     return found[1], found[2]

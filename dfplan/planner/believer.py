@@ -1,7 +1,7 @@
 """Forms beliefs with a trained model, and brings them up to date: the first half of what every planner does."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dfplan.arrays import checked_rows
+from dfplan.arrays import checked_levels, checked_rows, numbers_of
 from dfplan.diffusion import add_noise
-from dfplan.errors import UserError
+from dfplan.errors import UserError, check_kind
 from dfplan.models.denoiser import DenoiserState
 from dfplan.models.forcing_model import ForcingModel
 from dfplan.planner.belief import Belief
@@ -38,6 +38,16 @@ def without_gradients(
             return method(self, *arguments, **options)
 
     return run
+
+
+def check_generators(generators: Sequence[torch.Generator]) -> None:
+    """Refuse what are no generators; a UserError says what they are."""
+    given = generators if isinstance(generators, list | tuple) else ()
+    if not given or not all(isinstance(each, torch.Generator) and each.device.type == "cpu" for each in given):
+        raise UserError(
+            "generators must be a list of CPU generators, one per environment, such as "
+            f"[torch.Generator().manual_seed(0)]; got {generators!r:.60}"
+        )
 
 
 class Believer:
@@ -122,7 +132,8 @@ class Believer:
         Raises:
             UserError: shapes that do not fit, or values that are not finite, far from the data or out of range.
         """
-        return self._believe(observations, goals, levels=levels, num_rows=len(observations))
+        rows = checked_rows("observations", observations, num_rows=None, width=self.observation_dim)
+        return self._believe(rows, goals, levels=levels, num_rows=len(rows))
 
     def _believe(
         self, observations: np.ndarray, goals: np.ndarray | None, *, levels: np.ndarray | None, num_rows: int
@@ -149,10 +160,13 @@ class Believer:
         Raises:
             UserError: shapes that do not fit, or values that are not finite, far from the data or out of range.
         """
+        check_kind(Belief, such_as="one of Planner.believe or Planner.update", belief=belief)
         layout, normalizer, batch = self.model.layout, self.model.normalizer, len(belief)
         shape = (batch, layout.points_per_token, layout.observation_dim)
-        if np.shape(observations) != shape:
-            raise UserError(f"observations of a token must have shape {shape}; got {np.shape(observations)}")
+        carried_out = (batch, layout.steps_per_token, layout.action_dim)
+        for name, given, wanted in (("observations", observations, shape), ("actions", actions, carried_out)):
+            if numbers_of(name, given).shape != wanted:
+                raise UserError(f"{name} of a token must have shape {wanted}; got {np.shape(given)}")
         seen = self._checked("observations", np.concatenate(np.asarray(observations)), num_rows=batch * shape[1])
         seen = seen.view(shape)
         found = self._levels(levels, num_rows=batch)
@@ -235,10 +249,8 @@ class Believer:
         """Noise levels of observations, ``[batch]``, or one for all ``[1]``."""
         if levels is None:
             return torch.tensor([self.settings.stabilization_level], device=self.device)
-        levels = np.asarray(levels)
-        if levels.shape != (num_rows,) or not ((levels >= 0) & (levels <= 1)).all():
-            raise UserError(f"levels must be {num_rows} numbers between 0 and 1; got {levels}")
-        return torch.as_tensor(levels, dtype=torch.float32, device=self.device)
+        found = checked_levels(levels, num_rows=num_rows)
+        return torch.as_tensor(found, dtype=torch.float32, device=self.device)
 
     def belief_of(self, seen: Tensor, goal: Tensor | None, level: Tensor | None = None) -> Belief:
         """What is known of an observation alone; a goal token that tells nothing, or without weight, is pure noise."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dfplan.arrays import as_number, numbers_of
-from dfplan.errors import CodeOfOthers, UserError
+from dfplan.errors import CodeOfOthers, UserError, check_kind
 from dfplan.planner.regions import Region, as_numbers, as_region, distance_to
 from dfplan.types import Support, Verdict
 
@@ -44,6 +44,9 @@ class Constraints:
     functions: Sequence[Judgement] = ()
 
     def __post_init__(self) -> None:
+        rows = {name: getattr(self, name) for name in ("keep_out", "keep_in", "waypoints")}
+        check_kind((Sequence, np.ndarray), such_as="a list of rows of numbers, [[...], ...]", **rows)
+        check_kind(bool, such_as="True or False", in_order=self.in_order)
         for name in ("keep_out", "keep_in"):
             object.__setattr__(self, name, tuple(as_region(row) for row in getattr(self, name)))
         places = [numbers_of("a way-point", list(row) if isinstance(row, Sequence) else row) for row in self.waypoints]
@@ -52,7 +55,9 @@ class Constraints:
                 f"way-points must be finite numbers, [[x, y], …]; got {[place.tolist() for place in places]}"
             )
         object.__setattr__(self, "waypoints", tuple(tuple(place.astype(float).tolist()) for place in places))
-        functions = (self.functions,) if callable(self.functions) else tuple(self.functions)
+        functions = (self.functions,) if callable(self.functions) else self.functions
+        check_kind(Sequence, such_as="a list of functions of places (steps + 1, dim)", functions=functions)
+        functions = tuple(functions)
         if not all(map(callable, functions)):
             raise UserError(f"functions of constraints judge places (steps + 1, dim); got {functions}")
         object.__setattr__(self, "functions", functions)

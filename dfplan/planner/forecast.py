@@ -6,9 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dfplan.errors import UserError
+from dfplan.arrays import check_whole, numbers_of
+from dfplan.errors import UserError, check_kind
 from dfplan.models.forcing_model import ForcingModel
 from dfplan.planner.belief import Belief
+from dfplan.planner.believer import check_generators
 from dfplan.planner.planner import Planner
 from dfplan.planner.settings import PlannerSettings
 
@@ -30,6 +32,7 @@ class Forecaster:
     """
 
     def __init__(self, model: ForcingModel, *, settings: PlannerSettings = SETTINGS) -> None:
+        check_kind(ForcingModel, such_as="a planner of dfplan.load", model=model)
         if model.layout.action_dim:
             raise UserError(
                 f"these weights plan {model.layout.action_dim} actions; futures that nobody acts on are forecast by "
@@ -66,18 +69,17 @@ class Forecaster:
         Raises:
             UserError: shapes that do not fit, too short a history, or values that are far from the data.
         """
-        history = np.asarray(history, np.float64)
-        count = len(generators) // max(len(history), 1)
-        if history.ndim != 3 or count * len(history) != len(generators):
+        check_generators(generators)
+        check_whole(1, num_steps=num_steps)
+        history = np.asarray(numbers_of("history", history), np.float64)
+        count = len(generators) // max(len(history), 1) if history.ndim == 3 else 0
+        if not count or count * len(history) != len(generators):
             raise UserError(
                 f"history must be (batch, rows, dim) with as many generators a row of the batch; got "
                 f"{list(history.shape)} and {len(generators)} generators"
             )
-        if history.shape[1] < self.least_history or num_steps < 1:
-            raise UserError(
-                f"a forecast needs {self.least_history} rows of history and 1 step at least; got {history.shape[1]} "
-                f"and {num_steps}"
-            )
+        if history.shape[1] < self.least_history:
+            raise UserError(f"a forecast needs {self.least_history} rows of history; got {history.shape[1]}")
         seen = np.diff(history, axis=1) if self.learned_changes else history
         seen = np.repeat(seen, count, axis=0)
         parts = [slice(first, first + ROWS_AT_ONCE) for first in range(0, len(seen), ROWS_AT_ONCE)]

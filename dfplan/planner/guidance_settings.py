@@ -1,11 +1,13 @@
 """Which objectives guide a plan, and how much: plain numbers, from which the objective is built."""
 
 from dataclasses import dataclass, replace
+from types import NoneType
 
 from dfplan import plugins
-from dfplan.errors import UserError
+from dfplan.errors import UserError, check_kind
 from dfplan.planner.constraints import Constraints
 from dfplan.planner.objectives import (
+    DistanceField,
     Objective,
     arrival_time,
     field_progress,
@@ -41,6 +43,8 @@ class GuidanceSettings(GuidanceNumbers):
                 "guidance.lowest_level and guidance.highest_level must be in order between 0 and 1; "
                 f"got {self.lowest_level} and {self.highest_level}"
             )
+        fields = (DistanceField, NoneType)
+        check_kind(fields, such_as="a DistanceField, or None", distance_field=self.distance_field)
         asked = self.must_keep()
         for name in ("waypoints", "keep_out", "keep_in"):
             object.__setattr__(self, name, getattr(asked, name))

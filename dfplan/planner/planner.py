@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from dfplan.arrays import check_whole, checked_plan, checked_rows
-from dfplan.errors import UserError
+from dfplan.errors import UserError, check_kind
 from dfplan.models.forcing_model import ForcingModel
 from dfplan.planner.belief import Belief
-from dfplan.planner.believer import without_gradients
+from dfplan.planner.believer import check_generators, without_gradients
 from dfplan.planner.choice import Candidates, choose_plans, drafts_of
 from dfplan.planner.constraints import Constraints, Judgement, as_constraints
 from dfplan.planner.draft import Draft
@@ -46,6 +46,8 @@ class Planner(WindowDenoiser):
         objective: Objective | None = None,
         constraints: Constraints | Judgement | Sequence[Constraints | Judgement] = (),
     ) -> None:
+        check_kind(ForcingModel, such_as="a planner of dfplan.load", model=model)
+        check_kind(PlannerSettings, such_as="dfplan.PlannerSettings(), with what is to be otherwise", settings=settings)
         self.constraints = settings.guidance.must_keep() & as_constraints(constraints)
         settings = replace(settings, guidance=settings.guidance.with_constraints(self.constraints))
         super().__init__(model, settings=settings, objective=objective)
@@ -98,6 +100,7 @@ class Planner(WindowDenoiser):
         Raises:
             UserError: shapes that do not fit, values that are not finite or far from the data, or a horizon below 1.
         """
+        check_generators(generators)
         return self.plan_from(
             self._believe(observations, goals, levels=None, num_rows=len(generators)),
             horizon=horizon,
@@ -136,9 +139,9 @@ class Planner(WindowDenoiser):
         Raises:
             UserError: shapes that do not fit, a horizon below 1, or history where plans are made part by part.
         """
+        self._check_asked(belief, horizon=horizon, generators=generators, committed=committed)
         budget = math.inf if self.settings.budget_ms is None else self.settings.budget_ms / 1000
         deadline = time.perf_counter() + len(generators) * budget
-        self._check_asked(belief, horizon=horizon, generators=generators)
         shape = (len(generators), len(self.constraints.waypoints))
         if passed is not None and np.shape(passed) != shape:
             raise UserError(f"passed must have shape {shape}, one row per environment; got {np.shape(passed)}")
@@ -158,8 +161,21 @@ class Planner(WindowDenoiser):
             candidates = self.roll_out(candidates, belief, generators=generators, committed=committed)
         return checked_plan(choose_plans(self, candidates, belief.observations, belief.goals, passed=passed))
 
-    def _check_asked(self, belief: Belief, *, horizon: int, generators: Sequence[torch.Generator]) -> None:
+    def _check_asked(
+        self,
+        belief: Belief,
+        *,
+        horizon: int,
+        generators: Sequence[torch.Generator],
+        committed: Sequence[np.ndarray] | None = None,
+    ) -> None:
+        check_kind(Belief, such_as="one of Planner.believe or Planner.update", belief=belief)
+        check_generators(generators)
         check_whole(1, horizon=horizon)
+        if committed is not None:
+            check_kind((Sequence, np.ndarray), such_as="None, or actions (steps, dim) in a list", committed=committed)
+            if len(committed) != len(generators):
+                raise UserError(f"committed must be actions (steps, dim) for each generator; got {len(committed)}")
         if len(generators) != len(belief):
             raise UserError(f"{len(belief)} environments need as many generators; got {len(generators)}")
         if self.plans_parts and (belief.num_tokens or belief.goals is None):

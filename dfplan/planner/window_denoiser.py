@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dfplan.arrays import checked_rows
+from dfplan.arrays import checked_rows, numbers_of
 from dfplan.errors import UserError
 from dfplan.models.forcing_model import ForcingModel
 from dfplan.models.token_model import TokenModel
 from dfplan.planner.belief import Belief
-from dfplan.planner.believer import Believer
+from dfplan.planner.believer import Believer, check_generators
 from dfplan.planner.choice import propose
 from dfplan.planner.guidance import Guidance
 from dfplan.planner.halving import Halving
@@ -58,6 +58,8 @@ class WindowDenoiser(Believer):
             ``(batch, points, observation_dim)``, one every ``steps_per_point`` steps.
         """
         layout, normalizer = self.model.layout, self.model.normalizer
+        check_generators(generators)
+        actions = numbers_of("actions", actions)
         shape, num_steps = actions.shape, actions.shape[1] if actions.ndim == 3 else 0
         if (
             shape != (len(generators), num_steps, layout.action_dim)
@@ -88,7 +90,7 @@ class WindowDenoiser(Believer):
         layout = self.model.layout
         known = torch.full((len(committed), num_tokens * layout.steps_per_token, layout.action_dim), torch.nan)
         for row, actions in enumerate(committed):
-            rows = checked_rows("committed", actions, num_rows=len(actions), width=layout.action_dim)
+            rows = checked_rows("committed", actions, num_rows=None, width=layout.action_dim)
             known[row, : len(rows)] = torch.as_tensor(rows, dtype=torch.float32)[: known.shape[1]]
         if known.isnan().all():
             return None

@@ -100,6 +100,10 @@ class PlanningNumbers:
         check_settings(self)
         if isinstance(self.matrix, str):
             plugins.find("matrices", self.matrix, own=dict.fromkeys(MATRICES))
+        elif not callable(self.matrix):
+            raise UserError(
+                f"matrix must be {', '.join(MATRICES)}, or a function of a number of tokens; got {self.matrix!r:.60}"
+            )
         if self.spread and not self.roll_out:
             raise UserError(f"spread={self.spread} changes actions, whose states are then unknown; give roll_out=true")
 

@@ -55,7 +55,7 @@ class Inputs:
             UserError: it names none.
         """
         if self.loaded is None:
-            raise UserError("data=none, but this task learns from trajectories; give data=generated or a file")
+            raise UserError("data=none, but this task learns from trajectories; give a data set")
         return self.loaded
 
     def shown(self) -> "Trajectories":

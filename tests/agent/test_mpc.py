@@ -351,7 +351,7 @@ def test_sizes_that_make_no_sense_are_refused(sizes):
 @pytest.mark.parametrize(
     ("goals", "complaint"),
     [
-        (GOALS[:3], "got 4 seeds and 3 goals"),
+        (GOALS[:3], r"got 4 seeds and goals of shape \(3, 2\)"),
         (np.zeros((4, 3)), r"goals must have shape \(4, 2\), one row per environment; got \[4, 3\]"),
         (np.zeros(4), r"goals must have shape \(4, 2\), one row per environment; got \[4\]"),
         (GOALS * np.nan, "goals must be finite; row 0 is not"),
@@ -365,7 +365,7 @@ def test_goals_that_make_no_sense_are_refused(goals, complaint):
 @pytest.mark.parametrize(
     ("observations", "complaint"),
     [
-        (STATES[:3], r"began 4 episodes, act\(\) got 3 observations; call reset"),
+        (STATES[:3], r"began 4 episodes, act\(\) got observations of shape \(3, 4\); call reset"),
         (STATES[:, :3], r"observations must have shape \(4, 4\), one row per environment; got \[4, 3\]"),
         (np.add(STATES, [[0], [np.inf], [0], [0]]), "observations must be finite; row 1 is not"),
     ],
@@ -379,5 +379,5 @@ def test_observations_that_make_no_sense_are_refused(observations, complaint):
 
 
 def test_acting_before_reset_is_refused():
-    with pytest.raises(UserError, match=r"reset\(\) began 0 episodes, act\(\) got 1 observations"):
+    with pytest.raises(UserError, match=r"reset\(\) began 0 episodes, act\(\) got observations of shape \(1, 4\)"):
         _agent().predict(STATES[0])

@@ -51,7 +51,7 @@ def test_a_foreign_config_can_choose_a_task_but_not_bring_one(tmp_path, capsys, 
         (["task=diffuser", "diffusion.schedule=cosine"], "no option 'diffusion.schedule'"),
         (["task.name=diffusor"], "unknown task 'diffusor'"),
         (["model=diffuser", "data=none"], "give task=diffuser"),
-        (["data=none"], "give data=generated"),
+        (["data=none"], "give a data set"),
     ],
 )
 def test_a_mistake_is_one_line(words, expected, capsys, tmp_path, monkeypatch):

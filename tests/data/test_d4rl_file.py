@@ -88,7 +88,7 @@ def test_a_dataset_is_read_where_there_are_no_locks(path, monkeypatch, code):
 
 
 def test_a_missing_file_names_the_way_to_make_one(tmp_path):
-    with pytest.raises(UserError, match="data=generated"):
+    with pytest.raises(UserError, match="make one with `dfplan generate`, where"):
         d4rl.read(tmp_path / "none.hdf5")
 
 

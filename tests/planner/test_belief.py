@@ -235,7 +235,7 @@ def test_wrong_levels_and_shapes_are_refused(seen):
     with pytest.raises(UserError, match="observations must have shape"):
         planner.believe(observations[:, 0, :3], levels=np.zeros(BATCH))
     belief = planner.believe(observations[:, 0], levels=np.zeros(BATCH))
-    with pytest.raises(UserError, match="actions must have shape"):
+    with pytest.raises(UserError, match="actions of a token must have shape"):
         planner.update(belief, actions=actions[:, 0, :3], observations=observations[:, 1:2], levels=np.zeros(BATCH))
     with pytest.raises(UserError, match="observations of a token must have shape"):
         planner.update(belief, actions=actions[:, 0], observations=observations[:, 1], levels=np.zeros(BATCH))

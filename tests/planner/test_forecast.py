@@ -115,7 +115,7 @@ def test_a_future_longer_than_a_window_begins_as_a_shorter_one_does(forecaster):
         (HISTORIES[0], 5, 2, "history must be"),
         (HISTORIES, 5, 3, "history must be"),
         (HISTORIES[:, :1], 5, 2, "needs 2 rows of history"),
-        (HISTORIES, 0, 2, "needs 2 rows of history and 1 step"),
+        (HISTORIES, 0, 2, "num_steps must be a whole number from 1"),
         (np.full_like(HISTORIES, np.nan), 5, 2, "finite"),
     ],
 )

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from types import NoneType
 from typing import Any
 
 import numpy as np
 
 from dfplan import blocks
-from dfplan.arrays import dimension_names, named_parts
+from dfplan.arrays import as_number, dimension_names, named_parts
 from dfplan.blocks import Column, rows_of, rows_where, slices, stacked
-from dfplan.errors import UserError, counted
+from dfplan.errors import UserError, check_kind, counted
 from dfplan.types import Bounds, Trajectories
 
 MAX_BYTES = 8 * 2**30
@@ -185,11 +186,12 @@ def checked(data: Trajectories) -> Trajectories:
     source, needed = data.source, ("observations", "actions", "segment_ends", "starts")
     if missing := [name for name in needed if getattr(data, name) is None]:
         raise UserError(f"{source} has no {missing[0]}; trajectories need {', '.join(needed)}")
+    values = {name: _typed(name, np.asarray(each), source) for name, each in data.per_row().items()}
     given = np.asarray(data.starts).reshape(-1)
-    starts = check_ends(given[1:], num_steps=len(data.observations), source=source)
+    starts = check_ends(given[1:], num_steps=len(values["observations"]), source=source)
     if given[:1] != 0:
         raise UserError(f"{source}: starts must begin with 0; got {given[:3].tolist()}")
-    values = {name: _typed(name, np.asarray(each), source) for name, each in data.per_row().items()}
+    check_kind((Mapping, NoneType), such_as="frames by the names of cameras, or None", pictures=data.pictures)
     for name, each in {**values, **(data.pictures or {})}.items():
         if len(each) != starts[-1]:
             raise UserError(f"{source}: {name} has {len(each)} rows and observations {starts[-1]}; mend the data set")
@@ -200,11 +202,16 @@ def checked(data: Trajectories) -> Trajectories:
 
 def _with_checked_facts(data: Trajectories) -> Trajectories:
     source, sizes = data.source, {"observation": data.observations.shape[1], "action": data.actions.shape[1]}
+    names = {name: getattr(data, name) for name in ("observation_names", "action_names", "notes")}
+    check_kind((tuple, list), such_as="a tuple of texts", **names)
+    check_kind(str, such_as="a text", source=source, checksum=data.checksum)
+    check_kind((bool, np.bool_), such_as="True or False", last_actions=data.last_actions)
+    check_kind((Bounds, NoneType), such_as="dfplan.types.Bounds(low, high), or None", action_bounds=data.action_bounds)
     for name, size in sizes.items():
         if len(given := getattr(data, f"{name}_names")) not in (0, size):
             raise UserError(f"{source}: {name}_names must name all {size} numbers of one, or be (); got {len(given)}")
-    if data.step_seconds is not None and not 0 < data.step_seconds < np.inf:
-        raise UserError(f"{source}: step_seconds must be above 0, or None; got {data.step_seconds}")
+    if data.step_seconds is not None and not 0 < as_number(data.step_seconds) < np.inf:
+        raise UserError(f"{source}: step_seconds must be above 0, or None; got {data.step_seconds!r:.60}")
     if (bounds := data.action_bounds) is None:
         return data
     low, high = (np.asarray(each, np.float32) for each in (bounds.low, bounds.high))

@@ -43,7 +43,7 @@ def open_minari(dataset_id: str) -> Any:
     except FileNotFoundError as error:
         raise UserError(
             f"no dataset {dataset_id!r} in the local Minari store; fetch it with: minari download {dataset_id} "
-            "(minari list local shows what is there, MINARI_DATASETS_PATH names the store); or use data=generated"
+            "(minari list local shows what is there, MINARI_DATASETS_PATH names the store)"
         ) from error
     except (OSError, ValueError, KeyError) as error:
         raise UserError(

@@ -105,7 +105,8 @@ def describe_leaps(data: Trajectories, leaps: np.ndarray) -> list[Finding]:
             said = f"the state leaps, as in {often} of {num_episodes} episodes at their {which} step"
             return [Finding("flags", where, said, f"the ends are flagged one row too {word}, move the flags")]
     said = f"the state leaps, as it does at {len(leaps)} steps in {len(np.unique(episodes))} episodes"
-    return [Finding("jumps", where, said, "flag an end there (terminals or timeouts), or record what is missing")]
+    fix = "flag an end there (terminals or timeouts; in a .csv a column episode), or record what is missing"
+    return [Finding("jumps", where, said, fix)]
 
 
 def find_far_values(data: Trajectories) -> list[Finding]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dfplan.errors import UserError
+from dfplan.errors import UserError, check_kind
 from dfplan.planner.constraints import Constraints
 from dfplan.types import DoubleIntegrator, Support
 
@@ -44,6 +44,7 @@ class PathTracker:
         strange: float = 0.25,
         constraints: Constraints | None = None,
     ) -> None:
+        check_kind(DoubleIntegrator, such_as="a DoubleIntegrator, as model.dynamics", dynamics=dynamics)
         self.dynamics = dynamics
         self.goal_radius = goal_radius
         self.support = support
