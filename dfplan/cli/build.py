@@ -18,14 +18,14 @@ from dfplan.cli.any_environment import untold
 from dfplan.cli.folders import bundled_weights, config_folder
 from dfplan.cli.planner_schema import PlannerConfig
 from dfplan.cli.schema import ControllerConfig
-from dfplan.domain import Domain
+from dfplan.domain import Domain, HasMap
 from dfplan.domains.find import DRAWN
 from dfplan.domains.former import present_config
 from dfplan.errors import UserError
 from dfplan.files import user_path
 from dfplan.models import hub
 from dfplan.models.bundle import TENSORS_FILE, find_bundle
-from dfplan.models.forcing_model import load_forcing_model
+from dfplan.models.forcing_model import ForcingModel, load_forcing_model
 from dfplan.models.inverse_dynamics import load_inverse_dynamics
 from dfplan.planner import GuidanceSettings, Planner, PlannerSettings, TreePlanner
 from dfplan.planner.constraints import Constraints
@@ -100,12 +100,18 @@ def find_weights(weights: str, *, env_name: str) -> Path:
 
 
 def build_planner(
-    planner: PlannerConfig, *, weights: Path, env_name: str, device: torch.device, say: Callable[[str], None]
+    planner: PlannerConfig,
+    *,
+    weights: Path,
+    env_name: str,
+    device: torch.device,
+    say: Callable[[str], None],
+    domain: Domain | None = None,
 ) -> Planner:
     """Load the weights and set the planner up; ``say`` hears about weights of another environment.
 
     Raises:
-        UserError: the weights are damaged, or a Diffuser's.
+        UserError: the weights are damaged, or a Diffuser's, or a map is to be told that the ``domain`` does not have.
     """
     if is_diffuser(weights):
         raise UserError(f"{weights} is a Diffuser, for `dfplan eval` and `dfplan bench` alone; give other weights=")
@@ -113,6 +119,8 @@ def build_planner(
     settings = PlannerSettings(**numbers, guidance=build_guidance(planner.guidance))
     model = load_forcing_model(weights).to(str(device))
     warn_of_other_environment(weights, model.metadata, env_name=env_name, say=say)
+    if planner.map == "told":
+        model = with_map(model, domain, env_name=env_name)
     if planner.search == "candidates":
         return Planner(model, settings=settings)
     return TreePlanner(
@@ -123,6 +131,17 @@ def build_planner(
         max_nodes=planner.tree.max_nodes,
         max_evaluations=planner.tree.max_evaluations,
     )
+
+
+def with_map(model: ForcingModel, domain: Domain | None, *, env_name: str) -> ForcingModel:
+    """A model that is told where there is room in an environment, whatever its data were of.
+
+    Raises:
+        UserError: nobody knows where there is.
+    """
+    if not isinstance(domain, HasMap):
+        raise UserError(f"planner.map=told: nobody knows where there is room in {env_name}; give planner.map=data")
+    return replace(model, scorer=domain.with_map(model.scorer))
 
 
 def warn_of_other_environment(

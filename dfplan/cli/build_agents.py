@@ -10,7 +10,7 @@ import torch
 from dfplan.agent.pixels import PixelAgent, Sight
 from dfplan.baselines.behaviour_cloning import is_behaviour_cloning, load_behaviour_cloning
 from dfplan.baselines.diffuser import DiffuserPlanner, is_diffuser, load_diffuser
-from dfplan.cli.build import build_agent, build_planner, find_weights, warn_of_other_environment
+from dfplan.cli.build import build_agent, build_planner, find_weights, warn_of_other_environment, with_map
 from dfplan.cli.schema import EvalConfig
 from dfplan.domain import OPTIONS, Domain
 from dfplan.domains.maze.state_estimator import StateEstimator, load_estimator, load_keypoints
@@ -98,7 +98,9 @@ def _dfplan(
     config: EvalConfig, domain: Domain, *, weights: Path, device: torch.device, say: Callable[[str], None]
 ) -> BuiltAgent:
     _refuse_ddim_steps(config, of=f"{weights} (planner.num_levels is its number of levels)")
-    planner = build_planner(config.planner, weights=weights, env_name=config.env.name, device=device, say=say)
+    planner = build_planner(
+        config.planner, weights=weights, env_name=config.env.name, device=device, say=say, domain=domain
+    )
     agent = _planning(config, domain, planner, weights=weights, say=say)
     return BuiltAgent(
         agent=agent,
@@ -218,6 +220,8 @@ def _without_network(config: EvalConfig, domain: Domain, *, say: Callable[[str],
         raise UserError(f"{weights} is a Diffuser, which has no map of where the data was; give other weights=")
     model = load_forcing_model(weights)
     warn_of_other_environment(weights, model.metadata, env_name=config.env.name, say=say)
+    if config.planner.map == "told":
+        model = with_map(model, domain, env_name=config.env.name)
     agent = build_agent(
         domain.planners()[config.agent](model, margin=config.grid_margin),
         domain,

@@ -37,6 +37,12 @@ class Search:
 class PlannerConfig(PlanningNumbers, Search):
     """How a plan is made."""
 
+    map: str = option(
+        "where plans may lead: data = where the data were; told = wherever there is room in env=, of which weights may "
+        "know nothing (planner=map has what goes with it)",
+        default="data",
+        choices=("data", "told"),
+    )
     horizon: int | None = option("steps a plan looks ahead; null = a whole episode", default=None, low=1)
     guidance: GuidanceNumbers = group(GuidanceNumbers, "what plans are steered towards")
     tree: TreeConfig = group(TreeConfig, "how plans are searched")

@@ -16,6 +16,7 @@ from dfplan.domains.maze import layouts
 from dfplan.domains.maze.closed_door import ClosedDoorDomain
 from dfplan.domains.maze.domain import MazeDomain
 from dfplan.domains.maze.environment import qualified_id
+from dfplan.domains.maze.many_layouts import MANY, TOKENS, ManyMazesDomain, many_layouts
 from dfplan.domains.maze.random_layouts import named_layout
 from dfplan.domains.maze.tmaze import TMazeDomain
 from dfplan.domains.metaworld.domain import MetaWorldDomain
@@ -63,6 +64,8 @@ def find_drawn(kind: str, *, layout: str | None) -> Drawn | None:
         raise UserError(
             f"env={DRAWN} is a maze of your own; draw it in a text file and give layout=<file>, or layout=random:<seed>"
         )
+    if many := many_layouts(layout):
+        return Drawn(many, many.removesuffix("-v0"), TOKENS)
     rows, name = named_layout(layout) or (layouts.read_layout(layout), Path(layout).stem)
     return Drawn(layouts.id_of(rows), f"{DRAWN}-{re.sub('[^A-Za-z0-9_.-]', '_', name)}", layouts.num_tokens(rows))
 
@@ -81,6 +84,8 @@ def find_domain(env_id: str) -> Domain:
         return domain
     if env_id == SERIES:
         return SeriesDomain()
+    if MANY.fullmatch(env_id):
+        return _kind(env_id)(env_id)
     if env_id not in gymnasium.registry:
         try:
             gymnasium.make(qualified_id(env_id)).close()  # which has dfplan's own registered, if it is one of these
@@ -99,7 +104,9 @@ def find_domain(env_id: str) -> Domain:
 
 
 def _kind(env_id: str) -> Callable[[str], Any]:
-    """What is known besides of environments that others have written."""
+    """What is known besides: of environments that others have written, and of many mazes to train in."""
+    if MANY.fullmatch(env_id):
+        return ManyMazesDomain
     if env_id.startswith("metaworld/"):
         return MetaWorldDomain
     if env_id.startswith(POINT_MAZES):

@@ -60,8 +60,9 @@ class Planner(WindowDenoiser):
 
     @property
     def plans_parts(self) -> bool:
-        """Whether there are constraints, and plans are made part by part so that they keep them."""
-        return bool(self.constraints) and self.settings.guidance.method != "chosen"
+        """Whether there are constraints or a map was told, and plans are made part by part so that they keep them."""
+        asked = bool(self.constraints) or getattr(self.scorer, "plans_by_parts", False)
+        return asked and self.settings.guidance.method != "chosen"
 
     @property
     def looks_ahead(self) -> bool:

@@ -17,6 +17,7 @@ DRAWN = {
     "moving_plan": {"plan.gif"},
     "three_uses": {"three_uses.png"},
     "tree": {"tree.png"},
+    "unseen": {"unseen.png"},
 }
 
 

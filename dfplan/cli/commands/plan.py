@@ -32,7 +32,9 @@ def run(config: PlanConfig) -> int:
     weights = find_weights(config.weights, env_name=config.env.name)
     guidance = with_objective(config.planner.guidance, config.objective)
     config.planner = replace(config.planner, guidance=guidance)
-    planner = build_planner(config.planner, weights=weights, env_name=config.env.name, device=device, say=say)
+    planner = build_planner(
+        config.planner, weights=weights, env_name=config.env.name, device=device, say=say, domain=domain
+    )
     trees, plan = _plan(config, domain, situation, planner, weights=weights)
     folder = make_run_folder("plan", env_name=config.env.name, chosen=config.output)
     steps, arrival = int(plan.num_steps[0]), int(plan.arrival[0])

@@ -22,7 +22,7 @@ from dfplan.domains.maze.sources import check_trajectories, default_num_steps, g
 from dfplan.errors import UserError
 from dfplan.scorers.support import measure_support
 from dfplan.settings.resynthesis import ResynthesisSettings
-from dfplan.types import Bounds, Plan, Trajectories
+from dfplan.types import Bounds, Plan, Support, Trajectories
 
 
 class MazeDomain:
@@ -112,6 +112,16 @@ class MazeDomain:
         known = {name: getattr(scorer, name) for name in ("goal_radius", "support")}
         driver = ShootingTracker(scorer.dynamics, tube=resynthesis.tube, **known)
         return resynthesise(data, driver, resynthesis, dynamics=scorer.dynamics, **known, **how)
+
+    def with_map(self, scorer: PointMassScorer) -> PointMassScorer:
+        """See :class:`dfplan.domain.HasMap`: where the ball can be."""
+        from dfplan.domains.maze.oracle import DistanceMap
+
+        if not isinstance(scorer, PointMassScorer):
+            raise UserError("planner.map=told is for weights that know how the ball moves: train some in a maze")
+        # The grid begins at -1 and is twice as fine; only within the walls all around lies what can be reached.
+        free = DistanceMap(self.maze.walls).free[4:-12:2, 4:-12:2]
+        return scorer.with_map(Support(free, origin=np.full(2, -0.8), cell=0.1))
 
     def achieved_goal(self, observations: np.ndarray) -> np.ndarray:
         """See :class:`dfplan.domain.Domain`: the position."""

@@ -83,6 +83,19 @@ class Journey:
             self.targets.insert(0, Target(half, is_stop=False))
         return True
 
+    def go_by_way(self, length: float) -> None:
+        """Plan by way of places on the shortest way to every target, ``length`` apart; straight if there is none."""
+        here, targets = self.state[: self.path.shape[1]], []
+        for target in self.targets:
+            way = self.around.way(here, target.place)
+            lengths = np.zeros(1) if way is None else arc_lengths(way)
+            for at in np.linspace(0, lengths[-1], max(1, round(lengths[-1] / length)) + 1)[1:-1]:
+                assert way is not None
+                targets.append(Target(way[int(np.searchsorted(lengths, at))], is_stop=False))
+            targets.append(target)
+            here = target.place
+        self.targets = targets
+
     def go_by_chance(self, generator: np.random.Generator) -> bool:
         """Plan the next part by way of an allowed position drawn at random; False if that was tried too often."""
         place = self.around.draw(generator)

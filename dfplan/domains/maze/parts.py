@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from dfplan.domains.maze.journey import Journey, Target
-from dfplan.domains.maze.path_tracker import PathTracker
+from dfplan.domains.maze.path_tracker import PathTracker, arc_lengths
 from dfplan.domains.maze.repair import Course, imagine
 from dfplan.planner.choice import BROKEN, states_of
 from dfplan.types import Plan, Verdict
@@ -93,6 +93,8 @@ class PartPlanner:
         self.around = self.scorer.surroundings
         self.states, self.goals = (each.cpu().numpy().astype(np.float64) for each in (context, goal))
         self.num_tokens, self.generators = num_tokens, generators
+        seconds = num_tokens * planner.model.layout.steps_per_token * self.scorer.dynamics.step
+        self.farthest = seconds * self.scorer.dynamics.max_speed
         self.passed = np.zeros((len(goal), len(planner.constraints.waypoints)), bool) if passed is None else passed
         self.committed = committed
         self.deadline, self.record_history = deadline, record_history
@@ -135,6 +137,9 @@ class PartPlanner:
                 break
             self._next_parts(going, opening=opening, is_first_round=number == 0)
             opening = False
+            for journey in going.values():
+                if self.scorer.part_length is not None and arc_lengths(journey.path)[-1] > self.farthest:
+                    journey.finish()  # it is planned for anew before it comes there
         return self._driven(journeys, tube=NARROW_TUBE if is_last else TUBE)
 
     def _begin(self, row: int) -> Journey:
@@ -144,7 +149,10 @@ class PartPlanner:
         if len(places) > 1 and not asked.in_order:
             places = self.around.ordered(self.states[row, :dim], places, goal)
         targets = [Target(place, is_stop=True) for place in (*places, goal)]
-        return Journey(self.around, self.states[row], targets, path=self.states[row, None, :dim])
+        journey = Journey(self.around, self.states[row], targets, path=self.states[row, None, :dim])
+        if self.scorer.part_length is not None:
+            journey.go_by_way(self.scorer.part_length)
+        return journey
 
     def _next_parts(self, going: dict[int, Journey], *, opening: bool, is_first_round: bool) -> None:
         """The next part of every journey, or the decision to go by way of another place."""
@@ -241,5 +249,5 @@ class PartPlanner:
             num_steps=num_steps,
             value=-arrival - BROKEN * longest * broken,
             steps_per_point=layout.steps_per_point,
-            verdict=Verdict.stack([driven.verdict for driven in found]),
+            verdict=Verdict.stack([driven.verdict for driven in found]) if self.planner.constraints else None,
         )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dfplan.planner.planner import Planner
 
 VISITED = "support.visited"
+PART_LENGTH = 2.0  # environment units of the shortest way from one place to the next that plans are made by way of
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class PointMassScorer:
         consistency_penalty: doubt per :func:`largest_jump`.
         ood_penalty: doubt per :func:`share_outside`.
         surroundings: where plans may go that must keep something; None where nothing has to be kept.
+        part_length: of parts of the shortest way that plans are made by way of, where the map is not the data's but was
+            told, in environment units; None where it is the data's.
     """
 
     dynamics: DoubleIntegrator
@@ -40,6 +43,7 @@ class PointMassScorer:
     consistency_penalty: float = 4.0
     ood_penalty: float = 60.0
     surroundings: "Surroundings | None" = field(default=None, repr=False, compare=False)
+    part_length: float | None = None
 
     kind = "point_mass"
     counts_steps = True
@@ -98,6 +102,19 @@ class PointMassScorer:
 
         around = Surroundings(self.support, constraints)
         return replace(self, support=constraints.restrict(self.support), surroundings=around)
+
+    def with_map(self, support: Support) -> "PointMassScorer":
+        """The same, told where places can be: plans go by way of the shortest path there."""
+        from dfplan.domains.maze.surroundings import Surroundings
+        from dfplan.planner.constraints import Constraints
+
+        around = Surroundings(support, Constraints())
+        return replace(self, support=support, surroundings=around, part_length=PART_LENGTH)
+
+    @property
+    def plans_by_parts(self) -> bool:
+        """Whether plans are made part by part though nothing has to be kept."""
+        return self.part_length is not None
 
     def plan_parts(self, planner: "Planner", context: Any, goal: Any, **asked: Any) -> Plan:
         """See :class:`~dfplan.domain.PlanScorer`."""
