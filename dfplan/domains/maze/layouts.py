@@ -5,6 +5,7 @@ a file of data.
 """
 
 import base64
+import io
 import math
 import re
 from pathlib import Path
@@ -20,6 +21,8 @@ WALL, FREE, GOAL = "#", "O", "G"
 SPELLINGS = {".": FREE, " ": FREE, "o": FREE, "g": GOAL}  # besides those
 LEAST, MOST_CELLS = 3, 1000
 MAX_BYTES = 16 * 1024
+PICTURES = (".png", ".bmp", ".gif", ".jpg", ".jpeg")
+HALF = 128  # of the range of a pixel: less is dark, and if channels differ by more it has a colour
 ID = re.compile(r"maze2d-(\d{1,3})x(\d{1,3})-([\w-]+)-(\d{1,3})x(\d{1,3})-v0")
 # Of an episode, for every cell of the longest way: 300, 600 and 800 steps for D4RL's U-Maze, medium and large.
 STEPS_PER_CELL = 40
@@ -31,12 +34,15 @@ Layout = tuple[str, ...]
 def read_layout(path: str | Path) -> Layout:
     """Read a layout: a line a row, ``#`` for walls, ``O``, ``.`` or spaces for free cells, ``G`` for the fixed goal.
 
+    Or a picture, a pixel a cell: dark is wall, light is free, and the one in colour the goal.
+
     Raises:
         UserError: there is no such file, or it is no maze; says in which row and column.
     """
     path = user_path(path)
+    content = read_small(path, at_most=MAX_BYTES)
     try:
-        text = read_small(path, at_most=MAX_BYTES).decode()
+        text = _drawn_as_text(content, path) if path.suffix.lower() in PICTURES else content.decode()
     except UnicodeDecodeError as error:
         raise UserError(
             f"layout={path}: is no text; draw the maze in lines of # (wall), O (free) and G (goal)"
@@ -46,6 +52,29 @@ def read_layout(path: str | Path) -> Layout:
     if wrong := check_layout(rows):
         raise UserError(f"layout={path}: {wrong}")
     return rows
+
+
+def _drawn_as_text(content: bytes, path: Path) -> str:
+    """What a picture shows, as text.
+
+    Raises:
+        UserError: it is none, or has more pixels than cells are taken.
+    """
+    from PIL import Image  # which Matplotlib brings; slow to import
+
+    try:
+        picture = Image.open(io.BytesIO(content))
+        if picture.width * picture.height > MOST_CELLS:
+            raise UserError(
+                f"layout={path}: has {picture.height} x {picture.width} pixels; a pixel is a cell, and up to "
+                f"{MOST_CELLS} are taken: scale it down until corridors are a pixel wide"
+            )
+        pixels = np.asarray(picture.convert("RGB")).astype(int)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"layout={path}: is no picture that can be read ({error}); save it as PNG") from error
+    cells = np.where(pixels.mean(axis=2) < HALF, WALL, FREE)
+    cells[np.ptp(pixels, axis=2) > HALF] = GOAL
+    return "\n".join("".join(row) for row in cells.tolist())
 
 
 def check_layout(rows: Layout) -> str | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import gymnasium
 import numpy as np
 import pytest
+from PIL import Image
 
 from dfplan.cli.main import main
 from dfplan.domains.find import find_domain, find_drawn
@@ -78,6 +79,19 @@ def test_what_is_no_maze_is_refused_and_says_where(tmp_path, rows, complaint):
     assert complaint in check_layout(rows)
     (path := tmp_path / "wrong.txt").write_text("\n".join(rows))
     with pytest.raises(UserError, match=r"wrong\.txt: "):
+        read_layout(path)
+
+
+def test_a_picture_is_a_drawing_a_pixel_a_cell(tmp_path):
+    colours = {"#": (20, 20, 60), "O": (240, 240, 240), "G": (220, 30, 30)}
+    pixels = np.array([[colours[cell] for cell in row] for row in ROWS], np.uint8)
+    Image.fromarray(pixels).save(path := tmp_path / "floor.PNG")
+    assert read_layout(path) == ROWS
+    Image.fromarray(pixels.repeat(8, axis=0).repeat(8, axis=1)).save(path := tmp_path / "large.png")
+    with pytest.raises(UserError, match="scale it down"):
+        read_layout(path)
+    (path := tmp_path / "none.png").write_bytes(b"no picture")
+    with pytest.raises(UserError, match="no picture"):
         read_layout(path)
 
 
