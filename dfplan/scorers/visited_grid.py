@@ -63,20 +63,23 @@ class VisitedGrid:
             improved = np.unique(ahead[less])
         return left.reshape(len(goals), num_cells)
 
-    def paths(self, starts: np.ndarray, goals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def paths(
+        self, starts: np.ndarray, goals: np.ndarray, *, left: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Shortest paths between cells.
 
         Args:
             starts: ``(batch,)`` numbers of cells.
             goals: ``(batch,)`` likewise.
+            left: :meth:`distances` to the goals, each once, in the order of their numbers; None is to compute them.
 
         Returns:
             Cells ``(batch, moves)`` after each move, the last one repeated, and how many moves there are, ``(batch,)``
             and at least 1; where there is no way, the one cell is that of the start.
         """
         kinds, kind = np.unique(goals, return_inverse=True)
-        left = self.distances(kinds)
-        left[np.isinf(left)] = 0  # nowhere to go from there
+        left = self.distances(kinds) if left is None else left
+        left = np.where(np.isinf(left), 0, left)  # nowhere to go from there
         cells, counts = [starts], np.ones(len(starts), np.int64)
         while (moving := left[kind, cells[-1]] > 0).any():
             ahead = self.neighbors[cells[-1]]

@@ -37,6 +37,7 @@ class Journey:
         stops: numbers of the points that are way-points.
         failures: parts that no candidate was usable for.
         first: which candidate became the first part.
+        ends: whether it leads to the last target.
     """
 
     around: Surroundings
@@ -46,6 +47,7 @@ class Journey:
     stops: list[int] = field(default_factory=list)
     failures: int = 0
     first: int = 0
+    ends: bool = True
 
     def take(self, draft: Draft) -> bool:
         """Take the best candidate that arrives and can be mended for the next part; False if there is none."""
@@ -112,6 +114,11 @@ class Journey:
             here, place = self.path[-1], self.targets[0].place
             way = self.around.way(here, place)
             self.go(np.stack([here, place]) if way is None else way, velocity=np.zeros(len(place)))
+
+    def leave(self) -> None:
+        """Plan no further than so far, though targets are left."""
+        self.ends = not self.targets
+        self.targets.clear()
 
     def go(self, path: np.ndarray, *, velocity: np.ndarray) -> None:
         """Add the path ``(points, dim)`` of a part; the next one begins where it ends, with ``velocity``."""

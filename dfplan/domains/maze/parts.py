@@ -139,7 +139,7 @@ class PartPlanner:
             opening = False
             for journey in going.values():
                 if self.scorer.part_length is not None and arc_lengths(journey.path)[-1] > self.farthest:
-                    journey.finish()  # it is planned for anew before it comes there
+                    journey.leave()  # it is planned for anew before it comes there
         return self._driven(journeys, tube=NARROW_TUBE if is_last else TUBE)
 
     def _begin(self, row: int) -> Journey:
@@ -194,7 +194,10 @@ class PartPlanner:
             strange=STRANGE,
             constraints=planner.constraints,
         )
-        courses = [Course(journey.path, journey.stops, self.goals[row]) for row, journey in journeys.items()]
+        courses = [
+            Course(journey.path, journey.stops, self.goals[row] if journey.ends else journey.path[-1])
+            for row, journey in journeys.items()
+        ]
         drive = imagine(
             tracker,
             self.states[rows, : 2 * dim],

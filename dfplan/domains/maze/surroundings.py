@@ -13,6 +13,7 @@ from dfplan.types import Support
 
 MARGIN = 0.1  # environment units that paths keep clear of what is forbidden; driving keeps half of it
 CLOSE = 0.2  # environment units from what is not allowed within which the shortest way avoids cells
+MOST_KEPT = 100  # places the distances to which are kept
 MAX_PERMUTED = 6  # way-points in any order, of which every order is tried
 
 
@@ -32,6 +33,7 @@ class Surroundings:
         self.allowed = constraints.restrict(support, margin=MARGIN)
         self.mender = Mender(self.allowed)
         self._grid = VisitedGrid(self.allowed, margin=CLOSE) if self.allowed.visited.any() else None
+        self._left: dict[int, np.ndarray] = {}  # the distances to a place, which is planned to more than once
 
     def way(self, start: np.ndarray, end: np.ndarray) -> np.ndarray | None:
         """The shortest path ``(points, dim)`` from a position to another; None where there is no way."""
@@ -65,7 +67,14 @@ class Surroundings:
         if self._grid is None:
             return [None] * len(ends)
         first, goals = self._grid.nearest(start[None])[0], self._grid.nearest(ends)
-        cells, counts = self._grid.paths(np.full(len(ends), first), goals)
+        kinds = np.unique(goals).tolist()
+        if len(self._left) > MOST_KEPT:
+            self._left.clear()
+        for kind in kinds:
+            if kind not in self._left:
+                self._left[kind] = self._grid.distances(np.array([kind]))[0]
+        left = np.stack([self._left[kind] for kind in kinds])
+        cells, counts = self._grid.paths(np.full(len(ends), first), goals, left=left)
         found: list[np.ndarray | None] = []
         for end, goal, row, count in zip(ends, goals, cells, counts, strict=True):
             path = self._grid.centers[row[:count]]
