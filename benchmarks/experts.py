@@ -18,7 +18,13 @@ from dfplan.domains.published.worlds import WORLDS
 
 
 def of_experts(
-    says: str | None, robots: Mapping[str, tuple[str, str]], words: Sequence[str], *, folder: Path, episodes: int
+    says: str | None,
+    robots: Mapping[str, tuple[str, str]],
+    words: Sequence[str],
+    *,
+    folder: Path,
+    episodes: int,
+    without: Sequence[str] = (),
 ) -> Benchmark:
     """Data sets of a world one after the other.
 
@@ -28,10 +34,11 @@ def of_experts(
         words: options of ``dfplan train`` for our planner.
         folder: of the benchmark.
         episodes: of each row and training.
+        without: rows that make no sense in this world.
     """
     qualities = {name: tuple(WORLDS[env_id].qualities) for name, (env_id, _) in robots.items()}
     names = [f"{name}-{quality}" for name, found in qualities.items() for quality in found]
-    all_rows = {**ROWS, **PEERS}
+    all_rows = {name: row for name, row in (ROWS | PEERS).items() if name not in without}
 
     def options(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("tasks", nargs="+", choices=names, metavar="TASK", help=", ".join(names))

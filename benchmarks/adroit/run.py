@@ -5,11 +5,15 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1]))
 from experts import of_experts
+from worlds import MIXED_POLICIES
 
 TASKS = ("door", "hammer", "pen", "relocate")
 ROBOTS = {name: (f"AdroitHand{name.capitalize()}-v1", f"adroit-{name}") for name in TASKS}
 
-BENCHMARK = of_experts(__doc__, ROBOTS, (), folder=Path(__file__).parent, episodes=50)
+WORDS = (*MIXED_POLICIES, "value.num_steps=3000")
+
+# A chunk is no plan that a value at its end could lead, so that there is no row of a Diffuser.
+BENCHMARK = of_experts(__doc__, ROBOTS, WORDS, folder=Path(__file__).parent, episodes=50, without=("diffuser",))
 
 if __name__ == "__main__":
     sys.exit(BENCHMARK.main())
