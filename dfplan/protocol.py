@@ -111,8 +111,8 @@ class EvaluationProtocol(Protocol):
         """How measures are shown in a table: by their names, label, note, factor and digits; those left out are not."""
         ...
 
-    def begin(self, episodes: range, *, seed: int) -> AbstractContextManager[Running]:
-        """Begin consecutive episodes side by side, each a function of ``seed`` and its number alone.
+    def begin(self, episodes: Sequence[int], *, seed: int) -> AbstractContextManager[Running]:
+        """Begin episodes side by side, by their numbers, each a function of ``seed`` and its number alone.
 
         They end with the block.
         """

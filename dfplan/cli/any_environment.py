@@ -12,7 +12,8 @@ from dfplan.cli.folders import config_folder, group_choices
 from dfplan.errors import UserError
 from dfplan.plugins import installed
 
-COMMANDS = ("train", "eval", "record", "plan", "bench", "export", "generate")  # that any environment can be given to
+AS_EVAL = ("eval", "record", "evolve")  # which act in the same way
+COMMANDS = ("train", *AS_EVAL, "plan", "bench", "export", "generate")  # that any environment can be given to
 # A series that nobody acts on, of which futures are forecast.
 SERIES, FORECASTING = "none", ("train", "forecast")
 NUM_TOKENS = 6  # of a training window, unless something else is said: somewhat more than a plan looks ahead
@@ -38,7 +39,7 @@ def with_environment(command: str, options: Sequence[str]) -> list[str]:
         return list(options)
     drawn_by = [option.removeprefix("layout=") for option in options if option.startswith("layout=")]
     if named[-1] in group_choices("env") and not drawn_by:
-        return [*usual_options(named[-1], options), *options] if command in ("eval", "record") else list(options)
+        return [*usual_options(named[-1], options), *options] if command in AS_EVAL else list(options)
     from dfplan.domains.find import find_drawn  # slow to import
 
     if drawn := find_drawn(named[-1], layout=drawn_by[-1] if drawn_by else None):
@@ -49,7 +50,7 @@ def with_environment(command: str, options: Sequence[str]) -> list[str]:
     env_name = named[-1].replace("/", "-")
     told = {"env.id": named[-1], "env.name": env_name, "env.num_tokens": NUM_TOKENS}
     if not {name_of(option) for option in options} & {"task", "recipe"}:  # which may have no such groups
-        told |= _usual(env_name).get(command, {})
+        told |= _usual(env_name).get("eval" if command in AS_EVAL else command, {})
     return _instead(told, options)
 
 

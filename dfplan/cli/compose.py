@@ -89,15 +89,21 @@ def reading(folder: Path | None, command: str | None = None) -> Iterator[None]:
     """Have Hydra compose from the configurations that come with dfplan, and those of a folder that was checked.
 
     Hydra reads and merges; its own program, which could build objects, log into files or set the environment by what
-    a configuration says, is never started. Of a ``command``, only what it has is read; without one, all.
+    a configuration says, is never started. Of a ``command``, only what it has is read; without one, all. A command may
+    read for another one that it runs.
     """
-    with defaults_shown(command), initialize_config_dir(str(config_folder()), version_base="1.3"):
-        if folder is not None:
-            places = create_config_search_path(str(config_folder()))
-            places.prepend("--config-dir", f"file://{user_path(folder).absolute()}", anchor="schema")
-            GlobalHydra.instance().clear()
-            Hydra.create_main_hydra2("dfplan", places)
-        yield
+    around = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with defaults_shown(command), initialize_config_dir(str(config_folder()), version_base="1.3"):
+            if folder is not None:
+                places = create_config_search_path(str(config_folder()))
+                places.prepend("--config-dir", f"file://{user_path(folder).absolute()}", anchor="schema")
+                GlobalHydra.instance().clear()
+                Hydra.create_main_hydra2("dfplan", places)
+            yield
+    finally:
+        GlobalHydra.instance().hydra = around
 
 
 def compose_options(command: str, options: Sequence[str], **settings: Any) -> DictConfig:
@@ -183,7 +189,7 @@ def run_once(command: str, options: Sequence[str], *, output: str | None = None)
         config.output = output
     with told_in_one_line(command, config):
         module = importlib.import_module(f"dfplan.cli.commands.{'evaluate' if command == 'eval' else command}")
-        return module.run(config, **({"given": given} if command == "train" else {})) or 0
+        return module.run(config, **({"given": given} if command in ("train", "evolve") else {})) or 0
 
 
 def read_options(command: str, options: Sequence[str]) -> Any:
@@ -334,7 +340,7 @@ def defaults_shown(command: str | None = None) -> Iterator[None]:
     What a program of the user has stored there stays as it is.
     """
     store = ConfigStore.instance()
-    groups = [name for name in GROUPS if command is None or (name == "planner") == (command != "train")]
+    groups = [name for name in GROUPS if command in (None, "evolve") or (name == "planner") == (command != "train")]
     before = {name: deepcopy(store.repo.get(name, {})) for name in groups}
     try:
         for name in groups:

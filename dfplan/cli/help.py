@@ -20,6 +20,9 @@ ABOUT = {
     "The last line printed is the path of the results JSON.",
     "record": "Roll an agent out and write what it saw, did and earned as a data set, which `dfplan inspect` and\n"
     "`dfplan train` read, as do the readers of Minari, D4RL and LeRobot. The last line printed is its path.",
+    "evolve": "Practise and learn from it, round after round: go for goals that the data lack, keep what arrived, and\n"
+    "fine-tune on that and the data. Writes weights and scores of each round, curve.json and curve.png; Ctrl-C stops,\n"
+    "resume=<folder> goes on. The last line printed is the folder of the last weights.",
     "bench": "Run agents side by side on the same starts and goals, in one process and in turns: scores with\n"
     "intervals, paired differences, time of plans and decisions, memory. A table, a results JSON, a picture and\n"
     "report.html, a page to look at (`dfplan view`).",
@@ -44,6 +47,10 @@ EXAMPLES = {
     "record": (
         "dfplan record env=maze2d-large goal=random data=minari:mine/large-v0 n_episodes=200",
         "dfplan record env=Pendulum-v1 weights=runs/train/... data=rollouts.hdf5",
+    ),
+    "evolve": (
+        "dfplan evolve env=maze2d-medium weights=runs/train/... data=short.hdf5 rounds=3",
+        "dfplan evolve resume=runs/evolve/... rounds=5",
     ),
     "bench": (
         "dfplan bench env=maze2d-large goal=random agents=default,fast,actions",

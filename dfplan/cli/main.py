@@ -20,6 +20,7 @@ usage: dfplan COMMAND [key=value ...]
 
   eval       roll an agent out and score it: table, results JSON, picture, a page to look at
   record     roll an agent out and write its episodes as a data set
+  evolve     rounds of practice: unseen goals, what of that arrived, fine-tuning; the curve
   bench      agents side by side on the same episodes: scores, plans a second, memory
   view       show the page of an eval or a bench in a browser
   plan       make one plan and draw how it was denoised, row by row
@@ -41,7 +42,8 @@ examples:
 
 `dfplan COMMAND --help` lists the options of a command. `-m` sweeps: dfplan eval -m seed=0,1,2"""
 
-COMPOSED = ("eval", "record", "bench", "plan", "forecast", "train", "generate", "export")  # of configurations, by Hydra
+# Of configurations, by Hydra.
+COMPOSED = ("eval", "record", "evolve", "bench", "plan", "forecast", "train", "generate", "export")
 COMMANDS = (*COMPOSED, "view", "inspect", "verify", "info", "completion")
 
 

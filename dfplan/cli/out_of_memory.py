@@ -16,6 +16,7 @@ OPTIONS = {
     "train": ("training.batch_size", "resynthesis.num_steps", "training.accumulation"),
     "eval": ("n_envs", "planner.num_candidates", "planner.tree.num_siblings"),
     "record": ("n_episodes", "n_envs", "planner.num_candidates"),
+    "evolve": ("n_episodes", "n_envs", "planner.num_candidates"),
     "bench": ("n_envs",),
     "forecast": ("num_futures", "num_steps"),
     "plan": ("planner.num_candidates", "planner.tree.num_siblings"),

@@ -164,6 +164,38 @@ class RecordConfig(AgentConfig):
 
 
 @dataclass
+class EvolveConfig(RunConfig):
+    """``dfplan evolve``."""
+
+    planner: PlannerConfig = group(PlannerConfig, "how plans are made")
+    controller: ControllerConfig = group(ControllerConfig, "how plans become actions")
+    training: TrainingConfig = group(TrainingConfig, "the fine-tuning of a round")
+    weights: str = option("what gets better: bundled, or a folder of a model or of a training run")
+    data: str = option("the data set that weights= were trained on, as of `dfplan train`")
+    rounds: int = option("of practice and fine-tuning", low=0, high=1000)
+    n_episodes: int = option("episodes that are practised in a round", low=1, high=100_000)
+    n_envs: int = option("environments side by side; changes speed and memory, not results", low=1)
+    unseen: float = option(
+        "what is evaluated: of episodes that the environment begins, the share whose start and goal are farthest from "
+        "all that the data do; 1 = all",
+        above=0,
+        high=1,
+    )
+    keep: str = option(
+        "arrived = learn from episodes that came to their goal; all = from others as well: they went where they ended",
+        choices=("arrived", "all"),
+    )
+    share: float = option(
+        "of what is learned from, about how much was practised; 0 = practise nothing, and fine-tune on the data alone",
+        low=0,
+        high=0.99,
+    )
+    eval_episodes: int = option("episodes that each round is evaluated in; never practised", low=1, high=100_000)
+    eval_seed: int = option("of these; seed= is of all else", low=0, high=2**32 - 1)
+    resume: str | None = option("folder of an evolution to go on with, as it was begun, but for rounds=", path=True)
+
+
+@dataclass
 class BenchConfig(RunConfig):
     """``dfplan bench``."""
 
@@ -299,6 +331,7 @@ SCHEMAS: dict[str, type] = {
     "export": ExportConfig,
     "eval": EvalConfig,
     "record": RecordConfig,
+    "evolve": EvolveConfig,
     "bench": BenchConfig,
     "plan": PlanConfig,
     "forecast": ForecastConfig,

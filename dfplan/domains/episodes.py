@@ -39,7 +39,7 @@ class EpisodeProtocol:
         }
 
     @contextmanager
-    def begin(self, episodes: range, *, seed: int) -> "Iterator[RunningEpisodes]":
+    def begin(self, episodes: Sequence[int], *, seed: int) -> "Iterator[RunningEpisodes]":
         """See :class:`~dfplan.protocol.EvaluationProtocol`."""
         running = RunningEpisodes(self.environments, episodes, seed=seed)
         try:
@@ -114,7 +114,9 @@ class TasksProtocol(EpisodeProtocol):
 class RunningEpisodes:
     """See :class:`~dfplan.protocol.Running`; one environment after the other."""
 
-    def __init__(self, environments: "GymnasiumDomain", episodes: range, *, seed: int, drawn: bool = False) -> None:
+    def __init__(
+        self, environments: "GymnasiumDomain", episodes: Sequence[int], *, seed: int, drawn: bool = False
+    ) -> None:
         self.name = f"episodes {episodes[0]} to {episodes[-1]} of {environments.env_id}"
         seeds = [np.random.SeedSequence([seed, number]).generate_state(2).tolist() for number in episodes]
         self.agent_seeds: list[int] = [own for _, own in seeds]

@@ -75,7 +75,7 @@ class GymnasiumDomain:
 
     options: frozenset[str] = frozenset()
     procedure: frozenset[str] = frozenset()
-    tasks: frozenset[str] | None = frozenset({"forcing", "behaviour-cloning", "inverse-dynamics"})
+    tasks: frozenset[str] | None = frozenset({"forcing", "lora", "behaviour-cloning", "inverse-dynamics"})
     shows_frames = can_resynthesise = False
     pictures: Mapping[str, tuple[int, ...]] = {}  # shapes of what cameras show, by their names
     tells_goals = True

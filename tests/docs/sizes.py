@@ -16,6 +16,7 @@ USUAL: dict[str, tuple[str, ...]] = {
     "bench": (*FEW, "n_plans=1"),
     "train": (*SHORT, *NARROW),
     "generate": ("num_steps=1000",),
+    "evolve": ("n_episodes=2", "eval_episodes=2", *SHORT),
     "forecast": ("num_futures=2", "num_levels=2", "threads=1"),
 }
 # Added to a command as it is printed, where that would take long and the usual does not suit.
@@ -44,6 +45,12 @@ SIZES: dict[str, tuple[str, ...]] = {
     "torchrun --nproc-per-node 2 -m dfplan.cli.main train env=maze2d-umaze output=runs/two": STATES,
     "torchrun --nproc-per-node 2 -m dfplan.cli.main train env=maze2d-umaze training.parallel=fsdp output=two": STATES,
     "dfplan eval -m env=maze2d-umaze seed=0,1,2,3,4,5,6,7 launcher=joblib output=seeds": ("n_episodes=1",),
+    "dfplan train env=maze2d-large resynthesis=none windows=collected model=small": (
+        *SHORT,
+        *NARROW,
+        "env.num_tokens=3",
+    ),
+    "dfplan evolve resume=runs/evolve/maze2d-large/<time> rounds=3": ("threads=1",),
     "dfplan train env=maze2d-large data=d4rl": STATES,
     "dfplan inspect data=path/to/maze2d-large.hdf5": ("picture=false",),
     "dfplan train env=maze2d-large data=path/to/maze2d-large.hdf5": STATES,

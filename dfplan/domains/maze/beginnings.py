@@ -1,6 +1,7 @@
 """Where the episodes of an evaluation begin and what they must reach, each a function of (seed, episode) alone."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +45,7 @@ class Beginnings:
     goals: np.ndarray | None
 
 
-def draw_beginnings(episodes: range, *, maze: Any, goal: str, seed: int) -> Beginnings:
+def draw_beginnings(episodes: Sequence[int], *, maze: Any, goal: str, seed: int) -> Beginnings:
     """Derive each episode's beginning from (seed, episode) alone.
 
     Args:

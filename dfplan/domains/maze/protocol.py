@@ -1,6 +1,6 @@
 """How mazes are evaluated: D4RL's starts, one goal or one an episode, and all scores in use from the same steps."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -76,13 +76,13 @@ class MazeProtocol:
         self.most_steps: int = self.maze.max_episode_steps
 
     @contextmanager
-    def begin(self, episodes: range, *, seed: int) -> "Iterator[RunningMazes]":
+    def begin(self, episodes: Sequence[int], *, seed: int) -> "Iterator[RunningMazes]":
         """See :class:`~dfplan.protocol.EvaluationProtocol`."""
         with self._begun(episodes, seed=seed) as (_, running):
             yield running
 
     @contextmanager
-    def _begun(self, episodes: range, *, seed: int, **how: str) -> "Iterator[tuple[VectorEnv, RunningMazes]]":
+    def _begun(self, episodes: Sequence[int], *, seed: int, **how: str) -> "Iterator[tuple[VectorEnv, RunningMazes]]":
         """The environments as well; ``how`` they are made besides."""
         drawn = draw_beginnings(episodes, maze=self.maze, goal=self.goal, seed=seed)
         wishes = {"start": drawn.starts} if drawn.goals is None else {"start": drawn.starts, "goal": drawn.goals}
