@@ -27,6 +27,19 @@ def _register_all() -> None:
         )
     gymnasium.register("tmaze-v0", "dfplan_envs.tmaze:TMazeEnv", max_episode_steps=256)
     gymnasium.register("closed-door-v0", "dfplan_envs.closed_door:ClosedDoorEnv", max_episode_steps=320)
+    for others in range(5):
+        gymnasium.register(
+            f"movers-{others}-v0",
+            "dfplan_envs.movers:MoversEnv",
+            max_episode_steps=120,
+            kwargs={"num_movers": others},
+        )
+    gymnasium.register(
+        "movers-adversary-v0",
+        "dfplan_envs.movers:MoversEnv",
+        max_episode_steps=120,
+        kwargs={"num_movers": 1, "adversary": True},
+    )
     gymnasium.register("pixel-tmaze-v0", "dfplan_envs.pixel_tmaze:PixelTMazeEnv", max_episode_steps=256)
 
 

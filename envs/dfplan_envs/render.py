@@ -25,9 +25,15 @@ def draw_frame(maze: Maze, *, ball: np.ndarray, goal: np.ndarray) -> np.ndarray:
     """
     background, x, y = _background(maze)
     image = background.copy()
-    _draw_disc(image, x, y, center=goal, radius=maze.goal_radius, color=_GOAL, opacity=_GOAL_OPACITY, rim=_RIM_OPACITY)
-    _draw_disc(image, x, y, center=ball, radius=BALL_RADIUS, color=_BALL, opacity=1.0)
+    draw_disc(image, x, y, center=goal, radius=maze.goal_radius, color=_GOAL, opacity=_GOAL_OPACITY, rim=_RIM_OPACITY)
+    draw_disc(image, x, y, center=ball, radius=BALL_RADIUS, color=_BALL, opacity=1.0)
     return np.rint(image, out=image).astype(np.uint8)
+
+
+def blank(size: float, *, color: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """An empty square floor ``(pixels, pixels, 3)`` with an edge of ``size``, and the places of its pixels, an axis."""
+    pixels = round(size * PIXELS_PER_CELL)
+    return np.full((pixels, pixels, 3), color, dtype=np.float64), (np.arange(pixels) + 0.5) / PIXELS_PER_CELL
 
 
 @lru_cache(maxsize=16)
@@ -40,7 +46,7 @@ def _background(maze: Maze) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return image, x, y
 
 
-def _draw_disc(
+def draw_disc(
     image: np.ndarray,
     x: np.ndarray,
     y: np.ndarray,
