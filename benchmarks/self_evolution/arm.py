@@ -11,8 +11,11 @@ from dfplan.types import Bounds, Trajectories
 STEPS, TURN = 40, 0.15  # of an episode; radians that a joint turns in a step, at most
 ELBOW = (0.4, 2.6)  # radians between which the second joint bends, so that one bend alone reaches a place
 RADIUS = 0.15  # of a goal, where a link is 1 long
-AROUND, FAR = 2.8, 0.75  # radians from straight ahead of places; how far the data go from one to the next
-SHORT = 14  # steps of an episode of the data
+AROUND, FAR = (
+    1.5,
+    0.6,
+)  # radians from straight ahead of places, so that the straight way leads there; how far the data go
+SHORT = 12  # steps of an episode of the data
 NOISE = 0.3  # on the actions of the data
 
 
@@ -33,7 +36,7 @@ def observations(angles: np.ndarray) -> np.ndarray:
 
 
 class Arm(gymnasium.Env):
-    """Joints turn as they are told; the first cannot turn past straight back. Success is a finger at its goal."""
+    """Joints turn as they are told, in front. Success is a finger at its goal."""
 
     def __init__(self) -> None:
         place = gymnasium.spaces.Box(-2.0, 2.0, (2,), np.float64)
