@@ -11,10 +11,8 @@ from dfplan.types import Bounds, Trajectories
 STEPS, TURN = 40, 0.15  # of an episode; radians that a joint turns in a step, at most
 ELBOW = (0.4, 2.6)  # radians between which the second joint bends, so that one bend alone reaches a place
 RADIUS = 0.15  # of a goal, where a link is 1 long
-AROUND, FAR = (
-    1.5,
-    0.6,
-)  # radians from straight ahead of places, so that the straight way leads there; how far the data go
+AROUND = 1.5  # radians from straight ahead of all places, so that the straight way leads from each to each
+FAR = 0.6  # radians that the data go, at most
 SHORT = 12  # steps of an episode of the data
 NOISE = 0.3  # on the actions of the data
 
