@@ -65,12 +65,13 @@ class AtRandom:
 def options(parser: argparse.ArgumentParser) -> None:
     """What is to be measured."""
     parser.add_argument("--trainings", type=int, nargs="+", default=[0, 1, 2], metavar="SEED")
+    parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=list(ROWS), help="practice before random")
     parser.add_argument("--runs", type=Path, default=Path("runs/self_evolution"), help="where all is kept")
 
 
 def results(arguments: argparse.Namespace) -> Named:
     """Train what is missing, evolve it in every way, and read the curves."""
-    runs, curves = arguments.runs, {name: list[list[Record]]() for name in ROWS}
+    runs, curves = arguments.runs, {name: list[list[Record]]() for name in arguments.rows}
     data = runs / "short.hdf5"
     if not data.exists():
         runs.mkdir(parents=True, exist_ok=True)
@@ -93,8 +94,9 @@ def results(arguments: argparse.Namespace) -> Named:
             "trainings": arguments.trainings,
             "rows": rows,
             "figures": {
-                **{f"round_{number}.success": each for number, each in enumerate(rows["practice"]["success"])},
-                **{f"{name}.success": each["success"][-1] for name, each in rows.items() if name != "practice"},
+                ("" if name == "practice" else f"{name}.") + f"round_{number}.success": each
+                for name, found in rows.items()
+                for number, each in enumerate(found["success"])
             },
         },
     )
