@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from dfplan.domains.maze.beginnings import start_protocol
-from dfplan.domains.maze.bound import bound_returns
 from dfplan.domains.maze.environment import load_maze
 from dfplan.domains.maze.protocol import MazeProtocol
 from dfplan.evaluation.metrics import score_episodes, summarize
 
 sys.path.append(str(Path(__file__).parents[1]))
+from bound import bound_returns
 from frame import Benchmark, Named
 
 MAZES = tuple(f"maze2d-{kind}{size}" for kind in ("", "eval-") for size in ("umaze", "medium", "large"))

@@ -14,7 +14,6 @@ import torch
 from dfplan.agent import MPCAgent, PlannedActions
 from dfplan.cli.build import describe_weights
 from dfplan.cli.main import main as dfplan
-from dfplan.domains.maze.choices import roll_out_choices
 from dfplan.evaluation.metrics import Estimate, mean_interval, wilson_interval
 from dfplan.models.bundle import load_bundle
 from dfplan.models.forcing_model import load_forcing_model
@@ -22,6 +21,7 @@ from dfplan.models.sight import load_sight
 from dfplan.planner import Planner, PlannerSettings
 
 sys.path.append(str(Path(__file__).parents[1]))
+from choices import roll_out_choices
 from crossed import crossed_interval
 from frame import Benchmark, Named
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 sys.path.append(str(Path(__file__).parents[1]))
+from bound import bound_returns
 from frame import Benchmark, Named
 from records import Record, between_marks, evaluate, load, newest, row, source
 from worlds import EPISODE_SEED, train
@@ -17,7 +18,6 @@ from worlds import EPISODE_SEED, train
 from dfplan.cli.build import find_weights
 from dfplan.cli.folders import bundled_weights
 from dfplan.domains.find import find_domain, find_drawn
-from dfplan.domains.maze.bound import bound_returns
 from dfplan.domains.maze.random_layouts import HELD_OUT
 from dfplan.evaluation.metrics import mean_interval, wilson_interval
 from dfplan.models.bundle import load_bundle

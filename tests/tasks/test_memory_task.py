@@ -2,15 +2,17 @@
 
 import json
 
+import from_benchmarks
 import numpy as np
 import pytest
 
 from dfplan.agent import MPCAgent, PlannedActions
 from dfplan.cli.main import main
-from dfplan.domains.maze.choices import roll_out_choices
 from dfplan.models.forcing_model import load_forcing_model
 from dfplan.models.sight import load_sight
 from dfplan.planner import Planner, PlannerSettings
+
+roll_out_choices = from_benchmarks.module("choices", of="memory").roll_out_choices
 
 
 def train(folder, *words):

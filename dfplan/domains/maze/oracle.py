@@ -1,7 +1,7 @@
 """A strong heuristic: a driver with privileged information, maze and physics, that takes the fastest way it finds.
 
 It looks ahead by simulating manoeuvres among the walls and prices where they end by the way that is left. Others are
-quicker in some episodes; what nobody can beat is said by :mod:`dfplan.domains.maze.bound`.
+quicker in some episodes; what nobody can beat is said by ``benchmarks/bound.py``.
 """
 
 from collections.abc import Callable, Sequence

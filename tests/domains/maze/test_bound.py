@@ -3,16 +3,18 @@
 import json
 from pathlib import Path
 
+import from_benchmarks
 import numpy as np
 import pytest
 
-from dfplan.domains.maze.bound import CELL, Room, bound_returns, least_steps
 from dfplan.domains.maze.environment import load_maze
 from dfplan.domains.maze.oracle import OracleAgent
 from dfplan.domains.maze.protocol import MazeProtocol
 from dfplan.evaluation.rollout import evaluate_agent
 from dfplan_envs.mazes import build_maze
 from dfplan_envs.physics import Ball, build_model
+
+bound = from_benchmarks.module("bound")
 
 RESULTS = Path(__file__).parents[3] / "benchmarks" / "maze_scores" / "results"
 CORRIDOR = np.array([list(row) for row in ("#####", "#   #", "### #", "#   #", "#####")]) == "#"
@@ -24,15 +26,15 @@ def test_a_ball_at_full_push_in_free_space_is_exactly_as_quick_as_the_bound(spee
     ball.set_state(1.0, 2.0, speed, 0.0)
     way = np.array([ball.step(1.0, 0.0)[0] - 1.0 for _ in range(40)])
     for short, late in ((1 - 1e-9, 0), (1 + 1e-6, 1)):
-        found = least_steps(way * short, np.full(40, speed), num_steps=100)
+        found = bound.least_steps(way * short, np.full(40, speed), num_steps=100)
         np.testing.assert_array_equal(found, np.arange(1, 41) + late)
 
 
 def test_the_way_is_that_of_the_longer_axis_around_corners_no_nearer_to_walls_than_the_ball_can_be_pressed():
     starts = np.array([[1.0, 1.2], [1.0, 2.9], [3.0, 1.0], [2.0, 1.0]])
-    inside, straight, around, walled = Room(CORRIDOR).least_distances(starts, np.array([1.0, 1.0]), radius=0.5)
+    inside, straight, around, walled = bound.Room(CORRIDOR).least_distances(starts, np.array([1.0, 1.0]), radius=0.5)
     assert inside == 0
-    assert straight == pytest.approx(2.9 - 1.5, abs=2 * CELL)
+    assert straight == pytest.approx(2.9 - 1.5, abs=2 * bound.CELL)
     assert straight <= 2.9 - 1.5
     # Corners of the wall between are at (2.3, 2.3) and (1.3, 2.3), and 0.05 (pressed) is left around them, rounded.
     exact = (2.35 - 1.0) + (2.35 - 1.25) + (2.35 - 1.5)
@@ -53,7 +55,7 @@ def test_the_strong_heuristic_stays_below_and_close(goal):
 def bounds(env: str, *, goal: str, seed: int, count: int) -> np.ndarray:
     maze = load_maze(f"{env}-v1")
     with MazeProtocol(f"{env}-v1", goal=goal).begin(range(count), seed=seed) as running:
-        return bound_returns(
+        return bound.bound_returns(
             running.begun.observations,
             running.begun.goals,
             walls=maze.walls,

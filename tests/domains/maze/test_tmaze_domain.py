@@ -2,14 +2,16 @@
 
 import json
 
+import from_benchmarks
 import numpy as np
 import pytest
 
 from dfplan.cli.main import main
 from dfplan.domains.find import find_domain
-from dfplan.domains.maze.choices import roll_out_choices
 from dfplan.domains.maze.tmaze import TMazeDomain
 from dfplan.evaluation.rollout import evaluate_agent
+
+roll_out_choices = from_benchmarks.module("choices", of="memory").roll_out_choices
 
 TINY = ["training.num_steps=2", "task.num_episodes=8", "task.held_out_episodes=2", "model.width=16", "threads=1"]
 
