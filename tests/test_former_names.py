@@ -41,6 +41,13 @@ def test_options_are_found_by_their_former_names_and_in_a_line_by_those_of_now(c
     assert told == [f"planner.{name} is called planner.{new} now" for name, new in OPTIONS.items()]
 
 
+def test_the_window_of_an_environment_is_found_by_its_former_name(capsys):
+    with reading(None):
+        former = compose_options("train", ["env=maze2d-umaze", "env.num_tokens=7"])
+        assert former == compose_options("train", ["env=maze2d-umaze", "env.window_tokens=7"])
+    assert capsys.readouterr().err.splitlines() == ["env.num_tokens is called env.window_tokens now"]
+
+
 def test_groups_and_what_is_in_them_are_found_by_their_former_names(capsys):
     with reading(None):
         tree = [compose_options("eval", [f"planner.tree.{name}=0.3"]) for name in ("apart", "minimum_distance")]
@@ -74,8 +81,8 @@ def test_settings_of_an_export_are_read_by_their_former_names():
 
 
 def test_a_run_goes_on_whose_record_has_the_former_names():
-    was = {"config": {"task": {"slope": 1.0}, "retrace": {"num_steps": 3}}}
-    now = {"config": {"task": {"pyramid_offset": 1.0}, "resynthesis": {"num_steps": 3}}}
+    was = {"config": {"task": {"slope": 1.0}, "retrace": {"num_steps": 3}, "env": {"num_tokens": 4}}}
+    now = {"config": {"task": {"pyramid_offset": 1.0}, "resynthesis": {"num_steps": 3}, "env": {"window_tokens": 4}}}
     check_same_config(was, now)
 
 

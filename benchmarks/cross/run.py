@@ -22,7 +22,7 @@ SUMMARY, README = HERE / "summary.json", HERE / "README.md"
 BEGIN, END = "<!-- measured: written by benchmarks/cross/run.py -->", "<!-- end of measured -->"
 ENV = "Crossing-v0"  # in this process, which has imported it
 WAYS = 2000
-TRAINED = ("recipe=history", "windows.steps_per_token=4", "env.num_tokens=8", "threads=1")
+TRAINED = ("recipe=history", "windows.steps_per_token=4", "env.window_tokens=8", "threads=1")
 # No goal is shown: it only says which of the candidates is taken.
 PLAYED = (
     "planner=history",

@@ -35,7 +35,7 @@ HERE = Path(__file__).parent
 SUMMARY, README, PICTURE = HERE / "summary.json", HERE / "README.md", "episode.gif"
 BEGIN, END = "<!-- measured: written by benchmarks/movers/run.py -->", "<!-- end of measured -->"
 WALKS = 2000
-TRAINED = ("env.num_tokens=6", "windows.steps_per_token=8", "windows.points_per_token=4", "threads=1")
+TRAINED = ("env.window_tokens=6", "windows.steps_per_token=8", "windows.points_per_token=4", "threads=1")
 STEPS = 1500
 SETTINGS = PlannerSettings(num_candidates=16, halve_after=None)
 HOW: dict[str, Any] = {"replan_every": 2, "horizon": 48}

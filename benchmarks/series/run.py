@@ -21,10 +21,10 @@ SUMMARY, README = HERE / "summary.json", HERE / "README.md"
 BEGIN, END = "<!-- measured: written by benchmarks/series/run.py -->", "<!-- end of measured -->"
 RATES = "exchange-rate"
 # Little data: more steps learn it by heart (docs/log, "How are exchange rates forecast?").
-RATES_TRAINED = ("training.num_steps=400", "task.steps_per_token=5", "env.num_tokens=12")
+RATES_TRAINED = ("training.num_steps=400", "task.steps_per_token=5", "env.window_tokens=12")
 RATES_FORECAST = (f"num_steps={DAYS}", f"backtests={FORECASTS}", "num_futures=200")
 # A token of the changes seen, after the first of them, and two of those to come.
-SCENE_TRAINED = ("training.num_steps=800", "task.steps_per_token=6", "env.num_tokens=3")
+SCENE_TRAINED = ("training.num_steps=800", "task.steps_per_token=6", "env.window_tokens=3")
 SCENE_FORECAST = (f"num_steps={AHEAD}", "backtests=1", "num_futures=20", "num_levels=5")
 CHOSEN = ("num_drawn=100",)
 

@@ -48,7 +48,7 @@ def with_environment(command: str, options: Sequence[str]) -> list[str]:
     if not _exists(named[-1]):
         return list(options)
     env_name = named[-1].replace("/", "-")
-    told = {"env.id": named[-1], "env.name": env_name, "env.num_tokens": NUM_TOKENS}
+    told = {"env.id": named[-1], "env.name": env_name, "env.window_tokens": NUM_TOKENS}
     if not {name_of(option) for option in options} & {"task", "recipe"}:  # which may have no such groups
         told |= _usual(env_name).get("eval" if command in AS_EVAL else command, {})
     return _instead(told, options)

@@ -24,7 +24,7 @@ class EnvConfig:
 
     name: str = option("name of the environment in result files and weights", characters="-.")
     id: str = option("Gymnasium id", characters="-./")
-    num_tokens: int = option("tokens of a training window", low=1)
+    window_tokens: int = option("tokens of a window of the model, as trained for this environment", low=1)
 
 
 @dataclass
@@ -105,7 +105,9 @@ class AgentConfig(ComputeConfig):
     controller: ControllerConfig = group(ControllerConfig, "how plans become actions")
     n_episodes: int = option("episodes", low=1, high=1_000_000)
     n_envs: int = option("environments side by side; changes speed and memory, not results", low=1)
-    weights: str = option("bundled, bundled-rnn (maze2d-large), or a folder: of a model or of a training run")
+    weights: str = option(
+        "bundled, bundled-rnn, a name such as maze2d-large, or a folder: of a model or of a training run"
+    )
     agent: str = option(
         "trained = plans with weights=; grid = the shortest path over the places that the data visited, no network; "
         "two that are told the map: waypoints = the data's own driver, oracle = a strong heuristic; script = what "
@@ -227,7 +229,9 @@ class PlanConfig(RunConfig):
         "what else the plan is steered towards: reward, distance, time, stay, smoothness, progress, with a weight of "
         "30 (or as planner.guidance says), or one of an installed package; null = nothing"
     )
-    weights: str = option("bundled, bundled-rnn (maze2d-large), or a folder: of a model or of a training run")
+    weights: str = option(
+        "bundled, bundled-rnn, a name such as maze2d-large, or a folder: of a model or of a training run"
+    )
 
 
 @dataclass

@@ -42,12 +42,12 @@ class Drawn:
     Attributes:
         env_id: by which :func:`find_domain` finds it, without the file.
         env_name: for people, after the file or the seed; what no name can have becomes ``_`` in it.
-        num_tokens: of a training window.
+        window_tokens: tokens of a training window.
     """
 
     env_id: str
     env_name: str
-    num_tokens: int
+    window_tokens: int
 
 
 def find_drawn(kind: str, *, layout: str | None) -> Drawn | None:

@@ -27,8 +27,12 @@ OPTIONS = {
     "jump_penalty": "consistency_penalty",
     "slope": "pyramid_offset",
 }
-OF_TREE = {"apart": "minimum_distance"}
-GROUPS = ("planner", "task")  # that have these options
+BY_GROUP = {  # the options that each has
+    "planner": OPTIONS,
+    "task": OPTIONS,
+    "planner.tree": {"apart": "minimum_distance"},
+    "env": {"num_tokens": "window_tokens"},
+}
 GROUP_NAMES = {"retrace": "resynthesis"}
 CHOICES = {"controller": {"pursuit": "shooting"}}
 
@@ -39,7 +43,7 @@ def present_option(name: str) -> str:
     if first in GROUP_NAMES:
         return f"{GROUP_NAMES[first]}{dot}{rest}"
     group, _, last = name.rpartition(".")
-    names = OF_TREE if group == "planner.tree" else OPTIONS if group in GROUPS else {}
+    names = BY_GROUP.get(group, {})
     return f"{group}.{names[last]}" if last in names else name
 
 
@@ -50,7 +54,7 @@ def present_choice(group: str, name: str) -> str:
 
 def present_config(config: Mapping[str, Any], group: str = "") -> dict[str, Any]:
     """A configuration, or the group of it, as a run recorded it, with groups and options called as they are now."""
-    names = OPTIONS if group in GROUPS else GROUP_NAMES
+    names = BY_GROUP.get(group, GROUP_NAMES)
     return {
         names.get(name, name): present_config(each, name) if isinstance(each, Mapping) else each
         for name, each in config.items()

@@ -147,7 +147,7 @@ def test_other_ways_to_train_our_model_are_recipes(trained, recipe, sampled, fol
         "model.width=16",
         "model.num_layers=1",
         "training.num_steps=1",
-        "env.num_tokens=3",
+        "env.window_tokens=3",
         "resynthesis.num_steps=2000",
     ]
     words = [ENV, f"recipe={recipe}", f"data={folder / 'umaze.hdf5'}", *small, "training.compiled=false", "threads=1"]

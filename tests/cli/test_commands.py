@@ -17,7 +17,7 @@ TINY = (
     "model.num_layers=1",
     "training.batch_size=4",
     "training.log_every=1",
-    "env.num_tokens=3",
+    "env.window_tokens=3",
     "training.compiled=false",
     "resynthesis.num_steps=2000",
 )

@@ -26,14 +26,14 @@ EVERYWHERE = (
     "device=cpu",
 )
 NETWORK = ["model.width=16", "model.num_layers=1"]
-WINDOWS = [*NETWORK, "env.num_tokens=3", "resynthesis.num_steps=2000"]
+WINDOWS = [*NETWORK, "env.window_tokens=3", "resynthesis.num_steps=2000"]
 SMALL = {
     "aligned-forcing": [STATES, *WINDOWS, "task.depth=1", "task.encoder=state", "task.aligned_tokens=4"],
     "behaviour-cloning": [STATES, "task.width=8"],
     "autoencoder": [FRAMES, "task.width=8", "task.latent_channels=1"],
     "diffuser": [STATES, "model.width=8", "model.num_layers=2", "model.horizon=16", "model.num_levels=4"],
     "forcing": [STATES, *WINDOWS],
-    "forecast": ["env=none", *NETWORK, "env.num_tokens=3", "data=walk.csv"],
+    "forecast": ["env=none", *NETWORK, "env.window_tokens=3", "data=walk.csv"],
     "image-ddpm": ["task.width=8"],
     "inverse-dynamics": [STATES, "task.width=8", "resynthesis.num_steps=2000"],
     "keypoints": [FRAMES, "task.width=4"],

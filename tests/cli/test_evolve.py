@@ -7,7 +7,7 @@ import pytest
 from dfplan.cli.main import main
 from dfplan.data.formats import read
 
-NARROW = ("model.width=16", "model.num_layers=1", "env.num_tokens=4", "windows=collected", "resynthesis=none")
+NARROW = ("model.width=16", "model.num_layers=1", "env.window_tokens=4", "windows=collected", "resynthesis=none")
 TINY = ("training.num_steps=2", "training.batch_size=4", "training.compiled=false")
 QUICK = ("planner.num_candidates=2", "planner.num_levels=1", "n_episodes=4", "eval_episodes=3", "keep=all")
 ENV = "env=maze2d-umaze"

@@ -7,7 +7,7 @@ import pytest
 
 from dfplan.cli.main import main
 
-SMALL = ("training.num_steps=3", "training.batch_size=4", "model.width=16", "model.num_layers=1", "env.num_tokens=4")
+SMALL = ("training.num_steps=3", "training.batch_size=4", "model.width=16", "model.num_layers=1", "env.window_tokens=4")
 
 
 @pytest.fixture(scope="module")

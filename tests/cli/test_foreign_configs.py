@@ -197,10 +197,10 @@ def test_where_to_write_is_not_for_a_configuration_to_say(tmp_path, capsys, monk
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("name: x\nid: canary:maze2d-umaze-v1\nnum_tokens: 3\n", "env.id must be letters, digits"),
-        ("name: ../../x\nid: maze2d-umaze-v1\nnum_tokens: 3\n", "env.name must be letters, digits"),
-        ('name: "\\e]0;x\\a"\nid: maze2d-umaze-v1\nnum_tokens: 3\n', "env.name must be letters, digits"),
-        ('name: "a\\0"\nid: maze2d-umaze-v1\nnum_tokens: 3\n', "env.name must be letters, digits"),
+        ("name: x\nid: canary:maze2d-umaze-v1\nwindow_tokens: 3\n", "env.id must be letters, digits"),
+        ("name: ../../x\nid: maze2d-umaze-v1\nwindow_tokens: 3\n", "env.name must be letters, digits"),
+        ('name: "\\e]0;x\\a"\nid: maze2d-umaze-v1\nwindow_tokens: 3\n', "env.name must be letters, digits"),
+        ('name: "a\\0"\nid: maze2d-umaze-v1\nwindow_tokens: 3\n', "env.name must be letters, digits"),
     ],
 )
 def test_an_environment_is_a_name_and_no_module(tmp_path, capsys, monkeypatch, text, said):

@@ -16,7 +16,7 @@ from dfplan.errors import UserError
 from dfplan.models.forcing_model import ForcingModel
 
 NARROW = ["model.width=16", "model.num_layers=1", "training.batch_size=4", "training.compiled=false", "threads=1"]
-TINY = ["env.num_tokens=3", *NARROW]
+TINY = ["env.window_tokens=3", *NARROW]
 
 
 @pytest.fixture(scope="module")

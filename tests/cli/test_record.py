@@ -15,7 +15,7 @@ from dfplan.domains.maze.environment import qualified_id
 from dfplan.domains.maze.sources import load_trajectories
 from dfplan.types import Bounds, Trajectories
 
-TINY = ("training.num_steps=2", "training.batch_size=4", "training.compiled=false", "env.num_tokens=3", "threads=1")
+TINY = ("training.num_steps=2", "training.batch_size=4", "training.compiled=false", "env.window_tokens=3", "threads=1")
 NARROW = ("model.width=16", "model.num_layers=1")
 QUICK = ("planner.num_candidates=2", "planner.num_levels=1", "planner.horizon=4", "n_episodes=2")
 TARGETS = ("minari:mine/pendulum-v0", "pendulum.hdf5", "pendulum")

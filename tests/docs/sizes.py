@@ -6,8 +6,8 @@ Whoever writes a page adds here what its blocks need: nothing, mostly, as comman
 FEW = ("n_episodes=2", "threads=1")
 SHORT = ("training.num_steps=2", "training.batch_size=4", "training.compiled=false", "threads=1")
 NARROW = ("model.width=16", "model.num_layers=1")
-STATES = (*SHORT, *NARROW, "env.num_tokens=3", "resynthesis.num_steps=2000")
-SEEN = (*SHORT, *NARROW, "env.num_tokens=3", "resynthesis.num_steps=10000")
+STATES = (*SHORT, *NARROW, "env.window_tokens=3", "resynthesis.num_steps=2000")
+SEEN = (*SHORT, *NARROW, "env.window_tokens=3", "resynthesis.num_steps=10000")
 
 # Added to a command that is not in SIZES, by its sub-command.
 USUAL: dict[str, tuple[str, ...]] = {
@@ -27,7 +27,7 @@ SIZES: dict[str, tuple[str, ...]] = {
     "dfplan record env=maze2d-large goal=random data=rollouts.hdf5": (*FEW, "planner.num_candidates=2"),
     "dfplan train env=maze2d-large": STATES,
     "dfplan eval -m controller=actions,shooting seed=0,1": ("n_episodes=1", "threads=1"),
-    "dfplan train resynthesis=none windows=collected": (*SHORT, *NARROW, "env.num_tokens=3"),
+    "dfplan train resynthesis=none windows=collected": (*SHORT, *NARROW, "env.window_tokens=3"),
     "dfplan train task=keypoints env=pixelmaze-large": (*SHORT, "task.width=4"),
     "dfplan train task=pixel-forcing env=pixelmaze-large": SEEN,
     "dfplan train task=inverse-dynamics env=pixelmaze-large": (*SHORT, "task.width=8", "resynthesis.num_steps=2000"),
@@ -48,7 +48,7 @@ SIZES: dict[str, tuple[str, ...]] = {
     "dfplan train env=maze2d-large resynthesis=none windows=collected model=small": (
         *SHORT,
         *NARROW,
-        "env.num_tokens=3",
+        "env.window_tokens=3",
     ),
     "dfplan evolve resume=runs/evolve/maze2d-large/<time> rounds=3": ("threads=1",),
     "dfplan train env=maze2d-large data=d4rl": STATES,

@@ -324,7 +324,7 @@ def test_inverse_dynamics_are_learned_of_any_robot_in_the_units_of_its_actions(f
 def test_an_id_becomes_the_options_that_suit_short_problems_where_nothing_else_is_said():
     told = with_environment("train", ["env=Pendulum-v1", "data=x", "windows=default"])
     assert {"env.id=Pendulum-v1", "env.name=Pendulum-v1", "resynthesis=none", "windows=default"} <= set(told)
-    assert {"model=small", "env.num_tokens=6", "training=short"} <= set(told)
+    assert {"model=small", "env.window_tokens=6", "training=short"} <= set(told)
     assert "windows=short" not in told
     for options in (["env=maze2d-large"], ["env=no-such"], ["env=os:system"], ["data=x"]):
         assert with_environment("train", options) == options
@@ -467,7 +467,7 @@ def test_the_library_plans_short_problems_as_the_command_line_does(words, settin
 def test_weights_of_one_long_token_are_a_sample_half_of_which_is_carried_out(file, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DFPLAN_CACHE", str(tmp_path / "cache"))
-    long = ["windows=chunks", "model=chunks", "diffusion=chunks", "env.num_tokens=1", "training.num_steps=2"]
+    long = ["windows=chunks", "model=chunks", "diffusion=chunks", "env.window_tokens=1", "training.num_steps=2"]
     assert main(["train", "env=Pendulum-v1", f"data={file}", *long, "output=run"]) == 0
     agent, env = (
         dfplan.Agent(dfplan.load(tmp_path / "run"), gymnasium.make("Pendulum-v1")),

@@ -17,7 +17,7 @@ from dfplan.domains.ogbench.generate import Collector, published
 MEDIUM = "ogbench/pointmaze-medium-navigate-v0"
 TRAIN = [
     f"env={MEDIUM}",
-    "env.num_tokens=4",
+    "env.window_tokens=4",
     "resynthesis.num_steps=3000",
     "training.num_steps=2",
     "training.batch_size=4",
@@ -48,7 +48,7 @@ def test_names_are_those_of_the_published_data_sets():
 
 def test_nothing_has_to_be_said_to_train_and_to_evaluate():
     train = with_environment("train", [f"env={MEDIUM}"])
-    assert {"training=far", "windows=far", "env.num_tokens=24"} <= set(train)
+    assert {"training=far", "windows=far", "env.window_tokens=24"} <= set(train)
     assert "env.name=ogbench-pointmaze-medium-navigate-v0" in train
     assert usual_options("ogbench-pointmaze-giant-stitch-v0", []) == ["planner=far", "controller=far"]
 

@@ -21,7 +21,7 @@ STEPS += ["training.checkpoint_every=3"]
 SIZE = [
     "model.width=16",
     "model.num_layers=2",
-    "env.num_tokens=3",
+    "env.window_tokens=3",
     "resynthesis.num_steps=2000",
     "training.batch_size=8",
 ]

@@ -11,7 +11,7 @@ from dfplan.models.bundle import load_bundle
 from dfplan.tasks.aligned_forcing import build_target
 
 SMALL = [
-    "data=umaze.hdf5", "resynthesis=none", "windows.held_steps=0", "env.num_tokens=3", "model.width=16",
+    "data=umaze.hdf5", "resynthesis=none", "windows.held_steps=0", "env.window_tokens=3", "model.width=16",
     "model.num_layers=2", "training.num_steps=3", "training.batch_size=4",
     "training.compiled=false", "training.warmup_steps=0",
     "threads=1", "device=cpu",

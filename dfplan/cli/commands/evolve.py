@@ -263,7 +263,7 @@ class Evolution:
         said = {f"{group}.{name}": value for group, values in groups.items() for name, value in values.items()}
         said |= {f"training.{each.name}": getattr(self.config.training, each.name) for each in fields(TrainingConfig)}
         env, base, folder = self.config.env, self.weights(number - 1), self._round(number) / "run"
-        said |= {"env.name": env.name, "env.num_tokens": metadata["num_tokens"]}
+        said |= {"env.name": env.name, "env.window_tokens": metadata["num_tokens"]}
         said |= {name: getattr(self.config, name) for name in ("device", "threads")}
         shutil.rmtree(folder, ignore_errors=True)  # what an interruption has left
         python.train(

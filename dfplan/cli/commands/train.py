@@ -164,7 +164,7 @@ def build_inputs(
     return Inputs(
         env_name=config.env.name,
         env_id=config.env.id,
-        num_tokens=config.env.num_tokens,
+        num_tokens=config.env.window_tokens,
         seed=config.seed,
         cache_folder=dataset_folder(),
         provenance=provenance,
