@@ -27,6 +27,7 @@ from dfplan.models import hub
 from dfplan.models.bundle import TENSORS_FILE, find_bundle
 from dfplan.models.forcing_model import ForcingModel, load_forcing_model
 from dfplan.models.inverse_dynamics import load_inverse_dynamics
+from dfplan.models.library import bundled_names
 from dfplan.planner import GuidanceSettings, Planner, PlannerSettings, TreePlanner
 from dfplan.planner.constraints import Constraints
 from dfplan.planner.objectives import load_distance_field
@@ -95,8 +96,11 @@ def find_weights(weights: str, *, env_name: str) -> Path:
         return found
     if hub.is_hub_id(weights) and not user_path(weights).exists():
         return hub.fetch(weights)
+    if weights in (names := bundled_names()) and not user_path(weights).exists():
+        return bundled_weights() / weights
     lacks = "no model.json in it or in its sub-folder model" if user_path(weights).exists() else "no such folder"
-    raise UserError(f"weights={weights}: {lacks}; give the run folder of a training, or {' or '.join(BUNDLED)}")
+    known = ", ".join((*BUNDLED, *names))
+    raise UserError(f"weights={weights}: {lacks}; give the run folder of a training, or one of {known}")
 
 
 def build_planner(

@@ -273,6 +273,11 @@ class GymnasiumDomain:
         bounds, spec = self.spec.action_bounds, self.spec
         found = data.observations.shape[1], data.actions.shape[1]
         if found != (spec.observation_dim, bounds.low.size):
+            if not found[1] and bounds.low.size:
+                raise UserError(
+                    f"{data.source} has observations alone, and {self.env_id} is acted in; give data with actions, or "
+                    "forecast these with env=none"
+                )
             goals = f", of which the first {spec.goal_dim} are the achieved goal" if spec.goal_dim else ""
             raise UserError(
                 f"{data.source} has observations of {found[0]} and actions of {found[1]} numbers; {self.env_id} has "

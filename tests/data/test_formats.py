@@ -477,6 +477,8 @@ MALFORMED = {
     "row numbers of pandas": (lambda path: save_text(path / "a.csv", ",x\n0,1\n1,2\n"), "column 1 has no name"),
     "two episodes": (lambda path: save_text(path / "a.csv", "episode,Episode,x\n0,0,1\n"), "2 columns are called"),
     "pipe": (lambda path: save_pipe(path / "a.hdf5"), "is neither a file nor a folder"),
+    "folder of anything": (lambda path: path, "holds no data set; accepted are minari:"),
+    "Minari without a name": (lambda path: "minari:", "minari: needs the id of a data set behind it"),
     "no path": (lambda path: "", "no data set at no path"),
     "None": (lambda path: None, "a path must be a text"),
     "long": (lambda path: "a" * 5000, "File name too long; give another path"),

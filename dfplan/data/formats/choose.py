@@ -48,7 +48,7 @@ def read(source: str | Path, *, leave_out: Collection[int] = ()) -> Trajectories
     if not str(source) or not path.exists():
         raise UserError(f"no data set at {source or 'no path'}; check the path. Accepted are {ACCEPTED}")
     if path.is_dir():
-        return lerobot.read(path) if (path / "meta" / "info.json").is_file() else diffusion_policy.read(path)
+        return _read_folder(path)
     if not path.is_file():
         raise UserError(f"{path} is neither a file nor a folder; accepted are {ACCEPTED}")
     if is_hdf5(path):
@@ -60,6 +60,14 @@ def read(source: str | Path, *, leave_out: Collection[int] = ()) -> Trajectories
     if ending not in readers:
         raise UserError(f"{path}: data sets do not end in {path.suffix or 'nothing'!r}; accepted are {ACCEPTED}")
     return readers[ending](path)
+
+
+def _read_folder(path: Path) -> Trajectories:
+    if (path / "meta" / "info.json").is_file():
+        return lerobot.read(path)
+    if not any((path / each).exists() for each in ("data", ".zgroup", "zarr.json")):
+        raise UserError(f"the folder {path} holds no data set; accepted are {ACCEPTED}")
+    return diffusion_policy.read(path)
 
 
 def is_hdf5(path: Path) -> bool:

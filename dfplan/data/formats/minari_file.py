@@ -38,6 +38,8 @@ def open_minari(dataset_id: str) -> Any:
         import minari  # optional, and slow to import
     except ImportError as error:
         raise UserError("reading Minari datasets needs a package: pip install 'dfplan[minari]'") from error
+    if not dataset_id:
+        raise UserError("minari: needs the id of a data set behind it; `minari list local` shows those that are there")
     try:
         return minari.load_dataset(dataset_id)
     except FileNotFoundError as error:
