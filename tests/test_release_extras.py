@@ -34,8 +34,8 @@ NEEDED: dict[str, tuple[tuple[str, ...], list[list[str]]]] = {
     "hub": (("huggingface_hub",), [["eval", "env=maze2d-umaze", "weights=robots/umaze"]]),
     "wandb": (("wandb",), [[*TRAIN, "data=data.hdf5", "logger=wandb"]]),
     "images": (
-        ("diffusers", "sklearn"),
-        [["train", "task=image-ddpm", "output=run"], ["train", "task=autoencoder", "env=pixelmaze-umaze"]],
+        ("diffusers",),
+        [["train", "task=autoencoder", "env=pixelmaze-umaze"]],
     ),
     "lora": (("peft",), [[*TRAIN, "task=lora", "data=data.hdf5"]]),
     "cluster": (

@@ -1,4 +1,4 @@
-"""Measures a model of digits that `dfplan train task=image-ddpm` made: its samples against digits it never saw.
+"""Trains a model of digits by the loop that trains planners, and measures its samples against digits it never saw.
 
 Half A of the digits trained the model and trains the classifier whose features are compared; half B is what samples
 should look like.
@@ -18,20 +18,45 @@ import torch
 from sklearn.neural_network import MLPClassifier
 
 from dfplan.cli.build import describe_weights
-from dfplan.data.digits import BRIGHTEST, Digits, as_stored, load_digit_halves
 from dfplan.errors import UserError
+from dfplan.evaluation.report import find_commit
 from dfplan.models.bundle import load_bundle
 from dfplan.models.forcing_model import load_weights
-from dfplan.models.image_ddpm import NUM_STEPS, build_unet, sample_images
-from dfplan.viz.images import draw_image_grid
+from dfplan.settings.training import Rates
+from dfplan.training import train
+from dfplan.training.settings import Settings
 
 sys.path.append(str(Path(__file__).parents[1]))
+from denoising import ImageDDPMTask
+from digits import BRIGHTEST, Digits, as_stored, load_digit_halves
 from frame import Benchmark, Named, path_of
 from frechet import frechet_distance
+from image_grid import draw_image_grid
+from image_network import NAME, NUM_STEPS, build_unet, sample_images
 
 HERE = Path(__file__).parent
 BARS = {"frechet_share_of_noise": 0.25, "entropy_share_of_real": 0.9}
 NUM_PICTURED = 64
+TRAINED = {"width": 32, "dropout": 0.1, "num_levels": 1000, "num_steps": 3000, "learning_rate": 1e-3}
+
+
+def train_in(folder: Path, *, seed: int) -> None:
+    """Train in a new folder, or go on there, with the weights as ``folder/model``."""
+    learned, held_out = load_digit_halves()
+    sizes = {"image_size": learned.images.shape[-1], "channels": 1, "width": TRAINED["width"]}
+    torch.manual_seed(seed)  # of the initial weights
+    task = ImageDDPMTask(
+        build_unet(**sizes, dropout=TRAINED["dropout"]),
+        num_levels=TRAINED["num_levels"],
+        rates=Rates(learning_rate=TRAINED["learning_rate"], weight_decay=0.0),
+        held_out=held_out,
+        metadata={
+            "model": {"name": NAME, **sizes, "num_levels": TRAINED["num_levels"]},
+            "provenance": {"commit": find_commit(), "config": {"seed": seed, **TRAINED}},
+        },
+    )
+    settings = Settings(num_steps=TRAINED["num_steps"], seed=seed, device="cpu")
+    train(task, learned, settings, run_folder=folder, resume=folder.exists(), config={"seed": seed, **TRAINED})
 
 
 class Judge:
@@ -110,13 +135,15 @@ def passes(found: dict[str, Any]) -> dict[str, bool]:
 
 def options(parser: argparse.ArgumentParser) -> None:
     """What is to be measured."""
-    parser.add_argument("run", type=Path, help="run folder of `dfplan train task=image-ddpm`")
+    parser.add_argument("run", type=Path, help="folder of a training; where it has not ended, it goes on first")
+    parser.add_argument("--training", type=int, default=0, help="its seed (default 0)")
     parser.add_argument("--steps", type=int, default=NUM_STEPS, help=f"of sampling (default {NUM_STEPS})")
 
 
 def results(arguments: argparse.Namespace) -> Named:
     """Sample and measure, and draw the picture; status 1 if a bar is missed."""
     try:
+        train_in(arguments.run, seed=arguments.training)
         tensors, metadata = load_bundle(arguments.run / "model")
         unet = build_unet(**{name: metadata["model"][name] for name in ("image_size", "channels", "width")}).eval()
         load_weights(unet, tensors, prefix="unet.", folder=arguments.run / "model")

@@ -34,7 +34,6 @@ SMALL = {
     "diffuser": [STATES, "model.width=8", "model.num_layers=2", "model.horizon=16", "model.num_levels=4"],
     "forcing": [STATES, *WINDOWS],
     "forecast": ["env=none", *NETWORK, "env.window_tokens=3", "data=walk.csv"],
-    "image-ddpm": ["task.width=8"],
     "inverse-dynamics": [STATES, "task.width=8", "resynthesis.num_steps=2000"],
     "keypoints": [FRAMES, "task.width=4"],
     "lora": [STATES, "task.base=maze2d-umaze", "task.rank=1", "resynthesis.num_steps=2000"],
@@ -136,7 +135,7 @@ def two_processes(launcher: list[str], command: list[str]) -> None:
     ("task", "launcher"),
     [
         # Of forcing, launched by torchrun, see tests/scale/test_one_loss_curve.py.
-        ("image-ddpm", ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]),
+        ("behaviour-cloning", ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]),
     ],
 )
 def test_two_processes_have_the_loss_curve_of_one(task, launcher, folder):
@@ -154,5 +153,5 @@ def test_two_processes_have_the_loss_curve_of_one(task, launcher, folder):
 
 def test_several_processes_need_a_folder_to_agree_on(monkeypatch, capsys):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert main(["train", "task=image-ddpm"]) == 2
+    assert main(["train", "task=memory", "env=tmaze"]) == 2
     assert "give output=<folder>" in capsys.readouterr().err

@@ -40,7 +40,6 @@ SIZES: dict[str, tuple[str, ...]] = {
     "dfplan train env=pixelmaze-large recipe=latents frames.tokenizer=eyes output=planner": STATES,
     "dfplan train task=self-supervised env=pixelmaze-large output=runs/encoder": (*SHORT, "task.width=2"),
     "dfplan train task=aligned-forcing env=pixelmaze-large task.encoder=runs/encoder": (*SEEN, "task.depth=1"),
-    "dfplan train task=image-ddpm": (*SHORT, "task.width=8"),
     "torchrun --nproc-per-node 2 -m dfplan.cli.main train env=maze2d-large output=runs/two": STATES,
     "torchrun --nproc-per-node 2 -m dfplan.cli.main train env=maze2d-umaze output=runs/two": STATES,
     "torchrun --nproc-per-node 2 -m dfplan.cli.main train env=maze2d-umaze training.parallel=fsdp output=two": STATES,

@@ -2,13 +2,14 @@
 
 from types import SimpleNamespace
 
+import from_benchmarks
 import pytest
 import torch
 
 from dfplan.errors import UserError
-from dfplan.models.image_ddpm import build_scheduler, build_unet, sample_images
 
 pytest.importorskip("diffusers")
+network = from_benchmarks.module("image_network", of="image_ddpm")
 MEAN, DEVIATION = 0.3, 0.1
 
 
@@ -17,7 +18,7 @@ class Perfect(torch.nn.Module):
 
     def __init__(self, num_levels: int) -> None:
         super().__init__()
-        self.signal = torch.nn.Parameter(build_scheduler(num_levels).alphas_cumprod, requires_grad=False)
+        self.signal = torch.nn.Parameter(network.build_scheduler(num_levels).alphas_cumprod, requires_grad=False)
 
     def forward(self, noisy, level):
         alpha, sigma = self.signal[level].sqrt(), (1 - self.signal[level]).sqrt()
@@ -31,7 +32,7 @@ class Perfect(torch.nn.Module):
 def test_a_perfect_denoiser_samples_the_distribution(num_levels):
     def draw():
         generator = torch.Generator().manual_seed(0)
-        return sample_images(Perfect(num_levels), (64, 1, 8, 8), num_levels=num_levels, generator=generator)
+        return network.sample_images(Perfect(num_levels), (64, 1, 8, 8), num_levels=num_levels, generator=generator)
 
     images = draw()
     assert float(images.mean()) == pytest.approx(MEAN, abs=0.005)
@@ -41,4 +42,4 @@ def test_a_perfect_denoiser_samples_the_distribution(num_levels):
 
 def test_a_width_that_cannot_be_normalised_in_groups_is_refused():
     with pytest.raises(UserError, match="multiple of 8"):
-        build_unet(image_size=8, channels=1, width=9)
+        network.build_unet(image_size=8, channels=1, width=9)

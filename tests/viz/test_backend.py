@@ -42,8 +42,8 @@ def test_every_module_that_draws_is_imported_whatever_the_backend(path):
 @pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "nonsense", "qtagg"])
 def test_a_backend_that_is_not_here_does_not_matter(backend, tmp_path):
     program = (
-        "import os, numpy as np\nfrom pathlib import Path\nfrom dfplan.viz.images import draw_image_grid\n"
-        "draw_image_grid(np.zeros((1, 8, 8, 3)), path=Path('x.png'))\nprint(os.environ['MPLBACKEND'])"
+        "import os\nfrom pathlib import Path\nfrom dfplan.viz.figures import save\n"
+        "from matplotlib.figure import Figure\nsave(Figure(), Path('x.png'))\nprint(os.environ['MPLBACKEND'])"
     )
     environment = os.environ | {"MPLBACKEND": backend}
     answer = subprocess.run(

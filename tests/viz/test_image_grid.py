@@ -1,9 +1,10 @@
 """A grid of images holds every pixel where it belongs."""
 
+import from_benchmarks
 import numpy as np
 from PIL import Image
 
-from dfplan.viz.images import draw_image_grid
+draw_image_grid = from_benchmarks.module("image_grid", of="image_ddpm").draw_image_grid
 
 
 def test_grey_numbers_become_shades_row_by_row(tmp_path):

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-
-from dfplan.errors import UserError
+from sklearn.datasets import load_digits
 
 BRIGHTEST = 16
 SPLIT_SEED = 0  # fixed: which digits are held out must not depend on the seed of a training
@@ -31,14 +30,7 @@ def load_digit_halves() -> tuple[Digits, Digits]:
     """Two halves of the digits, always the same; the first is to train on, the second to compare with.
 
     Source: UCI "Optical Recognition of Handwritten Digits", test part, as ``sklearn.datasets.load_digits`` has it.
-
-    Raises:
-        UserError: scikit-learn is not installed.
     """
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError as error:
-        raise UserError("the digits come with scikit-learn: pip install 'dfplan[images]'") from error
     found = load_digits()
     images = np.asarray(found.images, dtype=np.float32) / (BRIGHTEST / 2) - 1  # type: ignore[attr-defined]
     labels = np.asarray(found.target)  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from diffusers import DDPMScheduler, DPMSolverMultistepScheduler, UNet2DModel  # type: ignore[attr-defined]
 from torch import Tensor, nn
 
 from dfplan.errors import UserError
@@ -17,11 +18,8 @@ def build_unet(*, image_size: int, channels: int, width: int, dropout: float = 0
     """The U-Net of diffusers with two resolutions and attention in the middle.
 
     Raises:
-        UserError: diffusers is not installed, or a width that it cannot normalise in groups.
+        UserError: a width that it cannot normalise in groups.
     """
-    _require_diffusers()
-    from diffusers import UNet2DModel  # type: ignore[attr-defined]
-
     if width % GROUPS:
         raise UserError(f"width must be a multiple of {GROUPS}; got {width}")
     return UNet2DModel(
@@ -38,14 +36,7 @@ def build_unet(*, image_size: int, channels: int, width: int, dropout: float = 0
 
 
 def build_scheduler(num_levels: int) -> Any:
-    """The DDPM scheduler of diffusers (arXiv 2006.11239) with the cosine schedule; the network predicts velocity.
-
-    Raises:
-        UserError: diffusers is not installed.
-    """
-    _require_diffusers()
-    from diffusers import DDPMScheduler  # type: ignore[attr-defined]
-
+    """The DDPM scheduler of diffusers (arXiv 2006.11239) with the cosine schedule; the network predicts velocity."""
     return DDPMScheduler(num_train_timesteps=num_levels, beta_schedule=SCHEDULE, prediction_type=PREDICTION)
 
 
@@ -69,8 +60,6 @@ def sample_images(
         generator: of the noise to begin with.
         num_steps: evaluations of the network.
     """
-    from diffusers import DPMSolverMultistepScheduler  # type: ignore[attr-defined]
-
     scheduler = DPMSolverMultistepScheduler(
         num_train_timesteps=num_levels,
         beta_schedule=SCHEDULE,
@@ -83,10 +72,3 @@ def sample_images(
     for level in scheduler.timesteps:
         (images,) = scheduler.step(unet(images, level).sample, level, images, return_dict=False)
     return images.clamp(-1, 1)
-
-
-def _require_diffusers() -> None:
-    try:
-        import diffusers  # noqa: F401
-    except ImportError as error:
-        raise UserError(f"{NAME} uses the diffusers package: pip install 'dfplan[images]'") from error

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from digits import Digits
+from image_grid import draw_image_grid
+from image_network import build_scheduler, sample_images
 from torch import Tensor, nn
 
-from dfplan.data.digits import Digits
 from dfplan.models.bundle import save_bundle
-from dfplan.models.image_ddpm import build_scheduler, sample_images
 from dfplan.training.regression import NetworkTask
-from dfplan.viz.images import draw_image_grid
 
 NUM_PICTURED = 64
 NUM_VALIDATED = 512
@@ -61,6 +61,6 @@ class ImageDDPMTask(NetworkTask):
         draw_image_grid((images.cpu().numpy()[:, 0] + 1) / 2, path=path)
 
     def export(self, folder: Path) -> None:
-        """Write the weights, and how to rebuild the network by :func:`~dfplan.models.image_ddpm.build_unet`."""
+        """Write the weights, and how to rebuild the network by :func:`image_network.build_unet`."""
         tensors = {f"unet.{name}": value for name, value in self.modules["unet"].state_dict().items()}
         save_bundle(folder, tensors, self.metadata)
