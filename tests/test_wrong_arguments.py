@@ -6,13 +6,16 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
-from tiny_model import tiny_model
+from tiny_model import POINT_MASS, tiny_model
 
 import dfplan
+from dfplan.agent import InferenceDelay
+from dfplan.data.formats import write
 from dfplan.data.formats.layout import checked
+from dfplan.domains.gymnasium import GymnasiumDomain
 from dfplan.errors import UserError
 from dfplan.models.denoiser import Denoiser
-from dfplan.planner import GuidanceSettings
+from dfplan.planner import GuidanceSettings, TreePlanner
 
 WRONG = {"None": None, "empty": [], "text": "x", "number": 3, "NaN": float("nan"), "dict": {}, "object": object()}
 OBSERVATION, GOAL, ACTIONS = np.array([[1.0, 1, 0, 0]]), np.array([[3.0, 1]]), np.zeros((1, 4, 2))
@@ -104,6 +107,28 @@ TAKES = {
     "MPCAgent(delay)": (lambda it: _agent(delay=it), ()),
     "reset(seeds)": (lambda it: _agent().reset(seeds=it, goals=GOAL), ()),
     "reset(goals)": (lambda it: _agent().reset(seeds=[0], goals=it), ("None",)),
+    "predict(episode_start)": (lambda it: _agent().predict(OBSERVATION, episode_start=it), ("None", "number")),
+    "InferenceDelay": (InferenceDelay, ("number",)),
+    "TreePlanner(tree)": (
+        lambda it: TreePlanner(tiny_model(), settings=dfplan.PlannerSettings(), max_nodes=4, tree=it),
+        ("None",),
+    ),
+    "TreePlanner(max_nodes)": (
+        lambda it: TreePlanner(tiny_model(), settings=dfplan.PlannerSettings(), max_nodes=it),
+        ("number",),
+    ),
+    "ShootingTracker(goal_radius)": (lambda it: dfplan.ShootingTracker(POINT_MASS, goal_radius=it), ("number",)),
+    "ShootingTracker(support)": (
+        lambda it: dfplan.ShootingTracker(POINT_MASS, goal_radius=0.5, support=it),
+        ("None",),
+    ),
+    "ShootingTracker(constraints)": (
+        lambda it: dfplan.ShootingTracker(POINT_MASS, goal_radius=0.5, constraints=it),
+        ("None",),
+    ),
+    "train(options)": (lambda it: dfplan.train("nowhere.hdf5", env="Pendulum-v1", options=it), ()),
+    "write(data)": (lambda it: write(it, "unwritten.hdf5"), ()),
+    "GymnasiumDomain": (GymnasiumDomain, ()),
     "restart": (lambda it: _agent().restart(it), ("empty",)),
     "finish": (lambda it: _agent().finish(it), ("empty",)),
     "act": (lambda it: _agent().act(it), ()),

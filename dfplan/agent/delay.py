@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from dfplan.agent.controllers import PlannedActions
+from dfplan.arrays import check_whole
 from dfplan.errors import UserError
 
 
@@ -37,8 +38,7 @@ class InferenceDelay:
     prev_chunk_left_over: bool = True
 
     def __post_init__(self) -> None:
-        if self.steps < 0:
-            raise UserError(f"inference_delay must be 0 steps or more; got {self.steps}")
+        check_whole(0, inference_delay=self.steps)
 
     def check(self, planner: Any, controller: Any) -> None:
         """Refuse those that cannot work with it.

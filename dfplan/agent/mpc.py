@@ -326,6 +326,11 @@ class MPCAgent:
         """
         single = np.ndim(observation) == 1
         if episode_start is not None:
-            self.restart(np.flatnonzero(episode_start))
+            begun = np.atleast_1d(episode_start)
+            if begun.shape != (len(self._goals),) or begun.dtype.kind not in "biu":
+                raise UserError(
+                    f"episode_start must be {len(self._goals)} times True or False; got {episode_start!r:.60}"
+                )
+            self.restart(np.flatnonzero(begun))
         actions = self.act(np.atleast_2d(observation))
         return (actions[0] if single else actions), state

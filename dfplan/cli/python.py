@@ -50,8 +50,8 @@ def train(
         UserError: data of another environment, an option that there is not, or whatever else the command refuses.
         EndedEarly: a signal stopped it; what was done is in the run folder.
     """
-    texts = [env, *(() if isinstance(options, str) else options or ())]
-    if isinstance(options, str) or not all(isinstance(each, str) for each in texts):
+    texts = [env, *(options if isinstance(options, list | tuple) else [options])]
+    if not all(isinstance(each, str) for each in texts) or isinstance(options, str):
         raise UserError(f"env is a text, and options a list of texts; got env={env!r:.60} and options={options!r:.60}")
     if not isinstance(data, Trajectories | str | Path):
         raise UserError(f"data are dfplan.Trajectories or what data= names; got {type(data).__name__}")

@@ -108,7 +108,7 @@ class GymnasiumDomain:
         except ImportError as error:
             raise UserError(f"env={self.env_id} lacks a package ({error}): pip install 'dfplan[robots]'") from error
         except (gymnasium.error.Error, AssertionError, TypeError) as error:
-            if is_of_robotics(self.env_id) and isinstance(error, AssertionError):
+            if isinstance(error, AssertionError) and is_of_robotics(self.env_id):
                 raise UserError(
                     f"env={self.env_id} does not run on MuJoCo {version('mujoco')}: Gymnasium-Robotics' Fetch and "
                     "FrankaKitchen need one below 3.12; pip install 'dfplan[robots]' in an environment of its own"

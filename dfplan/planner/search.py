@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from dfplan.arrays import as_number
 from dfplan.errors import UserError
 from dfplan.settings.planning import Rule
 
@@ -88,8 +89,8 @@ class Budget:
         if not given:
             raise UserError("a search needs a budget: of expansions, evaluations or milliseconds; got none")
         for name, value in given.items():
-            if not value >= 0:
-                raise UserError(f"the budget of {name} must be 0 or more; got {value}")
+            if not as_number(value) >= 0:
+                raise UserError(f"the budget of {name} must be 0 or more; got {value!r:.60}")
 
 
 @dataclass(frozen=True)

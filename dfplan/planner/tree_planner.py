@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from dfplan.errors import UserError
+from dfplan.errors import UserError, check_kind
 from dfplan.models.forcing_model import ForcingModel
 from dfplan.planner.belief import Belief
 from dfplan.planner.draft import Draft
@@ -63,7 +63,9 @@ class TreePlanner(Planner):
         max_evaluations: int | None = None,
     ) -> None:
         super().__init__(model, settings=settings)
-        self.tree, self.rule = tree or TreeSettings(), rule or Rule()
+        self.tree, self.rule = TreeSettings() if tree is None else tree, Rule() if rule is None else rule
+        check_kind(TreeSettings, such_as="TreeSettings(), with what is to be otherwise, or None", tree=self.tree)
+        check_kind(Rule, such_as="Rule(), with what is to be otherwise, or None", rule=self.rule)
         if max_nodes is None and max_evaluations is None and settings.budget_ms is None:
             raise UserError("a tree must end: give tree.max_nodes, tree.max_evaluations or budget_ms")
         self.budget = Budget(expansions=max_nodes, evaluations=max_evaluations, milliseconds=settings.budget_ms)

@@ -18,7 +18,7 @@ from dfplan.data.formats import (
     robomimic,
 )
 from dfplan.data.formats.layout import checked
-from dfplan.errors import UserError
+from dfplan.errors import UserError, check_kind
 from dfplan.files import user_path
 from dfplan.types import Trajectories
 
@@ -117,6 +117,7 @@ def write(data: Trajectories, target: str | Path, *, task: str = "", fps: float 
         raise UserError(
             f"what is written are dfplan.Trajectories, as dfplan.read gives them; got {type(data).__name__}"
         )
+    check_kind(str, such_as="words", task=task)
     data = checked(data)
     if data.pictures:
         raise UserError(f"{data.source} has pictures, which are not written; keep it in the layout that it has")

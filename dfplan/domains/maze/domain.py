@@ -131,7 +131,7 @@ class MazeDomain:
         """See :class:`dfplan.domain.Domain`; the goal stands in the observation, or is an attribute of the maze."""
         shown, place = observed, None
         if isinstance(observed, Mapping):
-            shown, place = observed["observation"], observed.get("desired_goal")
+            shown, place = observed.get("observation"), observed.get("desired_goal")
         if place is None and not env.has_wrapper_attr("goal"):
             raise UserError(
                 f"{env} tells no goal: neither 'desired_goal' in its observations nor an attribute 'goal'; wrap it in "

@@ -1,9 +1,11 @@
 """Drives along paths as fast as the agent's own dynamics and what must be kept allow. Batched; no row knows another."""
 
 from collections.abc import Sequence
+from types import NoneType
 
 import numpy as np
 
+from dfplan.arrays import as_number, check_whole
 from dfplan.errors import UserError, check_kind
 from dfplan.planner.constraints import Constraints
 from dfplan.types import DoubleIntegrator, Support
@@ -45,6 +47,12 @@ class PathTracker:
         constraints: Constraints | None = None,
     ) -> None:
         check_kind(DoubleIntegrator, such_as="a DoubleIntegrator, as model.dynamics", dynamics=dynamics)
+        check_kind((Support, NoneType), such_as="a Support, as model.support, or None", support=support)
+        check_kind((Constraints, NoneType), such_as="dfplan.Constraints, or None", constraints=constraints)
+        check_whole(1, lookahead=lookahead, switch=switch, stride=stride)
+        for name, value in {"goal_radius": goal_radius, "tube": tube, "strange": strange}.items():
+            if not 0 < as_number(value) < np.inf:
+                raise UserError(f"{name} must be above 0; got {value!r:.60}")
         self.dynamics = dynamics
         self.goal_radius = goal_radius
         self.support = support
