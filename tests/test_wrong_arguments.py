@@ -1,6 +1,7 @@
 """Whatever is given to a public name instead of what it takes is refused in one line that says what it takes."""
 
 import re
+import warnings
 
 import gymnasium
 import numpy as np
@@ -195,6 +196,17 @@ def test_a_denoiser_of_ones_own_that_answers_something_else_is_refused():
     planner = dfplan.Planner(tiny_model(Narrow()), settings=dfplan.PlannerSettings())
     with pytest.raises(UserError, match=r"the denoiser Narrow must answer with a prediction \[\d+, \d+, \d+\]"):
         planner.plan(OBSERVATION, GOAL, horizon=8, generators=_generators())
+
+
+def test_weights_of_another_environment_are_warned_of():
+    import dfplan_envs  # noqa: F401 - its environments by their ids
+
+    model, env = dfplan.load("maze2d-umaze"), gymnasium.make("maze2d-medium-v1")
+    with pytest.warns(UserWarning, match="the weights were trained in maze2d-umaze-v1, not in maze2d-medium-v1"):
+        dfplan.Agent(model, env)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        dfplan.Agent(model, gymnasium.make("maze2d-umaze-v1"))
 
 
 def test_an_agent_of_an_environment_of_pictures_says_how_to_go_on():

@@ -1,5 +1,6 @@
 """The agent of one environment: what it needs comes from the model and the environment."""
 
+import warnings
 from collections.abc import Mapping
 from types import NoneType
 
@@ -32,7 +33,7 @@ class Agent:
     those of ``dfplan eval``; for batches of environments, see :class:`~dfplan.agent.MPCAgent`.
 
     Args:
-        model: a trained planner, of :func:`dfplan.load`.
+        model: a trained planner, of :func:`dfplan.load`; that it was trained in another environment is a warning.
         env: that of the model. A maze has flat observations, or a dictionary of ``observation`` and ``desired_goal``;
             and a goal there or as its attribute ``goal``. Any other one is as ``dfplan train env=<its id>`` has it.
         planner: how to plan; None is as ``dfplan eval`` does.
@@ -62,6 +63,9 @@ class Agent:
             check_kind(Controller, such_as="one such as dfplan.PlannedActions(2), or None", controller=controller)
         self._domain = domain = _domain_of(env)
         _check_sizes(model, env, domain)
+        trained = model.metadata.get("provenance", {}).get("config", {}).get("env", {}).get("id")
+        if trained not in (None, domain.env_id):
+            warnings.warn(f"the weights were trained in {trained}, not in {domain.env_id}", stacklevel=2)
         own = domain.controllers()
         is_chunk = model.num_tokens == 1
         self.planner = planner or Planner(

@@ -1,5 +1,6 @@
 """What another package brings is found by its name; the package here is installed as anybody's would be."""
 
+import importlib
 import importlib.metadata
 import json
 import os
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 from dfplan import plugins
+from dfplan.cli.out_of_memory import told_in_one_line
 from dfplan.errors import UserError
 from dfplan.planner import PlannerSettings
 
@@ -142,6 +144,17 @@ def brought(monkeypatch, *parts: tuple[str, str]) -> None:
 def _afresh():
     yield
     plugins.installed.cache_clear()
+
+
+def test_what_goes_wrong_in_a_package_is_told_with_its_line(monkeypatch):
+    monkeypatch.syspath_prepend(str(PACKAGE))
+    brought(monkeypatch, ("averages", "slide_parts:RunningAverage"))
+    parts = importlib.import_module("slide_parts")
+    said = r"the installed package slide_parts raised AttributeError: .*slide_parts.py, line \d+\); mend it there"
+    with pytest.raises(UserError, match=said), told_in_one_line("plan", None):
+        parts.leftwards(None)
+    with pytest.raises(ZeroDivisionError), told_in_one_line("plan", None):  # nobody's but ours
+        _ = 1 / 0
 
 
 def test_a_matrix_of_a_package_is_one_that_a_planner_follows(monkeypatch):
