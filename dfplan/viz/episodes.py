@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from dfplan.errors import counted
 from dfplan.types import Plan
 from dfplan.viz.figures import save
 
@@ -28,7 +29,7 @@ def draw_episodes(rewards: Sequence[np.ndarray], observations: Sequence[np.ndarr
     earned, observed = figure.subplots(1, 2)
     for each in rewards:
         earned.plot(np.cumsum(each), color="#0072B2", alpha=0.4, linewidth=1)
-    earned.set(xlabel="step", ylabel="return so far", title=f"{len(rewards)} episodes")
+    earned.set(xlabel="step", ylabel="return so far", title=counted(len(rewards), "episode"))
     shown = observations[0][:, :MOST_LINES]
     observed.plot(shown, linewidth=1, label=[str(number) for number in range(shown.shape[1])])
     if shown.shape[1]:  # beside pictures, there may be no numbers

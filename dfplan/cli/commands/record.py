@@ -13,7 +13,7 @@ from dfplan.cli.schema import AgentConfig, EvalConfig, RecordConfig
 from dfplan.data.formats.choose import check_target, write
 from dfplan.domain import OPTIONS, Domain
 from dfplan.domains.find import find_domain
-from dfplan.errors import UserError
+from dfplan.errors import UserError, counted
 from dfplan.evaluation.rollout import Rollouts, evaluate_agent
 from dfplan.types import Trajectories
 
@@ -82,7 +82,7 @@ def as_trajectories(rollouts: Rollouts, domain: Domain) -> Trajectories:
         actions=_behind_each(rollouts.actions),
         starts=np.append(0, ends),
         segment_ends=np.zeros(ends[-1], bool),
-        source=f"{len(ends)} episodes in {rollouts.env_id}, seed {rollouts.seed}",
+        source=f"{counted(len(ends), 'episode')} in {rollouts.env_id}, seed {rollouts.seed}",
         rewards=_behind_each(rollouts.rewards),
         terminations=last & terminated,
         truncations=last & ~terminated,

@@ -17,6 +17,7 @@ from dfplan.data.inspection.steps import (
     without_turns,
 )
 from dfplan.data.jumps import find_jumps
+from dfplan.errors import counted
 from dfplan.types import Trajectories
 
 FAR_OF_ACTIONS = 2  # likewise, where no bounds are declared: what is drawn from a Gaussian lies within 0.8
@@ -90,7 +91,7 @@ def describe_leaps(data: Trajectories, leaps: np.ndarray) -> list[Finding]:
         return []
     stale = np.isin(leaps, data.starts[1:-1]) & (data.observations[leaps] == data.observations[leaps - 1]).all(axis=1)
     if stale.mean() > MOST_STALE:
-        said = f"the first rows of {stale.sum()} episodes repeat the last one of the episode before"
+        said = f"the first rows of {counted(int(stale.sum()), 'episode')} repeat the last one of the episode before"
         fix = (
             "leave them out (stale observations, as in D4RL's maze2d, whose true states are infos/qpos and infos/qvel)"
         )
@@ -104,7 +105,8 @@ def describe_leaps(data: Trajectories, leaps: np.ndarray) -> list[Finding]:
         if num_episodes > 2 and 2 * often >= num_episodes - 1:
             said = f"the state leaps, as in {often} of {num_episodes} episodes at their {which} step"
             return [Finding("flags", where, said, f"the ends are flagged one row too {word}, move the flags")]
-    said = f"the state leaps, as it does at {len(leaps)} steps in {len(np.unique(episodes))} episodes"
+    said = f"the state leaps, as it does at {counted(len(leaps), 'step')} in "
+    said += counted(len(np.unique(episodes)), "episode")
     fix = "flag an end there (terminals or timeouts; in a .csv a column episode), or record what is missing"
     return [Finding("jumps", where, said, fix)]
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from dfplan.data.inspection.actions import action_rows
+from dfplan.errors import counted
 from dfplan.types import Trajectories
 
 NUM_SHOWN = 24  # dimensions
@@ -96,9 +97,10 @@ def lines_of(summary: dict[str, Any]) -> list[str]:
     step = f", {summary['step_seconds']:.4g} s each" if summary["step_seconds"] else ""
     ends = ", ".join(f"{number} {name}" for name, number in summary["ends"].items() if number is not None)
     ends = ends or "not recorded, by termination or truncation"
+    steps, episodes = counted(summary["steps"], "step"), counted(summary["episodes"], "episode")
     lines = [
         f"{'data':<14}{summary['source']}",
-        f"{'rows':<14}{summary['rows']:,}: {summary['steps']:,} steps in {summary['episodes']:,} episodes{step}",
+        f"{'rows':<14}{summary['rows']:,}: {steps} in {episodes}{step}",
         f"{'length':<14}{_spread_line(summary['lengths'])}",
         f"{'ends':<14}{ends}",
     ]
