@@ -7,11 +7,12 @@ class UserError(ValueError):
     """A mistake that the person at the keyboard can mend.
 
     The command line prints its text as one line and exits with status 2; in a program it is an ordinary ``ValueError``.
-    What the text quotes may come from a file that anybody made, so it is made printable here, once for all.
+    What the text quotes may come from a file that anybody made, so it is made printable, and one line, here, once for
+    all.
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(printable(message))
+        super().__init__(" ".join(map(str.strip, printable(message).split("\n"))))
 
 
 class EndedEarly(Exception):  # noqa: N818 - no error: all that there is to say was said
@@ -65,7 +66,7 @@ def check_kind(kinds: type | tuple[type, ...], *, such_as: str, **values: object
     """
     for name, value in values.items():
         if not isinstance(value, kinds):
-            raise UserError(f"{name} must be {such_as}; got {' '.join(repr(value).split()):.60}")
+            raise UserError(f"{name} must be {such_as}; got {value!r:.60}")
 
 
 def printable(text: str) -> str:

@@ -19,6 +19,7 @@ from dfplan.models.denoiser import Denoiser
 from dfplan.planner import GuidanceSettings, TreePlanner
 
 WRONG = {"None": None, "empty": [], "text": "x", "number": 3, "NaN": float("nan"), "dict": {}, "object": object()}
+WRONG["table"] = np.full((40, 3), 2.5)  # which takes many lines to be shown
 OBSERVATION, GOAL, ACTIONS = np.array([[1.0, 1, 0, 0]]), np.array([[3.0, 1]]), np.zeros((1, 4, 2))
 ROWS = {"observations": np.zeros((4, 3)), "actions": np.zeros((4, 1)), "starts": np.array([0, 4])}
 
@@ -44,7 +45,7 @@ def _update(**given):
 
 def _agent(planner=None, **given):
     how = {"controller": dfplan.PlannedActions(2), "replan_every": 16, "horizon": 32, **given}
-    agent = dfplan.MPCAgent(planner or _planner(), **how)
+    agent = dfplan.MPCAgent(_planner() if planner is None else planner, **how)
     agent.reset(seeds=[0], goals=GOAL)
     return agent
 
@@ -86,9 +87,9 @@ TAKES = {
     "model.to": (lambda it: tiny_model().to(it), ()),
     "PlannerSettings(guidance)": (lambda it: dfplan.PlannerSettings(guidance=it), ()),
     "PlannerSettings(matrix)": (lambda it: dfplan.PlannerSettings(matrix=it), ()),
-    "GuidanceSettings(waypoints)": (lambda it: GuidanceSettings(waypoints=it), ("empty",)),
+    "GuidanceSettings(waypoints)": (lambda it: GuidanceSettings(waypoints=it), ("empty", "table")),
     "GuidanceSettings(distance_field)": (lambda it: GuidanceSettings(distance_field=it), ("None",)),
-    "Constraints(keep_out)": (lambda it: dfplan.Constraints(keep_out=it), ("empty",)),
+    "Constraints(keep_out)": (lambda it: dfplan.Constraints(keep_out=it), ("empty", "table")),
     "Constraints(in_order)": (lambda it: dfplan.Constraints(in_order=it), ()),
     "Constraints(functions)": (lambda it: dfplan.Constraints(functions=it), ("empty",)),
     "load": (dfplan.load, ()),
@@ -99,7 +100,7 @@ TAKES = {
     "Agent(env)": (lambda it: dfplan.Agent(tiny_model(), it), ()),
     "PlannedActions": (dfplan.PlannedActions, ("number",)),
     "ShootingTracker": (lambda it: dfplan.ShootingTracker(it, goal_radius=0.5), ()),
-    "MPCAgent(planner)": (lambda it: _agent(it), ("None", "empty", "dict")),  # which stand for a planner here
+    "MPCAgent(planner)": (lambda it: _agent(it), ("None",)),  # which stands for a planner here
     "MPCAgent(controller)": (lambda it: _agent(controller=it), ()),
     "MPCAgent(replan_every)": (lambda it: _agent(replan_every=it), ("number",)),
     "MPCAgent(replan_when)": (lambda it: _agent(replan_when=it), ("None", "number")),

@@ -37,7 +37,7 @@ def folder_of(weights: str | Path) -> Path:
     Raises:
         UserError: there is none, or the hub cannot be reached.
     """
-    if weights in bundled_names():
+    if isinstance(weights, str) and weights in bundled_names():
         return WEIGHTS / str(weights)
     if found := find_bundle(user_path(weights)):
         return found

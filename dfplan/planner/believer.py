@@ -65,7 +65,7 @@ class Believer:
         self.objective = settings.guidance.objective(_earned(model))
         if objective is not None and not callable(objective):
             raise UserError(
-                f"an objective is a function of a batch of plans; got {objective!r} (those with names are weights: "
+                f"an objective is a function of a batch of plans; got {objective!r:.60} (those with names are weights: "
                 "GuidanceSettings(smoothness=30.0))"
             )
         if objective is not None and self.objective is not None:

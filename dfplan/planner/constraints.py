@@ -202,7 +202,7 @@ def as_constraints(asked: "Constraints | Judgement | Sequence[Constraints | Judg
         else:
             raise UserError(
                 "constraints are Constraints(keep_out=[[x, y, radius]], …) or functions of places "
-                f"(steps + 1, dim); got {each!r}"
+                f"(steps + 1, dim); got {each!r:.60}"
             )
     return found
 
