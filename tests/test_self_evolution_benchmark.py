@@ -40,10 +40,10 @@ def test_all_goals_can_be_reached_and_few_of_them_are_as_near_as_those_of_the_da
 @pytest.mark.slow
 def test_practice_pays(tmp_path):
     data, begun, folder = tmp_path / "data.hdf5", tmp_path / "begun", tmp_path / "evolved"
-    write(arm.short_reaches(800, seed=0), data)
+    write(arm.short_reaches(1000, seed=0), data)
     options = ("model.width=48", "training.num_steps=1000", "training.validate_every=0", "threads=1")
     dfplan.train(data, env="Arm-v0", output=begun, options=options)
-    words = ("rounds=2", "n_episodes=150", "eval_episodes=60", "eval_seed=5000", f"output={folder}")
+    words = ("rounds=2", "n_episodes=100", "eval_episodes=60", "eval_seed=5000", f"output={folder}")
     assert main(["evolve", "env=Arm-v0", f"weights={begun}", f"data={data}", *words]) == 0
     first, _, last = (each["success"]["mean"] for each in json.loads((folder / "curve.json").read_text())["rounds"])
     assert last >= first + 0.1

@@ -11,7 +11,7 @@ from dfplan.types import Bounds, Trajectories
 STEPS, TURN = 40, 0.15  # of an episode; radians that a joint turns in a step, at most
 ELBOW = (0.4, 2.6)  # radians between which the second joint bends, so that one bend alone reaches a place
 RADIUS = 0.15  # of a goal, where a link is 1 long
-AROUND = 1.5  # radians from straight ahead of all places, so that the straight way leads from each to each
+AROUND = 2.8  # radians from straight ahead of places; from side to side behind the arm, the straight way is closed
 FAR = 0.6  # radians that the data go, at most
 SHORT = 12  # steps of an episode of the data
 NOISE = 0.3  # on the actions of the data
@@ -34,7 +34,7 @@ def observations(angles: np.ndarray) -> np.ndarray:
 
 
 class Arm(gymnasium.Env):
-    """Joints turn as they are told, in front. Success is a finger at its goal."""
+    """Joints turn as they are told; the first cannot turn past straight back. Success is a finger at its goal."""
 
     def __init__(self) -> None:
         place = gymnasium.spaces.Box(-2.0, 2.0, (2,), np.float64)

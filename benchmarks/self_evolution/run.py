@@ -28,10 +28,10 @@ HERE = Path(__file__).parent
 SUMMARY, README = HERE / "summary.json", HERE / "README.md"
 BEGIN, END = "<!-- measured: written by benchmarks/self_evolution/run.py -->", "<!-- end of measured -->"
 ENV = "Arm-v0"  # in this process, which has imported it
-EPISODES = 800  # of the data
+EPISODES = 1000  # of the data
 ROUNDS = 3
 TRAINED = ("model.width=48", "training.num_steps=1000", "training.validate_every=0", "threads=1")
-EVOLVED = ("n_episodes=150",)
+EVOLVED = ("n_episodes=100",)
 # What is learned from beside the data, in as many steps: what the planner itself did, nothing, what chance did.
 ROWS = {"practice": (), "old_data": ("share=0",), "random": ("keep=all",)}
 SAID = {
