@@ -443,7 +443,7 @@ def test_a_newcomer_with_goals_goes_from_minari_to_an_evaluated_planner(minari_d
     ):
         with pytest.raises(UserError, match=said):
             dfplan.Agent(model, env, **asked)
-    with pytest.raises(UserError, match=r"a planner of dfplan\.load; got str"):
+    with pytest.raises(UserError, match=r"model must be a planner of dfplan\.load; got 'run'"):
         dfplan.Agent("run", env)
     with pytest.raises(UserError, match="numbers as the environment shows them; got a tuple"):
         dfplan.Agent(model, env).act(env.reset(seed=0))
