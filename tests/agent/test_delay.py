@@ -134,7 +134,7 @@ def test_rows_that_begin_at_other_times_are_told_of_their_own():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"delay": -1}, "0 steps or more; got -1"),
+        ({"delay": -1}, "inference_delay must be a whole number from 0; got -1"),
         ({"delay": 1, "controller": ShootingTracker(POINT_MASS, goal_radius=0.5)}, "controller=actions"),
         (
             {
