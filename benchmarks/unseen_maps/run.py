@@ -71,9 +71,10 @@ def of_size(size: str, weights: Path, arguments: argparse.Namespace) -> Record:
     bounds = np.array([bound(layout, arguments) for layout in layouts])
     rows = {name: of_row(layouts, bounds, (*ROWS[name], f"weights={weights}"), arguments) for name in arguments.rows}
     figures = {f"{size}.{name}": found["success"] for name, found in rows.items() if name != "map"}
+    if "grid" in rows:
+        figures[f"{size}.grid_return_share"] = rows["grid"]["return_share"]
     if "map" in rows:
         figures |= {f"{size}.success": rows["map"]["success"], f"{size}.return_share": rows["map"]["return_share"]}
-        figures[f"{size}.grid_return_share"] = rows["grid"]["return_share"] if "grid" in rows else None
     return {
         "size": size,
         "question": "told the map of a maze that it has never seen, how often does a planner reach goals, how soon?",
@@ -152,33 +153,38 @@ def checked(record: Record | None) -> Record:
 def pages() -> dict[Path, str]:
     """The figures, and the README with their tables."""
     records = load(HERE / "results")
-    # The newest of each size and weights, those of many mazes last: figures are theirs where there are both.
-    found = {(each["trained_on"], each["size"]): each for each in reversed(records) if "rows" in each}
+    # Of each size and weights the newest of each row; those of many mazes last, so that figures are theirs.
+    found: dict[tuple[str, str], list[Record]] = {}
+    for each in reversed([record for record in records if "rows" in record]):
+        found.setdefault((each["trained_on"], each["size"]), []).append(each)
     parts = [found[key] for key in sorted(found, key=lambda key: ("random" in key[0], list(SIZES).index(key[1])))]
     timed = newest(records, "medians")
-    figures = {
-        name: value for record in [*parts, *([timed] if timed else [])] for name, value in record["figures"].items()
-    }
-    lines = [*(line for record in parts for line in table(record)), *(timing(timed) if timed else [])]
+    measured = [*(record for part in parts for record in part), *([timed] if timed else [])]
+    figures = {name: value for record in measured for name, value in record["figures"].items()}
+    lines = [*(line for part in parts for line in table(part)), *(timing(timed) if timed else [])]
     text = "\n".join(lines) or "Nothing is measured yet."
     readme = between_marks(README.read_text(), text, begin=BEGIN, end=END)
     return {SUMMARY: json.dumps(figures, indent=1) + "\n", README: readme}
 
 
-def table(record: Mapping[str, Any]) -> list[str]:
-    """A line for each of the ways to plan."""
-    first, last = record["layouts"]
+def table(records: Sequence[Record]) -> list[str]:
+    """A line for each of the ways to plan, of records of the same layouts, the oldest first."""
+    (first, last), newest_rows = records[-1]["layouts"], {}
+    for number, record in enumerate(records):
+        newest_rows |= {name: (number, found) for name, found in record["rows"].items()}
     lines = [
-        f"**{record['size']}**, `layout={first}` to `{last}`, {record['episodes_a_layout']} episodes each, weights of "
-        f"`{record['trained_on']}`:",
+        f"**{records[-1]['size']}**, `layout={first}` to `{last}`, {records[-1]['episodes_a_layout']} episodes each, "
+        f"weights of `{records[-1]['trained_on']}`:",
         "",
         row("", "success % [95 %]", "return, % of the bound [95 %]", "layouts without a failure"),
         "|---|---:|---:|---:|",
     ]
-    for name, found in record["rows"].items():
+    for name in (name for name in ROWS if name in newest_rows):
+        found = newest_rows[name][1]
         shares = [percent(found[key]) for key in ("success", "return_share")]
         lines.append(row(SAID[name], *shares, f"{found['layouts_without_failure']} of {len(found['returns'])}"))
-    return [*lines, "", source(record), ""]
+    used = sorted({number for number, _ in newest_rows.values()})
+    return [*lines, "", "; ".join(source(records[number]) for number in used), ""]
 
 
 def percent(found: Mapping[str, float]) -> str:
