@@ -1,16 +1,19 @@
 """Many random layouts to train in: a trajectory each, in its own walls, and none of a layout that is held out."""
 
+import json
 from contextlib import nullcontext
 
 import numpy as np
 import pytest
 
+from dfplan.cli.main import main
 from dfplan.domains.find import find_domain, find_drawn
 from dfplan.domains.maze.environment import load_maze
 from dfplan.domains.maze.layouts import id_of
 from dfplan.domains.maze.many_layouts import many_layouts
 from dfplan.domains.maze.random_layouts import random_layout
 from dfplan.errors import UserError
+from dfplan.models.bundle import load_bundle
 from dfplan.settings.resynthesis import ResynthesisSettings
 
 SEEDS = (3, 4, 5)
@@ -25,10 +28,16 @@ def domain():
 
 
 @pytest.fixture(scope="module")
-def data(domain, tmp_path_factory):
-    """Its data, few."""
+def path(domain, tmp_path_factory):
+    """A file of its data, few."""
     path = tmp_path_factory.mktemp("many") / "many.hdf5"
     domain.generate(path, num_steps=12_000, on_progress=lambda done, total: None, say=print)
+    return path
+
+
+@pytest.fixture(scope="module")
+def data(domain, path):
+    """The same, read."""
     return domain.load(str(path), say=print, cache_folder=path.parent, bar=lambda what: nullcontext())
 
 
@@ -61,3 +70,14 @@ def test_layouts_that_are_held_out_are_not_trained_on():
 def test_evaluation_is_in_one_layout_at_a_time(domain):
     with pytest.raises(UserError, match="evaluate in one maze"):
         domain.protocol(goal="random")
+
+
+def test_what_is_trained_in_many_plans_in_another_that_it_is_told(path, tmp_path):
+    run, tiny = tmp_path / "run", ["training.num_steps=2", "training.compiled=false", "model.width=16", "threads=1"]
+    words = ["env=maze2d", "layout=random:3-5", f"data={path}", "resynthesis.num_steps=3000", f"output={run}"]
+    assert main(["train", *words, *tiny]) == 0
+    assert load_bundle(run / "model")[1]["env"] == "maze2d-random-medium-3-5"
+    words = ["env=maze2d", "layout=random:5000", f"weights={run}", "planner=map", "goal=random", "n_episodes=2"]
+    assert main(["eval", *words, "seed=5000", "report=false", f"output={tmp_path / 'out'}"]) == 0
+    record = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert record["metrics"]["success_rate"]["mean"] == 1  # by the map alone: these weights know nothing
