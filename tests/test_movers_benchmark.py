@@ -23,12 +23,20 @@ def named():
 
 def test_walks_are_data_of_the_room_without_others(named):
     walks = named("walks")
-    data = find_domain("movers-0-v0").take(walks.walks(5, seed=0), say=print)
+    domain = find_domain("movers-0-v0")
+    data = domain.take(walks.walks(5, seed=0), say=print)
     states = data.observations.reshape(5, -1, 4)
     assert states.shape == (5, walks.STEPS + 1, 4)
     np.testing.assert_allclose(np.diff(states[..., :2], axis=1), states[:, 1:, 2:], atol=1e-5)
     assert np.linalg.norm(states[..., 2:], axis=-1).max() < 1.1 * MAX_SPEED
     assert 5 < data.segment_ends.sum() < 60  # walkers come to goals, and turn
+
+
+def test_places_where_nobody_walked_are_not_familiar(named):
+    domain = find_domain("movers-0-v0")
+    scorer = domain.fit_scorer(domain.take(named("walks").walks(300, seed=0), say=print))
+    places = np.array([[0.05, 3.0], [3.0, 6.0], [1.0, 3.0], [3.0, 3.0]])  # in the wall; free
+    assert scorer.is_familiar(np.concatenate([places, np.zeros((4, 2))], axis=1)).tolist() == [False] * 2 + [True] * 2
 
 
 def test_the_adversary_plans_for_itself_towards_where_the_robot_will_be(named):

@@ -28,17 +28,24 @@ from dfplan_envs.movers import RADIUS
 
 sys.path.append(str(Path(__file__).parents[1]))
 from frame import Benchmark, Named
-from records import Record, between_marks, newest_file, row, source
+from records import Record, between_marks, head, load, row, source
 from worlds import EPISODE_SEED, successes
 
 HERE = Path(__file__).parent
 SUMMARY, README, PICTURE = HERE / "summary.json", HERE / "README.md", "episode.gif"
 BEGIN, END = "<!-- measured: written by benchmarks/movers/run.py -->", "<!-- end of measured -->"
 WALKS = 2000
-TRAINED = ("env.window_tokens=6", "windows.steps_per_token=8", "windows.points_per_token=4", "threads=1")
+TRAINED = (
+    "env.window_tokens=6",
+    "windows.steps_per_token=8",
+    "windows.points_per_token=4",
+    "windows.restart_share=0.3",  # or turns are too rare to be learned, and ways aside are not taken
+    "threads=1",
+)
 STEPS = 1500
 SETTINGS = PlannerSettings(num_candidates=16, halve_after=None)
 HOW: dict[str, Any] = {"replan_every": 2, "horizon": 48}
+MEASURES = ("collisions", "success")
 ROOMS = {"one": 1, "two": 2, "three": 3, "four": 4, "adversary": 1}
 SAID = {
     "model": "futures sampled from the same weights",
@@ -63,10 +70,10 @@ def results(arguments: argparse.Namespace) -> Named:
     film(models[0], arguments)
     for room in arguments.rooms:
         for foresee in FORESEEING:
-            name = room if foresee == "model" else f"{room}.{foresee.replace(' ', '_')}"
+            name = name_of(room, foresee)
             of = models if foresee == "model" else models[:1]
             rows[name] = summary([play(model, room, foresee, arguments) for model in of])
-            print(name, {key: round(rows[name][key]["mean"], 3) for key in ("success", "collisions")}, flush=True)
+            print(name, {key: round(rows[name][key]["mean"], 3) for key in MEASURES}, flush=True)
     yield (
         "movers",
         {
@@ -74,11 +81,6 @@ def results(arguments: argparse.Namespace) -> Named:
             "trained": [*TRAINED, f"training.num_steps={STEPS}"],
             "planned": {"num_candidates": SETTINGS.num_candidates} | HOW,
             "rows": rows,
-            "figures": {
-                f"{name}.{measure}": found[measure]
-                for name, found in rows.items()
-                for measure in ("success", "collisions")
-            },
         },
     )
 
@@ -139,36 +141,58 @@ def ends(found: Rollouts) -> dict[str, Any]:
 def summary(played: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Shares over the episodes of all trainings, and of each."""
     shares: dict[str, Any] = {}
-    for name in ("success", "collisions"):
+    for name in MEASURES:
         all_of = np.stack([each[name] for each in played])
         shares[name] = successes(all_of) | {"each": all_of.mean(axis=1).tolist()}
     return shares | {name: [round(each[name], 1) for each in played] for name in ("steps", "cpu_seconds")}
 
 
 def pages() -> dict[Path, str]:
-    """The figures, and the README with their table."""
-    record = newest_file(HERE / "results")
-    text = "Nothing is measured yet." if record is None else table(record)
-    figures = {} if record is None else record["figures"]
-    readme = between_marks(README.read_text(), text, begin=BEGIN, end=END)
+    """The figures, and the README with their table: of each row the newest record that has it."""
+    rows = {name: found for name, (found, _) in newest_rows().items()}
+    figures = {f"{name}.{measure}": found[measure] for name, found in rows.items() for measure in MEASURES}
+    readme = between_marks(README.read_text(), table() if rows else "Nothing is measured yet.", begin=BEGIN, end=END)
     return {SUMMARY: json.dumps(figures, indent=1) + "\n", README: readme}
 
 
-def table(record: Record) -> str:
+def newest_rows() -> dict[str, tuple[Record, Record]]:
+    """By room and way to foresee, in their order: what was found, and the record that says so."""
+    found = {
+        name: (each, record) for record in reversed(load(HERE / "results")) for name, each in record["rows"].items()
+    }
+    order = [name_of(room, foresee) for room in ROOMS for foresee in FORESEEING]
+    return {name: found[name] for name in order if name in found}
+
+
+def name_of(room: str, foresee: str) -> str:
+    """Of a row."""
+    return room if foresee == "model" else f"{room}.{foresee.replace(' ', '_')}"
+
+
+def table() -> str:
     """A line for each room and each way to foresee."""
-    lines = [
-        row("others", "where they are thought to go", "touches % [95 %]", "success % [95 %]", "steps", "trainings")
-    ]
-    lines.append("|---|---|---:|---:|---:|---:|")
-    for name, found in record["rows"].items():
+    lines = list(
+        head("others", "where they are thought to go", "touches % [95 %]", "success % [95 %]", "steps", "trainings")
+    )
+    for name, (found, _) in newest_rows().items():
         room, _, foresee = name.partition(".")
-        shares = (
-            f"{100 * each['mean']:.1f} [{100 * each['low']:.1f}, {100 * each['high']:.1f}]"
-            for each in (found["collisions"], found["success"])
+        lines.append(
+            row(
+                room,
+                SAID[foresee.replace("_", " ") or "model"],
+                *(share(found[measure]) for measure in MEASURES),
+                f"{np.mean(found['steps']):.0f}",
+                len(found["steps"]),
+            )
         )
-        said = SAID[foresee.replace("_", " ") or "model"]
-        lines.append(row(room, said, *shares, f"{np.mean(found['steps']):.0f}", len(found["steps"])))
-    return "\n".join(lines) + f"\n\n{source(record)}"
+    records = {record["file"]: record for _, record in newest_rows().values()}
+    return "\n".join(lines) + "\n\n" + "; ".join(source(records[name]) for name in sorted(records))
+
+
+def share(found: Record) -> str:
+    """A share and its interval, in percent."""
+    mean, low, high = (100 * found[key] for key in ("mean", "low", "high"))
+    return f"{mean:.1f} [{low:.1f}, {high:.1f}]"
 
 
 BENCHMARK = Benchmark(

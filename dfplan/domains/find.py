@@ -20,6 +20,7 @@ from dfplan.domains.maze.many_layouts import MANY, TOKENS, ManyMazesDomain, many
 from dfplan.domains.maze.random_layouts import named_layout
 from dfplan.domains.maze.tmaze import TMazeDomain
 from dfplan.domains.metaworld.domain import MetaWorldDomain
+from dfplan.domains.movers import MoversDomain
 from dfplan.domains.ogbench.domain import PointMazeDomain
 from dfplan.domains.ogbench.environment import PREFIX as POINT_MAZES
 from dfplan.domains.published.domain import PublishedDomain
@@ -95,7 +96,12 @@ def find_domain(env_id: str) -> Domain:
                 raise UserError(f"no environment {env_id!r}: {error}. Names look like maze2d-large-v1") from error
     if str(gymnasium.registry[env_id].entry_point).startswith(OURS):
         env = gymnasium.make(env_id, disable_env_checker=True)
-        kinds = {"maze": MazeDomain, "arms": TMazeDomain, "ways": ClosedDoorDomain}  # by what tells them
+        kinds = {
+            "maze": MazeDomain,
+            "arms": TMazeDomain,
+            "ways": ClosedDoorDomain,
+            "num_movers": MoversDomain,
+        }  # by what tells them
         own = next((kinds[name] for name in kinds if env.has_wrapper_attr(name)), None)
         env.close()
         if own is not None:

@@ -10,16 +10,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from dfplan.arrays import check_whole, checked_plan, checked_rows
-from dfplan.domain import Proposals, Score
+from dfplan.domain import Proposals
 from dfplan.errors import UserError
-from dfplan.planner.choice import propose
+from dfplan.planner.choice import Candidates, propose
 from dfplan.planner.planner import Planner
 from dfplan.scorers import steps_along
 from dfplan.types import Bounds, Plan
 
+SETTLED = 12  # steps after which predicted places are believed as much as where velocities lead
 NUM_WAYS, ASIDE = 16, 4.0  # ways aside, evenly around; how far, in goal radii
 FORESEEING = ("model", "constant velocity", "standing", "unseen")
 
@@ -79,7 +79,7 @@ class PlannerAmongOthers:
         each other state, no goal ─▶ futures ─────┘
 
     All are drawn from the same weights. Ways aside are for where all that lead to the goal are closed. Where plans lead
-    is told by their velocities.
+    is told by their velocities at first, and what leads to where the data never were is doubted.
 
     Args:
         planner: of weights that were trained on one alone; its settings say how candidates are made.
@@ -104,7 +104,7 @@ class PlannerAmongOthers:
         num_others: int,
         radius: float,
         margin: float = 0.2,
-        patience: float = 15.0,
+        patience: float = 6.0,
         num_futures: int = 8,
         foreseen_steps: int = 24,
         collision_cost: float = 300.0,
@@ -159,19 +159,22 @@ class PlannerAmongOthers:
         states = np.asarray(seen).reshape(batch, 1 + self.num_others, -1)
         num_tokens = math.ceil(horizon / layout.steps_per_token)
         belief = planner.believe(states[:, 0], goals)
-        wanted = planner.sample(belief, num_tokens=num_tokens, generators=generators).tokens
-        aside = self._aside(states[:, 0], num_tokens=num_tokens, generators=generators)
-        lengths = np.repeat([num_tokens, aside.shape[1]], [len(wanted) // batch, len(aside) // batch])
-        aside = torch.nn.functional.pad(aside, (0, 0, 0, num_tokens - aside.shape[1]))
-        tokens = torch.cat([each.unflatten(0, (batch, -1)) for each in (wanted, aside)], dim=1).flatten(0, 1)
-        proposals = propose(planner.model, tokens, belief.observations, belief.goals, lengths=np.tile(lengths, batch))
+        drawn = [
+            planner.sample(belief, num_tokens=num_tokens, generators=generators),
+            self._aside(states[:, 0], num_tokens=num_tokens, generators=generators),
+        ]
+        padded = [torch.nn.functional.pad(each.tokens, (0, 0, 0, num_tokens - each.tokens.shape[1])) for each in drawn]
+        tokens = torch.cat([each.unflatten(0, (batch, -1)) for each in padded], dim=1).flatten(0, 1)
+        lengths = torch.cat([each.lengths.view(batch, -1) for each in drawn], dim=1).flatten().cpu().numpy()
+        proposals = propose(planner.model, tokens, belief.observations, belief.goals, lengths=lengths)
         places = self._places(proposals.starts, proposals.states)
         at_points = places[:, layout.steps_per_point - 1 :: layout.steps_per_point]
         moving = np.concatenate([at_points, proposals.states[..., self.goal_dim :]], axis=-1)
         score = planner.scorer.score(replace(proposals, states=moving))
         paths = self._foresee(states[:, 1:], num_steps=min(horizon, self.foreseen_steps), generators=generators)
-        value = self._values(score, places, proposals, paths=paths)
-        best = value.reshape(batch, -1).argmax(axis=1) + len(lengths) * np.arange(batch)
+        familiar = planner.scorer.is_familiar(moving.reshape(-1, planner.observation_dim)).reshape(moving.shape[:2])
+        value = self._values(score.arrival, places, proposals, familiar=familiar, paths=paths)
+        best = value.reshape(batch, -1).argmax(axis=1) + len(value) // batch * np.arange(batch)
         actions, rewards, _ = layout.unpack(tokens[torch.from_numpy(best).to(planner.device)])
         normalizer = planner.model.normalizer
         return checked_plan(
@@ -186,18 +189,23 @@ class PlannerAmongOthers:
             )
         )
 
-    def _values(self, score: Score, places: np.ndarray, plans: Proposals, *, paths: np.ndarray) -> np.ndarray:
-        """Minus what plans cost: steps to the goal, or all of them and how far it is from there, and their risks."""
-        counted = np.minimum(score.arrival, plans.num_steps)
+    def _values(
+        self, arrival: np.ndarray, places: np.ndarray, plans: Proposals, *, familiar: np.ndarray, paths: np.ndarray
+    ) -> np.ndarray:
+        """Minus what plans cost: steps to the goal, or all and how far it is from there; doubt; and risk."""
+        missed, counted = arrival > plans.num_steps, np.minimum(arrival, plans.num_steps)
         ends = places[np.arange(len(places)), plans.num_steps - 1]
         left = np.linalg.norm(ends - plans.goals, axis=-1) / self.planner.model.goal_radius
-        missed = score.arrival > plans.num_steps
+        steps = np.where(missed, 1 + places.shape[1] + left, arrival)
+        near = np.minimum(counted, self.foreseen_steps)[:, None]  # what comes later will be planned anew
+        points = near > plans.steps_per_point * np.arange(familiar.shape[1])
+        doubt = self.planner.settings.ood_penalty * (points & ~familiar).sum(axis=1) / points.sum(axis=1)
         rows = np.arange(len(places)).reshape(len(paths), -1)
         risks = [self.discs(each).risks(places[row], counted[row]) for each, row in zip(paths, rows, strict=True)]
-        return np.where(missed, -1 - places.shape[1] - left, score.value) - self.collision_cost * np.concatenate(risks)
+        return -steps - doubt - self.collision_cost * np.concatenate(risks)
 
-    def _aside(self, states: np.ndarray, *, num_tokens: int, generators: Sequence[torch.Generator]) -> Tensor:
-        """Ways ``[batch * ways, tokens, token_dim]`` to places around ``states``, as far as others are foreseen."""
+    def _aside(self, states: np.ndarray, *, num_tokens: int, generators: Sequence[torch.Generator]) -> Candidates:
+        """Ways to places around ``states``, as far as others are foreseen."""
         angles = np.linspace(0, 2 * np.pi, NUM_WAYS, endpoint=False)
         around = ASIDE * self.planner.model.goal_radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
         bounds, steps = self.planner.reach.goals, self.planner.steps_per_token
@@ -206,18 +214,22 @@ class PlannerAmongOthers:
             self._one.believe(states.repeat(NUM_WAYS, axis=0), places.reshape(-1, self.goal_dim)),
             num_tokens=min(num_tokens, math.ceil(self.foreseen_steps / steps)),
             generators=[generator for generator in generators for _ in angles],
-        ).tokens
+        )
 
     def discs(self, paths: np.ndarray) -> MovingDiscs:
         """What is to be kept out of where others are foreseen to go along ``paths``."""
         return MovingDiscs(paths, self.radius, margin=self.margin, patience=self.patience)
 
     def _places(self, starts: np.ndarray, states: np.ndarray) -> np.ndarray:
-        """Places ``(plans, steps, dim)`` where planned velocities lead: places as predicted are off from the first."""
+        """Places ``(plans, steps, dim)``, at first where planned velocities lead, later as they are predicted.
+
+        Predicted places are a little off from the first step on; what velocities add up to drifts.
+        """
         dim, every = self.goal_dim, self.planner.model.layout.steps_per_point
-        velocities = slice(dim, 2 * dim)
-        moved = steps_along(starts[:, velocities], states[..., velocities], steps_per_point=every).cumsum(axis=1)
-        return starts[:, None, :dim] + moved
+        state = steps_along(starts[:, : 2 * dim], states[..., : 2 * dim], steps_per_point=every)
+        ahead = np.arange(1, state.shape[1] + 1)[:, None]
+        led = starts[:, None, :dim] + state[..., dim:].cumsum(axis=1)
+        return (SETTLED * led + ahead * state[..., :dim]) / (SETTLED + ahead)
 
     def _foresee(self, others: np.ndarray, *, num_steps: int, generators: Sequence[torch.Generator]) -> np.ndarray:
         """Places ``(batch, others, futures, steps, dim)`` where ``others`` ``(batch, others, state)`` may be."""

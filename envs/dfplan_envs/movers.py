@@ -1,4 +1,4 @@
-"""A room with a pillar, in which others walk to goals of their own and look out for nobody."""
+"""A room in which others walk to goals of their own and look out for nobody."""
 
 from typing import Any
 
@@ -10,22 +10,19 @@ from dfplan_envs.episodes import check_options
 from dfplan_envs.maze_env import check_actions, check_render_mode
 from dfplan_envs.render import blank, draw_disc
 
-SIZE, PILLAR, RADIUS = 6.0, 1.0, 0.2  # edge of the room; radii of the pillar in its middle, and of whoever walks
+SIZE, RADIUS = 6.0, 0.2  # edge of the room; radius of whoever walks
 GOAL_RADIUS = 0.3
 MAX_SPEED, LAG = 0.15, 0.35  # units a step; share of the way to the wanted velocity that a step goes
 PURSUIT_SPEED = 0.7  # of the adversary, as a share of the robot's
 MAX_EPISODE_STEPS = 120
-_CENTRE = np.full(2, SIZE / 2)
-_BERTH = PILLAR + RADIUS + 0.1  # distance from the middle at which walkers pass the pillar
-_ROBOT, _OTHERS, _GOAL, _FLOOR, _STONE = (0, 114, 178), (213, 94, 0), (0, 158, 115), (248, 250, 252), (75, 85, 99)
+_ROBOT, _OTHERS, _GOAL, _FLOOR = (0, 114, 178), (213, 94, 0), (0, 158, 115), (248, 250, 252)
 
 
 class Walkers:
     """Discs that walk to goals of their own, each at a speed of its own that it changes at times.
 
-    A walker heads for its goal, or past the pillar where that stands between, on the side that turns it less. At the
-    goal it draws another one. It draws its speed anew in one of 10 steps, and sways: its actions have noise with a
-    standard deviation of ``sway`` and a memory of 10 steps.
+    A walker heads straight for its goal, and from there for another one. It draws its speed anew in one of 10 steps,
+    and sways: its actions have noise with a standard deviation of ``sway`` and a memory of 10 steps.
 
     Args:
         count: how many.
@@ -42,30 +39,26 @@ class Walkers:
         self, count: int, *, generator: np.random.Generator, speeds: tuple[float, float] = (0.3, 0.7), sway: float = 0.1
     ) -> None:
         self._generator, self._range, self._sway = generator, speeds, sway
-        self.states = np.concatenate([self.free_places(count), np.zeros((count, 2))], axis=1)
-        self.goals, self._speeds = self.free_places(count), generator.uniform(*speeds, count)
+        self.states = np.concatenate([self.places(count), np.zeros((count, 2))], axis=1)
+        self.goals, self._speeds = self.places(count), generator.uniform(*speeds, count)
         self._noise = np.zeros((count, 2))
 
-    def free_places(self, count: int) -> np.ndarray:
-        """Places ``(count, 2)`` anywhere in the room where somebody can stand."""
-        found = np.zeros((count, 2))
-        missing = np.ones(count, bool)
-        while missing.any():
-            drawn = self._generator.uniform(RADIUS, SIZE - RADIUS, (count, 2))
-            found = np.where(missing[:, None], drawn, found)
-            missing = np.linalg.norm(found - _CENTRE, axis=1) < _BERTH
-        return found
+    def places(self, count: int) -> np.ndarray:
+        """Places ``(count, 2)`` anywhere in the room."""
+        return self._generator.uniform(RADIUS, SIZE - RADIUS, (count, 2))
 
     def act(self) -> np.ndarray:
         """What they do next, ``(count, 2)``: a wanted velocity, as a share of the largest."""
         generator, count = self._generator, len(self.states)
         there = np.linalg.norm(self.goals - self.states[:, :2], axis=1) < GOAL_RADIUS
-        self.goals = np.where(there[:, None], self.free_places(count), self.goals)
+        self.goals = np.where(there[:, None], self.places(count), self.goals)
         anew = there | (generator.random(count) < 1 / 10)
         self._speeds = np.where(anew, generator.uniform(*self._range, count), self._speeds)
         # 0.9 and the root of 1 - 0.9²: the standard deviation stays what it is.
         self._noise = 0.9 * self._noise + 0.436 * self._sway * generator.standard_normal((count, 2))
-        return np.clip(self._speeds[:, None] * _heading(self.states[:, :2], self.goals) + self._noise, -1, 1)
+        way = self.goals - self.states[:, :2]
+        heading = way / np.maximum(np.linalg.norm(way, axis=1, keepdims=True), 1e-9)
+        return np.clip(self._speeds[:, None] * heading + self._noise, -1, 1)
 
     def step(self, actions: np.ndarray) -> None:
         """Walk for a step under actions ``(count, 2)``."""
@@ -73,28 +66,11 @@ class Walkers:
 
 
 def advance(states: np.ndarray, actions: np.ndarray) -> np.ndarray:
-    """Where a step leads to from ``states`` ``(count, 4)`` under ``actions`` ``(count, 2)``; walls and pillar stop."""
+    """Where a step leads to from ``states`` ``(count, 4)`` under ``actions`` ``(count, 2)``; walls stop."""
     wanted = actions / np.maximum(np.linalg.norm(actions, axis=1, keepdims=True), 1)
     velocities = states[:, 2:] + LAG * (MAX_SPEED * wanted - states[:, 2:])
     places = np.clip(states[:, :2] + velocities, RADIUS, SIZE - RADIUS)
-    away = places - _CENTRE
-    length = np.linalg.norm(away, axis=1, keepdims=True)
-    places = _CENTRE + away * np.maximum(1, (PILLAR + RADIUS) / np.maximum(length, 1e-9))
     return np.concatenate([places, places - states[:, :2]], axis=1)
-
-
-def _heading(places: np.ndarray, goals: np.ndarray) -> np.ndarray:
-    """Unit vectors ``(count, 2)`` from places towards goals, or along the tangent of what stands between."""
-    way, inwards = goals - places, _CENTRE - places
-    length, depth = (np.linalg.norm(each, axis=1) for each in (way, inwards))
-    way = way / np.maximum(length, 1e-9)[:, None]
-    side = way[:, 0] * inwards[:, 1] - way[:, 1] * inwards[:, 0]  # how far to its left the pillar's middle lies
-    along = (way * inwards).sum(axis=1)
-    between = (np.abs(side) < _BERTH) & (along > 0) & (along < length)
-    turn = -np.sign(side + 1e-9) * np.arcsin(np.minimum(_BERTH / depth, 1))
-    cos, sin = np.cos(turn), np.sin(turn)
-    x, y = (inwards / depth[:, None]).T
-    return np.where(between[:, None], np.stack([cos * x - sin * y, sin * x + cos * y], axis=1), way)
 
 
 class MoversEnv(gymnasium.Env):
@@ -153,7 +129,7 @@ class MoversEnv(gymnasium.Env):
         for _ in range(10):
             self._others.step(self._others.act())
         while True:
-            start, self._goal = self._others.free_places(2)
+            start, self._goal = self._others.places(2)
             apart = np.linalg.norm(self._others.states[:, :2] - start, axis=1)
             if np.linalg.norm(start - self._goal) >= 3 and apart.min(initial=np.inf) >= 1.2:
                 break
@@ -186,11 +162,7 @@ class MoversEnv(gymnasium.Env):
         if self.render_mode is None:
             return None
         image, axis = blank(SIZE, color=_FLOOR)
-        discs = [
-            (_CENTRE, PILLAR, _STONE, 1.0),
-            (self._goal, GOAL_RADIUS, _GOAL, 0.4),
-            (self._state, RADIUS, _ROBOT, 1.0),
-        ]
+        discs = [(self._goal, GOAL_RADIUS, _GOAL, 0.4), (self._state, RADIUS, _ROBOT, 1.0)]
         for center, radius, color, opacity in (*discs, *((each, RADIUS, _OTHERS, 1.0) for each in self._others.states)):
             draw_disc(image, axis, axis, center=center[:2], radius=radius, color=color, opacity=opacity)
         return np.rint(image).astype(np.uint8)
