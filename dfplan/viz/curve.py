@@ -34,5 +34,5 @@ def draw_curve(rounds: Sequence[Mapping[str, Any]], *, path: Path) -> Path:
     axis.set(xlabel="round", ylabel="success, %", ylim=(0, 102))
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.grid(alpha=0.3)
-    axis.legend(loc="lower right", fontsize="small")
+    figure.legend(loc="outside lower center", fontsize="small", frameon=False)
     return save(figure, path)
