@@ -1,4 +1,4 @@
-"""An arm whose data go near alone: what far goals are there, and that practising them pays."""
+"""An arm whose data go near alone: what far goals are there, and that rounds of practice raise what is reached."""
 
 import json
 
@@ -37,8 +37,18 @@ def test_all_goals_can_be_reached_and_few_of_them_are_as_near_as_those_of_the_da
     assert np.mean(np.linalg.norm(ways[:, -1] - ends, axis=1) < arm.RADIUS) > 0.7
 
 
+def test_data_of_the_front_lack_what_is_asked_for():
+    data, env = arm.front_reaches(100, seed=0), gymnasium.make("ArmFront-v0")
+    shown = [env.reset(seed=seed)[0] for seed in range(100)]
+    goals, starts = (np.array([seen[name] for seen in shown]) for name in ("desired_goal", "achieved_goal"))
+    known = np.abs(np.arctan2(data.goals[:, 1], data.goals[:, 0]))
+    assert known.max() <= arm.FRONT + 1e-6
+    assert np.abs(np.arctan2(starts[:, 1], starts[:, 0])).max() <= arm.FRONT
+    assert 0.3 < np.mean(np.abs(np.arctan2(goals[:, 1], goals[:, 0])) > arm.FRONT) < 0.7
+
+
 @pytest.mark.slow
-def test_practice_pays(tmp_path):
+def test_rounds_raise_what_is_reached(tmp_path):
     data, begun, folder = tmp_path / "data.hdf5", tmp_path / "begun", tmp_path / "evolved"
     write(arm.short_reaches(1000, seed=0), data)
     options = ("model.width=48", "training.num_steps=1000", "training.validate_every=0", "threads=1")

@@ -1,4 +1,4 @@
-"""A planar arm of two links, with which everybody only ever reached to places near by."""
+"""A planar arm of two links, with which everybody only ever reached to places near by, or to the front."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,8 @@ ELBOW = (0.4, 2.6)  # radians between which the second joint bends, so that one 
 RADIUS = 0.15  # of a goal, where a link is 1 long
 AROUND = 2.8  # radians from straight ahead of places; from side to side behind the arm, the straight way is closed
 FAR = 0.6  # radians that the data go, at most
-SHORT = 12  # steps of an episode of the data
+SHORT = 12  # steps of an episode of these data
+FRONT, ROUND = 1.0, 2.0  # radians from straight ahead of places in data of the front alone, and of goals then
 NOISE = 0.3  # on the actions of the data
 
 
@@ -36,7 +37,8 @@ def observations(angles: np.ndarray) -> np.ndarray:
 class Arm(gymnasium.Env):
     """Joints turn as they are told; the first cannot turn past straight back. Success is a finger at its goal."""
 
-    def __init__(self) -> None:
+    def __init__(self, begins: float = AROUND, around: float = AROUND) -> None:
+        self.begins, self.around = begins, around
         place = gymnasium.spaces.Box(-2.0, 2.0, (2,), np.float64)
         self.observation_space = gymnasium.spaces.Dict(
             {
@@ -50,7 +52,7 @@ class Arm(gymnasium.Env):
     def reset(self, *, seed: int | None = None, options: Mapping[str, Any] | None = None) -> Any:
         """One place, and another to go to."""
         super().reset(seed=seed)
-        bends, ahead = self.np_random.uniform(*ELBOW, 2), self.np_random.uniform(-AROUND, AROUND, 2)
+        bends, ahead = self.np_random.uniform(*ELBOW, 2), self.np_random.uniform(-1, 1, 2) * (self.begins, self.around)
         self.angles, self.goal = angles_of(bends[0], ahead[0]), places(angles_of(bends[1], ahead[1]))
         return self._seen(), {}
 
@@ -79,6 +81,7 @@ def turned(angles: np.ndarray, actions: np.ndarray) -> np.ndarray:
 
 
 gymnasium.register("Arm-v0", entry_point=Arm, max_episode_steps=STEPS)
+gymnasium.register("ArmFront-v0", entry_point=Arm, max_episode_steps=STEPS, kwargs={"begins": FRONT, "around": ROUND})
 
 
 def short_reaches(count: int, *, seed: int) -> Trajectories:
@@ -88,19 +91,32 @@ def short_reaches(count: int, *, seed: int) -> Trajectories:
     near = generator.uniform(-FAR, FAR, (2, count))
     angles = angles_of(bend, ahead)
     wanted = angles_of(np.clip(bend + near[0], *ELBOW), np.clip(ahead + near[1], -AROUND, AROUND))
-    passed, actions = [angles], []
-    for _ in range(SHORT):
+    return driven(angles, wanted, steps=SHORT, generator=generator)
+
+
+def front_reaches(count: int, *, seed: int) -> Trajectories:
+    """The same, all of whose places lie in front."""
+    generator = np.random.default_rng(seed)
+    bends, ahead = generator.uniform(*ELBOW, (2, count)), generator.uniform(-FRONT, FRONT, (2, count))
+    ends = angles_of(bends, ahead)
+    return driven(ends[0], ends[1], steps=STEPS, generator=generator)
+
+
+def driven(angles: np.ndarray, wanted: np.ndarray, *, steps: int, generator: np.random.Generator) -> Trajectories:
+    """From angles ``(episodes, 2)`` towards those that are wanted, with noise."""
+    count, passed, actions = len(angles), [angles], []
+    for _ in range(steps):
         missing = np.clip((wanted - angles) / TURN / 2, -1, 1)
         actions.append(np.clip(missing + NOISE * generator.standard_normal((count, 2)), -1, 1))
         angles = turned(angles, actions[-1])
         passed.append(angles)
-    rows, all_angles = SHORT + 1, np.stack(passed, axis=1).reshape(-1, 2)
+    rows, all_angles = steps + 1, np.stack(passed, axis=1).reshape(-1, 2)
     return Trajectories(
         observations=observations(all_angles).astype(np.float32),
         actions=np.stack([*actions, np.zeros((count, 2))], axis=1).reshape(-1, 2).astype(np.float32),
         starts=np.arange(count + 1) * rows,
         segment_ends=np.zeros(count * rows, bool),
-        source=f"{count} short reaches",
+        source=f"{count} reaches",
         action_bounds=Bounds(-np.ones(2), np.ones(2)),
         goals=np.repeat(places(wanted), rows, axis=0).astype(np.float32),
         achieved_goals=places(all_angles).astype(np.float32),

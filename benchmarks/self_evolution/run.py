@@ -4,11 +4,12 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from arm import short_reaches
+from arm import front_reaches, short_reaches
 
 import dfplan
 from dfplan.cli.commands.evolve import NOTED, PRACTISED
@@ -21,16 +22,19 @@ from dfplan.evaluation.rollout import evaluate_agent
 
 sys.path.append(str(Path(__file__).parents[1]))
 from frame import Benchmark, Named
-from records import Record, between_marks, newest_file, row, source
+from records import Record, between_marks, figures_of, load, newest_of_tasks, row, source
 from worlds import EPISODE_SEED, successes
 
 HERE = Path(__file__).parent
 SUMMARY, README = HERE / "summary.json", HERE / "README.md"
 BEGIN, END = "<!-- measured: written by benchmarks/self_evolution/run.py -->", "<!-- end of measured -->"
-ENV = "Arm-v0"  # in this process, which has imported it
-EPISODES = 1000  # of the data
+# By name the environment, which this process has imported, the data, and the steps of a training.
+WORLDS = {
+    "short": ("Arm-v0", partial(short_reaches, 1000, seed=0), 1000),
+    "front": ("ArmFront-v0", partial(front_reaches, 300, seed=0), 1500),
+}
 ROUNDS = 3
-TRAINED = ("model.width=48", "training.num_steps=1000", "training.validate_every=0", "threads=1")
+TRAINED = ("model.width=48", "training.validate_every=0", "threads=1")
 EVOLVED = ("n_episodes=100",)
 # What is learned from beside the data, in as many steps: what the planner itself did, nothing, what chance did.
 ROWS = {"practice": (), "old_data": ("share=0",), "random": ("keep=all",)}
@@ -65,50 +69,58 @@ class AtRandom:
 def options(parser: argparse.ArgumentParser) -> None:
     """What is to be measured."""
     parser.add_argument("--trainings", type=int, nargs="+", default=[0, 1, 2], metavar="SEED")
+    parser.add_argument("--worlds", nargs="+", default=list(WORLDS), choices=list(WORLDS))
     parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=list(ROWS), help="practice before random")
     parser.add_argument("--runs", type=Path, default=Path("runs/self_evolution"), help="where all is kept")
 
 
 def results(arguments: argparse.Namespace) -> Named:
+    """One world after the other."""
+    for world in arguments.worlds:
+        yield world, measure(world, arguments, runs=arguments.runs / world)
+
+
+def measure(world: str, arguments: argparse.Namespace, *, runs: Path) -> Record:
     """Train what is missing, evolve it in every way, and read the curves."""
-    runs, curves = arguments.runs, {name: list[list[Record]]() for name in arguments.rows}
-    data = runs / "short.hdf5"
+    env, reaches, steps = WORLDS[world]
+    trained, data = (*TRAINED, f"training.num_steps={steps}"), runs / "data.hdf5"
+    curves = {name: list[list[Record]]() for name in arguments.rows}
     if not data.exists():
         runs.mkdir(parents=True, exist_ok=True)
-        write(short_reaches(EPISODES, seed=0), data)
+        write(reaches(), data)
     for seed in arguments.trainings:
         begun = runs / f"trained-{seed}"
         if not (begun / "model").exists():
-            dfplan.train(data, env=ENV, seed=seed, output=begun, options=TRAINED)
-        shared = [f"env={ENV}", f"weights={begun}", f"data={data}", f"seed={seed}", "threads=1", *EVOLVED]
+            dfplan.train(data, env=env, seed=seed, output=begun, options=trained)
+        shared = [f"env={env}", f"weights={begun}", f"data={data}", f"seed={seed}", "threads=1", *EVOLVED]
         shared += [f"eval_episodes={arguments.episodes}", f"eval_seed={arguments.seed}"]
         for name, found in curves.items():
-            found.append(evolve(name, shared, runs / f"{name}-{seed}", like=runs / f"practice-{seed}"))
+            found.append(evolve(name, shared, runs / f"{name}-{seed}", env=env, like=runs / f"practice-{seed}"))
     rows = {name: summarize(found) for name, found in curves.items()}
-    yield (
-        "",
-        {
-            "question": "does practising goals that the data lack make a planner reach more of them?",
-            "trained": list(TRAINED),
-            "evolved": {name: [*EVOLVED, *ROWS[name]] for name in rows},
-            "trainings": arguments.trainings,
-            "rows": rows,
-            "figures": {
-                ("" if name == "practice" else f"{name}.") + f"round_{number}.success": each
-                for name, found in rows.items()
-                for number, each in enumerate(found["success"])
-            },
+    return {
+        "question": "does practising goals that the data lack make a planner reach more of them?",
+        "task": world,
+        "trained": list(trained),
+        "evolved": {name: [*EVOLVED, *ROWS[name]] for name in rows},
+        "trainings": arguments.trainings,
+        "rows": rows,
+        "figures": {
+            ("" if world == "short" else f"{world}.")
+            + ("" if name == "practice" else f"{name}.")
+            + f"round_{number}.success": each
+            for name, found in rows.items()
+            for number, each in enumerate(found["success"])
         },
-    )
+    }
 
 
-def evolve(name: str, words: Sequence[str], folder: Path, *, like: Path) -> list[Record]:
+def evolve(name: str, words: Sequence[str], folder: Path, *, env: str, like: Path) -> list[Record]:
     """The rounds of an evolution, which goes on where it was left; chance makes as many steps as in ``like``."""
     if not folder.exists():
         say("evolve", *words, *ROWS[name], "rounds=0", f"output={folder}")
     if name == "random":
         for number in range(1, ROUNDS + 1):
-            practise_at_random(folder / f"round_{number}", seed=number, like=like / f"round_{number}" / NOTED)
+            practise_at_random(folder / f"round_{number}", env, seed=number, like=like / f"round_{number}" / NOTED)
     say("evolve", f"resume={folder}", f"rounds={ROUNDS}")
     return json.loads((folder / "curve.json").read_text())["rounds"]
 
@@ -119,11 +131,11 @@ def say(*words: str) -> None:
         sys.exit(status)
 
 
-def practise_at_random(folder: Path, *, seed: int, like: Path) -> None:
+def practise_at_random(folder: Path, env: str, *, seed: int, like: Path) -> None:
     """What a round learns from, in place of what the planner would do: as many steps, or an episode's more."""
     if (folder / NOTED).exists():
         return
-    domain = find_domain(ENV)
+    domain = find_domain(env)
     steps, bounds = json.loads(like.read_text())["steps_kept"], domain.spec.action_bounds
     episodes = max(1, -(-steps // domain.spec.episode_steps))
     rollouts = evaluate_agent(
@@ -152,18 +164,17 @@ def summarize(curves: Sequence[Sequence[Record]]) -> dict[str, Any]:
 
 
 def pages() -> dict[Path, str]:
-    """The figures, and the README with their table."""
-    record = newest_file(HERE / "results")
-    text = "Nothing is measured yet." if record is None else table(record)
-    figures = {} if record is None else record["figures"]
-    readme = between_marks(README.read_text(), text, begin=BEGIN, end=END)
-    return {SUMMARY: json.dumps(figures, indent=1) + "\n", README: readme}
+    """The figures, and the README with their tables."""
+    records = [{"task": "short"} | record for record in load(HERE / "results")]  # the first said no task
+    tables = "\n\n".join(table(record) for record in newest_of_tasks(records).values())
+    readme = between_marks(README.read_text(), tables or "Nothing is measured yet.", begin=BEGIN, end=END)
+    return {SUMMARY: json.dumps(figures_of(records), indent=1) + "\n", README: readme}
 
 
 def table(record: Record) -> str:
     """A line for each of the ways to learn, a column for each round."""
     rounds = [f"round {number}" for number in range(ROUNDS + 1)]
-    lines = [row("learned from beside the data", *rounds, "last, of each training")]
+    lines = [row(f"{record['task']}: learned from beside the data", *rounds, "last, of each training")]
     lines.append("|---|" + "---:|" * (ROUNDS + 2))
     for name, found in record["rows"].items():
         cells = [
