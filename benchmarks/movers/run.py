@@ -1,6 +1,6 @@
 """Does a planner keep clear of others who move? Of one to four who look out for nobody, and of one who is after it.
 
-``python benchmarks/movers/run.py`` trains what is missing, plays, and writes ``results/<date>_movers.json``.
+``python benchmarks/movers/run.py`` trains what is missing, plays, and writes ``results/<date>_<room>.json``.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from walks import walks
 
 import dfplan
 from dfplan.agent import MPCAgent, PlannedActions
+from dfplan.cli.build import describe_weights
 from dfplan.domains.find import find_domain
 from dfplan.evaluation.rollout import Rollouts, evaluate_agent
 from dfplan.models.forcing_model import ForcingModel
@@ -65,24 +66,29 @@ def options(parser: argparse.ArgumentParser) -> None:
 def results(arguments: argparse.Namespace) -> Named:
     """Train what is missing, and play: ours with every training, rivals with the first."""
     torch.set_num_threads(1)
-    models = [trained(arguments.runs / f"seed-{seed}", seed=seed) for seed in arguments.trainings]
-    rows: dict[str, Any] = {}
+    folders = [arguments.runs / f"seed-{seed}" for seed in arguments.trainings]
+    models = [trained(folder, seed=seed) for folder, seed in zip(folders, arguments.trainings, strict=True)]
+    weights = [
+        describe_weights(folder / "model", model.metadata) for folder, model in zip(folders, models, strict=True)
+    ]
     film(models[0], arguments)
     for room in arguments.rooms:
+        rows: dict[str, Any] = {}
         for foresee in FORESEEING:
-            name = name_of(room, foresee)
             of = models if foresee == "model" else models[:1]
-            rows[name] = summary([play(model, room, foresee, arguments) for model in of])
-            print(name, {key: round(rows[name][key]["mean"], 3) for key in MEASURES}, flush=True)
-    yield (
-        "movers",
-        {
-            "question": "how often does a planner touch others who move?",
-            "trained": [*TRAINED, f"training.num_steps={STEPS}"],
-            "planned": {"num_candidates": SETTINGS.num_candidates} | HOW,
-            "rows": rows,
-        },
-    )
+            found = summary([play(model, room, foresee, arguments) for model in of])
+            rows[name_of(room, foresee)] = found
+            print(room, foresee, {key: round(found[key]["mean"], 3) for key in MEASURES}, flush=True)
+        yield (
+            room,
+            {
+                "question": "how often does a planner touch others who move?",
+                "trained": [*TRAINED, f"training.num_steps={STEPS}"],
+                "planned": {"num_candidates": SETTINGS.num_candidates} | HOW,
+                "weights": weights,
+                "rows": rows,
+            },
+        )
 
 
 def trained(folder: Path, *, seed: int) -> ForcingModel:
