@@ -126,6 +126,7 @@ def times(weights: Path, arguments: argparse.Namespace) -> Record:
     """Seconds of a plan, one environment at a time, in turns: layouts never seen and told, a maze that is known."""
     asked = (f"n_episodes={TIMED_EPISODES}", "n_envs=1", "goal=random")
     seconds: dict[str, list[float]] = {}
+    used: dict[str, Any] = {}
     for number in range(TIMED_LAYOUTS):
         for size, (kind, _) in SIZES.items():
             unseen = ("env=maze2d", f"layout={kind}:{arguments.first + number}", f"weights={weights}")
@@ -137,10 +138,11 @@ def times(weights: Path, arguments: argparse.Namespace) -> Record:
             for name, words in turns.items():
                 record = checked(evaluate([*words, *asked, f"seed={arguments.seed + number}"]))
                 seconds.setdefault(name, []).append(record["plan_seconds"]["p50"])
+                used[name] = record["weights"]
     figures = {f"{name}.plan_seconds": float(np.median(each)) for name, each in seconds.items()}
     for size in SIZES:
         figures[f"{size}.plan_time_ratio"] = figures[f"{size}.plan_seconds"] / figures[f"{size}.known.plan_seconds"]
-    return {"question": "how much longer does a plan take?", "medians": seconds, "figures": figures}
+    return {"question": "how much longer does a plan take?", "medians": seconds, "weights": used, "figures": figures}
 
 
 def checked(record: Record | None) -> Record:
