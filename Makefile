@@ -125,6 +125,7 @@ tables: $(VENV)/installed-dev  ## write the tables of all documents from the res
 	$(BIN)/python benchmarks/training/model_card.py
 	$(BIN)/python benchmarks/cross/run.py --table
 	$(BIN)/python benchmarks/unseen_maps/run.py --table
+	$(BIN)/python benchmarks/self_evolution/run.py --table
 	$(BIN)/python benchmarks/movers/run.py --table
 	$(BIN)/python benchmarks/series/run.py --table
 	$(BIN)/python benchmarks/readme_tables.py
