@@ -6,7 +6,7 @@ The core (tokens, models, planner, agent, training) asks only for what stands he
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -347,13 +347,4 @@ class Domain(Protocol):
 
     def draw_tree(self, trees: "PlanTrees", situation: Situation, *, path: Path, title: str) -> Path | None:
         """Draw a tree of plans; None where there is no picture of one."""
-        ...
-
-
-@runtime_checkable
-class HasMap(Protocol):
-    """A domain that knows where there is room, and may tell planners whose data were of elsewhere."""
-
-    def with_map(self, scorer: Any) -> PlanScorer:
-        """A scorer of such weights that is told; a UserError where it has no use for a map."""
         ...

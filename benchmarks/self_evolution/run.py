@@ -17,7 +17,6 @@ from dfplan.cli.commands.record import as_trajectories
 from dfplan.cli.main import main as command
 from dfplan.data.formats import write
 from dfplan.domains.find import find_domain
-from dfplan.evaluation.report import write_record
 from dfplan.evaluation.rollout import evaluate_agent
 
 sys.path.append(str(Path(__file__).parents[1]))
@@ -148,7 +147,7 @@ def practise_at_random(folder: Path, env: str, *, seed: int, like: Path) -> None
     folder.mkdir(parents=True, exist_ok=True)
     write(as_trajectories(rollouts, domain), folder / PRACTISED)
     kept = sum(map(len, rollouts.rewards))
-    write_record({"episodes": episodes, "arrived": 0, "steps_kept": kept}, path=folder / NOTED)
+    (folder / NOTED).write_text(json.dumps({"episodes": episodes, "arrived": 0, "steps_kept": kept}))
 
 
 def summarize(curves: Sequence[Sequence[Record]]) -> dict[str, Any]:

@@ -16,10 +16,9 @@ from dfplan.agent import Controller, InferenceDelay, InverseControl, MPCAgent, P
 from dfplan.baselines.diffuser import is_diffuser
 from dfplan.cli.any_environment import untold
 from dfplan.cli.folders import bundled_weights, config_folder
-from dfplan.cli.planner_schema import PlannerConfig
-from dfplan.cli.schema import ControllerConfig
-from dfplan.domain import Domain, HasMap
-from dfplan.domains.find import DRAWN
+from dfplan.cli.group_schema import ControllerConfig, PlannerConfig
+from dfplan.domain import Domain
+from dfplan.domains.find import DRAWN, HasMap
 from dfplan.domains.former import present_config
 from dfplan.errors import UserError
 from dfplan.files import user_path

@@ -29,10 +29,10 @@ from dfplan.cli.any_environment import COMMANDS, known_ids, with_environment
 from dfplan.cli.arguments import NUMBER, OPTIONS_PREFIX, Words, for_hydra, name_of, read_words, split_options
 from dfplan.cli.folders import DECLARED, config_folder, group_choices, release
 from dfplan.cli.foreign_configs import check_config_folder
+from dfplan.cli.group_schema import PlannerConfig, TrainingConfig
 from dfplan.cli.launcher_schema import LauncherConfig
 from dfplan.cli.out_of_memory import told_in_one_line
-from dfplan.cli.planner_schema import PlannerConfig
-from dfplan.cli.schema import SCHEMAS, TrainingConfig, flatten, schema_of, text_options
+from dfplan.cli.schema import SCHEMAS, flatten, schema_of, text_options
 from dfplan.cli.structure import build, plain_type, structured, values_of
 from dfplan.domains.former import present_choice, present_option
 from dfplan.domains.frames_settings import FramesSettings

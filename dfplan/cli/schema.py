@@ -8,76 +8,13 @@ drift apart.
 from collections.abc import Iterator
 from dataclasses import Field, dataclass, field, fields, is_dataclass, make_dataclass
 from functools import cache
-from typing import Any, get_args
+from typing import Any
 
 from dfplan.cli.folders import group_choices
-from dfplan.cli.planner_schema import PlannerConfig
+from dfplan.cli.group_schema import ControllerConfig, EnvConfig, LoggerConfig, PlannerConfig, TrainingConfig
 from dfplan.cli.structure import plain_type
 from dfplan.cli.task_modules import DEFAULT_TASK, find_task, is_group
 from dfplan.options import group, option
-from dfplan.settings.training import Length, Loop, MatrixPrecision, Rates
-
-
-@dataclass
-class EnvConfig:
-    """One of dfplan's environments, or any of Gymnasium."""
-
-    name: str = option("name of the environment in result files and weights", characters="-.")
-    id: str = option("Gymnasium id", characters="-./")
-    window_tokens: int = option("tokens of a window of the model, as trained for this environment", low=1)
-
-
-@dataclass
-class ControllerConfig:
-    """How a plan becomes actions."""
-
-    name: str = option(
-        "actions = the planned ones; shooting = drive along the path; inverse = what leads "
-        "to the next planned state by inverse dynamics; tracker = towards the next planned state, Diffuser's PD law",
-        choices=("actions", "shooting", "inverse", "tracker"),
-    )
-    replan_every: int = option("steps between two plans, at most; 0 = no such limit: plan once", low=0)
-    replan_when: float | None = option(
-        "distance between plan and world above which to plan anew; null = never", above=0
-    )
-    shrinking: bool = option("true = plans look no further than the end of the episode")
-    inference_delay: int = option(
-        "actions: steps after which a plan is there; until then goes on what is left of the plan before", low=0
-    )
-    prev_chunk_left_over: bool = option(
-        "true = the planner is told what is done until its plan is there, and plans on from that"
-    )
-    tube: float | None = option("shooting: distance from the path that costs nothing", above=0)
-    lookahead: int | None = option("shooting: steps simulated ahead", low=1)
-    least_steps: int | None = option(
-        "inverse: steps to the planned state that is steered to, at least; null = 1, the next state that is due", low=1
-    )
-    inverse: str | None = option(
-        "inverse: folder of inverse dynamics or of the run that trained them; null = the folder inverse in weights=",
-        path=True,
-    )
-
-
-@dataclass(frozen=True)
-class TrainingConfig(Loop, Rates, Length):
-    """The training loop."""
-
-    matrix_precision: MatrixPrecision | None = option(
-        "arithmetic of Muon's iteration; null = what this processor multiplies faster",
-        default=None,
-        choices=get_args(MatrixPrecision),
-    )
-    compiled: bool | None = option(
-        "train through torch.compile; null = where there is a C++ compiler, which it needs", default=None
-    )
-
-
-@dataclass
-class LoggerConfig:
-    """Where training metrics go besides metrics.jsonl."""
-
-    name: str = option("jsonl, or wandb as well", choices=("jsonl", "wandb"))
-    project: str | None = option("project name at Weights & Biases")
 
 
 @dataclass

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import gymnasium
 
 from dfplan import plugins
-from dfplan.domain import Domain
+from dfplan.domain import Domain, PlanScorer
 from dfplan.domains.gymnasium import GymnasiumDomain, register_known
 from dfplan.domains.maze import layouts
 from dfplan.domains.maze.closed_door import ClosedDoorDomain
@@ -34,6 +34,15 @@ from dfplan.errors import CodeOfOthers, UserError
 
 OURS = "dfplan_envs"
 DRAWN = "maze2d"
+
+
+@runtime_checkable
+class HasMap(Protocol):
+    """A domain that knows where there is room, and may tell planners whose data were of elsewhere."""
+
+    def with_map(self, scorer: PlanScorer) -> PlanScorer:
+        """A scorer of such weights that is told; a UserError where it has no use for a map."""
+        ...
 
 
 @dataclass(frozen=True)

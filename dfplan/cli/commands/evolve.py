@@ -19,8 +19,9 @@ from dfplan.cli.commands.record import as_trajectories
 from dfplan.cli.commands.train import BEFORE, MAX_CONFIG_BYTES
 from dfplan.cli.compose import literal, plain, readable_errors, to_schema
 from dfplan.cli.folders import dataset_folder, group_choices, make_run_folder
+from dfplan.cli.group_schema import TrainingConfig
 from dfplan.cli.progress import progress_bar, say, say_outside
-from dfplan.cli.schema import EvalConfig, EvolveConfig, TrainingConfig
+from dfplan.cli.schema import EvalConfig, EvolveConfig
 from dfplan.data.formats.choose import write
 from dfplan.domain import OPTIONS, Domain
 from dfplan.domains.find import find_domain

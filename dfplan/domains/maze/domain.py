@@ -10,7 +10,7 @@ import numpy as np
 
 from dfplan.arrays import numbers_of
 from dfplan.blocks import PICTURE, Frames
-from dfplan.domain import Situation, Spec
+from dfplan.domain import PlanScorer, Situation, Spec
 from dfplan.domains.camera import load_camera
 from dfplan.domains.maze.dynamics import fit_dynamics
 from dfplan.domains.maze.environment import load_maze, shows_frames, step_seconds
@@ -113,8 +113,8 @@ class MazeDomain:
         driver = ShootingTracker(scorer.dynamics, tube=resynthesis.tube, **known)
         return resynthesise(data, driver, resynthesis, dynamics=scorer.dynamics, **known, **how)
 
-    def with_map(self, scorer: PointMassScorer) -> PointMassScorer:
-        """See :class:`dfplan.domain.HasMap`: where the ball can be."""
+    def with_map(self, scorer: PlanScorer) -> PointMassScorer:
+        """See :class:`dfplan.domains.find.HasMap`: where the ball can be."""
         from dfplan.domains.maze.oracle import DistanceMap
 
         if not isinstance(scorer, PointMassScorer):
