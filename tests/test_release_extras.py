@@ -71,6 +71,7 @@ def in_a_folder(tmp_path, monkeypatch, data):
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
     (tmp_path / "data.hdf5").symlink_to(data)
     (tmp_path / "some.zarr").mkdir()
+    (tmp_path / "some.zarr" / ".zgroup").write_text('{"zarr_format": 2}')
     (tmp_path / "lerobot" / "meta").mkdir(parents=True)
     (tmp_path / "lerobot" / "meta" / "info.json").write_text(json.dumps(INFO))
 

@@ -204,7 +204,7 @@ def complete(line: str) -> list[str]:
 
 @pytest.mark.slow
 def test_tab_completion_in_bash():
-    assert complete("dfplan ev") == ["eval"]
+    assert complete("dfplan ev") == ["eval", "evolve"]
     assert complete("dfplan ") == list(COMMANDS)
     assert "env=maze2d-large" in complete("dfplan eval env=maze2d-la")
     assert "n_episodes=" in complete("dfplan eval env=maze2d-umaze n_")
