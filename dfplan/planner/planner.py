@@ -208,12 +208,8 @@ class Planner(WindowDenoiser):
             record_history: as of :meth:`plan_from`.
         """
         count, layout = self.settings.num_candidates, self.model.layout
-        belief = belief.repeat(count)
+        belief, known = self._told(belief.repeat(count), committed, num_tokens)
         total, goals = len(belief), belief.goals
-        known = None if committed is None else self._known_actions(committed, num_tokens)
-        if known is not None and self.model.committed_shown:
-            steps = known.isfinite().flatten(1).sum(dim=1) / layout.action_dim
-            belief = replace(belief, tokens=layout.with_committed(belief.tokens, steps), state=None)
         tokens = torch.zeros(total, num_tokens, layout.token_dim, device=self.device)
         lengths = torch.zeros(total, dtype=torch.int64, device=self.device)
         arrived = torch.zeros(total, dtype=torch.bool, device=self.device)
@@ -248,6 +244,17 @@ class Planner(WindowDenoiser):
             rows, first = rows[going], part.stop
             belief = self.belief_of(last[going], None if goals is None else goals[rows])
         return Candidates(tokens, lengths, evaluations, history)
+
+    def _told(
+        self, belief: Belief, committed: Sequence[np.ndarray] | None, num_tokens: int
+    ) -> tuple[Belief, Tensor | None]:
+        """What is known with the number of committed steps, if weights are shown it; and these actions, or None."""
+        known = None if committed is None else self._known_actions(committed, num_tokens)
+        if known is None or not self.model.committed_shown:
+            return belief, known
+        layout = self.model.layout
+        steps = known.isfinite().flatten(1).sum(dim=1) / layout.action_dim
+        return replace(belief, tokens=layout.with_committed(belief.tokens, steps), state=None), known
 
     @property
     def _halve_after(self) -> int | None:
