@@ -3,17 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from trained_on import trained_on
 
-from dfplan.data.windows import WindowDataset
-from dfplan.models.forcing_model import build_denoiser, load_forcing_model
 from dfplan.planner import Planner, PlannerSettings
-from dfplan.scorers import ReturnScorer
 from dfplan.settings.diffusion import DiffusionSettings
-from dfplan.settings.training import OptimizerSettings
-from dfplan.settings.windows import WindowSettings
-from dfplan.tokens import Normalizer, TokenLayout
-from dfplan.training import Settings, train
-from dfplan.training.forcing import ForcingTask
+from dfplan.tokens import TokenLayout
 from dfplan.types import Trajectories
 
 STEPS = 4
@@ -37,25 +31,9 @@ def episodes(num=60):
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    data = episodes()
-    torch.manual_seed(0)
-    sizes = {"width": 16, "num_layers": 1}
-    task = ForcingTask(
-        denoiser=build_denoiser("transformer", layout=LAYOUT, **sizes),
-        layout=LAYOUT,
-        normalizer=Normalizer.fit(data, rewards_recorded=True),
-        diffusion=DiffusionSettings(actions_committed=0.5, most_committed=3, action_weight=1.0),
-        optimizer=OptimizerSettings(learning_rate=1e-2, matrix_learning_rate=1e-2, weight_decay=0.0),
-        scorer=ReturnScorer(0.9, None),
-        validation=None,
-        metadata={"env": "none", "model": {"name": "transformer", **sizes}, "num_tokens": 1},
-    )
-    settings = WindowSettings(steps_per_token=STEPS, points_per_token=1, segment_goal_share=0.0, held_steps=0)
-    windows = WindowDataset(data, settings, num_tokens=1, goal_dim=0)
+    diffusion = DiffusionSettings(actions_committed=0.5, most_committed=3, action_weight=1.0)
     run = tmp_path_factory.mktemp("known") / "run"
-    settings = Settings(batch_size=32, num_steps=300, seed=0, device="cpu", decay="constant")
-    train(task, windows, settings, run_folder=run, progress=False)
-    return load_forcing_model(run / "model")
+    return trained_on(episodes(), LAYOUT, diffusion=diffusion, num_tokens=1, num_steps=300, run=run)
 
 
 def plans(model, *, known):

@@ -4,18 +4,12 @@ import numpy as np
 import pytest
 import torch
 from tiny_model import tiny_model
+from trained_on import trained_on
 
-from dfplan.data.windows import WindowDataset
 from dfplan.errors import UserError
-from dfplan.models.forcing_model import build_denoiser, load_forcing_model
 from dfplan.planner import GuidanceSettings, Planner, PlannerSettings
-from dfplan.scorers import ReturnScorer
 from dfplan.settings.diffusion import DiffusionSettings
-from dfplan.settings.training import OptimizerSettings
-from dfplan.settings.windows import WindowSettings
-from dfplan.tokens import Normalizer, TokenLayout
-from dfplan.training import Settings, train
-from dfplan.training.forcing import ForcingTask
+from dfplan.tokens import TokenLayout
 from dfplan.types import Trajectories
 
 LAYOUT = TokenLayout(2, 1, action_dim=1, observation_dim=2, goal_dim=0)
@@ -37,25 +31,9 @@ def episodes(num=40, num_steps=8):
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    data = episodes()
-    torch.manual_seed(0)
-    sizes = {"width": 16, "num_layers": 1}
-    task = ForcingTask(
-        denoiser=build_denoiser("transformer", layout=LAYOUT, **sizes),
-        layout=LAYOUT,
-        normalizer=Normalizer.fit(data, rewards_recorded=True),
-        diffusion=DiffusionSettings(returns_shown=True, goal_dropped=0.1, action_weight=1.0, after_goal_weight=1.0),
-        optimizer=OptimizerSettings(learning_rate=1e-2, matrix_learning_rate=1e-2, weight_decay=0.0),
-        scorer=ReturnScorer(0.9, None),
-        validation=None,
-        metadata={"env": "none", "model": {"name": "transformer", **sizes}, "num_tokens": 4},
-    )
-    settings = WindowSettings(steps_per_token=2, points_per_token=1, segment_goal_share=0.5, held_steps=0)
-    windows = WindowDataset(data, settings, num_tokens=4, goal_dim=0)
-    run = tmp_path_factory.mktemp("returns") / "run"
-    settings = Settings(batch_size=32, num_steps=150, seed=0, device="cpu", decay="constant")
-    train(task, windows, settings, run_folder=run, progress=False)
-    return load_forcing_model(run / "model")
+    diffusion = DiffusionSettings(returns_shown=True, goal_dropped=0.1, action_weight=1.0, after_goal_weight=1.0)
+    run, asked = tmp_path_factory.mktemp("returns") / "run", {"num_tokens": 4, "num_steps": 150}
+    return trained_on(episodes(), LAYOUT, diffusion=diffusion, segment_goal_share=0.5, run=run, **asked)
 
 
 def sides(model, **settings):
