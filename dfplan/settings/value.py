@@ -37,10 +37,20 @@ class ValueSettings:
         default=None,
         above=0,
     )
+    advantage_steps: int | None = option(
+        "networks: steps of an advantage that count as they were taken, before the value of where they led: many tell "
+        "policies apart that each go on as they began; null = those of a window",
+        default=None,
+        low=1,
+    )
 
     def __post_init__(self) -> None:
         check_settings(self)
         if self.temperature is not None and self.kind != "networks":
             raise UserError(
                 f"value.temperature={self.temperature} weighs by what networks say is to be earned; give value=networks"
+            )
+        if self.advantage_steps is not None and self.temperature is None:
+            raise UserError(
+                f"value.advantage_steps={self.advantage_steps} is for windows drawn by advantage; give value=advantage"
             )

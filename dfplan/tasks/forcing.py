@@ -100,7 +100,7 @@ def learn(
         num_tokens=inputs.num_tokens,
         goal_dim=inputs.goal_dim,
         goal_dropped=settings.diffusion.goal_dropped,
-        weigh=weigher(scorer, settings, num_steps=inputs.num_tokens * settings.windows.steps_per_token),
+        weigh=weigher(scorer, settings, window_steps=inputs.num_tokens * settings.windows.steps_per_token),
     )
     say_what_is_short(settings.windows, trajectories, inputs, validated=validation is not None)
     return build_task(settings, inputs, trajectories, make=make, scorer=scorer, validation=validation), windows
@@ -188,9 +188,9 @@ def with_value(scorer: "PlanScorer", settings: ValueSettings, inputs: Inputs) ->
 
 
 def weigher(
-    scorer: "PlanScorer", settings: StateSettings, *, num_steps: int
+    scorer: "PlanScorer", settings: StateSettings, *, window_steps: int
 ) -> "Callable[[Trajectories], np.ndarray] | None":
-    """What says how often windows of ``num_steps`` begin at each row; None where they do everywhere alike."""
+    """What says how often windows of ``window_steps`` begin at each row; None where they do everywhere alike."""
     if settings.value.temperature is None:
         return None
     from dfplan.scorers import ReturnScorer
@@ -201,7 +201,8 @@ def weigher(
     value = scorer.value
     assert isinstance(value, ValueNetworks)
     numbers = {"discount": settings.value.discount, "temperature": settings.value.temperature}
-    return lambda part: advantage_weights(part, value, num_steps=num_steps, **numbers)
+    steps = settings.value.advantage_steps or window_steps
+    return lambda part: advantage_weights(part, value, num_steps=steps, **numbers)
 
 
 def with_one_radius(settings: StateSettings, scorer: Any, inputs: Inputs) -> tuple[StateSettings, "PlanScorer"]:

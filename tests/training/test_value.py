@@ -9,6 +9,7 @@ from dfplan.errors import UserError
 from dfplan.scorers import ReturnScorer, read_scorer
 from dfplan.scorers.networks import ValueNetworks
 from dfplan.settings.value import ValueSettings
+from dfplan.tasks.forcing import StateSettings, weigher
 from dfplan.training.value import MOST, advantage_weights, targets_of, train_value
 from dfplan.types import Trajectories
 
@@ -127,3 +128,15 @@ def test_an_advantage_counts_the_steps_that_were_taken():
     found = advantage_weights(chain([0, 1, 2], ended=True), value, num_steps=2, discount=0.5, temperature=1.0)
     advantages = np.array([0.5, 2, 2])
     np.testing.assert_allclose(found[:3], np.exp(advantages / advantages.std()))
+
+
+def test_settings_say_how_many_steps_an_advantage_counts():
+    data = chain([0, 1, 2, 5], ended=True, repeats=5)
+    scorer = ReturnScorer(0.9, train_value(data, replace(QUICK, num_steps=20), seed=0))
+    for steps, counted in ((None, 2), (4, 4)):
+        value = replace(QUICK, temperature=1.0, advantage_steps=steps)
+        weigh = weigher(scorer, replace(StateSettings(), value=value), window_steps=2)
+        expected = advantage_weights(data, scorer.value, num_steps=counted, discount=0.9, temperature=1.0)
+        np.testing.assert_array_equal(weigh(data), expected)
+    with pytest.raises(UserError, match="give value=advantage"):
+        replace(QUICK, advantage_steps=4)
