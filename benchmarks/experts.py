@@ -16,6 +16,8 @@ from worlds import EPISODE_SEED, OFFLINE_RL, PEERS, ROWS, TRAININGS, Row, add_op
 from dfplan.data.formats import read
 from dfplan.domains.published.worlds import WORLDS
 
+OF_DATA = ("expert", "data")  # what the whole episodes of a data set earned themselves
+
 
 def of_experts(
     says: str | None,
@@ -46,16 +48,16 @@ def of_experts(
         parser.add_argument(
             "--rows",
             nargs="+",
-            choices=list(all_rows),
+            choices=[*OF_DATA, *all_rows],
             metavar="ROW",
-            help=f"some of {', '.join(all_rows)}; else those without d3rlpy, and what data and expert earned",
+            help=f"some of {', '.join((*OF_DATA, *all_rows))}; else those without d3rlpy",
         )
         add_options(parser, runs=Path("runs") / folder.name)
 
     def results(arguments: argparse.Namespace) -> Named:
         if set(arguments.rows or ()) & set(OFFLINE_RL) and find_spec("d3rlpy") is None:
             arguments.refuse(f"{', '.join(OFFLINE_RL)} need d3rlpy: `make peers`, then this in .venv-peers")
-        asked = arguments.rows or [name for name in all_rows if name not in OFFLINE_RL]
+        asked = arguments.rows or [name for name in (*OF_DATA, *all_rows) if name not in OFFLINE_RL]
         for task in arguments.tasks:
             name, quality = task.rsplit("-", 1)
             env_id, expert = robots[name]
@@ -65,7 +67,8 @@ def of_experts(
                 quality,
                 policy=arguments.policies / f"{expert}.safetensors",
                 words=words,
-                rows={name: all_rows[name] for name in asked},
+                rows={name: all_rows[name] for name in asked if name not in OF_DATA},
+                of_data=[name for name in OF_DATA if name in asked],
                 arguments=arguments,
             )
             yield "_".join([task, *(arguments.rows or ())]), record
@@ -81,19 +84,22 @@ def measure_task(
     policy: Path,
     words: Sequence[str],
     rows: Mapping[str, Row],
+    of_data: Sequence[str],
     arguments: argparse.Namespace,
 ) -> Record:
-    """Everything about one data set."""
+    """Everything about one data set; ``of_data`` are those of :data:`OF_DATA` that are asked for."""
     name = task.removesuffix(f"-{quality}")
-    qualities = [quality] if arguments.rows else [quality, "expert"]
-    paths = [make_data(arguments.runs / f"{name}-{each}.hdf5", env_id, each, policy=policy) for each in qualities]
-    data = paths[0]
+
+    def made(each: str) -> Path:
+        return make_data(arguments.runs / f"{name}-{each}.hdf5", env_id, each, policy=policy)
+
+    data = made(quality)
     trainings = TRAININGS | {"dfplan": tuple(words)}
     found = measure(task, env_id, str(data), arguments, trainings=trainings, rows=rows)
     if arguments.rows:
         found["part"] = " ".join(arguments.rows)
-    else:
-        found["rows"] = {"expert": of_data(paths[1], env_id), "data": of_data(data, env_id)} | found["rows"]
+    earned = {each: episodes_of(made("expert") if each == "expert" else data, env_id) for each in of_data}
+    found["rows"] = earned | found["rows"]
     value = "success" if WORLDS[env_id].scored_by_success else "score"
     figures = {f"{task}.{title}": row[value] for title, row in found["rows"].items() if value in row}
     return {
@@ -111,7 +117,7 @@ def make_data(path: Path, env_id: str, quality: str, *, policy: Path) -> Path:
     return path
 
 
-def of_data(path: Path, env_id: str) -> Record:
+def episodes_of(path: Path, env_id: str) -> Record:
     """What the whole episodes of a data set came to."""
     data = read(path)
     assert data.rewards is not None

@@ -77,9 +77,18 @@ DIFFUSER = (
     "planner.pyramid_offset=0",
     "planner.horizon=12",
     "planner.guidance.reward=30",
+    "controller.replan_every=2",
+)
+# Candidates are rolled out in the same weights as a world model, and count by what they are predicted to earn.
+ROLLED_OUT = (
+    "planner.num_candidates=16",
+    "planner.roll_out=true",
+    "planner.temperature=0.1",
+    "controller.replan_every=2",
 )
 # Rivals where rewards are all there is to plan for.
 PEERS: Mapping[str, Row] = {
+    "rolled_out": Row("dfplan", ROLLED_OUT),
     "diffuser": Row("diffusion_policy", DIFFUSER),
     **{name: Row(name) for name in OFFLINE_RL},
 }

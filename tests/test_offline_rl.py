@@ -134,11 +134,11 @@ def test_rows_can_be_measured_apart(script, hopper, tmp_path, row, words):
     (tmp_path / hopper.name).write_bytes(hopper.read_bytes())
     arguments = argparse.Namespace(rows=[row], runs=tmp_path, trainings=[0], episodes=2, seed=5000, set=words, note="")
     rows = {row: worlds.PEERS[row]}
-    told = {"policy": Path("none"), "words": (), "rows": rows, "arguments": arguments}
+    told = {"policy": Path("none"), "words": (), "rows": rows, "of_data": ["data"], "arguments": arguments}
     record = script("experts").measure_task("hopper-mixed", "Hopper-v5", "mixed", **told)
     assert record["part"] == row
-    assert list(record["rows"]) == [row]
-    assert list(record["figures"]) == [f"hopper-mixed.{row}"]
+    assert list(record["rows"]) == ["data", row]
+    assert list(record["figures"]) == ["hopper-mixed.data", f"hopper-mixed.{row}"]
     assert record["figures"][f"hopper-mixed.{row}"]["n"] == 2
     assert list(record["cpu_seconds_of_training"]) == [f"{record['trainings_of_rows'][row]} 0"]
     assert len(record["rows"][row]["weights"][0]["sha256"]) == 64

@@ -12,8 +12,9 @@ ROBOTS = {name: (f"AdroitHand{name.capitalize()}-v1", f"adroit-{name}") for name
 
 WORDS = (*MIXED_POLICIES, "value.num_steps=3000")
 
-# A chunk is no plan that a value at its end could lead, so that there is no row of a Diffuser.
-BENCHMARK = of_experts(__doc__, ROBOTS, WORDS, folder=Path(__file__).parent, episodes=50, without=("diffuser",))
+# A chunk is no plan that a value at its end could lead, or choose.
+WITHOUT = ("diffuser", "rolled_out")
+BENCHMARK = of_experts(__doc__, ROBOTS, WORDS, folder=Path(__file__).parent, episodes=50, without=WITHOUT)
 
 if __name__ == "__main__":
     sys.exit(BENCHMARK.main())
