@@ -12,7 +12,8 @@ from records import Record
 from worlds import EPISODE_SEED, MIXED_POLICIES, ONE_SAMPLE, ROWS, SCRIPTED_GOALS, TRAININGS, Row, add_options, measure
 
 HERE = Path(__file__).parent
-NOT_CHOSEN = ("planner.roll_out=false", "planner.temperature=1000000")
+SIXTEEN = "planner.num_candidates=16"
+NOT_CHOSEN = (SIXTEEN, "planner.roll_out=false", "planner.temperature=1000000")
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,16 @@ class World:
     Attributes:
         env_id: Gymnasium id.
         words: options of ``dfplan train``.
+        without: rows that make no sense there.
     """
 
     env_id: str
     words: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
 
 
+# A token of 8 steps says where they lead, and no state on the way there that could be driven to.
+A_CHUNK = (INVERSE_ROW := "states first, actions by inverse dynamics",)
 WORLDS = {
     "pendulum": World("Pendulum-v1"),
     "reacher": World("Reacher-v5"),
@@ -35,6 +40,9 @@ WORLDS = {
     "walker2d-mixed": World("Walker2d-v5", MIXED_POLICIES),
     "halfcheetah-mixed": World("HalfCheetah-v5", MIXED_POLICIES),
     "fetch-push": World("FetchPush-v4", SCRIPTED_GOALS),
+    "relocate-mixed": World("AdroitHandRelocate-v1", (*MIXED_POLICIES, "value.num_steps=3000"), A_CHUNK),
+    "push-two-ways": World("metaworld/push-v3", without=A_CHUNK),
+    "pusht": World("gym_pusht/PushT-v0", without=A_CHUNK),
 }
 # One thing is another than in ours. With one level for all, actions cannot be known while the rest is noise: nothing
 # is rolled out.
@@ -52,13 +60,12 @@ OWN_ROWS: Mapping[str, Row] = {
     "one sample by one call": Row("dfplan", (*ONE_SAMPLE, "planner.num_levels=1")),
     "one sample by ten levels": Row("dfplan", (*ONE_SAMPLE, "planner.num_levels=10")),
     "mean of 16, not chosen": Row("dfplan", NOT_CHOSEN),
-    "not rolled out": Row("dfplan", ("planner.roll_out=false",)),
-    "best instead of mean": Row("dfplan", ("planner.temperature=0",)),
+    "rolled out and chosen": Row("dfplan", (SIXTEEN, "planner.roll_out=true", "planner.temperature=0.1")),
+    "not rolled out": Row("dfplan", (SIXTEEN, "planner.roll_out=false", "planner.temperature=0.1")),
+    "best instead of mean": Row("dfplan", (SIXTEEN, "planner.roll_out=true", "planner.temperature=0")),
     "best of 64": Row("dfplan", ("planner.temperature=0", "planner.roll_out=false", "planner.num_candidates=64")),
-    "tree": Row("dfplan", ("planner.search=tree", "planner.tree.max_nodes=16")),
-    "states first, actions by inverse dynamics": Row(
-        "dfplan", ("controller=inverse", "controller.replan_every=2"), {"controller.inverse": "inverse"}
-    ),
+    "tree": Row("dfplan", (SIXTEEN, "planner.search=tree", "planner.tree.max_nodes=16")),
+    INVERSE_ROW: Row("dfplan", ("controller=inverse", "controller.replan_every=2"), {"controller.inverse": "inverse"}),
     "one level, one sample": Row("one level", (*ONE_SAMPLE, "planner.pyramid_offset=0")),
     "one level, chosen": Row("one level", ("planner.roll_out=false", "planner.pyramid_offset=0")),
     "not causal": Row("not causal"),
@@ -90,7 +97,8 @@ def measure_world(name: str, arguments: argparse.Namespace) -> Record:
     """Every row of a world; what is weighed by advantage is left out where nothing is."""
     world = WORLDS[name]
     weighed = any(word == "value=advantage" for word in world.words)
-    rows = {title: row for title, row in OWN_ROWS.items() if weighed or row.training not in WEIGHED_ALONE}
+    left_out = {title for title, row in OWN_ROWS.items() if row.training in WEIGHED_ALONE and not weighed}
+    rows = {title: row for title, row in OWN_ROWS.items() if title not in left_out | set(world.without)}
     trainings = {"dfplan": world.words, "bc": TRAININGS["bc"], "inverse": INVERSE}
     trainings |= {variant: changed(world.words, words) for variant, words in VARIANTS.items()}
     found = measure(name, world.env_id, arguments.data, arguments, trainings=trainings, rows=rows)

@@ -14,10 +14,10 @@ from dfplan.domains.find import find_domain
 from dfplan.errors import UserError, check_kind
 from dfplan.models.forcing_model import ForcingModel
 from dfplan.planner import Planner, PlannerSettings
+from dfplan.planner.acting import Acting, usual_acting
 from dfplan.planner.obligations import Info
-from dfplan.planner.settings import CHUNKS, SHORT_HORIZON, SHORT_PROBLEMS
 
-REPLAN_PATHS, REPLAN_ACTIONS, REPLAN_CHUNKS = 32, 2, 4  # steps between two plans, as configs/controller has it
+REPLAN_PATHS = 32  # steps between two plans, as configs/controller has it
 
 
 class Agent:
@@ -39,8 +39,8 @@ class Agent:
         planner: how to plan; None is as ``dfplan eval`` does.
         controller: what turns plans into actions; None drives along the planned path in a maze, and elsewhere takes
             the planned actions.
-        replan_every: steps between two plans, at most; None is 32 in a maze, and elsewhere 2, or 4 with
-            weights of one long token.
+        replan_every: steps between two plans, at most; None is 32 in a maze, and elsewhere what the weights
+            were trained for.
         seed: of the noise of all plans.
 
     Raises:
@@ -66,22 +66,18 @@ class Agent:
         trained = model.metadata.get("provenance", {}).get("config", {}).get("env", {}).get("id")
         if trained not in (None, domain.env_id):
             warnings.warn(f"the weights were trained in {trained}, not in {domain.env_id}", stacklevel=2)
-        own = domain.controllers()
-        is_chunk = model.num_tokens == 1
-        self.planner = planner or Planner(
-            model, settings=PlannerSettings() if own else CHUNKS if is_chunk else SHORT_PROBLEMS
-        )
-        if own:  # the first of which drives along paths, as far ahead as an episode
-            often, horizon = REPLAN_PATHS, getattr(env.spec, "max_episode_steps", None) or self.planner.window_steps
-            usual: Controller = next(iter(own.values()))(model, self.planner.constraints)
-        else:
-            usual, often = PlannedActions(model.layout.action_dim), REPLAN_CHUNKS if is_chunk else REPLAN_ACTIONS
-            horizon = SHORT_HORIZON
+        own = domain.controllers()  # the first of which drives along paths, as far ahead as an episode
+        acting = Acting(PlannerSettings(), None, REPLAN_PATHS) if own else usual_acting(model)
+        self.planner = planner or Planner(model, settings=acting.settings)
+        usual: Controller = PlannedActions(model.layout.action_dim)
+        if own:
+            usual = next(iter(own.values()))(model, self.planner.constraints)
+        episode = getattr(env.spec, "max_episode_steps", None) or self.planner.window_steps
         self._agent = MPCAgent(
             self.planner,
             controller=controller or usual,
-            replan_every=often if replan_every is None else replan_every,
-            horizon=horizon,
+            replan_every=acting.replan_every if replan_every is None else replan_every,
+            horizon=acting.horizon or episode,
         )
         self._env, self._seed, self._action_shape = env, seed, env.action_space.shape
         self._goal: np.ndarray | None = None

@@ -258,6 +258,7 @@ def build_task(
             "model": model,
             "num_tokens": inputs.num_tokens,
             "provenance": inputs.provenance,
+            **({"acting": dict(inputs.acting)} if inputs.acting else {}),
             **inputs.robot(),
         },
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ class Inputs:
         progress: ``with progress("what") as show: show(done, total)`` shows a progress bar.
         loaded: the data, or None where the task brings its own; tasks read ``trajectories``.
         domain: what is known of the environment.
+        acting: how weights of this environment are usually driven, as a bundle says it; nothing where any are alike.
         seen_goal_dim: numbers in a goal, where goals are pictures and observations latents; None elsewhere.
     """
 
@@ -45,6 +46,7 @@ class Inputs:
     progress: Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
     domain: "Domain"
     loaded: "Trajectories | None" = None
+    acting: Mapping[str, Any] = field(default_factory=dict)
     seen_goal_dim: int | None = None
 
     @property

@@ -21,10 +21,10 @@ from dfplan.data.formats.minari_writer import write
 from dfplan.domains.find import find_domain
 from dfplan.domains.gymnasium import GymnasiumDomain
 from dfplan.domains.maze.domain import MazeDomain
-from dfplan.domains.one_env import REPLAN_ACTIONS, REPLAN_CHUNKS
 from dfplan.errors import UserError
 from dfplan.models.description import action_bounds
 from dfplan.models.inverse_dynamics import load_inverse_dynamics
+from dfplan.planner.acting import REPLAN_ACTIONS, REPLAN_CHUNKS
 from dfplan.planner.settings import CHUNKS, SHORT_HORIZON, SHORT_PROBLEMS, PlannerSettings
 from dfplan.scorers import GoalScorer, ReturnScorer
 from dfplan.types import Trajectories

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from omegaconf import OmegaConf
 
+from dfplan.cli.any_environment import usual_options
 from dfplan.cli.build import resolve_compiled, select_device
-from dfplan.cli.compose import literal, plain, readable_errors, to_schema
+from dfplan.cli.compose import compose_options, literal, plain, readable_errors, reading, to_schema
 from dfplan.cli.folders import dataset_folder, make_run_folder
 from dfplan.cli.places import check_same_data, check_still_there, describe, make_absolute
 from dfplan.cli.progress import progress_bar, say
@@ -24,6 +25,7 @@ from dfplan.domains.frames_settings import FramesSettings
 from dfplan.errors import EndedEarly, UserError
 from dfplan.evaluation.report import find_commit
 from dfplan.files import read_small, user_path
+from dfplan.planner.acting import written
 from dfplan.settings.training import Length, Loop, OptimizerSettings
 from dfplan.settings.value import ValueSettings
 from dfplan.tasks.inputs import Inputs
@@ -35,6 +37,7 @@ from dfplan.training.settings import MAY_CHANGE, Settings
 from dfplan.types import Trajectories
 
 MAX_CONFIG_BYTES = 1 << 20
+ANY = "any"  # environment that configs/usual.yaml does not name
 NO_DATA = "none"  # data=none: the task brings its own
 # What runs did from before there were these options; their records lack them.
 BEFORE: dict[str, dict[str, Any]] = {
@@ -172,10 +175,24 @@ def build_inputs(
         progress=progress_bar,
         loaded=trajectories,
         domain=domain,
+        acting=_acting(config.env.name),
         optimizer=OptimizerSettings(
             **{each.name: getattr(config.training, each.name) for each in fields(OptimizerSettings)}
         ),
     )
+
+
+def _acting(env_name: str) -> dict[str, Any]:
+    """How `dfplan eval` drives weights by planned actions, in an environment that has a way of its own."""
+    options = usual_options(env_name, ())
+    if options == usual_options(ANY, ()) or not options:
+        return {}
+    with reading(None, "eval"):
+        usual = compose_options("eval", options)
+    planner, controller = usual.planner, usual.controller
+    if controller.name != "actions" or not controller.replan_every:
+        return {}
+    return written(planner, horizon=planner.horizon, replan_every=controller.replan_every)
 
 
 def recorded(config: TrainConfig, trajectories: Trajectories | None) -> dict[str, Any]:

@@ -12,19 +12,19 @@ from lerobot.policies import PreTrainedPolicy
 from torch import Tensor
 
 from dfplan.agent import GoalPolicy, MPCAgent, PlannedActions, ShootingTracker
-from dfplan.domains.one_env import REPLAN_ACTIONS, REPLAN_CHUNKS, REPLAN_PATHS
+from dfplan.domains.one_env import REPLAN_PATHS
 from dfplan.models import load_forcing_model
 from dfplan.models.forcing_model import ForcingModel
 from dfplan.models.hub import KINDS_OF_FILES
 from dfplan.models.library import folder_of
 from dfplan.planner import Planner, PlannerSettings
-from dfplan.planner.settings import CHUNKS, SHORT_HORIZON, SHORT_PROBLEMS
+from dfplan.planner.acting import Acting, usual_acting
 from lerobot_policy_dfplan.configuration_dfplan import DfplanConfig
 from lerobot_policy_dfplan.inputs import Inputs
 from lerobot_policy_dfplan.processor_dfplan import make_dfplan_pre_post_processors
 
 _BUNDLE = "dfplan"  # the weights' folder inside a saved policy
-_PATH_HORIZON = 800  # steps, of weights that drive along paths
+_PATH_HORIZON = 800  # steps, of weights that plan a whole episode
 
 
 class DfplanPolicy(PreTrainedPolicy):
@@ -51,12 +51,13 @@ class DfplanPolicy(PreTrainedPolicy):
         model = load_forcing_model(self._folder).to(str(config.device))
         self._inputs = Inputs(config, model.layout)
         self.denoiser = model.denoiser
-        usual, self._horizon, self._replan_every = _as_usual(model)
+        usual = _as_usual(model)
+        settings = usual.settings
         if config.num_candidates is not None:
-            usual = replace(usual, num_candidates=config.num_candidates)
-        self._horizon = config.horizon or self._horizon
-        self._replan_every = config.replan_every or self._replan_every
-        self._planner = Planner(model, settings=usual)
+            settings = replace(settings, num_candidates=config.num_candidates)
+        self._horizon = config.horizon or usual.horizon or _PATH_HORIZON
+        self._replan_every = config.replan_every or usual.replan_every
+        self._planner = Planner(model, settings=settings)
         self.reset()
 
     def reset(self) -> None:
@@ -179,10 +180,6 @@ def _knows_paths(model: ForcingModel) -> bool:
     return hasattr(model.scorer, "dynamics")
 
 
-def _as_usual(model: ForcingModel) -> tuple[PlannerSettings, int, int]:
-    """How plans are made, how far they look ahead and how often, as the command line has it for such weights."""
-    if _knows_paths(model):
-        return PlannerSettings(), _PATH_HORIZON, REPLAN_PATHS
-    if model.num_tokens == 1:
-        return CHUNKS, SHORT_HORIZON, REPLAN_CHUNKS
-    return SHORT_PROBLEMS, SHORT_HORIZON, REPLAN_ACTIONS
+def _as_usual(model: ForcingModel) -> Acting:
+    """As the command line has it for such weights."""
+    return Acting(PlannerSettings(), None, REPLAN_PATHS) if _knows_paths(model) else usual_acting(model)
