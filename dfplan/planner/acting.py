@@ -54,8 +54,13 @@ def usual_acting(model: ForcingModel) -> Acting:
     known = {each.name for each in fields(PlanningNumbers)}
     if not isinstance(told, Mapping) or not isinstance(told.get("planner"), Mapping) or set(told["planner"]) - known:
         raise UserError(f"{ACTING} of the weights must have planner: settings of a plan by name; got {told!r:.80}")
-    horizon, often = told.get("horizon"), told.get("replan_every")
-    for name, steps in (("replan_every", often), *((("horizon", horizon),) if horizon is not None else ())):
+    often: Any = told.get("replan_every")
+    horizon: Any = told.get("horizon")
+    _check_steps(replan_every=often, **({} if horizon is None else {"horizon": horizon}))
+    return Acting(PlannerSettings(**told["planner"]), horizon, often)
+
+
+def _check_steps(**told: Any) -> None:
+    for name, steps in told.items():
         if type(steps) is not int or steps < 1:
             raise UserError(f"{ACTING}.{name} of the weights must be a whole number from 1 on; got {steps!r}")
-    return Acting(PlannerSettings(**told["planner"]), horizon, often)
