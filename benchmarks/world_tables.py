@@ -38,13 +38,22 @@ MEANS = {
 def newest_of_each(records: list[Record]) -> dict[str, list[Record]]:
     """The records of each task that count, by its name, the oldest first.
 
-    These are the newest of all that was measured, and of those of a ``part`` of the rows the newest of the same part.
+    These are the newest of all that was measured, and of those of a ``part`` of the rows the newest of the same part,
+    as far as they are of the same data as the newest of them all.
     """
-    newest = {(each["task"], each.get("part")): each for each in sorted(records, key=lambda each: each["date"])}
+    in_order = sorted(records, key=lambda each: each["date"])
+    data = {each["task"]: policies_of(each) for each in in_order}
+    in_order = [each for each in in_order if policies_of(each) == data[each["task"]]]
+    newest = {(each["task"], each.get("part")): each for each in in_order}
     found: dict[str, list[Record]] = {}
     for record in sorted(newest.values(), key=lambda each: each["date"]):
         found.setdefault(record["task"], []).append(record)
     return found
+
+
+def policies_of(record: Record) -> list[str]:
+    """Checksums of the policies that the data of a record were made by; none where a script or people made them."""
+    return [each["sha256"] for each in record.get("procedure", {}).get("policies", ())]
 
 
 def summarize(records: list[Record], groups: Mapping[str, Sequence[str]]) -> dict[str, Any]:

@@ -34,6 +34,15 @@ def test_of_each_task_the_newest_file_counts(script):
     assert script("world_tables").summarize(records, {}) == {"push.bc": 2, "reach.bc": 3}
 
 
+def test_rows_of_other_data_do_not_stand_beside_the_newest(script):
+    def record(day, part, *sums):
+        made = {"policies": [{"sha256": each} for each in sums]}
+        return {"task": "walk", "part": part, "date": f"2026-01-{day:02}", "procedure": made, "figures": {part: day}}
+
+    records = [record(1, "iql", "a", "b"), record(2, "cql", "a", "c"), record(3, "bc", "a", "c")]
+    assert script("world_tables").summarize(records, {}) == {"bc": 3, "cql": 2}
+
+
 def test_a_mean_of_tasks_is_told_once_all_of_them_are_measured(script):
     def record(task, mean):
         figure = {"mean": mean, "low": mean - 3, "high": mean + 4, "n": 50}
