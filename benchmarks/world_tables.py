@@ -42,8 +42,8 @@ def newest_of_each(records: list[Record]) -> dict[str, list[Record]]:
     as far as they are of the same data as the newest of them all.
     """
     in_order = sorted(records, key=lambda each: each["date"])
-    data = {each["task"]: policies_of(each) for each in in_order}
-    in_order = [each for each in in_order if policies_of(each) == data[each["task"]]]
+    data = {each["task"]: data_of(each) for each in in_order}
+    in_order = [each for each in in_order if data_of(each) == data[each["task"]]]
     newest = {(each["task"], each.get("part")): each for each in in_order}
     found: dict[str, list[Record]] = {}
     for record in sorted(newest.values(), key=lambda each: each["date"]):
@@ -51,9 +51,9 @@ def newest_of_each(records: list[Record]) -> dict[str, list[Record]]:
     return found
 
 
-def policies_of(record: Record) -> list[str]:
-    """Checksums of the policies that the data of a record were made by; none where a script or people made them."""
-    return [each["sha256"] for each in record.get("procedure", {}).get("policies", ())]
+def data_of(record: Record) -> list[str] | str | None:
+    """What the data of a record are told by: checksums of the policies that made them, or that of their file."""
+    return [each["sha256"] for each in record.get("procedure", {}).get("policies", ())] or record.get("data_sha256")
 
 
 def summarize(records: list[Record], groups: Mapping[str, Sequence[str]]) -> dict[str, Any]:

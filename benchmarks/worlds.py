@@ -48,7 +48,7 @@ OFFLINE_RL = ("td3_bc", "iql", "cql")  # by d3rlpy, in as many minutes of a proc
 # Options of `dfplan train` for a planner: data of several policies; goals that are where a script ended, most of them
 # where it was to go, as those on the way say where a block does not move yet.
 MIXED_POLICIES = ("value=advantage", "windows.collected_share=0.3")
-SCRIPTED_GOALS = ("windows.segment_goal_share=1", "training.num_steps=6000")
+SCRIPTED_GOALS = ("windows.segment_goal_share=1", "training.num_steps=9000")
 # By name the options of `dfplan train`. A diffusion policy has one level of noise for a whole window, all of whose
 # tokens see each other, and knows no actions before it denoises them (Chi et al. 2023).
 TRAININGS: Mapping[str, tuple[str, ...]] = {
