@@ -38,6 +38,7 @@ class World:
     rivals: tuple[str, ...]
     episodes: int
     share: bool = True  # told in per cent
+    tasks: int = 1  # that it is the mean of, each of which counts its episodes
 
 
 LEARNERS = ("td3_bc", "iql", "cql", "diffuser", "diffusion_policy")
@@ -48,11 +49,10 @@ def of(task: str, *names: str) -> tuple[str, ...]:
     return tuple(f"{task}.{name}" for name in names)
 
 
-def locomotion(robot: str) -> World:
-    """Data of six policies of a robot, and returns on D4RL's scale."""
-    task = f"{robot.lower()}-mixed"
-    title = f"{robot}, mixed data, D4RL score"
-    return World(title, "locomotion", *of(task, "dfplan", "bc"), of(task, *LEARNERS), 50, share=False)
+def locomotion(title: str, task: str, *, tasks: int = 1) -> World:
+    """Data of several policies of a robot, or of a lesser one, and returns on D4RL's scale."""
+    names = of(task, "dfplan", "bc"), of(task, *LEARNERS)
+    return World(f"{title}, D4RL score", "locomotion", *names[0], names[1], 50, share=False, tasks=tasks)
 
 
 def maze(title: str, kind: str, task: str = "maze2d-large") -> World:
@@ -65,17 +65,27 @@ WORLDS = (
     maze("Maze2D large, resynthesised data, D4RL score", ""),
     maze("Maze2D large, data as collected", "_collected"),
     World("PushT, people's demonstrations, success %", "pusht", "success", "bc_success", (), 100),
-    World("Meta-World, ten tasks, success %", "metaworld", *of("mean", "dfplan", "bc"), ("mean.expert",), 50),
+    World("Meta-World, ten tasks, success %", "metaworld", *of("mean", "dfplan", "bc"), ("mean.expert",), 50, tasks=10),
     World(
         "Meta-World, three tasks done in two ways",
         "metaworld",
         *of("mean-multimodal", "dfplan", "bc"),
         ("mean-multimodal.expert",),
         50,
+        tasks=3,
     ),
-    locomotion("Hopper"),
-    locomotion("Walker2d"),
-    locomotion("HalfCheetah"),
+    locomotion("Hopper, mixed data", "hopper-mixed"),
+    locomotion("Walker2d, mixed data", "walker2d-mixed"),
+    locomotion("HalfCheetah, mixed data", "halfcheetah-mixed"),
+    locomotion("Hopper, Walker2d, HalfCheetah, mixed and medium data, mean", "mean", tasks=6),
+    World(
+        "Hands, four tasks, mixed data, success %",
+        "adroit",
+        *of("mean-mixed", "dfplan", "bc"),
+        of("mean-mixed", "diffusion_policy"),
+        50,
+        tasks=4,
+    ),
     World("FetchPush, success %", "fetch", *of("push", "dfplan", "bc"), of("push", "diffusion_policy"), 100),
     World(
         "FetchPickAndPlace, success %",
@@ -87,8 +97,6 @@ WORLDS = (
     World("Pendulum, return", "any_robot", *of("pendulum", "dfplan", "bc"), (), 100, share=False),
     World("Reacher, return", "any_robot", *of("reacher", "dfplan", "bc"), (), 100, share=False),
 )
-# Means over several tasks count the episodes of each.
-TASKS = {"mean.dfplan": 10, "mean-multimodal.dfplan": 3}
 
 
 def told(figure: dict[str, Any], *, share: bool) -> str:
@@ -115,7 +123,7 @@ def table() -> Iterator[str]:
         ours, cloning = figures[world.ours], figures[world.cloning]
         others = {name: figures[name] for name in world.rivals if name in figures}
         best = max(others, key=lambda name: others[name]["mean"], default=None)
-        trainings = ours["n"] / world.episodes / TASKS.get(world.ours, 1)
+        trainings = ours["n"] / world.episodes / world.tasks
         yield row(
             f"[{world.title}](benchmarks/{world.folder}/README.md)",
             told(ours, share=world.share),
