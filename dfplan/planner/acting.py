@@ -10,6 +10,8 @@ from dfplan.planner.settings import CHUNKS, SHORT_HORIZON, SHORT_PROBLEMS, Plann
 from dfplan.settings.planning import PlanningNumbers
 
 ACTING = "acting"  # its name in the description of a bundle
+# What weights may say of a plan: all but a matrix, whose name could be that of code that an installed package brings.
+TOLD = frozenset(each.name for each in fields(PlanningNumbers)) - {"matrix"}
 REPLAN_ACTIONS, REPLAN_CHUNKS = 2, 4  # steps between two plans, as configs/controller has it
 
 
@@ -29,13 +31,12 @@ class Acting:
 
 
 def written(planner: Any, *, horizon: int | None, replan_every: int) -> dict[str, Any]:
-    """What a bundle says of acting, as plain JSON; of a planner what :class:`PlanningNumbers` has.
+    """What a bundle says of acting, as plain JSON; of a planner those of :data:`TOLD`.
 
     What is as everywhere is left out; so is guidance, which is asked for, not usual.
     """
-    numbers = {each.name: getattr(planner, each.name) for each in fields(PlanningNumbers)}
     usual = PlanningNumbers()
-    told = {name: value for name, value in numbers.items() if value != getattr(usual, name)}
+    told = {name: getattr(planner, name) for name in sorted(TOLD) if getattr(planner, name) != getattr(usual, name)}
     return {"planner": told, "horizon": horizon, "replan_every": replan_every}
 
 
@@ -51,8 +52,7 @@ def usual_acting(model: ForcingModel) -> Acting:
         return Acting(
             CHUNKS if is_chunk else SHORT_PROBLEMS, SHORT_HORIZON, REPLAN_CHUNKS if is_chunk else REPLAN_ACTIONS
         )
-    known = {each.name for each in fields(PlanningNumbers)}
-    if not isinstance(told, Mapping) or not isinstance(told.get("planner"), Mapping) or set(told["planner"]) - known:
+    if not isinstance(told, Mapping) or not isinstance(told.get("planner"), Mapping) or set(told["planner"]) - TOLD:
         raise UserError(f"{ACTING} of the weights must have planner: settings of a plan by name; got {told!r:.80}")
     often: Any = told.get("replan_every")
     horizon: Any = told.get("horizon")

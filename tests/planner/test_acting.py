@@ -55,6 +55,7 @@ def test_an_agent_reads_what_a_training_wrote(tmp_path, monkeypatch):
     [
         (3, "planner: settings of a plan by name"),
         ({"planner": {"path": "/etc"}, "horizon": 8, "replan_every": 1}, "settings of a plan by name"),
+        ({"planner": {"matrix": "theirs"}, "horizon": 8, "replan_every": 1}, "settings of a plan by name"),
         ({"planner": {"temperature": "hot"}, "horizon": 8, "replan_every": 1}, "temperature must be a number"),
         ({"planner": {}, "horizon": 0, "replan_every": 1}, "acting.horizon of the weights"),
         ({"planner": {}, "horizon": None, "replan_every": True}, "acting.replan_every of the weights"),
