@@ -51,8 +51,9 @@ def of(task: str, *names: str) -> tuple[str, ...]:
 
 def locomotion(title: str, task: str, *, tasks: int = 1) -> World:
     """Data of several policies of a robot, or of a lesser one, and returns on D4RL's scale."""
-    names = of(task, "dfplan", "bc"), of(task, *LEARNERS)
-    return World(f"{title}, D4RL score", "locomotion", *names[0], names[1], 50, share=False, tasks=tasks)
+    ours, cloning = of(task, "dfplan", "bc")
+    rivals = of(task, *LEARNERS)
+    return World(f"{title}, D4RL score", "locomotion", ours, cloning, rivals, 50, share=False, tasks=tasks)
 
 
 def maze(title: str, kind: str, task: str = "maze2d-large") -> World:

@@ -24,6 +24,8 @@ from dfplan.evaluation.metrics import mean_interval, wilson_interval
 EPISODE_SEED = 1000  # nothing was ever tuned on its episodes
 DFPLAN = ("-m", "dfplan.cli.main")
 D3RLPY = (str(Path(__file__).with_name("offline_rl.py")),)  # what takes the same words, of what dfplan does not train
+# Candidates are rolled out in the same weights as a world model, and count by what they are predicted to earn.
+CHOSEN = ("planner.num_candidates=16", "planner.roll_out=true", "planner.temperature=0.1")
 ONE_SAMPLE = ("planner.num_candidates=1", "planner.roll_out=false", "planner.temperature=0")
 
 
@@ -79,16 +81,10 @@ DIFFUSER = (
     "planner.guidance.reward=30",
     "controller.replan_every=2",
 )
-# Candidates are rolled out in the same weights as a world model, and count by what they are predicted to earn.
-ROLLED_OUT = (
-    "planner.num_candidates=16",
-    "planner.roll_out=true",
-    "planner.temperature=0.1",
-    "controller.replan_every=2",
-)
+
 # Rivals where rewards are all there is to plan for.
 PEERS: Mapping[str, Row] = {
-    "rolled_out": Row("dfplan", ROLLED_OUT),
+    "rolled_out": Row("dfplan", (*CHOSEN, "controller.replan_every=2")),
     "diffuser": Row("diffusion_policy", DIFFUSER),
     **{name: Row(name) for name in OFFLINE_RL},
 }

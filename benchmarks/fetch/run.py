@@ -23,7 +23,8 @@ TASKS = {
 def options(parser: argparse.ArgumentParser) -> None:
     """What is to be measured."""
     parser.add_argument("tasks", nargs="+", choices=list(TASKS))
-    parser.add_argument("--rows", nargs="+", choices=list(ROWS), metavar="ROW", help=f"some of {', '.join(ROWS)}")
+    names = ("expert", *ROWS)
+    parser.add_argument("--rows", nargs="+", choices=names, metavar="ROW", help=f"some of {', '.join(names)}")
     add_options(parser, runs=Path("runs/fetch"))
 
 
@@ -39,8 +40,9 @@ def measure_task(name: str, arguments: argparse.Namespace) -> Record:
     if not data.exists():
         run("generate", f"env={env_id}", f"num_steps={STEPS}", f"output={data}")
     trainings = {title: own if title == "bc" else (*own, *SCRIPTED_GOALS) for title, own in TRAININGS.items()}
-    rows = {title: ROWS[title] for title in arguments.rows or ROWS}
-    expert = {} if arguments.rows else {"expert": ["agent=script"]}
+    asked = arguments.rows or ("expert", *ROWS)
+    rows = {title: row for title, row in ROWS.items() if title in asked}
+    expert = {"expert": ["agent=script"]} if "expert" in asked else {}
     found = measure(name, env_id, str(data), arguments, trainings=trainings, rows=rows, agents=expert)
     return {
         "question": "from data of a script with noise: how often is the goal reached at the end of an episode?",

@@ -10,7 +10,7 @@ import h5py
 sys.path.append(str(Path(__file__).parents[1]))
 from frame import Benchmark, Named
 from records import Record
-from worlds import EPISODE_SEED, Row, add_options, measure, run
+from worlds import CHOSEN, EPISODE_SEED, Row, add_options, measure, run
 
 from dfplan.domains.metaworld.demonstrators import TWO_WAYS
 from dfplan.domains.metaworld.environment import TASKS
@@ -20,7 +20,7 @@ TEN, MULTIMODAL = "ten", "-multimodal"
 # Where nothing is said, one sample of the policy is carried out; beside it, the mean of those of many that earn most.
 ROWS = {
     "dfplan": Row("dfplan"),
-    "ranked": Row("dfplan", ("planner.num_candidates=16", "planner.roll_out=true", "planner.temperature=0.1")),
+    "ranked": Row("dfplan", CHOSEN),
     "bc": Row("bc"),
 }
 NAMES = (*TASKS, *(task + MULTIMODAL for task in TWO_WAYS), TEN)

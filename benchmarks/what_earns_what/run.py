@@ -9,7 +9,18 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parents[1]))
 from frame import Benchmark, Named
 from records import Record
-from worlds import EPISODE_SEED, MIXED_POLICIES, ONE_SAMPLE, ROWS, SCRIPTED_GOALS, TRAININGS, Row, add_options, measure
+from worlds import (
+    CHOSEN,
+    EPISODE_SEED,
+    MIXED_POLICIES,
+    ONE_SAMPLE,
+    ROWS,
+    SCRIPTED_GOALS,
+    TRAININGS,
+    Row,
+    add_options,
+    measure,
+)
 
 HERE = Path(__file__).parent
 SIXTEEN = "planner.num_candidates=16"
@@ -60,7 +71,7 @@ OWN_ROWS: Mapping[str, Row] = {
     "one sample by one call": Row("dfplan", (*ONE_SAMPLE, "planner.num_levels=1")),
     "one sample by ten levels": Row("dfplan", (*ONE_SAMPLE, "planner.num_levels=10")),
     "mean of 16, not chosen": Row("dfplan", NOT_CHOSEN),
-    "rolled out and chosen": Row("dfplan", (SIXTEEN, "planner.roll_out=true", "planner.temperature=0.1")),
+    "rolled out and chosen": Row("dfplan", CHOSEN),
     "not rolled out": Row("dfplan", (SIXTEEN, "planner.roll_out=false", "planner.temperature=0.1")),
     "best instead of mean": Row("dfplan", (SIXTEEN, "planner.roll_out=true", "planner.temperature=0")),
     "best of 64": Row("dfplan", ("planner.temperature=0", "planner.roll_out=false", "planner.num_candidates=64")),
