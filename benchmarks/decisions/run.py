@@ -15,7 +15,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 from agents import WORLDS, add_worlds, make_agent
 from frame import Benchmark, Named
 from records import Record
-from worlds import ONE_SAMPLE
+from worlds import CHOSEN, ONE_SAMPLE
 
 from dfplan.evaluation.rollout import Agent, begin
 from dfplan.protocol import EvaluationProtocol
@@ -23,8 +23,7 @@ from dfplan.types import PlanEvent
 
 HERE = Path(__file__).parent
 # Where one sample is what the command line takes, to plan is to choose among several in the model.
-RANKED = ("planner.num_candidates=16", "planner.roll_out=true", "planner.temperature=0.1")
-PLANNED = {"push": RANKED, "pusht": RANKED, "maze2d-large": ("planner=fast",)}
+PLANNED = {"push": CHOSEN, "pusht": CHOSEN, "maze2d-large": ("planner=fast",)}
 # In the maze a sample as it comes is carried out as it was planned.
 POLICY = {"maze2d-large": (*ONE_SAMPLE, "controller=actions")}
 WARMING_UP = 10  # plans that are not counted
