@@ -3,6 +3,7 @@
 import hashlib
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import gymnasium
@@ -209,6 +210,18 @@ def test_the_file_is_read_inspected_and_says_how_it_was_made(expert, capsys):
     assert data.rewards is not None
     assert data.rewards.sum() == pytest.approx(rows["rewards"].sum())
     assert main(["inspect", "data=mixed.hdf5"]) == 0
+
+
+def test_lesser_policies_can_share_one_direction(expert, monkeypatch):
+    def directions(output):
+        assert generate("quality=mixed", f"policy={expert}", "num_steps=90", f"output={output}") == 0
+        with h5py.File(output) as file:
+            return [each["direction"] for each in json.loads(file.attrs["metadata"])["policies"][:2]]
+
+    apart, world = directions("apart.hdf5"), WORLDS["Balance-v0"]
+    monkeypatch.setitem(WORLDS, "Balance-v0", replace(world, one_direction=True))
+    together = directions("together.hdf5")
+    assert apart[0] == together[0] == together[1] != apart[1]
 
 
 def test_returns_on_record_are_those_of_whole_episodes(expert):

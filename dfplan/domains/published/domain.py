@@ -67,7 +67,7 @@ class PublishedDomain(GymnasiumDomain):
                 driver,
                 expert,
                 bands,
-                strongest=self.world.strongest,
+                world=self.world,
                 trial=trial,
                 num_steps=total,
                 seed=seed,

@@ -8,7 +8,7 @@ import numpy as np
 from dfplan.domains.published.drive import Driver, Step, drive
 from dfplan.domains.published.lesser import MANY, Band, Lesser, Trial, find_lesser
 from dfplan.domains.published.policy import Policy
-from dfplan.domains.published.worlds import EXPERT
+from dfplan.domains.published.worlds import EXPERT, World
 from dfplan.errors import UserError, counted
 
 APART = 1000  # numbers between the directions of two policies, and between two seeds 1000 times as many
@@ -54,7 +54,7 @@ def record_policies(
     expert: Lesser,
     bands: Sequence[Band],
     *,
-    strongest: float,
+    world: World,
     trial: Trial,
     num_steps: int,
     seed: int,
@@ -67,7 +67,7 @@ def record_policies(
         driver: of the environment.
         expert: see :func:`judge_expert`.
         bands: share of its score that each policy is to have; :data:`EXPERT` is the expert.
-        strongest: disturbance of the others that is tried.
+        world: how lesser policies are looked for there.
         trial: see :func:`scored`.
         num_steps: rows of all together, at least one for each policy.
         seed: everything random follows from it.
@@ -86,7 +86,8 @@ def record_policies(
         start = _number(seed, number)
         found = expert
         if band != EXPERT:
-            found = find_lesser(expert, band, strongest=strongest, trial=trial, first_direction=start)
+            direction = _number(seed, 0) if world.one_direction else start
+            found = find_lesser(expert, band, strongest=world.strongest, trial=trial, first_direction=direction)
 
         def show(done: int, first: int = first) -> None:
             on_progress(first + done, num_steps)
