@@ -86,8 +86,8 @@ class PixelAgent:
         if self._memory is not None:
             self._memory[indices] = np.nan
 
-    def act(self, observations: np.ndarray) -> np.ndarray:
-        """Actions ``(batch, action_dim)`` for what is shown ``(batch, …)``."""
+    def act(self, observations: np.ndarray, *, levels: np.ndarray | None = None) -> np.ndarray:
+        """Actions ``(batch, action_dim)`` for what is shown ``(batch, …)``; ``levels`` are as of :class:`MPCAgent`."""
         fresh = self.sight.begin(observations)
         if self._memory is None:
             self._memory = fresh
@@ -95,7 +95,7 @@ class PixelAgent:
             begun = np.isnan(self._memory).any(axis=1) | self._jumped(fresh)
             self._memory = self.sight.follow(self._memory, actions=self._actions, fresh=fresh)
             self._memory[begun] = fresh[begun]
-        self._actions = self.agent.act(self.sight.told(self._memory))
+        self._actions = self.agent.act(self.sight.told(self._memory), levels=levels)
         return self._actions
 
     def _jumped(self, fresh: np.ndarray) -> np.ndarray:

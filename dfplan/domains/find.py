@@ -27,6 +27,7 @@ from dfplan.domains.published.domain import PublishedDomain
 from dfplan.domains.published.worlds import WORLDS
 from dfplan.domains.pusht import PixelPushTDomain, PushTDomain
 from dfplan.domains.pusht_scene import ENV_ID, PIXELS_ID
+from dfplan.domains.scripted.by_sight import SeenDomain
 from dfplan.domains.scripted.domain import KNOWN, ScriptedDomain
 from dfplan.domains.series import NAME as SERIES
 from dfplan.domains.series import SeriesDomain
@@ -110,6 +111,8 @@ def find_domain(env_id: str) -> Domain:
             "arms": TMazeDomain,
             "ways": ClosedDoorDomain,
             "num_movers": MoversDomain,
+            "observe": SeenDomain,
+            "driver": ScriptedDomain,
         }  # by what tells them
         own = next((kinds[name] for name in kinds if env.has_wrapper_attr(name)), None)
         env.close()

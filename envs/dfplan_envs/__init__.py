@@ -1,4 +1,4 @@
-"""D4RL's maze2d on today's MuJoCo and Gymnasium, and mazes that ask for memory; importing registers them."""
+"""D4RL's maze2d on today's MuJoCo and Gymnasium, and what asks for memory or for others; importing registers them."""
 
 import gymnasium
 
@@ -40,6 +40,8 @@ def _register_all() -> None:
         max_episode_steps=120,
         kwargs={"num_movers": 1, "adversary": True},
     )
+    gymnasium.register("swap-v0", "dfplan_envs.swap:SwapEnv", max_episode_steps=140)
+    gymnasium.register("pixel-swap-v0", "dfplan_envs.swap:PixelSwapEnv", max_episode_steps=140)
     gymnasium.register("pixel-tmaze-v0", "dfplan_envs.pixel_tmaze:PixelTMazeEnv", max_episode_steps=256)
 
 

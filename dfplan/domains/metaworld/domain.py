@@ -47,7 +47,9 @@ class MetaWorldDomain(GymnasiumDomain):
 
         def make() -> ScriptAgent:
             script = Demonstrator(self.task_names, noise=0.0)
-            return ScriptAgent(lambda observation, goal: script.act(observation, None), self.spec.action_bounds)
+            return ScriptAgent(
+                lambda generator: lambda observation, goal: script.act(observation, None), self.spec.action_bounds
+            )
 
         return {"script": make}
 

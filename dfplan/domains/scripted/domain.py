@@ -1,6 +1,7 @@
 """Environments that a script drives, as a domain: any of Gymnasium's, and data can be made; and who drives."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,21 +16,22 @@ class ScriptAgent:
     """See :class:`~dfplan.evaluation.rollout.Agent`.
 
     Args:
-        script: of an observation and a goal.
+        begin: the script of a new episode, of what it may draw from.
         bounds: between which actions lie.
     """
 
-    def __init__(self, script: Script, bounds: Bounds) -> None:
-        self._script, self._bounds = script, bounds
+    def __init__(self, begin: Callable[[np.random.Generator], Script], bounds: Bounds) -> None:
+        self._begin, self._bounds = begin, bounds
         self.on_plan: Callable[[PlanEvent], None] | None = None
 
     def reset(self, *, seeds: Sequence[int], goals: np.ndarray) -> None:
         """Begin new episodes."""
-        self._goals = goals
+        self._scripts, self._goals = [self._begin(np.random.default_rng(seed)) for seed in seeds], goals
 
     def act(self, observations: np.ndarray) -> np.ndarray:
         """Actions within their bounds."""
-        actions = [self._script(*each) for each in zip(observations, self._goals, strict=True)]
+        each = zip(self._scripts, observations, self._goals, strict=True)
+        actions = [script(observation, goal) for script, observation, goal in each]
         return np.clip(actions, self._bounds.low, self._bounds.high).astype(np.float32)
 
 
@@ -42,7 +44,7 @@ class ScriptedDomain(GymnasiumDomain):
     """See :class:`dfplan.domain.Domain`.
 
     Args:
-        env_id: of :data:`KNOWN`.
+        env_id: of :data:`KNOWN`, or of an environment with a ``driver``.
     """
 
     procedure = frozenset({"noise"})
@@ -50,7 +52,19 @@ class ScriptedDomain(GymnasiumDomain):
 
     def agents(self) -> Mapping[str, Callable[[], ScriptAgent]]:
         """See :class:`dfplan.domain.Domain`: the script."""
-        return {"script": lambda: ScriptAgent(KNOWN[self.env_id], self.spec.action_bounds)}
+        return {"script": lambda: ScriptAgent(self.driver, self.spec.action_bounds)}
+
+    def driver(self, generator: np.random.Generator) -> Script:
+        """Who drives a new episode."""
+        return KNOWN[self.env_id] if self.env_id in KNOWN else self._own_driver(generator)
+
+    @cached_property
+    def _own_driver(self) -> Callable[[np.random.Generator], Script]:
+        env = self.make()
+        try:
+            return env.get_wrapper_attr("driver")
+        finally:
+            env.close()
 
     def generate(
         self,
@@ -69,13 +83,14 @@ class ScriptedDomain(GymnasiumDomain):
         on_progress(0, total)
 
         def draw(generator: np.random.Generator) -> tuple[Script, float]:
-            return KNOWN[self.env_id], float(generator.uniform(0, largest))
+            return self.driver(generator), float(generator.uniform(0, largest))
 
         source = f"{self.env_id} by dfplan's script, noise up to {largest}, seed {seed}"
         data = collect(
             self, draw, num_steps=total, seed=seed, source=source, on_progress=lambda done: on_progress(done, total)
         )
         assert data.rewards is not None
-        at_goal = data.rewards[data.starts[1:] - 2] == 0  # the last row of an episode is no step
-        say(f"{len(at_goal)} episodes, of which {at_goal.mean():.1%} end at their goal")
+        # What Gymnasium-Robotics pays at a goal is nothing; the last row of an episode is no step.
+        succeeded = data.rewards[data.starts[1:] - 2] == (0 if self.has_goals else 1)
+        say(f"{len(succeeded)} episodes, of which {succeeded.mean():.1%} end in success")
         d4rl_writer.write(path, data, replace=True)  # whoever calls has asked whether it may be
