@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dfplan.domains.gymnasium import GymnasiumDomain
+from dfplan.domains.scripted.collect import always
 from dfplan.domains.scripted.domain import ScriptAgent
 from dfplan.evaluation.rollout import evaluate_agent
 
@@ -33,7 +34,7 @@ def test_hands_are_of_all_qualities_and_the_expert_is_better_than_most(script):
     assert data.truncations.sum() == 12
     returns = demonstrations.returns_of(data)
     domain = GymnasiumDomain(robot.env_id)
-    expert = ScriptAgent(robot.hand(np.array(robot.weights)), domain.spec.action_bounds)
+    expert = ScriptAgent(always(robot.hand(np.array(robot.weights))), domain.spec.action_bounds)
     found = evaluate_agent(expert, domain.protocol(), num_episodes=6, num_envs=6, seed=0).returns
     assert np.ptp(returns) > 500
     assert found.mean() > -200 > np.median(returns)

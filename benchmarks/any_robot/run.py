@@ -11,6 +11,7 @@ from demonstrations import ROBOTS, Robot, collect, returns_of
 
 from dfplan.data.formats import read, write
 from dfplan.domains.gymnasium import GymnasiumDomain
+from dfplan.domains.scripted.collect import always
 from dfplan.domains.scripted.domain import ScriptAgent
 from dfplan.evaluation.rollout import evaluate_agent
 
@@ -72,7 +73,7 @@ def figures(name: str, rows: dict[str, Any]) -> dict[str, Any]:
 def of_expert(robot: Robot, arguments: argparse.Namespace) -> dict[str, Any]:
     """The undisturbed hand in the same episodes."""
     domain = GymnasiumDomain(robot.env_id)
-    agent = ScriptAgent(robot.hand(np.array(robot.weights)), domain.spec.action_bounds)
+    agent = ScriptAgent(always(robot.hand(np.array(robot.weights))), domain.spec.action_bounds)
     found = evaluate_agent(agent, domain.protocol(), num_episodes=arguments.episodes, num_envs=10, seed=arguments.seed)
     row: dict[str, Any] = {"return": interval(found.returns[None])}
     if found.success is None:

@@ -1,4 +1,4 @@
-"""Drives the gripper that swaps two blocks: block by block, by way of the third place, whichever first."""
+"""Drives the gripper that swaps two blocks: red to the third place, blue to where red was, red to where blue was."""
 
 from typing import NamedTuple
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from dfplan_envs.swap_picture import LOWEST, PLACES
 
+RED, BLUE = 0, 1
 NUM_OWN = 4  # numbers of a state that say where the gripper and its fingers are; the blocks' places follow
 REST = np.array([0.0, -0.15, 0.14])  # of the gripper, before and after; metres, as everything here
 STRIDE = 0.05  # of the gripper in a step, at most
@@ -27,14 +28,14 @@ class Aim(NamedTuple):
 
 
 class Swapper:
-    """A driver that saw the beginning: one block goes to the third place, the other to its place, the first after.
+    """A driver that saw the beginning.
 
     Args:
-        generator: which block is the first, and how far off its middle each is taken.
+        generator: how far off its middle a block is taken.
     """
 
     def __init__(self, generator: np.random.Generator) -> None:
-        self._generator, self._first = generator, int(generator.integers(2))
+        self._generator = generator
         self._off = self._draw_off()
         self._ways: list[tuple[int, np.ndarray]] = []  # block and where it goes
         self._done = self._stayed = self._tried = 0
@@ -58,8 +59,7 @@ class Swapper:
     def _plan(self, blocks: np.ndarray) -> list[tuple[int, np.ndarray]]:
         """Which block goes where, three times."""
         at = [int(np.linalg.norm(PLACES - block[:2], axis=1).argmin()) for block in blocks]
-        one, other, third = self._first, 1 - self._first, len(PLACES) - sum(at)
-        return [(one, PLACES[third]), (other, PLACES[at[one]]), (one, PLACES[at[other]])]
+        return [(RED, PLACES[len(PLACES) - sum(at)]), (BLUE, PLACES[at[RED]]), (RED, PLACES[at[BLUE]])]
 
     def _take_again(self, hand: np.ndarray, blocks: np.ndarray) -> None:
         """Go back to taking a block that was not gripped or was lost on the way, or that a finger came to stand on."""

@@ -10,6 +10,7 @@ from dfplan.domains.gymnasium import GymnasiumDomain
 from dfplan.domains.metaworld.demonstrators import AS_PUBLISHED, TWO_WAYS, Demonstrator, Way
 from dfplan.domains.metaworld.environment import TASKS, TEN
 from dfplan.domains.published.drive import Driver, drive_successes
+from dfplan.domains.scripted.collect import always
 from dfplan.domains.scripted.domain import ScriptAgent
 from dfplan.errors import UserError
 
@@ -47,9 +48,8 @@ class MetaWorldDomain(GymnasiumDomain):
 
         def make() -> ScriptAgent:
             script = Demonstrator(self.task_names, noise=0.0)
-            return ScriptAgent(
-                lambda generator: lambda observation, goal: script.act(observation, None), self.spec.action_bounds
-            )
+            drive = always(lambda observation, goal: script.act(observation, None))
+            return ScriptAgent(drive, self.spec.action_bounds)
 
         return {"script": make}
 

@@ -11,7 +11,13 @@ from dfplan.domains.spaces import GOAL_KEYS
 from dfplan.types import Trajectories
 
 Script = Callable[[np.ndarray, np.ndarray], np.ndarray]  # from observation and goal, as a domain has them, to an action
+Driver = Callable[[np.random.Generator], Script]  # who drives a new episode, of what it may draw from
 NOISE_KEPT = 0.8  # of a step's noise in the next: a hand errs in one direction for some steps
+
+
+def always(script: Script) -> Driver:
+    """A driver of all episodes alike."""
+    return lambda generator: script
 
 
 def collect(

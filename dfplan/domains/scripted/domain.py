@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from dfplan.domains.gymnasium import GymnasiumDomain
-from dfplan.domains.scripted.collect import Script, collect
+from dfplan.domains.scripted.collect import Driver, Script, collect
 from dfplan.domains.scripted.fetch import SCRIPTS
 from dfplan.types import Bounds, PlanEvent
 
@@ -16,11 +16,11 @@ class ScriptAgent:
     """See :class:`~dfplan.evaluation.rollout.Agent`.
 
     Args:
-        begin: the script of a new episode, of what it may draw from.
+        begin: who drives a new episode.
         bounds: between which actions lie.
     """
 
-    def __init__(self, begin: Callable[[np.random.Generator], Script], bounds: Bounds) -> None:
+    def __init__(self, begin: Driver, bounds: Bounds) -> None:
         self._begin, self._bounds = begin, bounds
         self.on_plan: Callable[[PlanEvent], None] | None = None
 
@@ -59,7 +59,7 @@ class ScriptedDomain(GymnasiumDomain):
         return KNOWN[self.env_id] if self.env_id in KNOWN else self._own_driver(generator)
 
     @cached_property
-    def _own_driver(self) -> Callable[[np.random.Generator], Script]:
+    def _own_driver(self) -> Driver:
         env = self.make()
         try:
             return env.get_wrapper_attr("driver")
