@@ -26,8 +26,8 @@ HERE = Path(__file__).parent
 SUMMARY, README = HERE / "summary.json", HERE / "README.md"
 BEGIN, END = "<!-- measured: written by benchmarks/swap/run.py -->", "<!-- end of measured -->"
 ENVS = {"sight": "pixel-swap", "state": "swap"}
-NUM_STEPS = 60_000
-HISTORY = ("recipe=history", "windows.steps_per_token=4")
+NUM_STEPS, NOISE = 100_000, 0.1
+HISTORY = ("recipe=history-arm",)
 FRAMES = ("frames.stack=1", "frames.stride=1")
 TOKENIZER = ("task=autoencoder", "task.pooled=32")
 # An ordinary diffusion policy: the same network, and windows that begin anywhere.
@@ -56,7 +56,7 @@ def results(arguments: argparse.Namespace) -> Named:
     """By sight, then by state."""
     data = arguments.runs / "swap.hdf5"
     if not data.exists():
-        run("generate", "env=swap", f"num_steps={NUM_STEPS}", f"output={data}")
+        run("generate", "env=swap", f"num_steps={NUM_STEPS}", f"noise={NOISE}", f"output={data}")
     for task in arguments.tasks or ENVS:
         yield task, measure(task, data, arguments)
 
@@ -73,7 +73,7 @@ def measure(task: str, data: Path, arguments: argparse.Namespace) -> Record:
     return {
         "question": "two blocks are to change places by way of a third: how often does it end well?",
         "task": task,
-        "data": {"steps": NUM_STEPS, "seed": 0},
+        "data": {"steps": NUM_STEPS, "noise": NOISE, "seed": 0},
         "trained": {name: list(words) for name, words in TRAININGS.items()},
         "cpu_seconds_of_training": [costs for _, costs in trained],
         "rows": rows,

@@ -37,6 +37,12 @@ class DiffusionSettings:
         high=1,
     )
     most_committed: int = option("steps whose actions are known there, at most", default=8, low=1)
+    history_known: float = option(
+        "share of windows that are known up to some token, but for one observation in four, as agents know their past",
+        default=0.0,
+        low=0,
+        high=1,
+    )
     loss_weight: str = option(
         "weight of a token's loss by its level", default="uniform", choices=("uniform", "min_snr")
     )

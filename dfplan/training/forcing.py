@@ -21,6 +21,8 @@ from dfplan.training.batch import beside
 from dfplan.training.muon import Muon
 from dfplan.training.task import Dataset
 
+UNSEEN = 0.25  # share of the observations of a known past of which nothing is known
+
 
 def draw_levels(settings: DiffusionSettings, shape: tuple[int, int], *, generator: torch.Generator) -> Tensor:
     """Levels ``[batch, prefix + tokens, 2]`` (actions; the rest) for ``shape = (batch, tokens)`` without prefix.
@@ -43,7 +45,26 @@ def draw_levels(settings: DiffusionSettings, shape: tuple[int, int], *, generato
     roughness = torch.rand((batch, 1), generator=generator)
     scale = torch.where(drawn < noised / 2, 0.2, 1.0) * (drawn < noised)
     prefix[:, CONTEXT_TOKEN] = scale * roughness
-    return torch.cat([prefix, torch.stack([actions, rest], dim=-1)], dim=1)
+    levels = torch.cat([prefix, torch.stack([actions, rest], dim=-1)], dim=1)
+    return with_history(settings, levels, generator=generator) if settings.history_known else levels
+
+
+def with_history(settings: DiffusionSettings, levels: Tensor, *, generator: torch.Generator) -> Tensor:
+    """Levels ``[batch, prefix + tokens, 2]``, where a share of windows is known up to a token drawn by chance.
+
+    Actions are known there, and observations but for :data:`UNSEEN` of them, of which nothing is: so agents know what
+    was before, where some of what they see is marked as noise. Levels drawn by themselves hardly ever look like that.
+    """
+    batch, num_tokens = len(levels), levels.shape[1] - NUM_PREFIX_TOKENS
+    known_tokens = torch.randint(num_tokens, (batch, 1), generator=generator)
+    chosen = torch.rand((batch, 1), generator=generator) < settings.history_known
+    unseen = (torch.rand((batch, 1 + num_tokens), generator=generator) < UNSEEN).to(levels)
+    levels = levels.clone()
+    levels[:, CONTEXT_TOKEN] = levels[:, CONTEXT_TOKEN].where(~chosen, unseen[:, :1])
+    past = (chosen & (torch.arange(num_tokens) < known_tokens))[..., None]
+    own = torch.stack([torch.zeros_like(unseen[:, 1:]), unseen[:, 1:]], dim=-1)
+    levels[:, NUM_PREFIX_TOKENS:] = levels[:, NUM_PREFIX_TOKENS:].where(~past, own)
+    return levels
 
 
 def draw_committed(settings: DiffusionSettings, shape: tuple[int, int], *, generator: torch.Generator) -> Tensor:

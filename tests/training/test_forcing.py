@@ -101,6 +101,21 @@ def test_actions_are_known_and_apart_as_often_as_promised():
     assert (rest > 0).float().mean() > 0.999  # observations are never given
 
 
+def test_the_past_is_known_as_often_as_promised_but_for_what_was_not_seen_and_the_rest_is_as_drawn():
+    plain, drawn = _draw(context_noised=0.0), _draw(context_noised=0.0, history_known=0.5)
+    tokens, was = drawn[:, NUM_PREFIX_TOKENS:], plain[:, NUM_PREFIX_TOKENS:]
+    past = (tokens != was).any(dim=-1)
+    lengths = past.sum(dim=1)
+    assert torch.equal(past, torch.arange(5) < lengths[:, None])  # a beginning of the window
+    assert float((lengths > 0).float().mean()) == pytest.approx(0.5 * 4 / 5, abs=0.01)  # in one of five it has no past
+    assert [float((lengths == n).float().mean()) for n in range(1, 5)] == pytest.approx([0.1] * 4, abs=0.01)
+    assert (tokens[past][:, 0] == 0).all()
+    assert set(tokens[past][:, 1].unique().tolist()) == {0.0, 1.0}
+    assert float(tokens[past][:, 1].mean()) == pytest.approx(0.25, abs=0.01)
+    assert float(drawn[:, CONTEXT_TOKEN].mean()) == pytest.approx(0.5 * 0.25, abs=0.01)
+    assert torch.equal(drawn[:, GOAL_TOKEN], plain[:, GOAL_TOKEN])
+
+
 def test_windows_that_teach_dynamics_have_clean_actions_and_no_goal():
     dynamics = torch.arange(1000) % 4 == 0
     plain = draw_levels(DiffusionSettings(), (1000, 5), generator=torch.Generator().manual_seed(0))
