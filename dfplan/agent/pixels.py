@@ -95,7 +95,8 @@ class PixelAgent:
             begun = np.isnan(self._memory).any(axis=1) | self._jumped(fresh)
             self._memory = self.sight.follow(self._memory, actions=self._actions, fresh=fresh)
             self._memory[begun] = fresh[begun]
-        self._actions = self.agent.act(self.sight.told(self._memory), levels=levels)
+        told = self.sight.told(self._memory)
+        self._actions = self.agent.act(told) if levels is None else self.agent.act(told, levels=levels)
         return self._actions
 
     def _jumped(self, fresh: np.ndarray) -> np.ndarray:

@@ -219,7 +219,7 @@ def test_lesser_policies_can_share_one_direction(expert, monkeypatch):
             return [each["direction"] for each in json.loads(file.attrs["metadata"])["policies"][:2]]
 
     apart, world = directions("apart.hdf5"), WORLDS["Balance-v0"]
-    monkeypatch.setitem(WORLDS, "Balance-v0", replace(world, one_direction=True))
+    monkeypatch.setattr(find_domain("Balance-v0"), "world", replace(world, one_direction=True))
     together = directions("together.hdf5")
     assert apart[0] == together[0] == together[1] != apart[1]
 
