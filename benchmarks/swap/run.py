@@ -16,11 +16,12 @@ from frame import Benchmark, Named
 from records import Record, between_marks, figures_of, load, newest_of_tasks, row, source
 from worlds import EPISODE_SEED, add_options, run, train
 
-from dfplan.cli.build import select_device
+from dfplan.cli.build import describe_weights, select_device
 from dfplan.cli.build_agents import build_named_agent
 from dfplan.cli.compose import read_options, reading
 from dfplan.domains.find import find_domain
 from dfplan.evaluation.metrics import wilson_interval
+from dfplan.models.bundle import load_bundle
 
 HERE = Path(__file__).parent
 SUMMARY, README = HERE / "summary.json", HERE / "README.md"
@@ -67,8 +68,13 @@ def measure(task: str, data: Path, arguments: argparse.Namespace) -> Record:
     rows: dict[str, Any] = {}
     for name in ROWS:
         success = np.stack([play(name, task, folders, arguments) for folders, _ in trained])
-        rows[name] = {"success": interval(success), "each_success": success.mean(axis=1).tolist()}
-        print(task, name, rows[name], flush=True)
+        models = [folders[ROWS[name][0]] / "model" for folders, _ in trained]
+        rows[name] = {
+            "success": interval(success),
+            "each_success": success.mean(axis=1).tolist(),
+            "weights": [describe_weights(model, load_bundle(model)[1]) for model in models],
+        }
+        print(task, name, rows[name]["success"], flush=True)
     prefix = "" if task == "sight" else f"{task}."
     return {
         "question": "two blocks are to change places by way of a third: how often does it end well?",
