@@ -11,16 +11,14 @@ import gymnasium
 import numpy as np
 
 sys.path.append(str(Path(__file__).parents[1]))
-from crossed import crossed_interval
 from frame import Benchmark, Named
 from records import Record, between_marks, figures_of, load, newest_of_tasks, row, source
-from worlds import EPISODE_SEED, add_options, run, train
+from worlds import EPISODE_SEED, add_options, run, successes, train
 
 from dfplan.cli.build import describe_weights, select_device
 from dfplan.cli.build_agents import build_named_agent
 from dfplan.cli.compose import read_options, reading
 from dfplan.domains.find import find_domain
-from dfplan.evaluation.metrics import wilson_interval
 from dfplan.models.bundle import load_bundle
 
 HERE = Path(__file__).parent
@@ -31,16 +29,17 @@ NUM_STEPS, NOISE = 100_000, 0.1
 HISTORY = ("recipe=history-arm",)
 FRAMES = ("frames.stack=1", "frames.stride=1")
 TOKENIZER = ("task=autoencoder", "task.pooled=32")
-# An ordinary diffusion policy: the same network, and windows that begin anywhere.
+# An ordinary diffusion policy: the same network, and short windows that begin anywhere.
 TRAININGS: Mapping[str, tuple[str, ...]] = {
     "memory": HISTORY,
-    "memoryless": (*HISTORY, "windows.restart_share=0"),
+    "memoryless": (*HISTORY, "windows.restart_share=0", "env.window_tokens=3"),
     "bc": ("task=behaviour-cloning",),
 }
 # What is played: which training, how, which share of the observations is noise, and whether the agent is told of it.
 ROWS: Mapping[str, tuple[str, tuple[str, ...], float, bool]] = {
     "memory": ("memory", (), 0.0, True),
     "no_memory": ("memoryless", ("planner.history=0",), 0.0, True),
+    "no_memory, one sample": ("memoryless", ("planner.history=0", "planner.num_candidates=1"), 0.0, True),
     "disturbed": ("memory", (), 0.25, True),
     "disturbed, not marked": ("memory", (), 0.25, False),
     "bc": ("bc", (), 0.0, False),
@@ -70,7 +69,7 @@ def measure(task: str, data: Path, arguments: argparse.Namespace) -> Record:
         success = np.stack([play(name, task, folders, arguments) for folders, _ in trained])
         models = [folders[ROWS[name][0]] / "model" for folders, _ in trained]
         rows[name] = {
-            "success": interval(success),
+            "success": successes(success),
             "each_success": success.mean(axis=1).tolist(),
             "weights": [describe_weights(model, load_bundle(model)[1]) for model in models],
         }
@@ -124,13 +123,6 @@ def play(name: str, task: str, folders: Mapping[str, Path], arguments: argparse.
             seen[number], noisy[number] = domain.observation(observed), float(info["disturbed"])
             success[number], over[number] = info["is_success"], terminated or truncated
     return success
-
-
-def interval(success: np.ndarray) -> dict[str, Any]:
-    """Of ``(trainings, episodes)``, for other trainings and other episodes."""
-    alike = len(success) == 1 or np.ptp(success.mean(axis=1)) == 0
-    found = wilson_interval(success.reshape(-1)) if alike else crossed_interval(success.astype(float))
-    return vars(found) | {"n": success.size}
 
 
 def table(records: Mapping[str, Record]) -> str:

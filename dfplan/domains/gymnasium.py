@@ -136,6 +136,11 @@ class GymnasiumDomain:
         return as_goal(observed)
 
     @property
+    def has_one_procedure(self) -> bool:
+        """Whether data can be made in one way, so that "generated" says which they are."""
+        return bool(self.procedure) and "quality" not in self.procedure
+
+    @property
     def achieved_apart(self) -> bool:
         """See :class:`dfplan.domain.Domain`: as Gymnasium-Robotics' environments show it."""
         return self.has_goals
@@ -154,10 +159,18 @@ class GymnasiumDomain:
         self, source: str, *, say: Callable[[str], None], leave_out: Sequence[int] = (), **how: Any
     ) -> Trajectories:
         """See :class:`dfplan.domain.Domain`."""
-        from dfplan.data.formats import read  # slow to import, and of no use to the mazes
+        from dfplan.data.d4rl_file import generated_file  # slow to import, and of no use to the mazes
+        from dfplan.data.formats import read
         from dfplan.data.formats.choose import ACCEPTED
 
-        if source in MAZE_SOURCES:
+        if source == "generated" and self.has_one_procedure and (cache_folder := how.get("cache_folder")) is not None:
+            source = str(generated_file(cache_folder, env_id=self.env_id))
+            if not Path(source).is_file():
+                name = self.env_id.removesuffix("-v0")
+                raise UserError(
+                    f"nothing is generated yet: run `dfplan generate env={name}` first, or give data=<file>"
+                )
+        elif source in MAZE_SOURCES:
             raise UserError(f"data={source} is for mazes; give data=<a data set of {self.env_id}>: {ACCEPTED}")
         return self.take(read(source, leave_out=leave_out), say=say)
 

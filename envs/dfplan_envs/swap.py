@@ -12,8 +12,9 @@ from gymnasium import spaces
 
 from dfplan_envs.episodes import check_options
 from dfplan_envs.maze_env import check_actions, check_render_mode
-from dfplan_envs.swap_driver import NUM_OWN, REST, STRIDE, Swapper
-from dfplan_envs.swap_picture import BLOCK, IMAGE_SIZE, LOWEST, PLACES, draw
+from dfplan_envs.swap_driver import Swapper
+from dfplan_envs.swap_picture import IMAGE_SIZE, draw
+from dfplan_envs.swap_table import BLOCK, LOWEST, NUM_OWN, PLACES, REST, STRIDE
 
 LOW = np.array([-0.2, -0.2, LOWEST])  # between which the gripper moves; metres, as everything here
 HIGH = np.array([0.2, 0.1, 0.18])
@@ -152,7 +153,7 @@ class SwapEnv(gymnasium.Env):
     @property
     def swapped(self) -> bool:
         """Whether each block stands where the other one stood."""
-        blocks = self._look()[4:].reshape(2, 3)
+        blocks = self._look()[NUM_OWN:].reshape(2, 3)
         off = np.linalg.norm(blocks[:, :2] - self._wanted, axis=1)
         return bool((off < NEAR_PLACE).all() and (blocks[:, 2] < 1.2 * BLOCK).all())
 

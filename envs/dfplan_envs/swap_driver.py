@@ -4,12 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dfplan_envs.swap_picture import LOWEST, PLACES
+from dfplan_envs.swap_table import LOWEST, NUM_OWN, PLACES, REST, STRIDE
 
 RED, BLUE = 0, 1
-NUM_OWN = 4  # numbers of a state that say where the gripper and its fingers are; the blocks' places follow
-REST = np.array([0.0, -0.15, 0.14])  # of the gripper, before and after; metres, as everything here
-STRIDE = 0.05  # of the gripper in a step, at most
 HIGH, LOW, PUT = 0.11, LOWEST, 0.032  # of the gripper: to carry a block over another, to grip one, to let go of one
 OPEN, CLOSED = -1.0, 1.0
 STAGES = ("above", "down", "close", "lift", "carry", "lower", "open", "raise")  # of one block's way

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-PLACES = np.array([[-0.15, 0.0], [0.0, 0.0], [0.15, 0.0]])  # metres, as everything here
-BLOCK, LOWEST = 0.025, 0.03  # half an edge; how low the gripper goes
+from dfplan_envs.swap_table import BLOCK, LOWEST, PLACES
+
 IMAGE_SIZE = 64
 _EDGE = 0.48  # of table to a side of the picture
 _MIDDLE = np.array([0.0, -0.05])

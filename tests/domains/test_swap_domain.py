@@ -9,6 +9,7 @@ from dfplan.data.formats import read
 from dfplan.domains.find import find_domain
 from dfplan.domains.scripted.by_sight import SeenDomain
 from dfplan.domains.scripted.domain import ScriptedDomain
+from dfplan.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -43,3 +44,13 @@ def test_the_script_succeeds(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["eval", "env=swap", "agent=script", "n_episodes=3", "seed=1", "report=false", "output=out"]) == 0
     assert "100.0" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("env", ["swap", "pixel-swap"])
+def test_what_was_generated_last_is_found_by_that_word(env, tmp_path, monkeypatch):
+    monkeypatch.setenv("DFPLAN_CACHE", str(tmp_path))
+    domain, folder = find_domain(f"{env}-v0"), tmp_path / "datasets"
+    with pytest.raises(UserError, match=f"run `dfplan generate env={env}` first"):
+        domain.load("generated", say=print, cache_folder=folder)
+    assert main(["generate", f"env={env}", "num_steps=60"]) == 0
+    assert len(domain.load("generated", say=print, cache_folder=folder).starts) == 2

@@ -7,8 +7,9 @@ from gymnasium.utils.env_checker import check_env
 
 import dfplan_envs
 from dfplan_envs.swap import PixelSwapEnv, SwapEnv
-from dfplan_envs.swap_driver import REST, Swapper
-from dfplan_envs.swap_picture import PLACES, draw
+from dfplan_envs.swap_driver import Swapper
+from dfplan_envs.swap_picture import draw
+from dfplan_envs.swap_table import PLACES, REST
 
 assert dfplan_envs  # registers
 

@@ -4,11 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dfplan.data.d4rl_file import generated_file
 from dfplan.domains.gymnasium import GymnasiumDomain
 from dfplan.domains.maze.demonstrations import demonstrate_closed_door
-from dfplan.errors import UserError
-from dfplan.types import Trajectories
 
 NUM_STEPS = 128_000
 NOISE = 0.5
@@ -37,14 +34,3 @@ class ClosedDoorDomain(GymnasiumDomain):
         data = demonstrate_closed_door(num_steps=steps, seed=seed, noise=noise, on_progress=on_progress)
         path.unlink(missing_ok=True)
         write(data, path)
-
-    def load(
-        self, source: str, *, say: Callable[[str], None], cache_folder: Path | None = None, **how: Any
-    ) -> Trajectories:
-        """See :class:`dfplan.domain.Domain`."""
-        if source == "generated" and cache_folder is not None:
-            found = generated_file(cache_folder, env_id=self.env_id)
-            if not found.is_file():
-                raise UserError(f"nothing is generated yet: run `dfplan generate env={self.env_id[:-3]}` first")
-            source = str(found)
-        return super().load(source, say=say, **how)
