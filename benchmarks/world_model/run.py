@@ -18,42 +18,23 @@ import torch
 sys.path.append(str(Path(__file__).parents[1]))
 from frame import Benchmark, Named, path_of
 from frechet import frechet_distance
+from prediction import SETTINGS, WorldModel, facts_of, frechet, pixel_error
+from prediction_picture import draw
 from records import evaluate
-from report import draw, pages
+from report import pages
 from videos import CellClassifier, Videos, drive, features, train_classifier
-from world_model import WorldModel
 
 from dfplan.domains.camera import Camera, load_camera
 from dfplan.domains.maze.state_estimator import load_estimator
 from dfplan.models import ForcingModel, load_forcing_model
-from dfplan.models.bundle import bundle_checksum
 from dfplan.planner import Planner, PlannerSettings
 
 HERE = Path(__file__).parent
 LENGTHS = (1, 2, 4, 6, 8, 10)  # times the training length
 SHOWN = (0.25, 0.5, 1, 2, 4, 6, 8, 10)  # of the strip
 HISTORY_FRAMES = 3
-NUM_RESAMPLES = 200
-# Each model is rolled out as suits it best: with the settings of these that are closest to the real frames at the end,
-# on videos that are not reported. One level is what a model of next tokens is made for, slope 0 one of full sequences.
-_STEADY = [{"stabilization_level": level} for level in (0.0, 0.02, 0.05, 0.1)]
-GRID: dict[str, list[dict[str, Any]]] = {
-    "forcing": [
-        *_STEADY,
-        *({"window_tokens": 1} | each for each in _STEADY),
-        {"num_levels": 8, "stabilization_level": 0.02},
-    ],
-    "next-token": [
-        *({"num_levels": 1, "window_tokens": window} | each for window in (0, 1) for each in _STEADY),
-        {"num_levels": 3, "stabilization_level": 0.02},
-    ],
-    "full-sequence": [
-        *({"pyramid_offset": 0.0, "num_levels": levels} | each for levels in (3, 10) for each in _STEADY),
-        {"pyramid_offset": 0.0, "num_levels": 1, "stabilization_level": 0.02},
-    ],
-}
 # The weights that come with dfplan to plan with: longer trained than the others, mostly on resynthesised trajectories.
-GRID["planner"] = GRID["forcing"]
+GRID = {**SETTINGS, "planner": SETTINGS["forcing"]}
 # How the same weights plan; a model of next tokens knows nothing of the future until it is there.
 PLANS = {"forcing": [], "planner": [], "full-sequence": ["planner.pyramid_offset=0"]}
 
@@ -194,20 +175,6 @@ def measure(
     return found, frames
 
 
-def frechet(predicted: np.ndarray, real: np.ndarray, *, num_drives: int) -> dict[str, float]:
-    """Fréchet distance of features ``(drives * points, dim)``, and 95 % of what it is on drives drawn anew from these.
-
-    A drive that is drawn brings both, what was predicted for it and what was real.
-    """
-    drives = [each.reshape(num_drives, -1, each.shape[-1]) for each in (predicted, real)]
-    generator, found = np.random.default_rng(0), []
-    for _ in range(NUM_RESAMPLES):
-        rows = generator.integers(num_drives, size=num_drives)
-        found.append(frechet_distance(*(each[rows].reshape(-1, each.shape[-1]) for each in drives)))
-    low, high = np.quantile(found, (0.025, 0.975))
-    return {"frechet": frechet_distance(predicted, real), "frechet_low": float(low), "frechet_high": float(high)}
-
-
 def planned(name: str, folder: Path, *, env_id: str, episodes: int) -> dict[str, Any]:
     """Score and success of the same weights as planner, if the model is one that plans."""
     if name not in PLANS or not episodes:
@@ -217,11 +184,6 @@ def planned(name: str, folder: Path, *, env_id: str, episodes: int) -> dict[str,
     if record is None:
         raise SystemExit(f"{folder} does not plan; see above")
     return {"planned": {key: record["metrics"][key] for key in ("normalized_return", "success_rate")}}
-
-
-def pixel_error(frames: np.ndarray, real: np.ndarray) -> float:
-    """Mean squared difference of pixels in [0, 1]."""
-    return float(np.mean([((a.astype(np.float32) - b) / 255) ** 2 for a, b in zip(frames, real, strict=True)]))
 
 
 def floor(shown: Videos, others: Videos, *, scene: Scene, world: WorldModel) -> list[dict[str, float]]:
@@ -240,20 +202,6 @@ def floor(shown: Videos, others: Videos, *, scene: Scene, world: WorldModel) -> 
             }
         )
     return rows
-
-
-def facts_of(folder: Path) -> Mapping[str, Any]:
-    """How a model was trained, as its bundle tells, and its checksum; folders by their names alone."""
-    metadata = load_forcing_model(folder).metadata
-    facts = {name: metadata[name] for name in ("model", "frames", "provenance")}
-    return {"sha256": bundle_checksum(folder)} | without_folders(facts)
-
-
-def without_folders(facts: Any) -> Any:
-    """The same, but of paths only the last part: where things lay on a machine says nothing."""
-    if isinstance(facts, Mapping):
-        return {name: without_folders(each) for name, each in facts.items()}
-    return Path(facts).name if isinstance(facts, str) and Path(facts).is_absolute() else facts
 
 
 BENCHMARK = Benchmark(
