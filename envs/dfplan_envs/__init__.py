@@ -42,6 +42,8 @@ def _register_all() -> None:
     )
     gymnasium.register("swap-v0", "dfplan_envs.swap:SwapEnv", max_episode_steps=140)
     gymnasium.register("pixel-swap-v0", "dfplan_envs.swap:PixelSwapEnv", max_episode_steps=140)
+    gymnasium.register("discs-v0", "dfplan_envs.discs:DiscsEnv", max_episode_steps=400)
+    gymnasium.register("pixel-discs-v0", "dfplan_envs.discs:PixelDiscsEnv", max_episode_steps=400)
     gymnasium.register("pixel-tmaze-v0", "dfplan_envs.pixel_tmaze:PixelTMazeEnv", max_episode_steps=256)
 
 
