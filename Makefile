@@ -113,6 +113,7 @@ tables: $(VENV)/installed-dev  ## write the tables of all documents from the res
 	$(BIN)/python benchmarks/pixel_maze/run.py --table
 	$(BIN)/python benchmarks/pixel_latents/run.py --table
 	$(BIN)/python benchmarks/swap/run.py --table
+	$(BIN)/python benchmarks/video/run.py --table
 	$(BIN)/python benchmarks/memory/tables.py
 	$(BIN)/python benchmarks/diffuser_length/run.py --table
 	$(BIN)/python benchmarks/latency/run.py --table
