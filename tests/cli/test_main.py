@@ -93,7 +93,11 @@ def test_no_environment_is_offered_that_a_command_refuses(command, capsys):
             if command != "forecast":
                 assert "nobody acts on" in line_of_mistake(capsys, command, f"env={env}")
             continue
-        taken = command != "generate" or env in ("closed-door", "swap", "pixel-swap") or is_maze(env)
+        taken = (
+            command != "generate"
+            or env in ("closed-door", "swap", "pixel-swap", "discs", "pixel-discs")
+            or is_maze(env)
+        )
         assert (f" {env} " in f" {' '.join(offered[0].split())} ") is taken, env
         if not taken:
             assert "`dfplan train task=memory`" in line_of_mistake(capsys, command, f"env={env}")
