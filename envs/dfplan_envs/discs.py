@@ -21,7 +21,7 @@ FAR = 0.1  # from home, to count as moved
 STIFFNESS = (6.0, 12.0, 20.0)  # of the springs; the discs swing in 2.6, 1.8 and 1.4 seconds
 DAMPING = 1.2
 SUBSTEPS, TIMESTEP = 10, 0.01
-TURN, KEEP = 0.3, 0.8  # of the driver: how near a target is near enough; that the next one is where a disc hangs
+NEAR, HOME_SHARE = 0.3, 0.8  # of the driver: how near a target is near enough; how often the next is where a disc hangs
 
 
 def _disc(name: str, radius: float, joint: str, home: tuple[float, float] = (0.0, 0.0)) -> str:
@@ -122,9 +122,9 @@ class DiscsEnv(gymnasium.Env):
 
         def drive(observation: np.ndarray, goal: np.ndarray | None = None) -> np.ndarray:
             nonlocal target
-            if np.linalg.norm(target - observation[:2]) < TURN:
+            if np.linalg.norm(target - observation[:2]) < NEAR:
                 near = HOMES[generator.integers(3)] + generator.normal(0, 0.15, 2)
-                target = near if generator.random() < KEEP else generator.uniform(-1, 1, 2)
+                target = near if generator.random() < HOME_SHARE else generator.uniform(-1, 1, 2)
             return np.clip((target - observation[:2]) / (3 * STRIDE), -1, 1)
 
         return drive
