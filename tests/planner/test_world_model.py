@@ -11,7 +11,7 @@ from dfplan.models.denoiser import Denoiser, DenoiserState
 from dfplan.planner import Planner, PlannerSettings
 from dfplan.tokens import CONTEXT_TOKEN, GOAL_TOKEN
 
-WorldModel = from_benchmarks.module("world_model", of="world_model").WorldModel
+WorldModel = from_benchmarks.module("prediction").WorldModel
 
 WINDOW = 5  # tokens
 STEPS = 10 * WINDOW * LAYOUT.steps_per_token
