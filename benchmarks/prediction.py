@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from frechet import frechet_distance
+from torch import nn
 
 from dfplan.domains.maze.state_estimator import StateEstimator
 from dfplan.errors import UserError
@@ -15,6 +16,8 @@ from dfplan.models.bundle import bundle_checksum
 from dfplan.models.sight import LatentSight
 from dfplan.planner import Planner
 
+LENGTHS = (1, 2, 4, 6, 8, 10)  # times the training length
+SHOWN = (0.25, 0.5, 1, 2, 4, 6, 8, 10)  # of the strip
 NUM_RESAMPLES = 200
 # Each model is rolled out as suits it best: with the settings of these that are closest to the real frames at the end,
 # on videos that are not reported. One level is what a model of next tokens is made for, slope 0 one of full sequences.
@@ -83,6 +86,26 @@ class WorldModel:
         places = observations[..., : self.sight.place_dim].reshape(-1, self.sight.place_dim)
         frames = self.sight.frames(places)
         return frames.reshape(*observations.shape[:-1], *frames.shape[1:])
+
+
+def convolutions(num_features: int) -> nn.Sequential:
+    """A small network from pictures ``[batch, 3, 64, 64]`` to features ``[batch, num_features]``, to be trained."""
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 5, stride=2, padding=2),
+        nn.ReLU(),
+        nn.Conv2d(16, 32, 3, stride=2, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(32, 32, 3, stride=2, padding=1),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(32 * 8 * 8, num_features),
+    )
+
+
+def features(network: Any, frames: np.ndarray, *, chunk: int = 512) -> np.ndarray:
+    """What ``network.features`` makes of frames ``(n, height, width, 3)`` uint8: ``(n, dim)``."""
+    parts = [network.features(torch.from_numpy(frames[at : at + chunk])) for at in range(0, len(frames), chunk)]
+    return torch.cat(parts).numpy()
 
 
 def frechet(predicted: np.ndarray, real: np.ndarray, *, num_drives: int) -> dict[str, float]:

@@ -43,7 +43,7 @@ def test_the_features_come_of_knowing_where_discs_are():
     looker, error = scene.train_looker(seed=0, num_steps=200)
     assert error < 0.15
     places = scene.drive(seeds=range(1), num_steps=20, steps_per_point=10, history_frames=1).places[0]
-    features = scene.features(looker, draw(places[[0, 1, 0]]), chunk=2)
+    features = module("prediction").features(looker, draw(places[[0, 1, 0]]), chunk=2)
     np.testing.assert_allclose(features[0], features[2], atol=1e-4)
     assert np.linalg.norm(features[0] - features[1]) > 0.01
 

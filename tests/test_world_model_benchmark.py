@@ -49,7 +49,7 @@ def test_the_classifier_tells_cells_apart_and_its_features_tell_frames_apart(scr
     classifier, accuracy = videos.train_classifier("pixelmaze-umaze-v1", seed=0, num_steps=60)
     assert accuracy > 0.8  # a seventh by chance
     corners = script("run").load_camera("pixelmaze-umaze-v1").render(np.array([[1.0, 1.0], [3.0, 1.0], [1.0, 1.0]]))
-    features = videos.features(classifier, corners, chunk=2)
+    features = script("prediction").features(classifier, corners, chunk=2)
     np.testing.assert_allclose(features[0], features[2], atol=1e-5)
     assert np.linalg.norm(features[0] - features[1]) > 1
     assert load_maze("pixelmaze-umaze-v1").walls.sum() == 25 - 7

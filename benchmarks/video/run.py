@@ -15,10 +15,10 @@ import torch
 sys.path.append(str(Path(__file__).parents[1]))
 from frame import Benchmark, Named, path_of
 from frechet import frechet_distance
-from prediction import SETTINGS, WorldModel, facts_of, frechet, pixel_error
+from prediction import LENGTHS, SETTINGS, SHOWN, WorldModel, facts_of, features, frechet, pixel_error
 from prediction_picture import draw as draw_record
 from records import Record, between_marks, head, load, row, source
-from scene import Drives, Looker, drive, features, find, train_looker
+from scene import Drives, Looker, drive, find, train_looker
 from worlds import add_options, run, train
 
 from dfplan.models import load_forcing_model
@@ -30,8 +30,6 @@ HERE = Path(__file__).parent
 SUMMARY, README = HERE / "summary.json", HERE / "README.md"
 BEGIN, END = "<!-- measured: written by benchmarks/video/run.py -->", "<!-- end of measured -->"
 NUM_STEPS, NOISE = 100_000, 0.3
-LENGTHS = (1, 2, 4, 6, 8, 10)  # times the training length
-SHOWN = (0.25, 0.5, 1, 2, 4, 6, 8, 10)  # of the strip
 HISTORY_FRAMES = 2
 STEPS_PER_POINT, POINTS = 2, 16  # of a training window
 LENGTH = STEPS_PER_POINT * POINTS
@@ -45,7 +43,6 @@ METHODS: Mapping[str, tuple[str, ...]] = {
 }
 FIGURES = {"forcing": "forcing", "next-token": "teacher_forcing", "full-sequence": "full_sequence"}
 STILL = "last frame, repeated"
-MEASURES = {"frechet": "Fréchet distance", "position_error": "error of a disc's place"}
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from prediction import convolutions
 from torch import Tensor, nn
 
 from dfplan_envs.discs import DiscsEnv
@@ -72,16 +73,7 @@ class Looker(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.see = nn.Sequential(
-            nn.Conv2d(3, 16, 5, stride=2, padding=2),
-            nn.ReLU(),
-            nn.Conv2d(16, 32, 3, stride=2, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(32, 32, 3, stride=2, padding=1),
-            nn.ReLU(),
-            nn.Flatten(),
-            nn.Linear(32 * (IMAGE_SIZE // 8) ** 2, self.FEATURES),
-        )
+        self.see = convolutions(self.FEATURES)
         self.decide = nn.Sequential(nn.ReLU(), nn.Linear(self.FEATURES, NUM_PLACES))
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -113,9 +105,3 @@ def train_looker(*, seed: int, num_steps: int, batch_size: int = 64) -> tuple[Lo
     others = held_out.reshape(-1, NUM_PLACES)
     error = (looker(torch.from_numpy(draw(others))).numpy() - others).reshape(-1, 2)
     return looker, float(np.median(np.linalg.norm(error, axis=1)))
-
-
-def features(looker: Looker, frames: np.ndarray, *, chunk: int = 512) -> np.ndarray:
-    """Features ``(n, FEATURES)`` of pictures ``(n, 64, 64, 3)`` uint8."""
-    parts = [looker.features(torch.from_numpy(frames[at : at + chunk])) for at in range(0, len(frames), chunk)]
-    return torch.cat(parts).numpy()

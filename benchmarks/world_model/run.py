@@ -18,11 +18,11 @@ import torch
 sys.path.append(str(Path(__file__).parents[1]))
 from frame import Benchmark, Named, path_of
 from frechet import frechet_distance
-from prediction import SETTINGS, WorldModel, facts_of, frechet, pixel_error
+from prediction import LENGTHS, SETTINGS, SHOWN, WorldModel, facts_of, features, frechet, pixel_error
 from prediction_picture import draw
 from records import evaluate
 from report import pages
-from videos import CellClassifier, Videos, drive, features, train_classifier
+from videos import CellClassifier, Videos, drive, train_classifier
 
 from dfplan.domains.camera import Camera, load_camera
 from dfplan.domains.maze.state_estimator import load_estimator
@@ -30,8 +30,6 @@ from dfplan.models import ForcingModel, load_forcing_model
 from dfplan.planner import Planner, PlannerSettings
 
 HERE = Path(__file__).parent
-LENGTHS = (1, 2, 4, 6, 8, 10)  # times the training length
-SHOWN = (0.25, 0.5, 1, 2, 4, 6, 8, 10)  # of the strip
 HISTORY_FRAMES = 3
 # The weights that come with dfplan to plan with: longer trained than the others, mostly on resynthesised trajectories.
 GRID = {**SETTINGS, "planner": SETTINGS["forcing"]}

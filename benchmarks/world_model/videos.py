@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from prediction import convolutions
 from torch import Tensor, nn
 
 from dfplan.domains.camera import load_camera
@@ -52,16 +53,7 @@ class CellClassifier(nn.Module):
     def __init__(self, num_cells: int, *, background: Tensor) -> None:
         super().__init__()
         self.register_buffer("background", background)
-        self.see = nn.Sequential(
-            nn.Conv2d(3, 16, 5, stride=2, padding=2),
-            nn.ReLU(),
-            nn.Conv2d(16, 32, 3, stride=2, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(32, 32, 3, stride=2, padding=1),
-            nn.ReLU(),
-            nn.Flatten(),
-            nn.Linear(32 * 8 * 8, self.FEATURES),
-        )
+        self.see = convolutions(self.FEATURES)
         self.decide = nn.Sequential(nn.ReLU(), nn.Linear(self.FEATURES, num_cells))
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -94,9 +86,3 @@ def train_classifier(env_id: str, *, seed: int, num_steps: int, batch_size: int 
     rows = np.arange(held_out, len(positions), 4)
     right = classifier(torch.from_numpy(camera.render(positions[rows]))).argmax(dim=1).numpy() == cells[rows]
     return classifier, float(right.mean())
-
-
-def features(classifier: CellClassifier, frames: np.ndarray, *, chunk: int = 512) -> np.ndarray:
-    """Features ``(n, FEATURES)`` of frames ``(n, height, width, 3)`` uint8."""
-    parts = [classifier.features(torch.from_numpy(frames[at : at + chunk])) for at in range(0, len(frames), chunk)]
-    return torch.cat(parts).numpy()

@@ -76,7 +76,6 @@ class DiscsEnv(gymnasium.Env):
         self.observation_space: spaces.Space = spaces.Box(-largest, largest)
         self.action_space = spaces.Box(-1.0, 1.0, (2,), np.float32)
         self._model = mujoco.MjModel.from_xml_string(_MODEL)
-
         self._data = mujoco.MjData(self._model)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
